@@ -1,0 +1,62 @@
+"""What all stage scripts share: arguments, --params, progress, exit codes."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from diffscribe.errors import DiffscribeError
+
+T = TypeVar("T")
+
+INPUT = click.Path(path_type=Path)
+OUTPUT = click.Path(path_type=Path)
+
+params_option = click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    default=Path("params.yaml"),
+    show_default=True,
+    help="The params file to read.",
+)
+
+
+class Stage(click.Command):
+    """A command whose explained failures become one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the stage; exit as errors.py documents."""
+        for parameter in self.params:
+            if isinstance(parameter, click.Argument) and parameter.type is INPUT:
+                _require(ctx.params[str(parameter.name)])
+        try:
+            return super().invoke(ctx)
+        except DiffscribeError as error:
+            click.echo(f"{ctx.info_name}: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo(
+                f"{ctx.info_name}: interrupted; nothing was half-written, "
+                "run the same command to go on",
+                err=True,
+            )
+            sys.exit(130)
+
+
+def _require(paths: Path | tuple[Path, ...]) -> None:
+    """Stop with code 2 if an input is missing, and name the stage to run."""
+    for path in paths if isinstance(paths, tuple) else (paths,):
+        if not path.exists():
+            raise click.UsageError(
+                f"input '{path}' does not exist; run the stage that writes it "
+                "first, or all of them with 'make repro'"
+            )
+
+
+def progress(items: Iterable[T], name: str, total: int | None = None) -> Iterable[T]:
+    """Show rate and ETA on stderr while iterating; silent if no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=name, total=total, disable=None, smoothing=0.1)

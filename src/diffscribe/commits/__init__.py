@@ -1,0 +1,1 @@
+"""The domain: conventional commits, plans, junk."""

@@ -1,0 +1,1 @@
+"""Labeling, curation and splitting."""

@@ -1,0 +1,1 @@
+"""A change as the text a model is shown."""

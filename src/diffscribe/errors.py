@@ -1,0 +1,50 @@
+"""The few failures that are explained to the user, and their exit codes.
+
+Codes follow sysexits.h. Everything that is not listed is a bug, shows its
+traceback and exits with 1.
+
+    DiffscribeError
+    ├── RecordError   65  a line or model answer does not fit its record
+    ├── SourceError   66  a repository, bundle or folder cannot be read
+    ├── ToolError     69  git, llama.cpp or a server is missing or failed
+    ├── StorageError  74  the disk is full or refuses to be written
+    └── ParamsError   78  params.yaml or a profile does not fit
+
+Ctrl-C exits with 130, wrong command-line arguments with 2.
+"""
+
+
+class DiffscribeError(Exception):
+    """A failure whose message says what is wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class RecordError(DiffscribeError):
+    """A line of a data file does not fit its record; names file and line."""
+
+    exit_code = 65
+
+
+class SourceError(DiffscribeError):
+    """A source named in params is missing, broken or not what it should be."""
+
+    exit_code = 66
+
+
+class ToolError(DiffscribeError):
+    """A program or server this stage needs is missing or failed."""
+
+    exit_code = 69
+
+
+class StorageError(DiffscribeError):
+    """An output could not be written; the previous version is untouched."""
+
+    exit_code = 74
+
+
+class ParamsError(DiffscribeError):
+    """A key or value of params.yaml or of a profile does not fit."""
+
+    exit_code = 78

@@ -1,0 +1,1 @@
+"""Samples to scores to metrics to a report."""

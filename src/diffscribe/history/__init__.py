@@ -1,0 +1,1 @@
+"""Git repositories as a source of changes; the only door to git."""

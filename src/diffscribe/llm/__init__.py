@@ -1,0 +1,1 @@
+"""Any OpenAI-compatible endpoint; the only door to one."""

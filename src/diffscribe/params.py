@@ -1,0 +1,266 @@
+"""params.yaml as one strict, frozen model: a section a stage, no defaults.
+
+A default here would be a second, hidden params.yaml.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from diffscribe.errors import ParamsError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Natural = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A frozen part of params.yaml that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SamplesParams(Section):
+    """The sample repositories of the embedded default."""
+
+    commits_per_repository: Annotated[int, Field(ge=40)]
+    """First-parent commits, about; merges bring a few more."""
+    seed: int
+
+
+class HarvestParams(Section):
+    """Which commits of which repositories become changes."""
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Repositories, bundles, or globs of them; `~` is the home folder."""
+    max_window_commits: Positive
+    """A change squashes 1 to this many consecutive first-parent commits."""
+    windows_per_commit: Annotated[float, Field(gt=0)]
+    """Changes drawn a commit of the history; 1.0 is about one each."""
+    max_commits_per_source: Positive
+    """Only the newest so many first-parent commits are read."""
+    max_files: Positive
+    max_diff_chars: Positive
+    bot_authors: tuple[str, ...]
+    """Commits whose author name or e-mail contains one of these are dropped."""
+    seed: int
+
+
+class LabelParams(Section):
+    """Where the plan of a change comes from."""
+
+    source: Literal["history"]
+    nonconventional: Literal["path_rules", "reject"]
+    """What a header that is not conventional gets: a type, or rejection."""
+
+
+class CurateParams(Section):
+    """What is worth learning from."""
+
+    min_diff_chars: Natural
+    max_diff_chars: Positive
+    max_files: Positive
+    min_subject_chars: Positive
+    max_subject_chars: Positive
+    max_body_chars: Natural
+
+
+class SplitParams(Section):
+    """Whole repositories go to one split each."""
+
+    validation_repos: tuple[str, ...]
+    """Repositories kept for validation; empty means: draw by fraction."""
+    test_repos: tuple[str, ...]
+    validation_fraction: Fraction
+    """Share of the rows, when no repositories are named."""
+    test_fraction: Fraction
+    junk_fraction: Fraction
+    """Share of the changes that also get a variant with junk files."""
+    max_junk_files: Positive
+    seed: int
+
+
+class ScratchParams(Section):
+    """The model that `base.source: scratch` initialises and pre-trains."""
+
+    vocab_size: Annotated[int, Field(ge=512)]
+    hidden_size: Annotated[int, Field(gt=0, multiple_of=256)]
+    """A multiple of 256, the block of the k-quants."""
+    intermediate_size: Annotated[int, Field(gt=0, multiple_of=256)]
+    num_hidden_layers: Positive
+    num_attention_heads: Positive
+    num_key_value_heads: Positive
+    context_tokens: Positive
+    block_tokens: Positive
+    """Length of a pre-training sequence."""
+    batch_size: Positive
+    steps: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class BaseParams(Section):
+    """The model to start from."""
+
+    source: str
+    """`scratch`, a folder, or a hub id such as `Qwen/Qwen2.5-Coder-0.5B`."""
+    revision: str | None
+    """The hub commit to pin; needed for a hub id, null otherwise."""
+    scratch: ScratchParams
+    seed: int
+
+
+class RenderParams(Section):
+    """How a change becomes a chat sample."""
+
+    task: Literal["plan", "message"]
+    message_style: Literal["conventional", "plain"]
+    max_prompt_tokens: Positive
+    max_answer_tokens: Positive
+    """A sample with a longer answer is dropped and counted, never cut."""
+
+
+class LoraParams(Section):
+    """PEFT's LoraConfig, with its names."""
+
+    r: Positive
+    lora_alpha: Positive
+    lora_dropout: Fraction
+    target_modules: str | tuple[str, ...]
+
+
+class TrainParams(Section):
+    """Supervised fine-tuning on the answers only."""
+
+    method: Literal["lora", "qlora", "full"]
+    backend: Literal["auto", "trl", "unsloth"]
+    lora: LoraParams
+    learning_rate: Annotated[float, Field(gt=0)]
+    lr_scheduler_type: str
+    warmup_fraction: Fraction
+    weight_decay: Annotated[float, Field(ge=0)]
+    num_train_epochs: Annotated[float, Field(gt=0)]
+    per_device_train_batch_size: Positive
+    gradient_accumulation_steps: Positive
+    bf16: Literal["auto", "on", "off"]
+    gradient_checkpointing: Literal["auto", "on", "off"]
+    evaluations: Positive
+    """How often the validation loss is measured and a checkpoint is kept."""
+    max_validation_samples: Positive
+    seed: int
+
+
+QuantizationType = Literal["f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m"]
+
+
+class MergeQuantizeParams(Section):
+    """The files that are shipped."""
+
+    types: Annotated[tuple[QuantizationType, ...], Field(min_length=1)]
+    """The first one is the default of the Modelfile."""
+    base_type: QuantizationType
+    """The type the untuned base is measured in."""
+    num_ctx: Positive
+    temperature: Annotated[float, Field(ge=0)]
+
+
+class EvalParams(Section):
+    """How the student is compared."""
+
+    max_samples: Positive
+    max_answer_tokens: Positive
+    threads: Natural
+    """Threads of llama-server; 0 is all cores."""
+    timeout_s: Annotated[float, Field(gt=0)]
+    """For one answer."""
+    resamples: Positive
+    """Of the bootstrap behind every interval."""
+    seed: int
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    samples: SamplesParams
+    harvest: HarvestParams
+    label: LabelParams
+    curate: CurateParams
+    split: SplitParams
+    base: BaseParams
+    render: RenderParams
+    train: TrainParams
+    merge_quantize: MergeQuantizeParams
+    eval: EvalParams
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        tokens = self.render.max_prompt_tokens + self.render.max_answer_tokens
+        if self.base.source == "scratch" and tokens > self.base.scratch.context_tokens:
+            raise ValueError(
+                "render.max_prompt_tokens + render.max_answer_tokens = "
+                f"{tokens} exceeds base.scratch.context_tokens = "
+                f"{self.base.scratch.context_tokens}"
+            )
+        if tokens > self.merge_quantize.num_ctx:
+            raise ValueError(
+                "render.max_prompt_tokens + render.max_answer_tokens = "
+                f"{tokens} exceeds merge_quantize.num_ctx = "
+                f"{self.merge_quantize.num_ctx}"
+            )
+        both = set(self.split.validation_repos) & set(self.split.test_repos)
+        if both:
+            raise ValueError(f"split: {sorted(both)} is in validation and test")
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read a params file.
+
+    Raises:
+        ParamsError: naming every key that is unknown, missing or out of range.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path}: no such file; name one with --params") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from error
+    return parse_params(values, path)
+
+
+def parse_params(values: object, path: Path) -> Params:
+    """Check a params document that came from a file."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_problem(each) for each in error.errors())
+        raise ParamsError(f"{path}: {problems}") from error
+
+
+def merge_params(
+    values: dict[str, object], overrides: dict[str, object]
+) -> dict[str, object]:
+    """Return values with the overrides of a profile laid over them.
+
+    Mappings are merged key by key, everything else is replaced.
+    """
+    merged = dict(values)
+    for key, override in overrides.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(override, dict):
+            merged[key] = merge_params(below, override)
+        else:
+            merged[key] = override
+    return merged
+
+
+def _problem(error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{key}' (a typo?)"
+    if error["type"] == "missing":
+        return f"key '{key}' is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,204 @@
+"""What travels between stages: frozen records, one JSON object a line.
+
+harvest ─ Change ─► label ─ LabeledChange ─► curate ─► split ─ SplitChange
+─► render ─ Sample ─► train, eval ─ Prediction, Score
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen row that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileStatus(StrEnum):
+    """What happened to a file, in the letters of `git diff --raw`."""
+
+    ADDED = "A"
+    MODIFIED = "M"
+    DELETED = "D"
+    RENAMED = "R"
+    TYPE_CHANGED = "T"
+
+
+class FileChange(Record):
+    """One changed file; a rename is one entry that carries both paths."""
+
+    path: str
+    """The path at head, or at base if the file was deleted."""
+    old_path: str | None
+    """The path at base of a rename, else None."""
+    status: FileStatus
+    additions: int
+    """Added lines; 0 if binary."""
+    deletions: int
+    """Deleted lines; 0 if binary."""
+    is_binary: bool
+
+
+class OriginalCommit(Record):
+    """A commit as its author made it."""
+
+    sha: str
+    message: str
+    """The whole message, without trailing blank lines."""
+    files: tuple[str, ...]
+    """Sorted paths that it changed against its first parent."""
+
+
+class Change(Record):
+    """One or more consecutive commits, squashed to one working-tree change."""
+
+    id: str
+    """sha256 of repo, base and head, in hex."""
+    repo: str
+    """`host/owner/name`, or the name of the folder or bundle."""
+    base: str
+    """sha of the commit that the change applies to."""
+    head: str
+    """sha of the commit with the change applied."""
+    committed_at: str
+    """When head was committed, ISO 8601 in UTC."""
+    languages: tuple[str, ...]
+    """Sorted languages of the changed files, by file name."""
+    files: tuple[FileChange, ...]
+    """Changed files, sorted by path."""
+    diff: str
+    """git's own unified diff from base to head, never truncated."""
+    commits: tuple[OriginalCommit, ...]
+    """The original commits, oldest first."""
+    gitignore: tuple[str, ...]
+    """Patterns in force at base, of every .gitignore, relative to the root."""
+    license: str | None
+    """SPDX id found at head, or None."""
+
+
+class Issue(Record):
+    """A remark on a file: something suspicious in the change."""
+
+    path: str
+    message: str
+
+
+class PlannedCommit(Record):
+    """One commit of a plan; its header reads `type(scope)!: subject`."""
+
+    files: tuple[str, ...]
+    type: str
+    scope: str | None = None
+    breaking: bool = False
+    subject: str
+    """The description only: no type, no scope, no full stop."""
+    body: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+class Plan(Record):
+    """The one contract: how a working-tree change becomes clean commits."""
+
+    commits: tuple[PlannedCommit, ...]
+    gitignore: tuple[str, ...] = ()
+    """Patterns to add to .gitignore for changed files that are junk."""
+
+
+class Usage(Record):
+    """Tokens a teacher counted for one answer."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Label(Record):
+    """A plan and where it comes from."""
+
+    plan: Plan
+    source: Literal["history", "teacher"]
+    teacher: str | None
+    """The model that answered, or None for history."""
+    prompt_sha256: str | None
+    """Digest of the prompt the teacher saw, or None for history."""
+    usage: Usage | None
+    ratings: dict[str, float]
+    """Scores from 0 to 1 by name of the rubric; may be empty."""
+
+
+class LabeledChange(Change):
+    """A change with its plan."""
+
+    label: Label
+
+
+class RejectedChange(Record):
+    """A row that curate dropped, whole, with the first limit it broke."""
+
+    reason: str
+    change: LabeledChange
+
+
+class SplitChange(LabeledChange):
+    """A labeled change in a split, or a noisy variant of one."""
+
+    parent_id: str | None
+    """Id of the change that this variant was made of, or None."""
+    junk: tuple[str, ...]
+    """Sorted paths of the injected junk files; empty unless a variant."""
+
+
+class Message(Record):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sample(Record):
+    """What the student is shown and what it should answer."""
+
+    id: str
+    parent_id: str | None
+    repo: str
+    task: Literal["plan", "message"]
+    prompt: tuple[Message, ...]
+    completion: tuple[Message, ...]
+    files: tuple[str, ...]
+    """Every changed path, junk included, in the order of the prompt."""
+    junk: tuple[str, ...]
+    target: Plan
+
+
+class Prediction(Record):
+    """One answer of one system to one sample."""
+
+    sample_id: str
+    system: str
+    """`student-q8_0`, `base`, `control-…`."""
+    text: str
+    """The raw answer, whatever it is."""
+    plan: Plan | None
+    error: str | None
+    """Why there is no plan, or None."""
+    latency_s: float
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Score(Record):
+    """How good one prediction is; every value from 0 to 1, failures are 0."""
+
+    sample_id: str
+    cluster: str
+    """The sample and its variants share it; intervals resample clusters."""
+    system: str
+    valid: float
+    """1 if the plan is valid."""
+    type_accuracy: float
+    """Share of the target's commits whose aligned commit has its type."""
+    ari: float
+    """Adjusted Rand index of the file grouping."""
+    junk_routed: float | None
+    """Share of junk files left to .gitignore; None if there is no junk."""

@@ -1,0 +1,1 @@
+"""Sample repositories: small synthetic histories that look real."""

@@ -1,0 +1,1 @@
+"""Base model, fine-tuning, merging; the only place that imports torch."""
