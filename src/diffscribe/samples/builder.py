@@ -47,10 +47,9 @@ class History:
     ) -> str:
         """Commit on the current branch and return the sha.
 
-        Args:
-            files: new contents by path, None to delete; all others stay.
-            renames: new path by old path; done first, content and mode stay.
-            modes: by path, EXECUTABLE or SYMLINK; else a path keeps its mode.
+        `files` holds new contents by path, None to delete; all others stay.
+        `renames` holds new paths by old path and is done first; content and mode
+        stay. `modes` is EXECUTABLE or SYMLINK by path; else a path keeps its mode.
 
         Raises:
             KeyError: if a path to delete or rename does not exist.
