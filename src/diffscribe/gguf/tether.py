@@ -1,0 +1,29 @@
+"""Run a program that ends when the one that started it ends, however it ends.
+
+Usage: python tether.py PARENT_PID PROGRAM [ARGUMENT...]
+
+A `finally` cannot stop a server once its own process is killed, so Linux is
+asked to. Elsewhere the program simply runs. Only the standard library, as this
+runs by its path in a bare interpreter.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Tie this process to its parent, then become the program."""
+    parent, program, *arguments = sys.argv[1:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before the tie was made.
+    if os.getppid() == int(parent):
+        os.execv(program, [program, *arguments])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
