@@ -1,16 +1,250 @@
-"""Metrics to file, to the terminal and to MLflow; the only door to MLflow."""
+"""Metrics to file, to the terminal and to MLflow; the only door to MLflow.
 
-from collections.abc import Mapping
+The files are the truth, MLflow is a mirror that nothing reads from: losing it
+costs one warning, never a stage.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from diffscribe.jsonl import write_json
+from diffscribe.params import Params
 
-Number = int | float | None
+EXPERIMENT = "diffscribe"
+PIPELINE_TAG = "diffscribe.pipeline"
+LOCK_WAIT_S = 3.0
+QUICK_AND_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "1",
+    "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING": "1",
+}
+"""MLflow's environment where the user set nothing: a dead server costs seconds."""
 
 
 def report(path: Path, metrics: Mapping[str, object], summary: str) -> None:
     """Write a stage's metrics file and print its one summary line."""
     write_json(path, metrics)
     click.echo(f"{path.stem}: {summary}")
+
+
+@contextlib.contextmanager
+def tracked_run(stage: str, params: Params) -> Iterator["TrackedRun"]:
+    """Give a run of the stage to log to, below the run of its pipeline.
+
+    `train` opens the pipeline's run and `eval` closes it; they find each other
+    by the experiment's name, or else by the digest of params. An exception
+    from the block marks the run as failed and goes on.
+    DISABLE_MLFLOW_INTEGRATION=true turns the mirror off.
+    """
+    run = TrackedRun()
+    if os.environ.get("DISABLE_MLFLOW_INTEGRATION", "").lower() not in ("true", "1"):
+        run.start(stage, params)
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    finally:
+        run.finish(status)
+
+
+class TrackedRun:
+    """A stage's run in MLflow, or nothing at all once the mirror is lost."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._run_id = ""
+        self._parent_id = ""
+        self._closes_parent = False
+        self._monitor: Any = None
+
+    def log_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point to each named curve."""
+        self._log_numbers(values, step)
+
+    def log_metrics(self, metrics: Mapping[str, object]) -> None:
+        """Add the numbers of a metrics document, nested keys joined by dots."""
+        self._log_numbers(_numbers(metrics), 0)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags, such as the digest of a GGUF file."""
+
+        def tag() -> None:
+            for key, value in tags.items():
+                self._client.set_tag(self._run_id, key, value)
+
+        self._mirror(tag)
+
+    def log_folder(self, path: Path) -> None:
+        """Copy a folder, such as the stage's report, to the run's artifacts."""
+        self._mirror(
+            lambda: self._client.log_artifacts(self._run_id, str(path), path.name)
+        )
+
+    def start(self, stage: str, params: Params) -> None:
+        """Open the run; used by `tracked_run` only."""
+        for key, value in QUICK_AND_QUIET.items():
+            os.environ.setdefault(key, value)
+        uri = _tracking_uri()
+        from mlflow import MlflowClient
+
+        def open_runs() -> None:
+            _refuse_broken_sqlite(uri)
+            self._client = MlflowClient(uri)
+            self._parent_id = _pipeline_run(self._client, uri, stage, params)
+            section = params.model_dump(mode="json")[stage]
+            self._run_id = _create_run(
+                self._client,
+                self._client.get_run(self._parent_id).info.experiment_id,
+                stage,
+                {"mlflow.parentRunId": self._parent_id},
+                section,
+            )
+            self._closes_parent = stage == "eval"
+            self._monitor = _start_monitor(self._run_id, uri)
+
+        self._client = True
+        self._mirror(open_runs)
+
+    def finish(self, status: str) -> None:
+        """Close the run; used by `tracked_run` only."""
+        if self._monitor:
+            self._monitor.finish()
+        self._mirror(lambda: self._client.set_terminated(self._run_id, status))
+        if self._closes_parent and status == "FINISHED":
+            self._mirror(lambda: self._client.set_terminated(self._parent_id, status))
+
+    def _log_numbers(self, values: Mapping[str, float], step: int) -> None:
+        def log() -> None:
+            from mlflow.entities import Metric
+
+            now_ms = time.time_ns() // 1_000_000
+            points = [Metric(key, value, now_ms, step) for key, value in values.items()]
+            self._client.log_batch(self._run_id, metrics=points)
+
+        self._mirror(log)
+
+    def _mirror(self, call: Callable[[], object]) -> None:
+        """Do a call to MLflow; the first that fails is the last that is made."""
+        if self._client is None:
+            return
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            call()
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            self._client = None
+            reason = str(error).splitlines()[0][:200]
+            click.echo(
+                f"tracking: MLflow at {_tracking_uri()} is lost: {reason}; the stage "
+                "goes on, its files are complete, this run's mirror is not",
+                err=True,
+            )
+
+
+def _tracking_uri() -> str:
+    """Return where runs go: the user's server, or one file at the repository's root."""
+    own = f"sqlite:///{_root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or own
+
+
+def _root() -> Path:
+    """Return the repository, also from the copy that `dvc exp run --temp` works in."""
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2]
+    holders = (folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir())
+    return next(holders, here)
+
+
+def _refuse_broken_sqlite(uri: str) -> None:
+    """Fail within seconds where MLflow would retry for minutes."""
+    if uri.startswith("sqlite:///"):
+        path = uri.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(path, LOCK_WAIT_S)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.rollback()
+
+
+def _pipeline_run(client: Any, uri: str, stage: str, params: Params) -> str:
+    """Return the id of the run of the whole pipeline, found or created."""
+    experiment_id = _experiment(client, uri)
+    values = params.model_dump(mode="json")
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    name = os.environ.get("DVC_EXP_NAME") or digest[:12]
+    found = client.search_runs(
+        [experiment_id],
+        filter_string=f"tags.`{PIPELINE_TAG}` = '{name}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    if found and (stage != "train" or found[0].info.status == "RUNNING"):
+        return str(found[0].info.run_id)
+    return _create_run(client, experiment_id, name, {PIPELINE_TAG: name}, values)
+
+
+def _experiment(client: Any, uri: str) -> str:
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    on_server = uri.startswith("http")
+    location = None if on_server else (_root() / "mlruns").as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _create_run(
+    client: Any,
+    experiment_id: str,
+    name: str,
+    tags: dict[str, str],
+    values: dict[str, Any],
+) -> str:
+    """Return the id of a new run that has values as its params."""
+    from mlflow.entities import Param
+    from mlflow.tracking.context.registry import resolve_tags
+
+    if experiment_name := os.environ.get("DVC_EXP_NAME"):
+        tags = {**tags, "DVC_EXP_NAME": experiment_name}
+    run = client.create_run(experiment_id, tags=resolve_tags(tags), run_name=name)
+    rows = [Param(key, str(value)) for key, value in _leaves(values)]
+    for first in range(0, len(rows), 100):  # the most that one call may carry
+        client.log_batch(run.info.run_id, params=rows[first : first + 100])
+    return str(run.info.run_id)
+
+
+def _start_monitor(run_id: str, uri: str) -> Any:
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = SystemMetricsMonitor(run_id, tracking_uri=uri)
+    monitor.start()
+    return monitor
+
+
+def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
+    return {
+        key: float(value)
+        for key, value in _leaves(metrics)
+        if isinstance(value, int | float)
+    }
+
+
+def _leaves(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
