@@ -1,0 +1,41 @@
+"""What patterns of a .gitignore match, with git's own semantics."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+_MAX_WILDCARDS = 4
+"""Runs of `*`: each adds a factor of the path's length to the time to match."""
+
+
+def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
+    """Return the paths that the patterns of a root .gitignore would ignore.
+
+    Later patterns win and `!` takes back, but not below an ignored folder, as
+    in git. A pattern that git could
+    not read, or with so many wildcards that matching it would take minutes,
+    matches nothing: patterns come from models and strangers.
+    """
+    compiled = [_compile(pattern) for pattern in patterns]
+    spec = GitIgnoreSpec([each for each in compiled if each is not None])
+    return frozenset(
+        path for path in paths if any(map(spec.match_file, _downwards(path)))
+    )
+
+
+def _downwards(path: str) -> Iterator[str]:
+    """Yield the folders above a path, with a final slash, then the path."""
+    for slash in re.finditer("/", path):
+        yield path[: slash.end()]
+    yield path
+
+
+def _compile(pattern: str) -> GitIgnoreSpecPattern | None:
+    if len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS:
+        return None
+    try:
+        return GitIgnoreSpecPattern(pattern)
+    except (ValueError, re.error):
+        return None
