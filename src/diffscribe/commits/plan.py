@@ -1,0 +1,171 @@
+"""The plan contract: its JSON text, its JSON Schema, and when it is valid."""
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from diffscribe.commits.conventional import TYPES
+from diffscribe.commits.gitignore import ignored
+from diffscribe.records import Plan
+
+_PROBE = "zq7/zq7.zq7"
+"""A path no real pattern is about; what matches it matches everything."""
+_OBJECT = re.compile(r'\{\s*"')
+_MAX_PROBLEMS_SHOWN = 5
+
+
+class PlanProblem(StrEnum):
+    """Why a plan is not valid, in the order of the checks."""
+
+    EMPTY_COMMIT = "empty_commit"
+    UNKNOWN_TYPE = "unknown_type"
+    EMPTY_SUBJECT = "empty_subject"
+    UNKNOWN_PATH = "unknown_path"
+    DUPLICATE_PATH = "duplicate_path"
+    IGNORES_EVERYTHING = "ignores_everything"
+    IGNORES_COMMITTED_PATH = "ignores_committed_path"
+    MISSING_PATH = "missing_path"
+
+
+class PlanError(ValueError):
+    """A text holds no plan; the message can be shown to the model."""
+
+
+def plan_problem(plan: Plan, paths: Collection[str]) -> PlanProblem | None:
+    """Name the first reason why a plan does not fit a change, or None.
+
+    A plan is valid if every changed path is in exactly one commit, or in none
+    and matched by its gitignore; a rename counts by its new path. No commits
+    at all is fine if everything is junk.
+    """
+    for commit in plan.commits:
+        if not commit.files:
+            return PlanProblem.EMPTY_COMMIT
+        if commit.type not in TYPES:
+            return PlanProblem.UNKNOWN_TYPE
+        if not commit.subject.strip():
+            return PlanProblem.EMPTY_SUBJECT
+    return _path_problem(plan, paths)
+
+
+def _path_problem(plan: Plan, paths: Collection[str]) -> PlanProblem | None:
+    listed = [path for commit in plan.commits for path in commit.files]
+    committed = set(listed)
+    if not committed <= set(paths):
+        return PlanProblem.UNKNOWN_PATH
+    if len(committed) < len(listed):
+        return PlanProblem.DUPLICATE_PATH
+    junk = ignored(plan.gitignore, [*paths, _PROBE])
+    if _PROBE in junk:
+        return PlanProblem.IGNORES_EVERYTHING
+    if committed & junk:
+        return PlanProblem.IGNORES_COMMITTED_PATH
+    if not set(paths) <= committed | junk:
+        return PlanProblem.MISSING_PATH
+    return None
+
+
+def plan_schema(paths: Collection[str]) -> dict[str, Any]:
+    """Return the JSON Schema of the plans for one change.
+
+    llama.cpp compiles it to a grammar that puts required keys first, so they
+    are first here, and plan_json writes the same order.
+    """
+    path = {"type": "string", "enum": sorted(paths)}
+    issue = _object({"path": path, "message": _string(200)}, ("path", "message"))
+    commit = _object(
+        {
+            "files": _array(path, len(paths), minimum=1),
+            "type": {"type": "string", "enum": list(TYPES)},
+            "subject": _string(100),
+            "scope": _string(40),
+            "breaking": {"type": "boolean"},
+            "body": _string(1000),
+            "issues": _array(issue, 8),
+        },
+        ("files", "type", "subject"),
+    )
+    return _object(
+        {
+            "commits": _array(commit, len(paths)),
+            "gitignore": _array(_string(100), len(paths)),
+        },
+        ("commits", "gitignore"),
+    )
+
+
+def _object(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _array(items: dict[str, Any], maximum: int, minimum: int = 0) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": minimum, "maxItems": maximum}
+
+
+def _string(max_chars: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": max_chars}
+
+
+def plan_json(plan: Plan) -> str:
+    """Return a plan as the text a model should answer, on one line.
+
+    Keys are in the order of plan_schema; what equals its default is left out.
+    """
+    commits = []
+    for commit in plan.commits:
+        fields: dict[str, Any] = {
+            "files": commit.files,
+            "type": commit.type,
+            "subject": commit.subject,
+            "scope": commit.scope,
+            "breaking": commit.breaking,
+            "body": commit.body,
+            "issues": [issue.model_dump() for issue in commit.issues],
+        }
+        optional = ("scope", "breaking", "body", "issues")
+        commits.append({k: v for k, v in fields.items() if v or k not in optional})
+    answer = {"commits": commits, "gitignore": plan.gitignore}
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_plan(text: str) -> Plan:
+    """Read the plan in a model's answer: its first JSON object, strictly.
+
+    Text and code fences around the object are passed over.
+
+    Raises:
+        PlanError: in words that can be shown to the model.
+    """
+    start = _OBJECT.search(text)
+    if start is None:
+        raise PlanError("the answer holds no JSON object")
+    rest = text[start.start() :]
+    try:
+        _, end = json.JSONDecoder(object_pairs_hook=_unique_keys).raw_decode(rest)
+        return Plan.model_validate_json(rest[:end], strict=True)
+    except json.JSONDecodeError as error:
+        raise PlanError(f"the JSON is broken or cut off: {error}") from error
+    except RecursionError as error:
+        raise PlanError("the JSON is nested too deeply") from error
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
+            for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
+        ]
+        raise PlanError("not a plan: " + "; ".join(problems)) from error
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise PlanError("the JSON has the same key twice in one object")
+    return fields
