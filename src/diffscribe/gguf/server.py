@@ -5,7 +5,6 @@ import http.client
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from diffscribe.errors import SourceError, ToolError
+from diffscribe.gguf.tether import tethered
 from diffscribe.gguf.tools import last_lines, program, run_tool, tool_environment
 
 HOST = "127.0.0.1"
@@ -86,11 +86,9 @@ def _start(
 
 @contextlib.contextmanager
 def _started(arguments: list[str]) -> Iterator[_Server]:
-    tether = Path(__file__).with_name("tether.py")
-    interpreter = [sys.executable, "-I", "-S", str(tether), str(os.getpid())]
     with tempfile.TemporaryFile() as log:
         program_run = subprocess.Popen(
-            [*interpreter, str(program("llama-server")), *arguments],
+            tethered([str(program("llama-server")), *arguments]),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

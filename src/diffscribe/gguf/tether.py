@@ -3,16 +3,22 @@
 Usage: python tether.py PARENT_PID PROGRAM [ARGUMENT...]
 
 A `finally` cannot stop a server once its own process is killed, so Linux is
-asked to. Elsewhere the program simply runs. Only the standard library, as this
-runs by its path in a bare interpreter.
+asked to. Elsewhere the program simply runs.
 """
 
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 PR_SET_PDEATHSIG = 1
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """Return the command that runs this one tied to the calling process."""
+    # Isolated and without site-packages: it starts in milliseconds.
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
 def main() -> None:
