@@ -1,0 +1,66 @@
+"""Stage merge-quantize: ship the student for llama.cpp and Ollama.
+
+Usage: python scripts/merge_quantize.py prompts models/base models/adapter
+           models/merged models/gguf metrics/merge_quantize.json
+"""
+
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.diffs.render import load_prompts
+from diffscribe.gguf.export import export, export_metrics
+from diffscribe.gguf.modelfile import modelfile
+from diffscribe.gguf.tools import version
+from diffscribe.jsonl import whole_folder
+from diffscribe.params import load_params
+from diffscribe.tracking import report
+from diffscribe.training.merge import merge_adapter
+
+
+@click.command(cls=Stage)
+@click.argument("prompts", type=INPUT)
+@click.argument("base", type=INPUT)
+@click.argument("adapter", type=INPUT)
+@click.argument("merged", type=OUTPUT)
+@click.argument("gguf", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(
+    prompts: Path,
+    base: Path,
+    adapter: Path,
+    merged: Path,
+    gguf: Path,
+    metrics: Path,
+    params: Path,
+) -> None:
+    """Merge ADAPTER into BASE as MERGED; quantize both to GGUFs in folder GGUF."""
+    section = load_params(params).merge_quantize
+    # Whatever can be wrong cheaply is found before the model is loaded.
+    llama_cpp = version()
+    default = section.types[0]
+    system = load_prompts(prompts).system
+    recipe = modelfile(
+        f"student-{default}.gguf", system, section.num_ctx, section.temperature
+    )
+    merge_adapter(base, adapter, merged)
+    with whole_folder(gguf) as folder:
+        student = export(merged, "student", section.types, folder)
+        untuned = export(base, "base", (section.base_type,), folder)
+        (folder / "Modelfile").write_text(recipe, encoding="utf-8")
+    report(
+        metrics,
+        {
+            "llama_cpp": llama_cpp,
+            "student": export_metrics(student),
+            "base": export_metrics(untuned),
+        },
+        f"{student[default].parameters:,} parameters, {', '.join(student)}; "
+        f"{default} is {student[default].size_bytes / 1e6:.1f} MB",
+    )
+
+
+if __name__ == "__main__":
+    main()
