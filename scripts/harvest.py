@@ -1,0 +1,45 @@
+"""Stage harvest: squash windows of consecutive commits to working-tree changes.
+
+Usage: python scripts/harvest.py data/samples data/harvested.jsonl metrics/harvest.json
+"""
+
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.history.harvest import Tally, harvest
+from diffscribe.jsonl import write_jsonl
+from diffscribe.params import load_params
+from diffscribe.tracking import report
+
+
+@click.command(cls=Stage)
+@click.argument("tracked", nargs=-1, type=INPUT)
+@click.argument("harvested", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(
+    tracked: tuple[Path, ...],  # noqa: ARG001
+    harvested: Path,
+    metrics: Path,
+    params: Path,
+) -> None:
+    """Write the changes of the repositories in harvest.sources to HARVESTED.
+
+    TRACKED are the folders of sources that DVC watches, if it does.
+    """
+    section = load_params(params).harvest
+    tally = Tally()
+    write_jsonl(harvested, harvest(section, tally, progress))
+    counts = tally.metrics(section.max_window_commits)
+    report(
+        metrics,
+        counts,
+        f"{counts['changes']} changes of {counts['commits_kept']} commits "
+        f"kept of {counts['commits']} in {counts['sources']} sources",
+    )
+
+
+if __name__ == "__main__":
+    main()

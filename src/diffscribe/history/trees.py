@@ -1,0 +1,70 @@
+"""Read what git's diff-tree prints about two trees."""
+
+from typing import NamedTuple
+
+from diffscribe.records import FileChange, FileStatus
+
+BLOB_MODES = (b"100644", b"100664", b"100755", b"120000")
+
+
+class TreeEntry(NamedTuple):
+    """One changed file of `--raw -z`."""
+
+    path: str
+    old_path: str | None
+    status: FileStatus
+    blobs: tuple[str, ...]
+    """Contents that differ: before and after; one if added or deleted."""
+
+
+def parse_raw(answer: bytes) -> list[TreeEntry]:
+    """Return the files of `--raw -z --no-abbrev`, in git's order.
+
+    Raises:
+        UnicodeDecodeError: if a path is not UTF-8.
+    """
+    fields = iter(answer.split(b"\0"))
+    entries = []
+    for field in fields:
+        if not field:
+            break
+        old_mode, mode, old_blob, blob, letter = field.removeprefix(b":").split()
+        status = FileStatus(letter[:1].decode())
+        path = next(fields).decode()
+        old_path = None
+        if status is FileStatus.RENAMED:
+            path, old_path = next(fields).decode(), path
+        sides = ((old_mode, old_blob), (mode, blob)) if blob != old_blob else ()
+        blobs = tuple(side[1].decode() for side in sides if side[0] in BLOB_MODES)
+        entries.append(TreeEntry(path, old_path, status, blobs))
+    return entries
+
+
+def parse_patch(
+    answer: bytes, entries: list[TreeEntry]
+) -> tuple[tuple[FileChange, ...], str]:
+    """Return the files, sorted by path, and the diff of `--numstat -p -z`.
+
+    Raises:
+        UnicodeDecodeError: if the diff is not UTF-8.
+    """
+    files = []
+    rest = answer
+    for entry in entries:
+        # A rename has an empty field here, then both of its paths.
+        fields = 3 if entry.status is FileStatus.RENAMED else 1
+        *counts, rest = rest.split(b"\0", fields)
+        added, deleted, _ = counts[0].split(b"\t", 2)
+        is_binary = added == b"-"
+        files.append(
+            FileChange(
+                path=entry.path,
+                old_path=entry.old_path,
+                status=entry.status,
+                additions=0 if is_binary else int(added),
+                deletions=0 if is_binary else int(deleted),
+                is_binary=is_binary,
+            )
+        )
+    files.sort(key=lambda file: file.path)
+    return tuple(files), rest.removeprefix(b"\0").decode()
