@@ -1,0 +1,84 @@
+# Names for commands; what depends on what is in dvc.yaml, and only there.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+HOST := 127.0.0.1
+TYPE ?= q8_0
+
+# Stages run `python`; so nobody has to activate .venv.
+SYSTEM_PATH := $(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z][a-z.-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+.PHONY: setup
+setup: .venv/.installed ## Create .venv with every pinned version (PYTHON=python3.12 picks another)
+
+.venv/.installed: pyproject.toml constraints.txt tools/setup.sh tools/overrides.txt tools/overrides-cpu.txt
+	@PATH="$(SYSTEM_PATH)" tools/setup.sh $(PYTHON)
+
+.PHONY: llama.cpp
+llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR or PATH
+	@tools/llama_cpp.sh
+
+.PHONY: repro
+repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
+	@dvc repro
+
+.PHONY: train
+train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARGS=--queue]
+	@python -m diffscribe.profiles "$(PROFILE)" $(ARGS)
+
+.PHONY: test
+test: llama.cpp ## Run all tests, slow ones too, and report the coverage
+	@pytest --cov=diffscribe --cov-report=term:skip-covered --durations=10
+
+.PHONY: check
+check: .venv/.installed ## Lint, formatting and types
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+.PHONY: smoke
+smoke: llama.cpp ## Run the miniature pipeline in a temporary clone
+	@pytest tests/smoke --durations=5
+
+.PHONY: exp-show
+exp-show: .venv/.installed ## Compare experiments: changed params and the headline of eval
+	@tools/exp_show.sh
+
+.PHONY: mlflow
+mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)
+	@MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host $(HOST) --port $(or $(PORT),5000) \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+.PHONY: serve
+serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
+	@server=$$(python -c 'from diffscribe.gguf.tools import program; print(program("llama-server"))'); \
+	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
+
+.PHONY: deps
+deps: .venv/.installed ## Write the code each stage imports into dvc.yaml
+	@python tools/dvc_deps.py
+
+.PHONY: docs
+docs: .venv/.installed ## Write the DAG, the tree and the result table into README.md
+	@python tools/docs.py
+
+.PHONY: constraints
+constraints: .venv/.installed ## Resolve pyproject.toml again into constraints.txt
+	@tools/constraints.sh
+
+.PHONY: self-bundle
+self-bundle: ## Pack this repository's history up to HEAD into data/self.bundle
+	@mkdir -p data
+	@git bundle create --quiet data/self.bundle HEAD
+
+.PHONY: clean
+clean: ## Remove what the stages wrote; .venv, .tools and caches stay
+	@git clean -qfdX -- data models reports
