@@ -66,7 +66,7 @@ def tree_differ(
             answer = _until(border, answers)
             if not answer.startswith(header):
                 complaints.seek(0)
-                reason = complaints.read().decode(errors="replace").strip()
+                reason = " ".join(complaints.read().decode(errors="replace").split())
                 raise SourceError(
                     f"{source}: git cannot compare trees {base} and {head}: {reason}; "
                     "fetch the repository completely, 'git fsck' shows the damage"

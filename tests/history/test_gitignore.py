@@ -1,0 +1,91 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from diffscribe.history.gitignore import anchor, ignore_reader, parse_patterns
+from diffscribe.samples.builder import SYMLINK, History
+
+
+def test_leaves_out_comments_and_blanks() -> None:
+    content = (
+        b"\xef\xbb\xbf# logs\r\n*.log\r\n\n   \n!keep.log \n\\#name\n trail\\ \nlast"
+    )
+    assert parse_patterns(content) == [
+        "*.log",
+        "!keep.log",
+        "\\#name",
+        " trail\\ ",
+        "last",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "anchored"),
+    [
+        ("*.log", "/web/**/*.log"),
+        ("dist/", "/web/**/dist/"),
+        ("/dist", "/web/dist"),
+        ("a/b", "/web/a/b"),
+        ("**/x", "/web/**/x"),
+        ("!*.log", "!/web/**/*.log"),
+        ("!/dist", "!/web/dist"),
+    ],
+)
+def test_prefixes_the_patterns_of_a_folder(pattern: str, anchored: str) -> None:
+    assert anchor(pattern, "web") == anchored
+
+
+def test_takes_the_folder_literally() -> None:
+    assert anchor("x", "[a]*") == "/\\[a]\\*/**/x"
+
+
+def test_collects_all_files_of_a_tree_root_first(history: History) -> None:
+    history.commit(
+        "feat: begin",
+        {
+            ".gitignore": "*.log\n",
+            "a/.gitignore": "/one\n",
+            "a/b/.gitignore": "two\n",
+            "c/.gitignore": "../a",
+        },
+        modes={"c/.gitignore": SYMLINK},
+    )
+    repository = history.repository
+    patterns = ignore_reader(repository.__getitem__)
+    tree = repository[history.head].tree_id
+    assert patterns(tree) == ("*.log", "/a/one", "/a/b/**/two")
+
+
+def test_git_ignores_the_same_files_by_the_collected_patterns(
+    history: History, tmp_path: Path
+) -> None:
+    paths = [
+        "x.log", "keep.log", "a/x.log", "a/keep.log", "a/one", "a/b/one", "a/b/two",
+        "a/b/c/two", "two", "b/two", "a/b/d/e", "a/d/e", "[g]/f", "g/f", "a/out/x",
+        "a/b/out/x", "out/x",
+    ]  # fmt: skip
+    history.commit(
+        "feat: begin",
+        {
+            ".gitignore": "*.log\n!keep.log\n",
+            "a/.gitignore": "/one\nkeep.log\nout/\n",
+            "a/b/.gitignore": "two\nd/e\n!keep.log\n",
+            "[g]/.gitignore": "f\n",
+        },
+    )
+    history.checkout()
+    patterns = ignore_reader(history.repository.__getitem__)
+    flat = tmp_path / "flat"
+    subprocess.run(["git", "init", "-q", str(flat)], check=True)
+    tree = history.repository[history.head].tree_id
+    (flat / ".gitignore").write_text("\n".join(patterns(tree)) + "\n")
+
+    assert ignored(flat, paths) == ignored(history.folder, paths)
+    assert "a/b/c/two" in ignored(flat, paths)
+
+
+def ignored(folder: Path, paths: list[str]) -> list[str]:
+    return subprocess.run(
+        ["git", "check-ignore", *paths], cwd=folder, capture_output=True, text=True
+    ).stdout.splitlines()

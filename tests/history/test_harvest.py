@@ -1,0 +1,462 @@
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffscribe.diffs.parse import parse_diff
+from diffscribe.errors import SourceError
+from diffscribe.history.harvest import MAX_BLOB_BYTES, Tally, harvest
+from diffscribe.params import HarvestParams
+from diffscribe.records import Change, FileChange, FileStatus
+from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
+
+
+def limits(source: Path, **changed: Any) -> HarvestParams:
+    values = {
+        "sources": (str(source),),
+        "max_window_commits": 3,
+        "windows_per_commit": 3.0,
+        "max_commits_per_source": 1000,
+        "max_files": 20,
+        "max_diff_chars": 40_000,
+        "bot_authors": ("[bot]", "renovate"),
+        "seed": 7,
+    }
+    return HarvestParams.model_validate(values | changed)
+
+
+def unwatched(commits: list[Any], name: str, total: int) -> list[Any]:
+    return commits
+
+
+def changes_of(source: Path, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
+    tally = Tally()
+    params = limits(source, **changed)
+    changes = list(harvest(params, tally, unwatched))
+    return changes, tally.metrics(params.max_window_commits)
+
+
+def dropped(counts: dict[str, Any], kind: str) -> dict[str, int]:
+    """Return the reasons that were counted at all."""
+    return {reason: n for reason, n in counts[f"{kind}_dropped"].items() if n}
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True
+    ).stdout
+
+
+def write_everything(history: History) -> None:
+    """Write each kind of change that git prints in its own way."""
+    lines = [f"line {number}\n" for number in range(60)]
+    history.commit(
+        "feat: begin",
+        {
+            "src/app.py": "".join(lines),
+            "src/old name.py": "".join(lines[:30]),
+            "logo.png": b"\x89PNG\0\1",
+            "gone.txt": "gone\n",
+            "run.sh": "echo\n",
+            "link": "text that is long enough to stay what it is\n",
+            "größe/日本 語.txt": "eins",
+        },
+    )
+    history.commit(
+        "feat: rename and edit",
+        {"src/new name.py": "".join(lines[:29])},
+        renames={"src/old name.py": "src/new name.py"},
+    )
+    history.commit("feat: draw", {"logo.png": b"\x89PNG\0\2", "src/app.py": "x\n"})
+    history.commit("chore: remove", {"gone.txt": None, "empty": ""})
+    history.commit("build: run", {}, modes={"run.sh": EXECUTABLE})
+    history.commit("refactor: link", {"link": "src"}, modes={"link": SYMLINK})
+    history.commit("docs: count", {"größe/日本 語.txt": "eins\nzwei", 'a"\tb': "c\r\n"})
+    history.commit("test: look like a header", {"f": "-- a/x\n++ b/x\n@@ -1 +1 @@\n"})
+    history.commit("test: remove it", {"f": "diff --git a/f b/f\n"})
+
+
+@pytest.fixture
+def everything(history: History) -> History:
+    write_everything(history)
+    return history
+
+
+def test_the_diff_is_what_git_prints_byte_for_byte(everything: History) -> None:
+    changes, counts = changes_of(everything.folder)
+
+    assert counts["changes"] == len(changes) == 8 + 7 + 6
+    for change in changes:
+        printed = git(
+            everything.folder,
+            "-c",
+            "core.quotePath=off",
+            "diff",
+            "-M",
+            "--full-index",
+            change.base,
+            change.head,
+        )
+        assert change.diff.encode() == printed
+        assert "".join(patch.text for patch in parse_diff(change.diff)) == change.diff
+
+
+def test_the_diff_applied_to_base_gives_head(everything: History) -> None:
+    changes, _ = changes_of(everything.folder)
+    for change in changes:
+        if any(file.is_binary for file in change.files):
+            continue
+        git(everything.folder, "read-tree", change.base)
+        subprocess.run(
+            ["git", "apply", "--cached", "--whitespace=nowarn", "-"],
+            cwd=everything.folder,
+            input=change.diff.encode(),
+            check=True,
+        )
+        tree = git(everything.folder, "write-tree")
+        head = git(everything.folder, "rev-parse", f"{change.head}^{{tree}}")
+        assert tree == head
+
+
+def test_files_say_what_happened_to_each(everything: History) -> None:
+    changes, _ = changes_of(
+        everything.folder, windows_per_commit=1, max_window_commits=1
+    )
+
+    files = {file.path: file for change in changes for file in change.files}
+
+    assert files["src/new name.py"] == FileChange(
+        path="src/new name.py",
+        old_path="src/old name.py",
+        status=FileStatus.RENAMED,
+        additions=0,
+        deletions=1,
+        is_binary=False,
+    )
+    assert {
+        path: (f.status, f.additions, f.deletions) for path, f in files.items()
+    } == {
+        "src/new name.py": ("R", 0, 1),
+        "logo.png": ("M", 0, 0),
+        "src/app.py": ("M", 1, 60),
+        "gone.txt": ("D", 0, 1),
+        "empty": ("A", 0, 0),
+        "run.sh": ("M", 0, 0),
+        "link": ("T", 1, 1),
+        "größe/日本 語.txt": ("M", 2, 1),
+        'a"\tb': ("A", 1, 0),
+        "f": ("M", 1, 3),
+    }
+    assert [path for path, file in files.items() if file.is_binary] == ["logo.png"]
+    for change in changes:
+        assert list(change.files) == sorted(change.files, key=lambda file: file.path)
+
+
+def test_a_window_keeps_its_commits_oldest_first(history: History) -> None:
+    root = history.commit("feat: begin", {"a": "1\n"})
+    first = history.commit("feat: add b\n\nWhy.\n\n", {"b": "1\n" * 9})
+    second = history.commit("fix: move b", {}, renames={"b": "c"})
+
+    changes, _ = changes_of(history.folder)
+
+    both = next(change for change in changes if len(change.commits) == 2)
+    assert (both.base, both.head) == (root, second)
+    assert [(commit.sha, commit.message, commit.files) for commit in both.commits] == [
+        (first, "feat: add b\n\nWhy.", ("b",)),
+        (second, "fix: move b", ("b", "c")),
+    ]
+    assert [(file.path, file.old_path, file.status) for file in both.files] == [
+        ("c", None, "A")
+    ]
+    text = "\0".join(("repository", root, second))
+    assert both.id == hashlib.sha256(text.encode()).hexdigest()
+    assert both.committed_at == "2024-01-08T17:46:00+00:00"
+
+
+def test_no_window_spans_a_dropped_commit(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: one", {"a": "1\n"})
+    history.switch("topic")
+    history.commit("feat: topic", {"t": "1\n"})
+    history.switch("main")
+    history.commit("feat: two", {"a": "2\n"})
+    history.merge("topic", "Merge branch 'topic'")
+    history.commit("feat: three", {"a": "3\n"})
+    history.commit("chore: bump", {"a": "4\n"}, author="Renovate Bot <r@x.org>")
+    history.commit("feat: four", {"a": "5\n"})
+
+    changes, counts = changes_of(history.folder)
+
+    subjects = [tuple(c.message for c in change.commits) for change in changes]
+    assert subjects == [
+        ("feat: one",),
+        ("feat: two",),
+        ("feat: one", "feat: two"),
+        ("feat: three",),
+        ("feat: four",),
+    ]
+    assert dropped(counts, "commits") == {"root": 1, "merge": 1, "bot": 1}
+    assert (counts["commits"], counts["commits_kept"]) == (7, 4)
+    assert counts["changes_by_commits"] == {"1": 4, "2": 1, "3": 0}
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("fixup! feat: x", "fixup"),
+        ("squash! feat: x", "fixup"),
+        ("amend! feat: x", "fixup"),
+        ("WIP", "unfinished"),
+        ("[wip] more", "unfinished"),
+        ("wip: more", "unfinished"),
+        ("", "no_message"),
+        ("feat: wipe the slate", None),
+        ("fix: fixup! in the docs", None),
+        ('Revert "feat: x"', None),
+    ],
+)
+def test_drops_commits_that_teach_nothing(
+    history: History, message: str, reason: str | None
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit(message, {"a": "1\n"})
+    _, counts = changes_of(history.folder)
+    expected = {"root": 1} | ({reason: 1} if reason else {})
+    assert dropped(counts, "commits") == expected
+
+
+def test_drops_a_commit_that_changes_nothing(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("ci: run again", {})
+    _, counts = changes_of(history.folder)
+    assert dropped(counts, "commits") == {"root": 1, "empty": 1}
+
+
+def test_drops_a_message_that_cannot_be_decoded(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: next", {"a": "1\n"})
+    latin = git(history.folder, "cat-file", "commit", "HEAD")
+    broken = latin.replace(b"feat: next", b"feat: gr\xf6sse")
+    write_head(history.folder, broken)
+    _, counts = changes_of(history.folder)
+    assert dropped(counts, "commits") == {"root": 1, "not_utf8": 1}
+
+    write_head(
+        history.folder, broken.replace(b"\n\nfeat", b"\nencoding ISO-8859-1\n\nfeat")
+    )
+    (change,), _ = changes_of(history.folder)
+    assert change.commits[0].message == "feat: grösse"
+
+
+def test_drops_a_date_that_no_calendar_has(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: next", {"a": "1\n"})
+    commit = git(history.folder, "cat-file", "commit", "HEAD")
+    write_head(history.folder, commit.replace(b"> 17047", b"> 99999917047"))
+    _, counts = changes_of(history.folder)
+    assert dropped(counts, "commits") == {"root": 1, "bad_date": 1}
+
+
+def write_head(folder: Path, commit: bytes) -> None:
+    """Make a commit object of our own the head of main."""
+    written = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+        cwd=folder,
+        input=commit,
+        capture_output=True,
+        check=True,
+    )
+    git(folder, "update-ref", "refs/heads/main", written.stdout.decode().strip())
+
+
+def test_limits_hold_on_both_sides(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: two files", {"a": "1\n", "b": "1\n"})
+    (change,), _ = changes_of(history.folder)
+    size = len(change.diff)
+
+    fits, _ = changes_of(history.folder, max_files=2, max_diff_chars=size)
+    assert fits == [change]
+    none, counts = changes_of(history.folder, max_files=1)
+    assert (none, dropped(counts, "windows")) == ([], {"too_many_files": 1})
+    none, counts = changes_of(history.folder, max_diff_chars=size - 1)
+    assert (none, dropped(counts, "windows")) == ([], {"diff_too_long": 1})
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"gr\xf6sse\n", "not_utf8"),
+        (b"\0\1", "binary_only"),
+        (b"x" * (MAX_BLOB_BYTES + 1), "large_file"),
+    ],
+)
+def test_drops_content_that_no_one_can_read(
+    history: History, content: bytes, reason: str
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: add", {"b": content})
+    none, counts = changes_of(history.folder)
+    assert (none, dropped(counts, "windows")) == ([], {reason: 1})
+
+
+def test_keeps_a_renamed_large_file(history: History) -> None:
+    history.commit("feat: begin", {"a": b"x" * (MAX_BLOB_BYTES + 1)})
+    history.commit("refactor: move", {}, renames={"a": "b"})
+    (change,), _ = changes_of(history.folder)
+    assert change.files[0].old_path == "a"
+
+
+def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: there", {"a": "1\n"})
+    history.commit('Revert "feat: there"', {"a": "0\n"})
+    changes, counts = changes_of(history.folder)
+    assert [len(change.commits) for change in changes] == [1, 1]
+    assert dropped(counts, "windows") == {"empty_diff": 1}
+
+
+def test_reads_only_the_newest_commits(history: History) -> None:
+    for number in range(6):
+        history.commit(f"feat: {number}", {"a": f"{number}\n"})
+    changes, counts = changes_of(history.folder, max_commits_per_source=2)
+    assert counts["commits"] == 2
+    assert [[c.message for c in change.commits] for change in changes] == [
+        ["feat: 4"],
+        ["feat: 5"],
+        ["feat: 4", "feat: 5"],
+    ]
+
+
+def test_changes_stay_when_the_history_grows(history: History) -> None:
+    for number in range(12):
+        history.commit(f"feat: {number}", {f"f{number % 3}": f"{number}\n" * number})
+    before, _ = changes_of(history.folder, windows_per_commit=1.5)
+    for number in range(5):
+        history.commit(f"fix: {number}", {f"f{number % 3}": f"new {number}\n"})
+    after, _ = changes_of(history.folder, windows_per_commit=1.5)
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
+def test_two_runs_give_equal_changes(everything: History) -> None:
+    first, _ = changes_of(everything.folder)
+    second, _ = changes_of(everything.folder)
+    assert first == second
+
+
+def test_takes_gitignore_at_base_and_license_and_languages_at_head(
+    history: History,
+) -> None:
+    history.commit(
+        "feat: begin", {".gitignore": "*.log\n", "web/.gitignore": "/dist\n"}
+    )
+    permission = (
+        "Permission is hereby granted, free of charge, to any person obtaining a copy\n"
+        'of this software and associated documentation files (the "Software")'
+    )
+    history.commit(
+        "feat: more", {".gitignore": "*.tmp\n", "LICENSE": permission, "a.ts": "1\n"}
+    )
+    (change,), _ = changes_of(history.folder)
+    assert change.gitignore == ("*.log", "/web/dist")
+    assert change.license == "MIT"
+    assert change.languages == ("TypeScript",)
+
+
+def test_nothing_of_the_source_is_executed_or_changes_the_diff(
+    everything: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean, _ = changes_of(everything.folder)
+    canary = tmp_path / "canary"
+    script = tmp_path / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch {canary}\n")
+    script.chmod(0o755)
+    folder = everything.folder
+    for key in (
+        "diff.external",
+        "diff.evil.command",
+        "diff.evil.textconv",
+        "core.fsmonitor",
+        "core.pager",
+        "core.sshCommand",
+    ):
+        git(folder, "config", key, str(script))
+    git(folder, "config", "diff.noprefix", "true")
+    git(folder, "config", "diff.algorithm", "patience")
+    git(folder, "config", "core.hooksPath", str(script.parent))
+    (folder / ".git/info").mkdir(exist_ok=True)
+    (folder / ".git/info/attributes").write_text("* diff=evil -text\n")
+    (folder / ".gitattributes").write_text("* diff=evil\n*.py binary\n")
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(script))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))
+
+    again, _ = changes_of(folder)
+
+    assert again == clean
+    assert not canary.exists()
+
+
+def test_the_source_is_left_as_it_was(everything: History) -> None:
+    def content() -> dict[str, bytes]:
+        files = sorted(everything.folder.rglob("*"))
+        return {str(path): path.read_bytes() for path in files if path.is_file()}
+
+    before = content()
+    changes_of(everything.folder)
+    assert content() == before
+
+
+def test_metrics_have_all_keys_before_anything_is_read() -> None:
+    counts = json.loads(json.dumps(Tally().metrics(2)))
+    assert counts["changes_by_commits"] == {"1": 0, "2": 0}
+    assert set(counts["windows_dropped"].values()) == {0}
+    assert counts["windows_dropped"].keys() == {
+        "empty_diff",
+        "too_many_files",
+        "large_file",
+        "not_utf8",
+        "diff_too_long",
+        "binary_only",
+    }
+
+
+def test_drops_the_commit_where_a_shallow_clone_ends(
+    history: History, tmp_path: Path
+) -> None:
+    for number in range(5):
+        history.commit(f"feat: {number}", {"a": f"{number}\n"})
+    git(tmp_path, "clone", "-q", "--depth=3", history.folder.as_uri(), "shallow")
+    changes, counts = changes_of(tmp_path / "shallow")
+    assert dropped(counts, "commits") == {"shallow_boundary": 1}
+    assert [[c.message for c in change.commits] for change in changes] == [
+        ["feat: 3"],
+        ["feat: 4"],
+        ["feat: 3", "feat: 4"],
+    ]
+
+
+def test_a_partial_clone_is_refused_and_fetches_nothing(
+    history: History, tmp_path: Path
+) -> None:
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a": f"{number}\n"})
+    git(history.folder, "config", "uploadpack.allowFilter", "true")
+    url = history.folder.as_uri()
+    git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", url, "partial")
+    with pytest.raises(SourceError, match=r"partial: object \w+ is missing"):
+        changes_of(tmp_path / "partial")
+    with pytest.raises(SourceError, match="fetch the repository completely"):
+        changes_of(tmp_path / "partial")
+
+
+def test_a_missing_tree_is_never_taken_for_an_empty_change(history: History) -> None:
+    history.commit("feat: 0", {"a/b": "0\n"})
+    history.commit("feat: 1", {"a/b": "1\n"})
+    tree = git(history.folder, "rev-parse", "HEAD:a").decode().strip()
+    (history.folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(SourceError, match=f"{history.folder}: git cannot compare"):
+        changes_of(history.folder)

@@ -1,0 +1,52 @@
+from collections import Counter
+
+import pytest
+
+from diffscribe.history.windows import draw_sizes
+from diffscribe.params import HarvestParams
+
+
+def limits(windows_per_commit: float, seed: int = 7) -> HarvestParams:
+    return HarvestParams(
+        sources=("x",),
+        max_window_commits=3,
+        windows_per_commit=windows_per_commit,
+        max_commits_per_source=1,
+        max_files=1,
+        max_diff_chars=1,
+        bot_authors=(),
+        seed=seed,
+    )
+
+
+def test_draws_distinct_sizes_in_order() -> None:
+    for head in map(str, range(50)):
+        sizes = draw_sizes(head, 3, limits(2.0))
+        assert len(sizes) == 2
+        assert sizes == sorted(set(sizes))
+        assert set(sizes) <= {1, 2, 3}
+
+
+def test_draws_every_size_where_there_are_no_more() -> None:
+    assert draw_sizes("head", 1, limits(2.0)) == [1]
+    assert draw_sizes("head", 3, limits(9.0)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("windows_per_commit", [0.25, 1.0, 1.5])
+def test_draws_as_many_windows_as_asked_for_of_all_sizes(
+    windows_per_commit: float,
+) -> None:
+    heads = range(3000)
+    drawn = [draw_sizes(str(head), 3, limits(windows_per_commit)) for head in heads]
+    sizes = Counter(size for each in drawn for size in each)
+    assert sizes.total() / len(heads) == pytest.approx(windows_per_commit, abs=0.03)
+    for size in (1, 2, 3):
+        assert sizes[size] / sizes.total() == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_the_seed_and_the_head_decide() -> None:
+    heads = [str(head) for head in range(30)]
+    one = [draw_sizes(head, 3, limits(1.0)) for head in heads]
+    assert one == [draw_sizes(head, 3, limits(1.0)) for head in heads]
+    assert one != [draw_sizes(head, 3, limits(1.0, seed=8)) for head in heads]
+    assert len(set(map(tuple, one))) == 3

@@ -1,0 +1,61 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from diffscribe.jsonl import read_jsonl
+from diffscribe.records import Change
+from diffscribe.samples.builder import History
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_harvest(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+    """Run the stage in a folder, on one source, with the repository's params."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["harvest"]["sources"] = [source]
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "scripts/harvest.py"),
+            "data/harvested.jsonl",
+            "metrics/harvest.json",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_writes_changes_metrics_and_one_line(history: History, tmp_path: Path) -> None:
+    for number in range(5):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+
+    done = run_harvest(tmp_path, "repository")
+
+    changes = list(read_jsonl(tmp_path / "data/harvested.jsonl", Change))
+    counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(changes) == counts["changes"] == 7
+    assert done.stdout == "harvest: 7 changes of 4 commits kept of 5 in 1 sources\n"
+    first = (tmp_path / "data/harvested.jsonl").read_bytes()
+    run_harvest(tmp_path, str(history.folder))
+    assert (tmp_path / "data/harvested.jsonl").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["missing", "broken.bundle", "empty"])
+def test_explains_a_bad_source_in_one_line_and_writes_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "broken.bundle").write_text("# v2 git bundle\n")
+    History(tmp_path / "empty")
+    done = run_harvest(tmp_path, name)
+    assert done.returncode == 66
+    assert done.stderr.count("\n") == 1
+    assert name in done.stderr
+    assert [path for path in (tmp_path / "data").glob("*") if path.is_file()] == []
