@@ -1,0 +1,165 @@
+"""The shape that holds the house: stages, scripts, params, deps and imports agree."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc_deps import code_deps, data_deps, imported, imports, script
+
+from diffscribe.params import Params, merge_params, parse_params
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "diffscribe"
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
+
+DOORS = {
+    "mlflow": ("tracking.py",),
+    "openai": ("llm/",),
+    "peft": ("training/",),
+    "pygit2": ("history/", "samples/"),
+    "subprocess": ("gguf/", "history/", "samples/"),
+    "torch": ("training/",),
+    "trl": ("training/",),
+    "unsloth": ("training/",),
+}
+"""The only places that may import what leads outside."""
+
+
+def word(stage):
+    return stage.replace("-", "_")
+
+
+def outs(stage):
+    return [next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]]
+
+
+def metrics(stage):
+    return [next(iter(each)) for each in stage["metrics"]]
+
+
+def test_every_stage_has_one_script_and_every_script_one_stage():
+    scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert scripts == {word(stage) for stage in STAGES}
+
+
+def test_every_stage_has_one_section_of_params_in_the_order_of_the_pipeline():
+    assert list(PARAMS) == [word(stage) for stage in STAGES]
+    assert list(Params.model_fields) == list(PARAMS)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_its_own_section_alone(stage):
+    assert STAGES[stage]["params"] == [word(stage)]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_writes_one_metrics_file_that_git_keeps(stage):
+    assert STAGES[stage]["metrics"] == [
+        {f"metrics/{word(stage)}.json": {"cache": False}}
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_command_names_exactly_the_declared_paths_in_order(stage):
+    declared = STAGES[stage]
+    paths = [*data_deps(declared), *outs(declared), *metrics(declared)]
+    assert declared["cmd"].split() == ["python", f"scripts/{word(stage)}.py", *paths]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_the_code_it_imports(stage):
+    declared = [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
+    assert declared == code_deps(script(stage)), "run 'make deps'"
+
+
+def test_imports_are_found_in_functions_and_through_other_modules():
+    found = {path.relative_to(SOURCE).as_posix() for path in imported(script("train"))}
+    assert {"training/sft.py", "records.py", "tracking.py"} <= found
+    assert "jsonl.py" in found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_does_not_reach_the_module_of_another_stage(stage):
+    others = {own_module(other) for other in STAGES if other != stage} - {None}
+    assert imported(script(stage)) & others == set()
+
+
+def own_module(stage):
+    """The module that is named after the stage and that its script imports."""
+    named = [path for path in imports(script(stage)) if path.stem == word(stage)]
+    return next((path for path in named if path.parent.name != "diffs"), None)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_outside_worlds_have_one_door_each(module):
+    through = {
+        name
+        for name in top_level_imports(SOURCE / module)
+        if name in DOORS and not module.startswith(DOORS[name])
+    }
+    assert through == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_imported_by_name_from_the_package(module):
+    assert "diffscribe" not in plain_imports(SOURCE / module)
+
+
+def top_level_imports(path):
+    named = {
+        node.module.split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+    return named | plain_imports(path)
+
+
+def plain_imports(path):
+    return {
+        alias.name.split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("__init__.py")), ids=str)
+def test_packages_hold_a_docstring_and_nothing_else(path):
+    body = ast.parse(path.read_text()).body
+    assert [type(node) for node in body] == [ast.Expr]
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_profile_fits_the_params_it_is_laid_over(profile):
+    merged = merge_params(PARAMS, yaml.safe_load(profile.read_text()))
+    params = parse_params(merged, profile)
+    assert len(params.base.revision) == 40
+    assert params.eval.max_answer_tokens >= params.render.max_answer_tokens
+
+
+def test_the_three_profiles_ship():
+    assert [path.stem for path in PROFILES] == [
+        "qwen2.5-coder-0.5b",
+        "qwen2.5-coder-1.5b",
+        "qwen3-coder-30b-a3b",
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_script_answers_help_within_a_second(stage):
+    assert min(help_seconds(stage) for _ in range(3)) < 1
+
+
+def help_seconds(stage):
+    begin = time.perf_counter()
+    command = [sys.executable, str(script(stage)), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--params" in done.stdout
+    return time.perf_counter() - begin
