@@ -7,14 +7,30 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from diffscribe.errors import ParamsError
 
+
+def _spelled(value: object) -> object:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
+Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
+"""YAML 1.1 reads a bare on or off as a boolean, and DVC writes them bare."""
 
 
 class Section(BaseModel):
@@ -115,9 +131,8 @@ class BaseParams(Section):
 class RenderParams(Section):
     """How a change becomes a chat sample."""
 
-    task: Literal["plan", "message"]
-    message_style: Literal["conventional", "plain"]
     max_prompt_tokens: Positive
+    """With the chat template; hunks are cut until the prompt fits."""
     max_answer_tokens: Positive
     """A sample with a longer answer is dropped and counted, never cut."""
 
@@ -144,8 +159,8 @@ class TrainParams(Section):
     num_train_epochs: Annotated[float, Field(gt=0)]
     per_device_train_batch_size: Positive
     gradient_accumulation_steps: Positive
-    bf16: Literal["auto", "on", "off"]
-    gradient_checkpointing: Literal["auto", "on", "off"]
+    bf16: Switch
+    gradient_checkpointing: Switch
     evaluations: Positive
     """How often the validation loss is measured and a checkpoint is kept."""
     max_validation_samples: Positive

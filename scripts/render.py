@@ -1,0 +1,63 @@
+"""Stage render: turn changes into chat samples within the token budget.
+
+Usage: python scripts/render.py prompts data/splits models/base data/sft
+           metrics/render.json
+"""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.data.render import Counters, RenderCounts, render_samples
+from diffscribe.diffs.render import load_prompts
+from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
+from diffscribe.params import load_params
+from diffscribe.records import SplitChange
+from diffscribe.tracking import report
+from diffscribe.training.tokenizer import (
+    count_chat_tokens,
+    count_text_tokens,
+    load_tokenizer,
+)
+
+SPLITS = ("train", "validation", "test")
+
+
+@click.command(cls=Stage)
+@click.argument("prompts", type=INPUT)
+@click.argument("splits", type=INPUT)
+@click.argument("base", type=INPUT)
+@click.argument("sft", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(
+    prompts: Path, splits: Path, base: Path, sft: Path, metrics: Path, params: Path
+) -> None:
+    """Write to SFT the chat samples of SPLITS, counted by BASE's tokenizer."""
+    section = load_params(params).render
+    shown = load_prompts(prompts)
+    tokenizer = load_tokenizer(base)
+    count = Counters(
+        text=partial(count_text_tokens, tokenizer),
+        prompt=partial(count_chat_tokens, tokenizer, asks=True),
+    )
+    figures = {}
+    with whole_folder(sft) as folder:
+        for split in SPLITS:
+            counts = RenderCounts(Counter(), Counter())
+            changes = read_jsonl(splits / f"{split}.jsonl", SplitChange)
+            samples = render_samples(changes, shown, count, section, counts)
+            write_jsonl(folder / f"{split}.jsonl", progress(samples, f"render {split}"))
+            figures[split] = counts.metrics()
+    report(
+        metrics,
+        figures,
+        ", ".join(f"{split} {figures[split]['samples']}" for split in SPLITS),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Turn split changes into chat samples within the token budget."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from diffscribe.commits.plan import plan_json
+from diffscribe.diffs.render import Prompts, render_prompt
+from diffscribe.params import RenderParams
+from diffscribe.records import Message, Plan, PlannedCommit, Sample, SplitChange
+
+
+class Reason(StrEnum):
+    """Why a change has no sample; also its key in metrics/render.json."""
+
+    LONG_ANSWER = "long_answer"
+    LONG_FILE_LIST = "long_file_list"
+
+
+class Counters(NamedTuple):
+    """How the base's tokenizer counts."""
+
+    text: Callable[[str], int]
+    prompt: Callable[[Sequence[Message]], int]
+    """A chat that ends where the answer begins."""
+
+
+class RenderCounts(NamedTuple):
+    """What rendering did; filled while the samples are drawn."""
+
+    dropped: Counter[Reason]
+    totals: Counter[str]
+    """samples, hunks, cut_hunks, prompt_tokens, answer_tokens."""
+
+    def metrics(self) -> dict[str, int | float]:
+        """Return fixed keys, zeros included."""
+        counted = {name: self.totals[name] for name in TOTALS}
+        tokens = counted["prompt_tokens"] + counted["answer_tokens"]
+        return (
+            counted
+            | {f"dropped_{reason}": self.dropped[reason] for reason in Reason}
+            | {
+                "answer_fraction": round(
+                    counted["answer_tokens"] / tokens if tokens else 0.0, 4
+                )
+            }
+        )
+
+
+TOTALS = ("samples", "hunks", "cut_hunks", "prompt_tokens", "answer_tokens")
+
+
+def render_samples(
+    changes: Iterable[SplitChange],
+    prompts: Prompts,
+    count: Counters,
+    params: RenderParams,
+    counts: RenderCounts,
+) -> Iterator[Sample]:
+    """Yield a sample for each change that fits, in order, and count the rest."""
+    for change in changes:
+        rendered = render_sample(change, prompts, count, params, counts)
+        if isinstance(rendered, Reason):
+            counts.dropped[rendered] += 1
+        else:
+            yield rendered
+
+
+def render_sample(
+    change: SplitChange,
+    prompts: Prompts,
+    count: Counters,
+    params: RenderParams,
+    counts: RenderCounts,
+) -> Sample | Reason:
+    """Return the sample of one change, or why there is none.
+
+    The prompt shrinks until the whole chat fits, template included; the
+    answer is never cut.
+    """
+    target = in_file_order(change)
+    answer = plan_json(target)
+    answer_tokens = count.text(answer) + 1  # the end-of-turn token
+    if answer_tokens > params.max_answer_tokens:
+        return Reason.LONG_ANSWER
+    budget = params.max_prompt_tokens
+    while True:
+        rendered = render_prompt(change, prompts, budget, count.text)
+        if rendered is None:
+            return Reason.LONG_FILE_LIST
+        prompt_tokens = count.prompt(rendered.messages)
+        if prompt_tokens <= params.max_prompt_tokens:
+            break
+        budget -= prompt_tokens - params.max_prompt_tokens
+    counts.totals.update(
+        samples=1,
+        hunks=rendered.hunks,
+        cut_hunks=rendered.cut_hunks,
+        prompt_tokens=prompt_tokens,
+        answer_tokens=answer_tokens,
+    )
+    return Sample(
+        id=change.id,
+        parent_id=change.parent_id,
+        repo=change.repo,
+        task="plan",
+        prompt=rendered.messages,
+        completion=(Message(role="assistant", content=answer),),
+        files=tuple(file.path for file in change.files),
+        junk=change.junk,
+        target=target,
+    )
+
+
+def in_file_order(change: SplitChange) -> Plan:
+    """Return the plan with files and commits in the order of the file list.
+
+    The commits of a plan share no file, so their order is free; one that the
+    prompt decides is one that a model can learn.
+    """
+    position = {file.path: number for number, file in enumerate(change.files)}
+
+    def ordered(commit: PlannedCommit) -> PlannedCommit:
+        files = tuple(sorted(commit.files, key=position.__getitem__))
+        return commit.model_copy(update={"files": files})
+
+    commits = sorted(
+        map(ordered, change.label.plan.commits),
+        key=lambda commit: position[commit.files[0]],
+    )
+    return change.label.plan.model_copy(update={"commits": tuple(commits)})

@@ -1,0 +1,165 @@
+"""The one renderer: a change as the messages a model is shown, within a budget.
+
+Label, render, eval and use all come through here, so that a model is asked
+what it was trained on.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from string import Template
+from typing import NamedTuple
+
+from diffscribe.diffs.parse import Hunk, parse_diff
+from diffscribe.records import Change, FileChange, Message
+
+CountTokens = Callable[[str], int]
+
+MAX_GITIGNORE_FRACTION = 0.1
+"""Of the budget; the change itself is worth more than what is ignored."""
+
+GENERATED_NAMES = frozenset(
+    {
+        *("Cargo.lock", "Gemfile.lock", "Pipfile.lock", "composer.lock", "flake.lock"),
+        *("go.sum", "mix.lock", "package-lock.json", "pnpm-lock.yaml", "poetry.lock"),
+        *("uv.lock", "yarn.lock"),
+    }
+)
+GENERATED_SUFFIXES = (".lock", ".min.js", ".min.css", ".map", ".svg", ".snap")
+PROSE_SUFFIXES = (".md", ".rst", ".txt", ".adoc")
+
+
+class Prompts(NamedTuple):
+    """The texts a model is shown; $variables only, no logic."""
+
+    system: str
+    user: str
+
+
+class Rendered(NamedTuple):
+    """A prompt and what of the diff it could not hold."""
+
+    messages: tuple[Message, ...]
+    hunks: int
+    cut_hunks: int
+
+
+def load_prompts(folder: Path) -> Prompts:
+    """Read the student's prompts of a folder."""
+    return Prompts(
+        system=(folder / "system.md").read_text(encoding="utf-8").strip(),
+        user=(folder / "user.md").read_text(encoding="utf-8").strip(),
+    )
+
+
+def render_prompt(
+    change: Change, prompts: Prompts, max_tokens: int, count_tokens: CountTokens
+) -> Rendered | None:
+    """Return the messages of a change, or None if not even its names fit.
+
+    System text, file list and existing patterns come first; what is left of
+    the budget goes to hunks: source before prose before generated files, and
+    each file's first hunk before any second one. What was cut is said.
+    `count_tokens` is summed over pieces, so the sum may differ by a few tokens
+    from the count of the whole.
+    """
+    names = [file_line(file) for file in change.files]
+    gitignore = _gitignore_line(
+        change.gitignore, int(max_tokens * MAX_GITIGNORE_FRACTION), count_tokens
+    )
+    fixed = _fill(prompts, names, gitignore, "")
+    headings = [_heading(file) for file in change.files]
+    budget = max_tokens - sum(count_tokens(each.content) for each in fixed)
+    # Each file may also need its remark on hunks that were cut.
+    reserve = count_tokens("(99 more hunks)\n")
+    budget -= sum(count_tokens(heading) + reserve for heading in headings)
+    if budget < 0:
+        return None
+
+    hunks = _hunk_texts(change)
+    kept: dict[str, int] = dict.fromkeys(hunks, 0)
+    for path, position in _by_worth(hunks):
+        cost = count_tokens(hunks[path][position])
+        # A file's hunks are shown from its first on, without gaps.
+        if cost <= budget and kept[path] == position:
+            budget -= cost
+            kept[path] += 1
+
+    sections = []
+    for file, heading in zip(change.files, headings, strict=True):
+        shown = hunks[file.path][: kept[file.path]]
+        cut = len(hunks[file.path]) - len(shown)
+        sections.append(heading + "".join(shown) + _remark(len(shown), cut))
+    total = sum(map(len, hunks.values()))
+    return Rendered(
+        messages=_fill(prompts, names, gitignore, "".join(sections).rstrip("\n")),
+        hunks=total,
+        cut_hunks=total - sum(kept.values()),
+    )
+
+
+def file_line(file: FileChange) -> str:
+    """Return a file as the file list shows it: status, counts, both paths."""
+    path = f"{file.old_path} => {file.path}" if file.old_path else file.path
+    counts = "binary" if file.is_binary else f"+{file.additions} -{file.deletions}"
+    return f"{file.status} {path} {counts}"
+
+
+def _fill(
+    prompts: Prompts, names: Sequence[str], gitignore: str, diff: str
+) -> tuple[Message, ...]:
+    user = Template(prompts.user).substitute(
+        files="\n".join(names), gitignore=gitignore, diff=diff
+    )
+    return (
+        Message(role="system", content=prompts.system),
+        Message(role="user", content=user),
+    )
+
+
+def _gitignore_line(
+    patterns: Sequence[str], max_tokens: int, count_tokens: CountTokens
+) -> str:
+    line = ""
+    for number, pattern in enumerate(patterns):
+        longer = f"{line} {pattern}".strip()
+        if count_tokens(longer) > max_tokens:
+            return f"{line} ({len(patterns) - number} more)".strip()
+        line = longer
+    return line or "nothing"
+
+
+def _heading(file: FileChange) -> str:
+    return f"=== {file.path}{' (binary)' if file.is_binary else ''}\n"
+
+
+def _hunk_texts(change: Change) -> dict[str, tuple[str, ...]]:
+    """Return the hunks of each file; its headers say nothing the list does not."""
+    hunks: dict[str, tuple[str, ...]] = {file.path: () for file in change.files}
+    for patch in parse_diff(change.diff):
+        hunks[patch.path] += tuple(map(_hunk_text, patch.hunks))
+    return hunks
+
+
+def _hunk_text(hunk: Hunk) -> str:
+    """Return a hunk whose header keeps the function, not the line numbers."""
+    _, _, function = hunk.header.rstrip("\n").removeprefix("@@").partition("@@")
+    return f"@@{function}\n" + "".join(hunk.lines)
+
+
+def _remark(shown: int, cut: int) -> str:
+    if not cut:
+        return ""
+    return f"({cut} {'more ' if shown else ''}hunk{'s' if cut > 1 else ''})\n"
+
+
+def _by_worth(hunks: dict[str, tuple[str, ...]]) -> list[tuple[str, int]]:
+    """Return (path, position) of every hunk, the most telling first."""
+    every = [(path, at) for path, texts in hunks.items() for at in range(len(texts))]
+    return sorted(every, key=lambda each: (_worth(each[0]), each[1], each[0]))
+
+
+def _worth(path: str) -> int:
+    name = PurePosixPath(path).name
+    if name in GENERATED_NAMES or name.endswith(GENERATED_SUFFIXES):
+        return 2
+    return 1 if name.endswith(PROSE_SUFFIXES) else 0

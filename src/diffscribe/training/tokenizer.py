@@ -1,0 +1,60 @@
+"""A base model's tokenizer, as counters of tokens."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from diffscribe.errors import SourceError
+from diffscribe.records import Message
+
+
+def load_tokenizer(base: Path) -> Any:
+    """Return the transformers tokenizer of a model folder.
+
+    Read from tokenizer.json as it is: AutoTokenizer would import every model
+    class for it, and for some model types replace its normalizer.
+
+    Raises:
+        SourceError: if the folder holds no tokenizer with a chat template.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    if not (base / "tokenizer.json").is_file():
+        raise SourceError(
+            f"{base}: no tokenizer.json; run 'dvc repro base' to make the base"
+        )
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
+    if not tokenizer.chat_template:
+        raise SourceError(
+            f"{base}: the tokenizer has no chat template; use an instruct model"
+        )
+    return tokenizer
+
+
+def count_text_tokens(tokenizer: Any, text: str) -> int:
+    """Count the tokens of plain text, without special tokens."""
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def count_chat_tokens(
+    tokenizer: Any, messages: Sequence[Message], *, asks: bool
+) -> int:
+    """Count the tokens of a chat; `asks` adds the head of the answer."""
+    return len(
+        tokenizer.apply_chat_template(
+            [message.model_dump() for message in messages],
+            add_generation_prompt=asks,
+            tokenize=True,
+            return_dict=False,
+            **chat_template_kwargs(tokenizer),
+        )
+    )
+
+
+def chat_template_kwargs(tokenizer: Any) -> dict[str, Any]:
+    """Return what the template needs to answer at once, without thinking."""
+    return (
+        {"enable_thinking": False}
+        if "enable_thinking" in (tokenizer.chat_template or "")
+        else {}
+    )
