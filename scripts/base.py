@@ -1,0 +1,61 @@
+"""Stage base: bring the model to start from, pinned.
+
+Usage: python scripts/base.py prompts data/splits/train.jsonl models/base
+           metrics/base.json
+"""
+
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.diffs.render import load_prompts
+from diffscribe.jsonl import read_jsonl, whole_folder
+from diffscribe.params import load_params
+from diffscribe.records import SplitChange
+from diffscribe.tracking import report
+from diffscribe.training.base import SCRATCH, copy_base, model_metrics
+from diffscribe.training.runtime import quiet_libraries, seed_torch
+from diffscribe.training.scratch import (
+    documents,
+    initial_model,
+    pretrain,
+    save,
+    train_tokenizer,
+)
+
+
+@click.command(cls=Stage)
+@click.argument("prompts", type=INPUT)
+@click.argument("train", type=INPUT)
+@click.argument("base", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(prompts: Path, train: Path, base: Path, metrics: Path, params: Path) -> None:
+    """Fill BASE with the model that params name; `scratch` sees TRAIN only."""
+    section = load_params(params).base
+    losses: list[float] = []
+    quiet_libraries()
+    with whole_folder(base) as folder:
+        if section.source == SCRATCH:
+            seed_torch(section.seed)
+            texts_shown = load_prompts(prompts)
+            texts = documents(read_jsonl(train, SplitChange), texts_shown)
+            tokenizer = train_tokenizer(texts, texts_shown.system, section.scratch)
+            model = initial_model(tokenizer, section.scratch)
+            steps = pretrain(model, tokenizer, texts, section.scratch)
+            losses = list(progress(steps, "base", total=section.scratch.steps))
+            save(model, tokenizer, folder)
+        else:
+            copy_base(section, folder)
+    size = model_metrics(base)
+    report(
+        metrics,
+        size | {"pretraining_loss": round(losses[-1], 4) if losses else None},
+        f"{section.source}, {size['parameters'] / 1e6:.1f} M parameters, "
+        f"vocabulary {size['vocabulary']}",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Stage train: fine-tune the base on the answers.
+
+Usage: python scripts/train.py data/sft models/base models/adapter
+           reports/train metrics/train.json
+"""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.jsonl import whole_folder
+from diffscribe.params import load_params
+from diffscribe.tracking import report, tracked_run
+from diffscribe.training.checkpoints import checkpoint_folder
+from diffscribe.training.curves import write_curves
+from diffscribe.training.sft import fine_tune
+
+
+@click.command(cls=Stage)
+@click.argument("sft", type=INPUT)
+@click.argument("base", type=INPUT)
+@click.argument("adapter", type=OUTPUT)
+@click.argument("curves", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(
+    sft: Path, base: Path, adapter: Path, curves: Path, metrics: Path, params: Path
+) -> None:
+    """Write to ADAPTER what SFT teaches BASE; resumes if it was killed."""
+    values = load_params(params)
+    checkpoints = checkpoint_folder(sft, base, values.train)
+    with tracked_run("train", values) as run:
+        with whole_folder(adapter) as folder:
+            tuned = fine_tune(
+                sft, base, folder, checkpoints, values.train, run.log_step
+            )
+        with whole_folder(curves) as folder:
+            write_curves(folder, tuned.curve)
+        run.log_metrics(tuned.metrics)
+        run.set_tags({"backend": tuned.backend})
+    report(
+        metrics,
+        tuned.metrics,
+        f"{tuned.metrics['steps']} steps on {tuned.metrics['samples']} samples by "
+        f"{tuned.backend}, validation loss {tuned.metrics['validation_loss']}",
+    )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The model to start from: made here, copied from a folder, or from the hub."""
+
+import math
+import re
+import shutil
+from pathlib import Path
+
+from diffscribe.errors import ParamsError, SourceError, ToolError
+from diffscribe.params import BaseParams
+
+SCRATCH = "scratch"
+
+PATTERNS = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "*.model", "LICENSE*")
+"""What is taken from the hub; never pickles, never code."""
+
+
+def copy_base(params: BaseParams, folder: Path) -> None:
+    """Fill an empty folder with the model that params name.
+
+    Raises:
+        ParamsError: for a hub id without a pinned revision.
+        SourceError: if a local folder is no model that transformers can load.
+        ToolError: if the hub cannot be reached or does not have it.
+    """
+    local = Path(params.source).expanduser()
+    if local.is_dir():
+        _check_model(local)
+        for pattern in PATTERNS:
+            for file in sorted(local.glob(pattern)):
+                shutil.copyfile(file, folder / file.name)
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", params.source):
+        _download(params, folder)
+    else:
+        raise SourceError(
+            f"base.source '{params.source}' is no folder; give 'scratch', a model "
+            "folder, or a hub id such as Qwen/Qwen2.5-Coder-0.5B-Instruct"
+        )
+
+
+def _check_model(folder: Path) -> None:
+    for needed in ("config.json", "tokenizer.json"):
+        if not (folder / needed).is_file():
+            raise SourceError(
+                f"base.source {folder} has no {needed}; give the folder of a "
+                "transformers model"
+            )
+    if not any(folder.glob("*.safetensors")):
+        raise SourceError(
+            f"base.source {folder} has no *.safetensors; pickled weights are "
+            "never loaded, convert them first"
+        )
+
+
+def _download(params: BaseParams, folder: Path) -> None:
+    from httpx import HTTPError
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if not params.revision or not re.fullmatch(r"[0-9a-f]{40}", params.revision):
+        raise ParamsError(
+            f"base.revision must pin '{params.source}' to a commit of 40 hex "
+            "digits (the model page lists them), so that a run can be repeated"
+        )
+    try:
+        snapshot_download(
+            params.source,
+            revision=params.revision,
+            allow_patterns=list(PATTERNS),
+            local_dir=folder,
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+        raise ToolError(
+            f"base.source '{params.source}' at {params.revision} cannot be "
+            f"downloaded: {str(error).splitlines()[0]}; check id, revision and "
+            "network, or give a local folder"
+        ) from error
+    # Download records carry times, and equal inputs must give equal bytes.
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    _check_model(folder)
+
+
+def model_metrics(folder: Path) -> dict[str, int]:
+    """Return the size of a model folder: parameters, vocabulary, bytes."""
+    from safetensors import safe_open
+    from transformers import AutoConfig
+
+    parameters = 0
+    files = sorted(folder.glob("*.safetensors"))
+    for file in files:
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - not a mapping
+                parameters += math.prod(tensors.get_slice(name).get_shape())
+    return {
+        "parameters": parameters,
+        "vocabulary": AutoConfig.from_pretrained(folder).vocab_size,
+        "weights_bytes": sum(file.stat().st_size for file in files),
+    }

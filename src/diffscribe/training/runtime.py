@@ -1,0 +1,46 @@
+"""What the machine offers to torch, and seeds that make a run repeat."""
+
+import os
+from typing import Literal
+
+
+def has_gpu() -> bool:
+    """Tell whether torch sees a CUDA device."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def use_bf16(choice: Literal["auto", "on", "off"]) -> bool:
+    """Tell whether to compute in bfloat16; auto asks the hardware.
+
+    A CPU without bfloat16 instructions emulates them, slower than float32.
+    """
+    import torch
+
+    if choice != "auto":
+        return choice == "on"
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def seed_torch(seed: int) -> None:
+    """Make what follows repeat bit for bit on one kind of machine."""
+    # cuBLAS needs this before its first call, or refuses to be deterministic.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+    from transformers import set_seed
+
+    set_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def quiet_libraries() -> None:
+    """Keep bars and notices of the libraries off stderr; stages have their own."""
+    import datasets
+    from transformers.utils import logging
+
+    datasets.disable_progress_bars()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

@@ -1,0 +1,306 @@
+"""Supervised fine-tuning on answers only: TRL and PEFT, or Unsloth on a GPU."""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffscribe.errors import ParamsError, RecordError, ToolError
+from diffscribe.jsonl import read_jsonl
+from diffscribe.params import TrainParams
+from diffscribe.records import Sample
+from diffscribe.training.runtime import (
+    has_gpu,
+    quiet_libraries,
+    seed_torch,
+    use_bf16,
+)
+from diffscribe.training.tokenizer import chat_template_kwargs, load_tokenizer
+
+COMPLETE = ".complete"
+"""Marks a checkpoint whose last byte is written."""
+
+LOGS = 100
+"""Points of the loss curve, about."""
+
+
+class FineTuned(NamedTuple):
+    """What a run leaves besides its weights."""
+
+    backend: str
+    curve: list[Mapping[str, float]]
+    """Rows of step with loss and learning_rate, or step with eval_loss."""
+    metrics: dict[str, int | float | str | None]
+
+
+def fine_tune(
+    sft: Path,
+    base: Path,
+    folder: Path,
+    checkpoints: Path,
+    params: TrainParams,
+    on_log: Callable[[int, Mapping[str, float]], None],
+) -> FineTuned:
+    """Fill `folder` with an adapter, or a whole model if method is full.
+
+    Goes on from the newest complete checkpoint, with the same result as a run
+    that was never killed. `on_log` is called with each point of the curves.
+    """
+    train, validation = _samples(sft, params)
+    backend = _backend(params)
+    if backend == "unsloth":
+        # It patches TRL and transformers, and must be imported before them.
+        import unsloth  # noqa: F401
+    from trl import SFTTrainer
+
+    quiet_libraries()
+    seed_torch(params.seed)
+    tokenizer = load_tokenizer(base)
+    model, peft_config = (
+        _unsloth_model(base, params) if backend == "unsloth" else _model(base, params)
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=_config(checkpoints, params, len(train)),
+        train_dataset=_dataset(train, tokenizer),
+        eval_dataset=_dataset(validation, tokenizer) if validation else None,
+        processing_class=tokenizer,
+        peft_config=peft_config,
+        callbacks=[_callback(on_log)],
+    )
+    _quiet(trainer)
+    trainer.train(resume_from_checkpoint=_resumable(checkpoints))
+    trainer.save_model(str(folder))
+    _tidy(folder, base)
+    curve = [_point(entry) for entry in trainer.state.log_history]
+    return FineTuned(backend, curve, _metrics(trainer, train, curve))
+
+
+def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:
+    train = list(read_jsonl(sft / "train.jsonl", Sample))
+    if not train:
+        raise RecordError(
+            f"{sft / 'train.jsonl'}: no samples to train on; see metrics/render.json "
+            "and metrics/curate.json for what dropped them"
+        )
+    validation = sorted(
+        read_jsonl(sft / "validation.jsonl", Sample), key=lambda sample: sample.id
+    )
+    return train, validation[: params.max_validation_samples]
+
+
+def _backend(params: TrainParams) -> str:
+    """Choose the engine; auto takes Unsloth on a GPU that has it installed."""
+    from importlib.util import find_spec
+
+    if params.method == "qlora" and not has_gpu():
+        raise ParamsError("train.method qlora needs a CUDA GPU; use lora here")
+    installed = find_spec("unsloth") is not None
+    if params.backend == "unsloth" and not installed:
+        raise ToolError(
+            "train.backend unsloth is not installed; run 'make setup' on a GPU "
+            "machine or pip install -e '.[unsloth]', or set it to auto"
+        )
+    if params.backend == "auto":
+        return "unsloth" if installed and has_gpu() else "trl"
+    return params.backend
+
+
+def _model(base: Path, params: TrainParams) -> tuple[Any, Any]:
+    import torch
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    bf16 = use_bf16(params.bf16)
+    # Autocast keeps float32 weights on a CPU; a GPU holds them in 16 bits.
+    dtype = torch.bfloat16 if has_gpu() and bf16 else torch.float32
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        base,
+        dtype=dtype,
+        trust_remote_code=False,
+        quantization_config=quantization if params.method == "qlora" else None,
+    )
+    if params.method == "full":
+        return model, None
+    targets = params.lora.target_modules
+    return model, LoraConfig(
+        r=params.lora.r,
+        lora_alpha=params.lora.lora_alpha,
+        lora_dropout=params.lora.lora_dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        task_type="CAUSAL_LM",
+    )
+
+
+def _unsloth_model(base: Path, params: TrainParams) -> tuple[Any, None]:
+    from unsloth import FastLanguageModel
+
+    model, _ = FastLanguageModel.from_pretrained(
+        str(base),
+        dtype=None,
+        load_in_4bit=params.method == "qlora",
+        full_finetuning=params.method == "full",
+        use_gradient_checkpointing=_gradient_checkpointing(params),
+    )
+    if params.method == "full":
+        return model, None
+    targets = params.lora.target_modules
+    return FastLanguageModel.get_peft_model(
+        model,
+        r=params.lora.r,
+        lora_alpha=params.lora.lora_alpha,
+        lora_dropout=params.lora.lora_dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        use_gradient_checkpointing=_gradient_checkpointing(params),
+        random_state=params.seed,
+    ), None
+
+
+def _gradient_checkpointing(params: TrainParams) -> bool:
+    if params.gradient_checkpointing == "auto":
+        return has_gpu()
+    return params.gradient_checkpointing == "on"
+
+
+def _config(checkpoints: Path, params: TrainParams, samples: int) -> Any:
+    from trl import SFTConfig
+
+    batches = math.ceil(samples / params.per_device_train_batch_size)
+    steps = max(1, batches // params.gradient_accumulation_steps)
+    steps = max(1, math.ceil(steps * params.num_train_epochs))
+    every = max(1, steps // params.evaluations)
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        learning_rate=params.learning_rate,
+        lr_scheduler_type=params.lr_scheduler_type,
+        warmup_steps=params.warmup_fraction,
+        weight_decay=params.weight_decay,
+        num_train_epochs=params.num_train_epochs,
+        per_device_train_batch_size=params.per_device_train_batch_size,
+        per_device_eval_batch_size=params.per_device_train_batch_size,
+        gradient_accumulation_steps=params.gradient_accumulation_steps,
+        gradient_checkpointing=_gradient_checkpointing(params),
+        bf16=use_bf16(params.bf16),
+        use_cpu=not has_gpu(),
+        # render has already kept every sample within the budget.
+        max_length=None,
+        packing=False,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        logging_steps=max(1, steps // LOGS),
+        seed=params.seed,
+        data_seed=params.seed,
+        report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),
+        dataloader_pin_memory=has_gpu(),
+    )
+
+
+def _dataset(samples: list[Sample], tokenizer: Any) -> Any:
+    from datasets import Dataset
+
+    kwargs = chat_template_kwargs(tokenizer)
+    rows = []
+    for sample in samples:
+        row: dict[str, Any] = {
+            "prompt": [message.model_dump() for message in sample.prompt],
+            "completion": [message.model_dump() for message in sample.completion],
+        }
+        rows.append(row | ({"chat_template_kwargs": kwargs} if kwargs else {}))
+    return Dataset.from_list(rows)
+
+
+def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
+    """Return a callback that hands on the curves and marks whole checkpoints."""
+    from transformers import TrainerCallback
+    from transformers.trainer_utils import get_last_checkpoint
+
+    class Curves(TrainerCallback):
+        def on_log(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            point = _point(state.log_history[-1])
+            on_log(int(point["step"]), point)
+
+        def on_save(self, args: Any, *_: Any, **__: Any) -> None:
+            newest = get_last_checkpoint(args.output_dir)
+            if newest is not None:
+                (Path(newest) / COMPLETE).touch()
+
+    return Curves()
+
+
+def _quiet(trainer: Any) -> None:
+    """Keep the trainer from printing its logs: stages print one line."""
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+
+
+def _resumable(checkpoints: Path) -> str | None:
+    """Return the newest complete checkpoint, after removing the others' debris."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    for checkpoint in checkpoints.glob("checkpoint-*"):
+        if not (checkpoint / COMPLETE).exists():
+            shutil.rmtree(checkpoint)
+    newest: str | None = (
+        get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    )
+    return newest
+
+
+def _tidy(folder: Path, base: Path) -> None:
+    """Leave only what a loader needs, in bytes that do not depend on the run."""
+    for name in ("README.md", "training_args.bin"):
+        (folder / name).unlink(missing_ok=True)
+    config = folder / "adapter_config.json"
+    if config.is_file():
+        values = json.loads(config.read_text(encoding="utf-8"))
+        values["base_model_name_or_path"] = base.name
+        # PEFT keeps it as a set, whose order differs from process to process.
+        if isinstance(values["target_modules"], list):
+            values["target_modules"].sort()
+        config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def _point(entry: Mapping[str, Any]) -> Mapping[str, float]:
+    names = ("loss", "learning_rate", "eval_loss", "eval_mean_token_accuracy")
+    return {"step": entry["step"]} | {
+        name: entry[name] for name in names if name in entry
+    }
+
+
+def _metrics(
+    trainer: Any, train: list[Sample], curve: list[Mapping[str, float]]
+) -> dict[str, int | float | str | None]:
+    def last(name: str) -> float | None:
+        values = [point[name] for point in curve if name in point]
+        return round(values[-1], 4) if values else None
+
+    return {
+        "samples": len(train),
+        "steps": trainer.state.global_step,
+        "trainable_parameters": sum(
+            parameter.numel()
+            for parameter in trainer.model.parameters()
+            if parameter.requires_grad
+        ),
+        "train_loss": last("loss"),
+        "validation_loss": last("eval_loss"),
+        "validation_token_accuracy": last("eval_mean_token_accuracy"),
+        "versions": {
+            name: version(name) for name in ("torch", "transformers", "trl", "peft")
+        },
+    }
