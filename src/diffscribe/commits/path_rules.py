@@ -1,0 +1,116 @@
+"""A type for a commit whose header names none: from its paths and its verb."""
+
+import re
+from collections.abc import Collection
+
+from diffscribe.commits.conventional import Header, parse_header
+
+_PATHS = {
+    "ci": (
+        r"(^|/)\.(github/(workflows|actions)|circleci|buildkite|gitlab-ci)(/|$)"
+        r"|(^|/)(\.gitlab-ci\.yml|\.travis\.yml|appveyor\.yml|azure-pipelines\.yml"
+        r"|Jenkinsfile)$"
+    ),
+    "test": (
+        r"(^|/)(tests?|specs?|__tests__|testdata|fixtures)/"
+        r"|(^|/)(test_[^/]*|conftest)\.py$|_test\.\w+$|\.(test|spec)\.\w+$"
+        r"|Tests?\.(java|kt|cs)$"
+    ),
+    "docs": (
+        r"(^|/)docs?/|\.(md|mdx|rst|adoc)$"
+        r"|(^|/)(README|CHANGELOG|CONTRIBUTING|AUTHORS|LICENSE|NOTICE)[^/]*$"
+    ),
+    "build": (
+        r"(^|/)(Dockerfile|Makefile|CMakeLists\.txt|Gemfile|Rakefile|MANIFEST\.in"
+        r"|pyproject\.toml|setup\.(py|cfg)|package\.json|Cargo\.toml|go\.(mod|sum)"
+        r"|pom\.xml|tox\.ini|(requirements|constraints)[^/]*\.(txt|in))$"
+        r"|(^|/)(package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json)$"
+        r"|\.(lock|gradle|kts|cmake|mk|nix)$"
+    ),
+    "chore": r"(^|/)\.[^/]+$",
+}
+"""What a path is about, by the first expression that matches it."""
+
+_VERBS = {
+    "feat": "add allow enable expose implement introduce let offer provide support",
+    "fix": "avoid catch correct ensure fix guard handle prevent repair resolve stop",
+    "refactor": "clean convert deduplicate drop extract inline merge move remove "
+    "rename reorganise reorganize replace restructure rewrite simplify split unify use",
+    "perf": "cache optimise optimize speed",
+    "style": "format indent lint reformat sort",
+    "docs": "clarify document explain",
+    "test": "assert cover test",
+    "build": "bump pin upgrade",
+    "chore": "ignore release",
+    "revert": "reapply revert",
+}
+_TYPE_OF_VERB = {
+    verb: type_ for type_, verbs in _VERBS.items() for verb in verbs.split()
+}
+_ALIASES = {
+    "bug": "fix",
+    "bugfix": "fix",
+    "deps": "build",
+    "doc": "docs",
+    "feature": "feat",
+    "hotfix": "fix",
+    "tests": "test",
+}
+_REVERT = re.compile(r'(?P<verb>Revert|Reapply) "(?P<subject>.*)"?$')
+_PREFIX = re.compile(r"(?P<area>[a-z][\w./*-]{0,39}): +(?P<subject>\S.*)")
+
+
+def guess_header(text: str, paths: Collection[str]) -> Header:
+    """Return a conventional header for a header that is not conventional.
+
+    git's `Revert "…"` is a revert; an area as in `net/http: fix a leak` is the
+    scope, unless it is another word for a type. The type comes from the paths
+    if all of them are of one kind, else from the verb, else it is `refactor`:
+    a change of code that claims neither a feature nor a fix.
+    """
+    revert = _REVERT.match(text)
+    if revert is not None:
+        return _reverted(revert["verb"], revert["subject"].removesuffix('"'))
+    prefix = _PREFIX.fullmatch(text)
+    scope, subject = (prefix["area"], prefix["subject"]) if prefix else (None, text)
+    if scope in _ALIASES:
+        return Header(_ALIASES[scope], None, False, subject)
+    type_ = type_of_paths(paths) or type_of_verb(subject) or "refactor"
+    return Header(type_, scope, False, subject)
+
+
+def _reverted(verb: str, subject: str) -> Header:
+    """Name the reverted subject; a revert of a revert reapplies it."""
+    again = _REVERT.match(subject)
+    if again is not None:
+        verb, subject = "Reapply", again["subject"].removesuffix('"')
+    inner = parse_header(subject) or Header("revert", None, False, subject)
+    words = f"reapply {inner.subject}" if verb == "Reapply" else inner.subject
+    return Header("revert", inner.scope, False, words)
+
+
+def type_of_paths(paths: Collection[str]) -> str | None:
+    """Return the type that all paths share, or None if code is among them.
+
+    Kinds that come together, such as tests and their docs, count as the one
+    that stands first in the table.
+    """
+    kinds = {_kind(path) for path in paths}
+    if None in kinds:
+        return None
+    return next((kind for kind in _PATHS if kind in kinds), None)
+
+
+def _kind(path: str) -> str | None:
+    return next((kind for kind, rule in _PATHS.items() if re.search(rule, path)), None)
+
+
+def type_of_verb(subject: str) -> str | None:
+    """Return the type that the first word of a subject stands for, or None.
+
+    The word may be in the third person or the past, as in `Adds` or `fixed`.
+    """
+    first = re.match(r"[A-Za-z]+", subject)
+    word = first[0].lower() if first else ""
+    stems = (word, word[:-1], word[:-2], f"{word[:-3]}y", word[:-3])
+    return next((_TYPE_OF_VERB[stem] for stem in stems if stem in _TYPE_OF_VERB), None)
