@@ -1,0 +1,158 @@
+import time
+
+import pytest
+
+from diffscribe.commits.cleanup import clean_body, clean_subject, strip_marks
+
+SUBJECTS = [
+    ("", ""),
+    ("add a thing", "add a thing"),
+    ("Add a thing.", "add a thing"),
+    ("Add a thing...", "add a thing"),
+    ("Add  a\n thing", "add a thing"),
+    ("Add thing (#12)", "add thing"),
+    ("add foo (#1) (#2)", "add foo"),
+    ("add foo (#1, #2)", "add foo"),
+    ("add foo(#12)", "add foo"),
+    ("add foo #12", "add foo"),
+    ("add foo, fixes #12", "add foo"),
+    ("add foo - closes #12", "add foo"),
+    ("add foo; see #12 and #13", "add foo"),
+    ("Add foo. Fixes ABC-12.", "add foo"),
+    ("add foo (see #12 for details)", "add foo"),
+    ("add foo as described in #12", "add foo"),
+    ("add foo for issue acme/app#12", "add foo"),
+    ("add foo [ABC-12]", "add foo"),
+    ("ABC-123 Add foo", "add foo"),
+    ("ABC-123: Add foo", "add foo"),
+    ("#12: Add foo", "add foo"),
+    ("(#12) Add foo", "add foo"),
+    ("[ABC-123] Add foo", "add foo"),
+    ("[api] Add foo", "add foo"),
+    ("[api][v2] Add foo", "add foo"),
+    ("[api]: Add foo", "add foo"),
+    ("✨ Add foo", "add foo"),
+    (":sparkles: Add foo", "add foo"),
+    ("🐛🔥 add foo", "add foo"),
+    ("♻️ add foo ✅", "add foo"),
+    ("WIP: add foo [skip ci]", "add foo"),
+    ("Fix #12: crash on start", "crash on start"),
+    ("add foo https://github.com/a/b/issues/3", "add foo"),
+    ("add foo (https://github.com/a/b/pull/3)", "add foo"),
+    ("add foo from a@b.co", "add foo"),
+    ("add foo <a@b.co>", "add foo"),
+    # Nothing readable is left.
+    ("#12", ""),
+    ("fix #12", ""),
+    ("Fix the bug in #12", ""),
+    ("fix #12 by caching", ""),
+    ("use the #12 approach", ""),
+    ("since ABC-1 broke it, add foo", ""),
+    ("see https://github.com/a/b/issues/3", ""),
+    ("✨", ""),
+    # What only looks like a reference or a mark stays.
+    ("decode UTF-8", "decode UTF-8"),
+    ("hash with SHA-256", "hash with SHA-256"),
+    ("follow RFC-9110 and PEP-8", "follow RFC-9110 and PEP-8"),
+    ("fix CVE-2024-1234", "fix CVE-2024-1234"),
+    ("support C# and F#10", "support C# and F#10"),
+    ("use #include once", "use #include once"),
+    ("bump foo@1.2.3", "bump foo@1.2.3"),
+    ("call foo() and bar[0]", "call foo() and bar[0]"),
+    ("accept []", "accept []"),
+    ("--verbose prints more", "--verbose prints more"),
+    ("link https://example.org/docs", "link https://example.org/docs"),
+    ("add an arrow → here", "add an arrow → here"),
+    ("keep `Foo.` in text", "keep `Foo.` in text"),
+    ("say e.g. this", "say e.g. this"),
+    ("map a: b", "map a: b"),
+    # Capitals.
+    ("README is new", "README is new"),
+    ("HTTPServer is gone", "HTTPServer is gone"),
+    ("FooBar is gone", "FooBar is gone"),
+    ("Foo.bar is gone", "Foo.bar is gone"),
+    ("Foo() is gone", "Foo() is gone"),
+    ("Python 3.12 works", "Python 3.12 works"),
+    ("A new start", "a new start"),
+    ("I/O is async", "I/O is async"),
+    ("Don't crash", "don't crash"),
+    ("Re-enable it", "re-enable it"),
+    ("Änderung", "Änderung"),
+    ("修复 #12", "修复"),
+]
+
+
+@pytest.mark.parametrize(("subject", "expected"), SUBJECTS)
+def test_a_subject_says_only_what_was_changed(subject, expected):
+    assert clean_subject(subject) == expected
+
+
+@pytest.mark.parametrize("subject", [cleaned for _, cleaned in SUBJECTS])
+def test_a_clean_subject_stays_as_it_is(subject):
+    assert clean_subject(subject) == subject
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("✨ feat: Add #1", "feat: Add #1"),
+        (":bug: fix(api): x", "fix(api): x"),
+        ("[ABC-1] feat: x", "feat: x"),
+        ("ABC-1: feat: x", "feat: x"),
+        ("feat: x", "feat: x"),
+        ("[x](y) z", "[x](y) z"),
+        ("[lost]", ""),
+    ],
+)
+def test_marks_hide_no_conventional_header(header, expected):
+    assert strip_marks(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("", ""),
+        ("Because.\nTwice.", "Because.\nTwice."),
+        ("One.\r\n\r\nTwo.", "One.\n\nTwo."),
+        ("One.\n\n\n\nTwo.", "One.\n\nTwo."),
+        ("One (see #12).\nTwo.", "One.\nTwo."),
+        ("One. See #12 for more. Two.", "One. Two."),
+        ("One.\nAs ABC-12 says,\nit is so. Two.", "One. Two."),
+        ("- one\n- fixes #12\n- three", "- one\n- three"),
+        ("- one\n  goes on\n- #12\n  goes on", "- one\n  goes on"),
+        ("Fixes #12", ""),
+        ("Why:\n\n- #12", ""),
+        ("One.\nSigned-off-by: A <a@b.co>\nTwo.", "One.\nTwo."),
+        ("One.\n\nChange-Id: I12ab", "One."),
+        ("This reverts commit 0123456789abcdef.", ""),
+        ("It was commit 0123abc that did it. One.", "One."),
+        ("One.\n(cherry picked from commit 0123abc)", "One."),
+        ("One.\n\n```sh\n$ run\n```\n\nTwo.", "One.\n\nTwo."),
+        ("One. Run it like:\n\n```sh\n$ run\n```\n\nTwo.", "One.\n\nTwo."),
+        ("One.\n\n```\nnever closed", "One."),
+        ("<!-- template -->\n## What\n\nOne.\n\n- [x] tested", "One."),
+        ("One.\n---------\nTwo.", "One.\nTwo."),
+        ("Write to a@b.co. One.", "One."),
+        ("Use UTF-8 in foo() [0].", "Use UTF-8 in foo() [0]."),
+        ("BREAKING CHANGE: foo is gone", "BREAKING CHANGE: foo is gone"),
+    ],
+)
+def test_a_body_keeps_only_what_is_about_the_change(body, expected):
+    assert clean_body(body) == expected
+    assert clean_body(expected) == expected
+
+
+def test_a_paragraph_that_lost_a_sentence_is_wrapped_at_72_columns():
+    body = "word " * 30 + "end. See #12. " + "More " * 30 + "end."
+    lines = clean_body(body).split("\n")
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 72
+    assert " ".join(lines) == "word " * 30 + "end. " + "More " * 30 + "end."
+
+
+@pytest.mark.parametrize("piece", ["(", "[", "in ", "fixes ", "#", "a@", "```\n", ":a"])
+def test_a_hostile_message_takes_no_time(piece):
+    start = time.perf_counter()
+    clean_subject(piece * 2000)
+    clean_body(piece * 2000)
+    assert time.perf_counter() - start < 2
