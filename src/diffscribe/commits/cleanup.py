@@ -35,8 +35,8 @@ _LEAD_IN = (
     r"|prs?|mrs?|(?:pull|merge)\s+requests?|github|jira)(?![\w-]))"
 )
 _CLAUSE = (
-    rf"(?:{_LEAD_IN}(?:\s*:\s*|\s+))*{_REFERENCE}"
-    rf"(?:\s*[,;/&]?\s*(?:{_LEAD_IN}\s+)*{_REFERENCE})*"
+    rf"(?:{_LEAD_IN}(?:\s*:\s*|\s+)){{0,6}}{_REFERENCE}"
+    rf"(?:\s*[,;/&]?\s*(?:{_LEAD_IN}\s+){{0,3}}{_REFERENCE})*"
 )
 _REFERS = re.compile(_REFERENCE)
 _BRACKETED = re.compile(rf"\s*[(\[][^()\[\]]*{_REFERENCE}[^()\[\]]*[)\]]")
