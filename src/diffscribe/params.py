@@ -74,13 +74,15 @@ class LabelParams(Section):
 
 
 class CurateParams(Section):
-    """What is worth learning from."""
+    """What is worth learning from; lengths are in characters."""
 
     min_diff_chars: Natural
     max_diff_chars: Positive
     max_files: Positive
     min_subject_chars: Positive
+    """Of the description alone."""
     max_subject_chars: Positive
+    """Of the whole header, type and scope included, as git shows it."""
     max_body_chars: Natural
 
 
@@ -185,6 +187,9 @@ class EvalParams(Section):
     """How the student is compared."""
 
     max_samples: Positive
+    """The most asked; a change and its variants stay together."""
+    context_tokens: Positive
+    """Prompt and answer together have to fit."""
     max_answer_tokens: Positive
     threads: Natural
     """Threads of llama-server; 0 is all cores."""
@@ -223,6 +228,11 @@ class Params(Section):
                 "render.max_prompt_tokens + render.max_answer_tokens = "
                 f"{tokens} exceeds merge_quantize.num_ctx = "
                 f"{self.merge_quantize.num_ctx}"
+            )
+        if tokens > self.eval.context_tokens:
+            raise ValueError(
+                "render.max_prompt_tokens + render.max_answer_tokens = "
+                f"{tokens} exceeds eval.context_tokens = {self.eval.context_tokens}"
             )
         both = set(self.split.validation_repos) & set(self.split.test_repos)
         if both:

@@ -1,0 +1,39 @@
+"""Stage curate: keep what is worth learning from.
+
+Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
+data/rejected.jsonl metrics/curate.json
+"""
+
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.data.curate import curate
+from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.params import load_params
+from diffscribe.records import LabeledChange
+from diffscribe.tracking import report
+
+
+@click.command(cls=Stage)
+@click.argument("labeled", type=INPUT)
+@click.argument("curated", type=OUTPUT)
+@click.argument("rejected", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(
+    labeled: Path, curated: Path, rejected: Path, metrics: Path, params: Path
+) -> None:
+    """Write to CURATED what is worth learning from, the rest to REJECTED."""
+    section = load_params(params).curate
+    changes = progress(read_jsonl(labeled, LabeledChange), "curate")
+    result = curate(changes, section)
+    write_jsonl(curated, result.kept)
+    write_jsonl(rejected, result.rejected)
+    total = len(result.kept) + len(result.rejected)
+    report(metrics, result.metrics(), f"{len(result.kept)} of {total} changes kept")
+
+
+if __name__ == "__main__":
+    main()

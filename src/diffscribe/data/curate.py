@@ -1,0 +1,105 @@
+"""Choose the labeled changes worth learning from, and say why not of the rest."""
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from diffscribe.commits.conventional import TYPES, format_header
+from diffscribe.commits.plan import plan_problem
+from diffscribe.data.duplicates import diff_digest
+from diffscribe.params import CurateParams
+from diffscribe.records import LabeledChange, Plan, RejectedChange
+
+_MOST_COMMITS_COUNTED = 4
+
+
+class Reason(StrEnum):
+    """Why a change was rejected, in the order of the checks."""
+
+    SHORT_DIFF = "short_diff"
+    LONG_DIFF = "long_diff"
+    TOO_MANY_FILES = "too_many_files"
+    PLAN_EMPTY_COMMIT = "plan_empty_commit"
+    PLAN_UNKNOWN_TYPE = "plan_unknown_type"
+    PLAN_EMPTY_SUBJECT = "plan_empty_subject"
+    PLAN_UNKNOWN_PATH = "plan_unknown_path"
+    PLAN_DUPLICATE_PATH = "plan_duplicate_path"
+    PLAN_IGNORES_EVERYTHING = "plan_ignores_everything"
+    PLAN_IGNORES_COMMITTED_PATH = "plan_ignores_committed_path"
+    PLAN_MISSING_PATH = "plan_missing_path"
+    SHORT_SUBJECT = "short_subject"
+    LONG_SUBJECT = "long_subject"
+    LONG_BODY = "long_body"
+    DUPLICATE_DIFF = "duplicate_diff"
+
+
+class Curated(NamedTuple):
+    """The changes kept and those rejected, each in their order."""
+
+    kept: list[LabeledChange]
+    rejected: list[RejectedChange]
+
+    def metrics(self) -> dict[str, Any]:
+        """Count the funnel and what is kept, zeros included."""
+        plans = [change.label.plan for change in self.kept]
+        reasons = Counter(each.reason for each in self.rejected)
+        types = Counter(commit.type for plan in plans for commit in plan.commits)
+        sizes = Counter(min(len(plan.commits), _MOST_COMMITS_COUNTED) for plan in plans)
+        return {
+            "changes": len(self.kept) + len(self.rejected),
+            "kept": len(self.kept),
+            "rejected": {reason.value: reasons[reason] for reason in Reason},
+            "kept_commits_by_type": {type_: types[type_] for type_ in TYPES},
+            "kept_by_commits": {
+                "0": sizes[0],
+                "1": sizes[1],
+                "2": sizes[2],
+                "3": sizes[3],
+                "4_or_more": sizes[_MOST_COMMITS_COUNTED],
+            },
+        }
+
+
+def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
+    """Keep the first change of each diff that is within the limits."""
+    curated = Curated([], [])
+    seen: set[str] = set()
+    for change in changes:
+        reason = broken_limit(change, params)
+        digest = diff_digest(change.diff)
+        if reason is None and digest in seen:
+            reason = Reason.DUPLICATE_DIFF
+        if reason is None:
+            seen.add(digest)
+            curated.kept.append(change)
+        else:
+            curated.rejected.append(RejectedChange(reason=reason, change=change))
+    return curated
+
+
+def broken_limit(change: LabeledChange, params: CurateParams) -> Reason | None:
+    """Name the first limit that a change breaks, or None if it keeps them all."""
+    plan = change.label.plan
+    if len(change.diff) < params.min_diff_chars:
+        return Reason.SHORT_DIFF
+    if len(change.diff) > params.max_diff_chars:
+        return Reason.LONG_DIFF
+    if len(change.files) > params.max_files:
+        return Reason.TOO_MANY_FILES
+    problem = plan_problem(plan, [file.path for file in change.files])
+    if problem is not None:
+        return Reason(f"plan_{problem}")
+    return _broken_message_limit(plan, params)
+
+
+def _broken_message_limit(plan: Plan, params: CurateParams) -> Reason | None:
+    if any(len(each.subject) < params.min_subject_chars for each in plan.commits):
+        return Reason.SHORT_SUBJECT
+    if any(
+        len(format_header(each)) > params.max_subject_chars for each in plan.commits
+    ):
+        return Reason.LONG_SUBJECT
+    if any(len(each.body) > params.max_body_chars for each in plan.commits):
+        return Reason.LONG_BODY
+    return None
