@@ -1,6 +1,12 @@
-"""What several folders of tests share: a git repository to write histories in."""
+"""What several folders of tests share: a git history, a tiny model, an endpoint."""
 
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -11,3 +17,140 @@ from diffscribe.samples.builder import History
 def history(tmp_path: Path) -> History:
     """An empty repository in the folder `repository` of tmp_path."""
     return History(tmp_path / "repository")
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base of two layers with random weights and a tokenizer of its own."""
+    from diffscribe.params import ScratchParams
+    from diffscribe.training.runtime import seed_torch
+    from diffscribe.training.scratch import initial_model, save, train_tokenizer
+
+    params = ScratchParams(
+        vocab_size=512,
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        context_tokens=512,
+        block_tokens=64,
+        batch_size=1,
+        steps=1,
+        learning_rate=1e-3,
+    )
+    seed_torch(7)
+    texts = ["def parse(line):\n    return line.split()\n" * 3]
+    tokenizer = train_tokenizer(texts, "Split the change.", params)
+    folder = tmp_path_factory.mktemp("models") / "base"
+    save(initial_model(tokenizer, params), tokenizer, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tiny_base: Path) -> Path:
+    """A LoRA adapter of the tiny base that changes its answers."""
+    from peft import LoraConfig, get_peft_model
+    from torch import nn
+    from transformers import AutoModelForCausalLM
+
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(tiny_base),
+        LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            nn.init.normal_(weights, std=0.05)
+    folder = tiny_base.with_name("adapter")
+    model.save_pretrained(folder)
+    return folder
+
+
+class Request(NamedTuple):
+    """What a client sent to the endpoint."""
+
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Endpoint:
+    """An OpenAI-compatible server on this machine that answers by a script."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+        self.requests: list[Request] = []
+        self.script: list[tuple[int, str, dict[str, str], float] | None] = []
+
+    def will_say(
+        self,
+        text: str,
+        prompt_tokens: int = 1,
+        completion_tokens: int = 1,
+        finish_reason: str = "stop",
+        after_s: float = 0.0,
+    ) -> None:
+        usage = {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+        }
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+        body = {"object": "chat.completion", "choices": [choice], "usage": usage}
+        self.script.append((200, json.dumps(body), {}, after_s))
+
+    def will_fail(
+        self, code: int, words: str = "not now", headers: dict[str, str] | None = None
+    ) -> None:
+        body = json.dumps({"error": {"message": words, "type": "error"}})
+        self.script.append((code, body, headers or {}, 0.0))
+
+    def will_send(self, code: int, body: str) -> None:
+        self.script.append((code, body, {}, 0.0))
+
+    def will_hang_up(self) -> None:
+        self.script.append(None)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A server that does what it was told to, request by request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            text = self.rfile.read(int(self.headers["Content-Length"]))
+            served.requests.append(
+                Request(self.path, dict(self.headers.items()), json.loads(text))
+            )
+            answer = served.script.pop(0)
+            if answer is None:
+                self.close_connection = True
+                return
+            code, body, headers, after_s = answer
+            time.sleep(after_s)
+            self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing on stderr."""
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (BrokenPipeError, ConnectionResetError):
+                """The client gave up first."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served = Endpoint(server)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield served
+    server.shutdown()
+    thread.join()
+    server.server_close()
