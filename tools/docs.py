@@ -1,0 +1,192 @@
+"""Write the DAG, the tree and the result table between README's markers.
+
+Usage: python tools/docs.py    (or: make docs)
+"""
+
+import ast
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tabulate import tabulate
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = {
+    ".ci": "what a submission has to pass",
+    ".dvc": "DVC's settings; its cache is not in git",
+    "data": "bundles, changes, splits and samples; written by stages only",
+    "docs": "decisions, experiments and how to use a GPU box",
+    "metrics": "one small JSON a stage, committed",
+    "models": "base, adapter, merged model and GGUF; written by stages only",
+    "profiles": "overrides of params.yaml for real models",
+    "prompts": "every text that a model is shown",
+    "reports": "curves and the evaluation's report; written by stages only",
+    "scripts": "one thin command a stage: wiring, progress, one summary line",
+    "src": "",
+    "tests": "mirrors src and scripts; smoke/ runs the whole pipeline",
+    "tools": "what the Makefile runs that is no stage",
+}
+FILES = {
+    ".ci/run": "make check and make test, with their times",
+    "CHANGELOG.md": "outcomes that a user sees",
+    "README.md": "this file",
+    "constraints.txt": "every version this project was measured with",
+    "dvc.lock": "what was last run, with digests",
+    "dvc.yaml": "the pipeline: a stage is a command, its inputs and its outputs",
+    "params.yaml": "every number or name one may change, a section a stage",
+    "prompts/system.md": "what a model is told once",
+    "prompts/user.md": "how a change is put before a model",
+    "pyproject.toml": "dependencies and the settings of ruff, mypy and pytest",
+    "tools/llama-cpp.txt": "the release that carries llama.cpp, with its digest",
+    "tools/llama_cpp.sh": "fetch and build llama.cpp, or find it",
+    "tools/overrides-cpu.txt": "packages that are useless without a GPU",
+    "tools/overrides.txt": "requirements of third parties, relaxed on purpose",
+    "tools/setup.sh": "create .venv with every pinned version",
+}
+COLUMNS = {
+    "valid": "valid plans %",
+    "type": "type accuracy %",
+    "ari": "grouping (ARI) %",
+    "junk": "junk routed %",
+    "tokens_per_s": "tokens/s",
+    "size_mb": "size MB",
+}
+"""Phrases of what cannot say it in its own first line."""
+FOLDED = ("tests", "metrics", "data", "models", "reports", ".dvc", ".ci")
+
+
+def main() -> None:
+    """Rewrite README.md in place."""
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    metrics = ROOT / "metrics" / "eval.json"
+    if metrics.is_file():
+        values = json.loads(metrics.read_text(encoding="utf-8"))
+        text = replace(text, "results", result_table(values))
+    text = replace(text, "dag", dag())
+    readme.write_text(replace(text, "tree", tree()), encoding="utf-8")
+
+
+def replace(text: str, name: str, block: str) -> str:
+    """Return the text with another block between the markers of a name."""
+    if block_of(text, name) is None:
+        raise SystemExit(f"README.md: no <!-- {name} --> and <!-- /{name} -->")
+    return _pattern(name).sub(lambda found: f"{found[1]}\n{block}\n{found[3]}", text)
+
+
+def block_of(text: str, name: str) -> str | None:
+    """Return what is between the markers of a name."""
+    found = _pattern(name).search(text)
+    return found[2].strip("\n") if found else None
+
+
+def dag() -> str:
+    """Return the stages of dvc.yaml as a mermaid graph."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return "\n".join(["```mermaid", "flowchart LR", *_edges(stages), "```"])
+
+
+def result_table(metrics: dict[str, Any]) -> str:
+    """Return metrics/eval.json as Markdown: students, bases, then controls."""
+    systems = {name: row for name, row in metrics.items() if isinstance(row, dict)}
+    rows = [
+        [name, metrics["n"], *(_cell(key, systems[name][key]) for key in COLUMNS)]
+        for name in sorted(systems, key=lambda name: _rank(name, systems[name]))
+    ]
+    return tabulate(
+        rows,
+        headers=["system", "n", *COLUMNS.values()],
+        tablefmt="github",
+        disable_numparse=True,
+        colalign=["left", *["right"] * (1 + len(COLUMNS))],
+    )
+
+
+def tree() -> str:
+    """Return files and folders with a phrase each; FOLDED ones stay closed."""
+    return "\n".join(["```", *_lines(Path(), sorted(_files())), "```"])
+
+
+def phrase(path: Path) -> str:
+    """Return what a file says of itself in its first line, without the period."""
+    if str(path) in FILES:
+        return FILES[str(path)]
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        first = (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
+        return re.sub(r"^Stage [\w-]+: ", "", first).rstrip(".:")
+    comment = re.search(r"^#+ (?!!)(.+?)[.;:]?$", text, re.MULTILINE)
+    return comment[1] if comment else ""
+
+
+def _rank(name: str, row: dict[str, float | None]) -> tuple[int, float, str]:
+    group = ("student", "base").index(name.split("-")[0]) if row["size_mb"] else 2
+    return group, -(row["size_mb"] or 0), name
+
+
+def _cell(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if key in ("tokens_per_s", "size_mb"):
+        return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return f"{100 * value:.0f}"
+
+
+def _edges(stages: dict[str, Any]) -> Iterator[str]:
+    writers = {out: name for name, stage in stages.items() for out in stage["outs"]}
+    for name, stage in stages.items():
+        sources = {
+            writer
+            for dep in stage.get("deps", [])
+            for out, writer in writers.items()
+            if Path(dep).is_relative_to(out)
+        }
+        for source in (each for each in stages if each in sources):
+            yield f"    {source} --> {name}"
+
+
+def _files() -> set[Path]:
+    """Return what git tracks or would, and the folders that stages write."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    files = {Path(line) for line in listed.stdout.decode().splitlines()}
+    written = {Path(name, "_") for name in ("data", "metrics", "models", "reports")}
+    return {path for path in files if (ROOT / path).exists()} | written
+
+
+def _lines(folder: Path, files: list[Path]) -> Iterator[str]:
+    depth = len(folder.parts)
+    inside = [path for path in files if path.is_relative_to(folder)]
+    folders = sorted(
+        {path.parts[depth] for path in inside if len(path.parts) > depth + 1}
+    )
+    for name in folders:
+        below = folder / name
+        yield _line(below, f"{name}/", _folder_phrase(below))
+        if name not in FOLDED:
+            yield from _lines(below, inside)
+    for path in inside:
+        if len(path.parts) == depth + 1 and not path.name.startswith((".", "__init__")):
+            yield _line(path, path.name, phrase(path))
+
+
+def _folder_phrase(folder: Path) -> str:
+    package = folder / "__init__.py"
+    return phrase(package) if (ROOT / package).is_file() else FOLDERS[folder.name]
+
+
+def _line(path: Path, name: str, words: str) -> str:
+    indent = "  " * (len(path.parts) - 1)
+    return f"{indent}{name:<{30 - len(indent)}}{words}".rstrip()
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(f"(<!-- {name} -->)\n(.*?)(<!-- /{name} -->)", re.DOTALL)
+
+
+if __name__ == "__main__":
+    main()
