@@ -228,6 +228,23 @@ def test_drops_commits_that_teach_nothing(
     assert dropped(counts, "commits") == expected
 
 
+@pytest.mark.parametrize(
+    ("author", "reasons"),
+    [
+        ("Renovate <r@example.org>", {"root": 1, "bot": 1}),
+        ("Someone <someone[BOT]@example.org>", {"root": 1, "bot": 1}),
+        ("Abbot <abbot@example.org>", {"root": 1}),
+    ],
+)
+def test_knows_a_bot_by_name_or_address_in_any_case(
+    history: History, author: str, reasons: dict[str, int]
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: next", {"a": "1\n"}, author=author)
+    _, counts = changes_of(history.folder, bot_authors=("[Bot]", "renovate"))
+    assert dropped(counts, "commits") == reasons
+
+
 def test_drops_a_commit_that_changes_nothing(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("ci: run again", {})

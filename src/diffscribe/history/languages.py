@@ -1,7 +1,7 @@
 """Name the languages of files by their names."""
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from posixpath import basename, splitext
 
 LANGUAGE_OF_NAME = {
     "cmakelists.txt": "CMake",
@@ -80,6 +80,5 @@ def languages_of(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _language(path: str) -> str | None:
-    name = PurePosixPath(path).name.lower()
-    suffix = PurePosixPath(name).suffix
-    return LANGUAGE_OF_NAME.get(name) or LANGUAGE_OF_SUFFIX.get(suffix)
+    name = basename(path).lower()
+    return LANGUAGE_OF_NAME.get(name) or LANGUAGE_OF_SUFFIX.get(splitext(name)[1])

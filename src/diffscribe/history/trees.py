@@ -18,7 +18,7 @@ class TreeEntry(NamedTuple):
 
 
 def parse_raw(answer: bytes) -> list[TreeEntry]:
-    """Return the files of `--raw -z --no-abbrev`, in git's order.
+    """Return the files of `--raw -z`, in git's order: sorted by path.
 
     Raises:
         UnicodeDecodeError: if a path is not UTF-8.
@@ -43,7 +43,7 @@ def parse_raw(answer: bytes) -> list[TreeEntry]:
 def parse_patch(
     answer: bytes, entries: list[TreeEntry]
 ) -> tuple[tuple[FileChange, ...], str]:
-    """Return the files, sorted by path, and the diff of `--numstat -p -z`.
+    """Return the files, in git's order, and the diff of `--numstat -p -z`.
 
     Raises:
         UnicodeDecodeError: if the diff is not UTF-8.
@@ -66,5 +66,4 @@ def parse_patch(
                 is_binary=is_binary,
             )
         )
-    files.sort(key=lambda file: file.path)
     return tuple(files), rest.removeprefix(b"\0").decode()
