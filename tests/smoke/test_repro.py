@@ -1,0 +1,141 @@
+"""The whole pipeline, in miniature, in temporary clones."""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from diffscribe.params import merge_params
+
+ROOT = Path(__file__).parents[2]
+STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
+UP_TO_TRAIN = STAGES[: STAGES.index("train") + 1]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A clone in which the whole pipeline ran."""
+    clone = make_clone(tmp_path_factory.mktemp("first"))
+    assert repro(clone) == STAGES
+    return clone
+
+
+def test_everything_that_is_declared_is_written(finished):
+    stages = yaml.safe_load((finished / "dvc.yaml").read_text())["stages"]
+    outs = [out for stage in stages.values() for out in stage["outs"]]
+    metrics = [
+        path for stage in stages.values() for each in stage["metrics"] for path in each
+    ]
+    assert [path for path in outs + metrics if not (finished / path).exists()] == []
+    assert json.loads((finished / "metrics/eval.json").read_text())["n"] == 6
+
+
+def test_nothing_is_left_that_git_does_not_know(finished):
+    status = git(finished, "status", "--porcelain", "--untracked-files=all")
+    changed = {line[3:] for line in status.splitlines()}
+    assert {path for path in changed if not path.startswith("metrics/")} <= {"dvc.lock"}
+
+
+def test_train_and_eval_are_recorded_below_one_run(finished):
+    with sqlite3.connect(finished / "mlflow.db") as database:
+        runs = database.execute("select name, status from runs order by rowid")
+        names = [(name, status) for name, status in runs][1:]
+    assert names == [("train", "FINISHED"), ("eval", "FINISHED")]
+
+
+def test_second_repro_runs_nothing(finished):
+    assert repro(finished) == []
+
+
+def test_clean_runs_write_equal_bytes_up_to_the_adapter(finished, tmp_path):
+    clone = make_clone(tmp_path)
+    assert repro(clone, "train") == UP_TO_TRAIN
+    assert digests(clone) == digests(finished)
+
+
+def test_changed_curate_param_runs_from_curate_on_only(finished):
+    """The last test, as it changes the clone; render ends what is cheap to run."""
+    set_param(finished, "curate", "max_files", 2)
+    ran = repro(finished, "render")
+    assert ran == STAGES[STAGES.index("curate") : STAGES.index("render") + 1]
+
+
+def make_clone(folder):
+    """Copy what git has or would add into a new repository with small params."""
+    clone = folder / "diffscribe"
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, clone / name)
+    small = yaml.safe_load((Path(__file__).with_name("params.yaml")).read_text())
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    (clone / "params.yaml").write_text(yaml.safe_dump(merge_params(values, small)))
+    git(clone, "init", "--quiet")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", "chore: clone")
+    if (ROOT / ".tools").is_dir():
+        git(clone, "config", "core.excludesFile", str(folder / "ignore"))
+        (folder / "ignore").write_text("/.tools\n")
+        (clone / ".tools").symlink_to(ROOT / ".tools")
+    return clone
+
+
+def repro(clone, *targets):
+    """Run dvc repro and return the stages that ran, in order."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", *targets],
+        cwd=clone,
+        env=environment(clone),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE)
+
+
+def environment(clone):
+    """The clone's own sources, and the python of these tests for its stages."""
+    own = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(clone / "src"),
+        "DVC_SITE_CACHE_DIR": str(clone.parent / "site"),
+    }
+    unset = ("MLFLOW_TRACKING_URI", "DISABLE_MLFLOW_INTEGRATION", "DVC_EXP_NAME")
+    return {key: os.environ[key] for key in os.environ if key not in unset} | own
+
+
+def digests(clone):
+    """Digests of data and models that the stages up to train wrote."""
+    lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
+    return {
+        out["path"]: out["md5"]
+        for stage in UP_TO_TRAIN
+        for out in lock[stage]["outs"]
+        if out["path"].startswith(("data/", "models/"))
+    }
+
+
+def set_param(clone, section, key, value):
+    path = clone / "params.yaml"
+    values = yaml.safe_load(path.read_text())
+    assert values[section][key] != value
+    values[section][key] = value
+    path.write_text(yaml.safe_dump(values))
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    command = ["git", *who, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
