@@ -127,7 +127,7 @@ def _await_health(server: _Server, port: int, timeout_s: float) -> None:
 
 def _is_healthy(port: int) -> bool:
     # http.client, as urllib would ask the proxy that the environment names.
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == http.client.OK
