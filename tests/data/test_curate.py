@@ -1,0 +1,112 @@
+import pytest
+
+from diffscribe.commits.plan import PlanProblem
+from diffscribe.data.curate import Reason, broken_limit, curate
+from diffscribe.params import CurateParams
+from diffscribe.records import Plan, PlannedCommit
+
+LIMITS = CurateParams(
+    min_diff_chars=50,
+    max_diff_chars=2000,
+    max_files=3,
+    min_subject_chars=8,
+    max_subject_chars=30,
+    max_body_chars=20,
+)
+
+
+def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
+    return Plan(
+        commits=(PlannedCommit(files=files, type=kind, subject=subject, **fields),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, None),
+        ({"diff": "x" * 49}, Reason.SHORT_DIFF),
+        ({"diff": "x" * 50}, None),
+        ({"diff": "x" * 2000}, None),
+        ({"diff": "x" * 2001}, Reason.LONG_DIFF),
+        ({"paths": ("a", "b", "c")}, None),
+        ({"paths": ("a", "b", "c", "d")}, Reason.TOO_MANY_FILES),
+        ({"plan": plan("1234567")}, Reason.SHORT_SUBJECT),
+        ({"plan": plan("12345678")}, None),
+        ({"plan": plan("x" * 25)}, None),
+        ({"plan": plan("x" * 26)}, Reason.LONG_SUBJECT),
+        ({"plan": plan("x" * 20, scope="abc")}, None),
+        ({"plan": plan("x" * 21, scope="abc")}, Reason.LONG_SUBJECT),
+        ({"plan": plan(body="x" * 20)}, None),
+        ({"plan": plan(body="x" * 21)}, Reason.LONG_BODY),
+        ({"plan": plan(files=("a.py",))}, Reason.PLAN_MISSING_PATH),
+        ({"plan": plan(files=("a.py", "b.py", "c.py"))}, Reason.PLAN_UNKNOWN_PATH),
+        ({"plan": plan(files=("a.py", "b.py", "a.py"))}, Reason.PLAN_DUPLICATE_PATH),
+        ({"plan": plan("", kind="wip")}, Reason.PLAN_UNKNOWN_TYPE),
+        ({"plan": plan("x"), "diff": "x"}, Reason.SHORT_DIFF),
+    ],
+)
+def test_the_first_broken_limit_is_the_reason(fields, expected, labeled):
+    assert broken_limit(labeled(**fields), LIMITS) == expected
+
+
+def test_every_problem_of_a_plan_is_a_reason():
+    assert {f"plan_{problem}" for problem in PlanProblem} <= {str(r) for r in Reason}
+
+
+def test_the_first_of_equal_diffs_wins_and_a_bad_row_shadows_none(labeled):
+    bad = labeled(plan=plan("x"), head="1")
+    first = labeled(head="2", diff=bad.diff)
+    second = labeled(head="3", diff=bad.diff)
+    other = labeled(head="4")
+    result = curate([bad, first, second, other], LIMITS)
+    assert result.kept == [first, other]
+    assert [(row.reason, row.change) for row in result.rejected] == [
+        ("short_subject", bad),
+        ("duplicate_diff", second),
+    ]
+
+
+def test_a_copied_file_is_a_duplicate_and_another_rename_is_not(labeled):
+    first = labeled(head="1", paths=("a.py",))
+    copied = labeled(head="2", paths=("c.py",), diff=first.diff.replace("a.py", "c.py"))
+    rename = "diff --git a/{0} b/{1}\nsimilarity index 100%\nrename from {0}\n"
+    rename += "rename to {1}\n"
+    renames = [
+        labeled(head="3", paths=("y.py",), diff=rename.format("x.py", "y.py")),
+        labeled(head="4", paths=("z.py",), diff=rename.format("x.py", "z.py")),
+    ]
+    result = curate([first, copied, *renames], LIMITS)
+    assert result.kept == [first, *renames]
+    assert [row.reason for row in result.rejected] == ["duplicate_diff"]
+
+
+def test_the_funnel_adds_up_and_has_every_key(labeled):
+    two = Plan(
+        commits=(
+            PlannedCommit(files=("a.py",), type="fix", subject="stop the leak"),
+            PlannedCommit(files=("b.py",), type="docs", subject="tell of it"),
+        )
+    )
+    rows = [labeled(head="1"), labeled(head="2", plan=two), labeled(plan=plan("x"))]
+    metrics = curate(rows, LIMITS).metrics()
+    assert (
+        metrics["changes"] == metrics["kept"] + sum(metrics["rejected"].values()) == 3
+    )
+    assert set(metrics["rejected"]) == {str(reason) for reason in Reason}
+    assert metrics["kept_commits_by_type"]["fix"] == 2
+    assert metrics["kept_commits_by_type"]["docs"] == 1
+    assert metrics["kept_commits_by_type"]["perf"] == 0
+    assert metrics["kept_by_commits"] == {
+        "0": 0,
+        "1": 1,
+        "2": 1,
+        "3": 0,
+        "4_or_more": 0,
+    }
+
+
+def test_no_rows_have_the_same_keys(labeled):
+    empty = curate([], LIMITS).metrics()
+    assert empty["changes"] == 0
+    assert empty.keys() == curate([labeled()], LIMITS).metrics().keys()
