@@ -3,7 +3,8 @@
 Usage: python tether.py PARENT_PID PROGRAM [ARGUMENT...]
 
 A `finally` cannot stop a server once its own process is killed, so Linux is
-asked to. Elsewhere the program simply runs.
+asked to. Elsewhere the program simply runs. The tie is to the thread that
+started it: start it from one that lives as long.
 """
 
 import ctypes
