@@ -16,16 +16,17 @@ _PATHS = {
         r"|(^|/)(test_[^/]*|conftest)\.py$|_test\.\w+$|\.(test|spec)\.\w+$"
         r"|Tests?\.(java|kt|cs)$"
     ),
-    "docs": (
-        r"(^|/)docs?/|\.(md|mdx|rst|adoc)$"
-        r"|(^|/)(README|CHANGELOG|CONTRIBUTING|AUTHORS|LICENSE|NOTICE)[^/]*$"
-    ),
     "build": (
         r"(^|/)(Dockerfile|Makefile|CMakeLists\.txt|Gemfile|Rakefile|MANIFEST\.in"
         r"|pyproject\.toml|setup\.(py|cfg)|package\.json|Cargo\.toml|go\.(mod|sum)"
-        r"|pom\.xml|tox\.ini|(requirements|constraints)[^/]*\.(txt|in))$"
+        r"|pom\.xml|tox\.ini|conanfile\.(txt|py)|meson\.build|BUILD(\.bazel)?"
+        r"|composer\.json|mix\.exs|(requirements|constraints)[^/]*\.(txt|in))$"
         r"|(^|/)(package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json)$"
         r"|\.(lock|gradle|kts|cmake|mk|nix)$"
+    ),
+    "docs": (
+        r"(^|/)docs?/|\.(md|mdx|rst|adoc)$"
+        r"|(^|/)(README|CHANGELOG|CONTRIBUTING|AUTHORS|LICENSE|NOTICE)[^/]*$"
     ),
     "chore": r"(^|/)\.[^/]+$",
 }
@@ -41,7 +42,7 @@ _VERBS = {
     "docs": "clarify document explain",
     "test": "assert cover test",
     "build": "bump pin upgrade",
-    "chore": "ignore release",
+    "chore": "ignore prepare release",
     "revert": "reapply revert",
 }
 _TYPE_OF_VERB = {
@@ -57,7 +58,9 @@ _ALIASES = {
     "tests": "test",
 }
 _REVERT = re.compile(r'(?P<verb>Revert|Reapply) "(?P<subject>.*)"?$')
-_PREFIX = re.compile(r"(?P<area>[a-z][\w./*-]{0,39}): +(?P<subject>\S.*)")
+_PREFIX = re.compile(
+    r"(?P<fix>(?i:fix(?:e[sd])? +))?(?P<area>[a-z][\w./*-]{0,39}): +(?P<subject>\S.*)"
+)
 
 
 def guess_header(text: str, paths: Collection[str]) -> Header:
@@ -75,7 +78,8 @@ def guess_header(text: str, paths: Collection[str]) -> Header:
     scope, subject = (prefix["area"], prefix["subject"]) if prefix else (None, text)
     if scope in _ALIASES:
         return Header(_ALIASES[scope], None, False, subject)
-    type_ = type_of_paths(paths) or type_of_verb(subject) or "refactor"
+    verb = type_of_verb(text if prefix and prefix["fix"] else subject)
+    type_ = type_of_paths(paths) or verb or "refactor"
     return Header(type_, scope, False, subject)
 
 
