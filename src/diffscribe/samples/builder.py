@@ -105,6 +105,15 @@ class History:
         """Return the paths at head, sorted."""
         return [entry.path for entry in self._index()]
 
+    def messages(self) -> tuple[str, ...]:
+        """Return the messages of the first-parent commits, newest first."""
+        commit = self.repository[self.head]
+        messages = [commit.message]
+        while commit.parents:
+            commit = commit.parents[0]
+            messages.append(commit.message)
+        return tuple(messages)
+
     def checkout(self) -> None:
         """Fill the work tree with the files at head."""
         from pygit2.enums import CheckoutStrategy

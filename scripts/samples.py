@@ -1,0 +1,40 @@
+"""Stage samples: build the sample repositories of the embedded default.
+
+Usage: python scripts/samples.py data/samples metrics/samples.json
+"""
+
+from pathlib import Path
+
+import click
+
+from diffscribe.cli import OUTPUT, Stage, params_option, progress
+from diffscribe.jsonl import whole_folder
+from diffscribe.params import load_params
+from diffscribe.samples.build import build_sample, count_samples
+from diffscribe.samples.vocabulary import REPOSITORIES
+from diffscribe.tracking import report
+
+
+@click.command(cls=Stage)
+@click.argument("samples", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(samples: Path, metrics: Path, params: Path) -> None:
+    """Write a git bundle for each sample repository to the folder SAMPLES."""
+    section = load_params(params).samples
+    with whole_folder(samples) as folder:
+        built = [
+            build_sample(repository, folder / f"{repository.name}.bundle", section)
+            for repository in progress(REPOSITORIES, "samples")
+        ]
+    counts = count_samples(built)
+    report(
+        metrics,
+        counts,
+        f"wrote {counts['commits']} commits in {counts['repositories']} repositories, "
+        f"{counts['languages']} languages",
+    )
+
+
+if __name__ == "__main__":
+    main()
