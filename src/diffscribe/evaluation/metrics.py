@@ -1,0 +1,148 @@
+"""Scores of samples to numbers of systems, and differences between systems."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+
+from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.records import Prediction, Record, Score
+
+SCORES: Mapping[str, Callable[[Score], float | None]] = {
+    "valid": lambda score: score.valid,
+    "type": lambda score: score.type_accuracy,
+    "ari": lambda score: score.ari,
+    "junk": lambda score: score.junk_routed,
+}
+"""The four scores by the short names they have in metrics."""
+
+
+class SystemResult(Record):
+    """One row of the table."""
+
+    system: str
+    n: int
+    scores: dict[str, Estimate]
+    """By the names of SCORES."""
+    tokens_per_s: float | None
+    """Answer tokens a second of latency, prompt included; None if no tokens."""
+    latency_p50_s: float
+    latency_p95_s: float
+    size_mb: float | None
+    """Of the GGUF, in 10^6 bytes; None for a control."""
+
+
+class Difference(Record):
+    """How much better the student is than another system, on the same samples."""
+
+    system: str
+    other: str
+    scores: dict[str, Estimate]
+
+
+class Evaluation(Record):
+    """All that is said of the systems, in the order they were given."""
+
+    systems: tuple[SystemResult, ...]
+    differences: tuple[Difference, ...]
+
+
+def evaluate(
+    scores: Sequence[Score],
+    predictions: Sequence[Prediction],
+    sizes_bytes: Mapping[str, int],
+    resamples: int,
+    seed: int,
+) -> Evaluation:
+    """Return the results of each system, and the first minus the others.
+
+    Scores and predictions of a system stand together, the main student first;
+    all systems answered the same samples. Students of other quantization types
+    are compared in the table only.
+    """
+    of_system = {
+        system: list(group) for system, group in groupby(scores, lambda s: s.system)
+    }
+    answers = {
+        system: list(group)
+        for system, group in groupby(predictions, lambda p: p.system)
+    }
+    main, *others = of_system
+    return Evaluation(
+        systems=tuple(
+            _result(own, answers[system], sizes_bytes.get(system), resamples, seed)
+            for system, own in of_system.items()
+        ),
+        differences=tuple(
+            _difference(of_system[main], of_system[other], resamples, seed)
+            for other in others
+            if not other.startswith("student-")
+        ),
+    )
+
+
+def headline(evaluation: Evaluation) -> dict[str, object]:
+    """Return metrics/eval.json: `n`, and `<system>.<metric>` without intervals.
+
+    Metrics are valid, type, ari, junk (0 to 1), tokens_per_s and size_mb; null
+    where there is nothing to measure. Intervals are in the report.
+    """
+    rows: dict[str, object] = {
+        result.system: {
+            **{name: each.value for name, each in result.scores.items()},
+            "tokens_per_s": result.tokens_per_s,
+            "size_mb": result.size_mb,
+        }
+        for result in evaluation.systems
+    }
+    return {"n": evaluation.systems[0].n, **rows}
+
+
+def _result(
+    scores: Sequence[Score],
+    predictions: Sequence[Prediction],
+    size_bytes: int | None,
+    resamples: int,
+    seed: int,
+) -> SystemResult:
+    import numpy as np
+
+    latencies_s = [prediction.latency_s for prediction in predictions]
+    tokens = sum(prediction.completion_tokens for prediction in predictions)
+    p50_s, p95_s = np.quantile(latencies_s, (0.5, 0.95))
+    return SystemResult(
+        system=scores[0].system,
+        n=len(scores),
+        scores={
+            name: estimate(_observed(scores, value), (0.0, 1.0), resamples, seed)
+            for name, value in SCORES.items()
+        },
+        tokens_per_s=tokens / sum(latencies_s) if tokens else None,
+        latency_p50_s=float(p50_s),
+        latency_p95_s=float(p95_s),
+        size_mb=size_bytes / 1e6 if size_bytes is not None else None,
+    )
+
+
+def _observed(
+    scores: Sequence[Score], value: Callable[[Score], float | None]
+) -> list[Observation]:
+    return [
+        Observation(score.cluster, measured)
+        for score in scores
+        if (measured := value(score)) is not None
+    ]
+
+
+def _difference(
+    scores: Sequence[Score], others: Sequence[Score], resamples: int, seed: int
+) -> Difference:
+    other_of = {score.sample_id: score for score in others}
+    estimates = {}
+    for name, value in SCORES.items():
+        paired = [
+            Observation(score.cluster, mine - theirs)
+            for score in scores
+            if (mine := value(score)) is not None
+            and (theirs := value(other_of[score.sample_id])) is not None
+        ]
+        estimates[name] = estimate(paired, (-1.0, 1.0), resamples, seed)
+    return Difference(system=scores[0].system, other=others[0].system, scores=estimates)
