@@ -1,0 +1,72 @@
+"""One system's answers to samples."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from diffscribe.commits.plan import PlanError, parse_plan, plan_schema
+from diffscribe.llm.client import AnswerError, Client, Completion
+from diffscribe.records import Plan, Prediction, Sample
+
+
+def solve(
+    client: Client, system: str, samples: Iterable[Sample], max_tokens: int, seed: int
+) -> Iterator[Prediction]:
+    """Yield one prediction a sample, in order.
+
+    A request that fails, such as one that does not fit the context, and an
+    answer that holds no plan are predictions without a plan, and say why.
+
+    Raises:
+        ToolError: if the endpoint cannot be used at all.
+    """
+    for sample in samples:
+        schema = plan_schema(sample.files)
+        started = time.perf_counter()
+        try:
+            completion = client.complete(
+                sample.prompt, schema, max_tokens=max_tokens, seed=seed
+            )
+        except AnswerError as error:
+            waited_s = time.perf_counter() - started
+            yield _without_answer(sample, system, str(error), waited_s)
+        else:
+            yield _with_answer(sample, system, completion)
+
+
+def _without_answer(
+    sample: Sample, system: str, error: str, latency_s: float
+) -> Prediction:
+    return Prediction(
+        sample_id=sample.id,
+        system=system,
+        text="",
+        plan=None,
+        error=error,
+        latency_s=latency_s,
+        prompt_tokens=0,
+        completion_tokens=0,
+    )
+
+
+def _with_answer(sample: Sample, system: str, completion: Completion) -> Prediction:
+    plan, error = _plan_or_error(completion)
+    return Prediction(
+        sample_id=sample.id,
+        system=system,
+        text=completion.text,
+        plan=plan,
+        error=error,
+        latency_s=completion.latency_s,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+    )
+
+
+def _plan_or_error(completion: Completion) -> tuple[Plan | None, str | None]:
+    try:
+        return parse_plan(completion.text), None
+    except PlanError as error:
+        if completion.finish_reason == "length":
+            tokens = completion.completion_tokens
+            return None, f"cut off after {tokens} tokens: {error}"
+        return None, str(error)
