@@ -41,6 +41,9 @@ SUBJECTS = [
     ("add foo (https://github.com/a/b/pull/3)", "add foo"),
     ("add foo from a@b.co", "add foo"),
     ("add foo <a@b.co>", "add foo"),
+    ("add a note about #12", "add a note"),
+    ("undo 97b300c1", "undo"),
+    ("restore foo from commit 97b300c", "restore foo"),
     # Nothing readable is left.
     ("#12", ""),
     ("fix #12", ""),
@@ -66,6 +69,7 @@ SUBJECTS = [
     ("keep `Foo.` in text", "keep `Foo.` in text"),
     ("say e.g. this", "say e.g. this"),
     ("map a: b", "map a: b"),
+    ("support 12345678 and deadbeef", "support 12345678 and deadbeef"),
     # Capitals.
     ("README is new", "README is new"),
     ("HTTPServer is gone", "HTTPServer is gone"),
@@ -126,6 +130,7 @@ def test_marks_hide_no_conventional_header(header, expected):
         ("One.\n\nChange-Id: I12ab", "One."),
         ("This reverts commit 0123456789abcdef.", ""),
         ("It was commit 0123abc that did it. One.", "One."),
+        ("It was lost in 97b300c. One.", "One."),
         ("One.\n(cherry picked from commit 0123abc)", "One."),
         ("One.\n\n```sh\n$ run\n```\n\nTwo.", "One.\n\nTwo."),
         ("One. Run it like:\n\n```sh\n$ run\n```\n\nTwo.", "One.\n\nTwo."),
@@ -148,6 +153,11 @@ def test_a_paragraph_that_lost_a_sentence_is_wrapped_at_72_columns():
     assert len(lines) == 5
     assert max(map(len, lines)) <= 72
     assert " ".join(lines) == "word " * 30 + "end. " + "More " * 30 + "end."
+
+
+def test_wrapping_breaks_no_word():
+    body = "See #1. " + "Wrap " * 13 + "well-known-words " + "x" * 80
+    assert clean_body(body).split("\n")[1:] == ["well-known-words", "x" * 80]
 
 
 @pytest.mark.parametrize("piece", ["(", "[", "in ", "fixes ", "#", "a@", "```\n", ":a"])

@@ -24,14 +24,14 @@ _REFERENCE = (
     rf"(?:{_ISSUE_URL}|{_EMAIL}|(?<![\w&])(?:[\w.-]+/[\w.-]+|GH|gh)?#[1-9]\d*\b"
     rf"|(?<![\w/.-])(?!(?:{'|'.join(_NO_TICKETS.split())})-)"
     r"[A-Z][A-Z0-9]{1,9}-[1-9]\d*\b(?!\.\d)"
-    r"|(?i:\bcommit\s+(?=[a-f]*\d)[0-9a-f]{7,40}\b))"
+    r"|(?:(?i:commit)\s+)?\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7,40}\b)"
 )
 _LEAD_IN = (
     rf"(?i:\b(?:{CLOSING}|closing|fixing|resolving|addresse?s?|implements|see(?:\s+also)?"
     r"|refs?|references?|relate[sd]\s+to|part\s+of|follow-?up\s+(?:to|for|of|on)"
     r"|(?:as\s+)?(?:described|reported|discussed|mentioned|suggested|requested|noted)"
     r"(?:\s+(?:in|by|at|on))?"
-    r"|for|in|of|from|per|via|by|to|on|as|and|with|the|this|issues?|bugs?|tickets?|tasks?"
+    r"|about|regarding|for|in|of|from|per|via|by|to|on|as|and|with|the|this|issues?|bugs?|tickets?|tasks?"
     r"|prs?|mrs?|(?:pull|merge)\s+requests?|github|jira)(?![\w-]))"
 )
 _CLAUSE = (
@@ -117,6 +117,7 @@ _NOISE_LINE = re.compile(
     r"|\(cherry picked from |This reverts commit |Conflicts:$|#{1,6} |[-*] \[[ xX]\]"
     r"|[-=_*]{3,}\s*$|Squashed commit of|\* commit '|---$)"
 )
+_WRAP = textwrap.TextWrapper(72, break_long_words=False, break_on_hyphens=False)
 _LIST_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,2}[.)])\s")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'`(\0])")
 
@@ -165,7 +166,7 @@ def _clean_unit(unit: str) -> str:
     if _LIST_ITEM.match(text):
         return ""
     sentences = _SENTENCE_END.split(" ".join(text.split()))
-    return textwrap.fill(" ".join(filter(_is_whole, sentences)), 72)
+    return _WRAP.fill(" ".join(filter(_is_whole, sentences)))
 
 
 def _is_whole(text: str) -> bool:
