@@ -526,8 +526,9 @@ PATTERNS = (
         ),
         perfs=(
             Step(
-                "    for index in",
-                "    if count >= len(@s):\n        return rest\n    for index in",
+                "    rest: list[int] = []\n",
+                "    rest: list[int] = []\n"
+                "    if count >= len(@s):\n        return rest\n",
                 "return early from {f} past the end",
                 "There is nothing to copy.",
             ),
