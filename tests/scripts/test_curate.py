@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.records import LabeledChange, RejectedChange
+
+
+@pytest.fixture
+def folder(tmp_path, labeled):
+    rows = [labeled(head=f"{n}") for n in range(3)]
+    write_jsonl(tmp_path / "labeled.jsonl", [*rows, rows[0]])
+    return tmp_path
+
+
+def curate(stage, folder):
+    names = ("labeled.jsonl", "curated.jsonl", "rejected.jsonl", "curate.json")
+    return stage("curate", *(folder / name for name in names))
+
+
+def test_every_row_is_kept_or_rejected_with_its_reason(folder, stage):
+    answer = curate(stage, folder)
+    assert answer.returncode == 0
+    assert "3 of 4 changes kept" in answer.stdout
+    rows = list(read_jsonl(folder / "labeled.jsonl", LabeledChange))
+    assert list(read_jsonl(folder / "curated.jsonl", LabeledChange)) == rows[:3]
+    (rejected,) = read_jsonl(folder / "rejected.jsonl", RejectedChange)
+    assert (rejected.reason, rejected.change) == ("duplicate_diff", rows[0])
+    assert json.loads((folder / "curate.json").read_text())["kept"] == 3
+
+
+def test_the_outputs_do_not_change_when_run_again(folder, stage):
+    curate(stage, folder)
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    curate(stage, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_a_broken_line_is_named_and_nothing_is_written(folder, stage):
+    with (folder / "labeled.jsonl").open("a") as lines:
+        lines.write("{\n")
+    answer = curate(stage, folder)
+    assert answer.returncode == 65
+    assert "labeled.jsonl:5: not a LabeledChange" in answer.stderr
+    assert [path.name for path in folder.iterdir()] == ["labeled.jsonl"]
