@@ -15,7 +15,6 @@ from diffscribe.records import (
     PlannedCommit,
 )
 
-
 ROOT = Path(__file__).parents[2]
 
 
