@@ -135,6 +135,8 @@ class RenderParams(Section):
 
     max_prompt_tokens: Positive
     """With the chat template; hunks are cut until the prompt fits."""
+    context_lines: Annotated[int, Field(ge=0, le=3)]
+    """Unchanged lines shown around a change; git has 3."""
     max_answer_tokens: Positive
     """A sample with a longer answer is dropped and counted, never cut."""
 

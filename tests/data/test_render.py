@@ -81,7 +81,9 @@ def commit(*files: str, subject: str = "add it") -> PlannedCommit:
 def rendered(change: SplitChange, prompt_tokens: int = 100, answer_tokens: int = 20):
     counts = RenderCounts(Counter(), Counter())
     limits = RenderParams(
-        max_prompt_tokens=prompt_tokens, max_answer_tokens=answer_tokens
+        max_prompt_tokens=prompt_tokens,
+        context_lines=3,
+        max_answer_tokens=answer_tokens,
     )
     return list(render_samples([change], PROMPTS, COUNT, limits, counts)), counts
 

@@ -52,7 +52,7 @@ def change(files: list[FileChange], diff: str, gitignore: tuple[str, ...] = ()):
 
 
 def user_text(subject: Change, max_tokens: int = PLENTY) -> str:
-    rendered = render_prompt(subject, PROMPTS, max_tokens, words)
+    rendered = render_prompt(subject, PROMPTS, max_tokens, 3, words)
     assert rendered is not None
     return rendered.messages[1].content
 
@@ -65,7 +65,7 @@ def test_shows_files_patterns_and_hunks_without_line_numbers():
 
 
 def test_the_system_text_comes_first():
-    rendered = render_prompt(change([], ""), PROMPTS, PLENTY, words)
+    rendered = render_prompt(change([], ""), PROMPTS, PLENTY, 3, words)
     assert rendered is not None
     assert [each.role for each in rendered.messages] == ["system", "user"]
     assert rendered.messages[0].content == "Plan."
@@ -96,7 +96,7 @@ def test_every_budget_is_kept_and_every_name_stays():
     whole = words(user_text(subject)) + words(PROMPTS.system)
     shown = set()
     for budget in range(1, whole + 60):
-        rendered = render_prompt(subject, PROMPTS, budget, words)
+        rendered = render_prompt(subject, PROMPTS, budget, 3, words)
         if rendered is None:
             continue
         total = sum(words(each.content) for each in rendered.messages)
@@ -108,7 +108,7 @@ def test_every_budget_is_kept_and_every_name_stays():
 
 def test_the_file_list_alone_decides_whether_a_change_fits():
     files = [changed(f"f{number}.py") for number in range(50)]
-    assert render_prompt(change(files, ""), PROMPTS, 60, words) is None
+    assert render_prompt(change(files, ""), PROMPTS, 60, 3, words) is None
 
 
 def test_source_is_kept_before_prose_and_prose_before_lock_files():
@@ -117,7 +117,7 @@ def test_source_is_kept_before_prose_and_prose_before_lock_files():
     subject = change([changed(name) for name in names], diff)
     texts = []
     for budget in (90, 125, 180):
-        rendered = render_prompt(subject, PROMPTS, budget, words)
+        rendered = render_prompt(subject, PROMPTS, budget, 3, words)
         assert rendered is not None
         sections = rendered.messages[1].content.split("=== ")[1:]
         texts.append([s.splitlines()[0] for s in sections if "+line" in s])
@@ -127,7 +127,7 @@ def test_source_is_kept_before_prose_and_prose_before_lock_files():
 def test_each_file_shows_its_first_hunk_before_any_second_one():
     diff = patch("a.py", hunk(1, 8), hunk(50, 8)) + patch("b.py", hunk(1, 8))
     subject = change([changed("a.py"), changed("b.py")], diff)
-    rendered = render_prompt(subject, PROMPTS, 100, words)
+    rendered = render_prompt(subject, PROMPTS, 100, 3, words)
     assert rendered is not None
     assert rendered.cut_hunks == 1
     assert rendered.messages[1].content.endswith(
@@ -150,3 +150,19 @@ def test_a_file_that_changes_its_type_shows_both_patches():
     )
     subject = change([changed("x", status=FileStatus.TYPE_CHANGED)], diff)
     assert user_text(subject).endswith("=== x\n@@\n-old\n@@\n+target")
+
+
+@pytest.mark.parametrize(
+    ("context_lines", "shown"),
+    [
+        (0, "-old\n+new\n\\ No newline at end of file"),
+        (1, " b\n-old\n+new\n\\ No newline at end of file"),
+        (3, " a\n b\n-old\n+new\n\\ No newline at end of file"),
+    ],
+)
+def test_context_is_cut_but_never_what_belongs_to_a_change(context_lines, shown):
+    lines = " a\n b\n-old\n+new\n\\ No newline at end of file\n"
+    subject = change([changed("x")], patch("x", f"@@ -1,3 +1,3 @@\n{lines}"))
+    rendered = render_prompt(subject, PROMPTS, PLENTY, context_lines, words)
+    assert rendered is not None
+    assert rendered.messages[1].content.endswith(f"=== x\n@@\n{shown}")

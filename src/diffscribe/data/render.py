@@ -86,7 +86,9 @@ def render_sample(
         return Reason.LONG_ANSWER
     budget = params.max_prompt_tokens
     while True:
-        rendered = render_prompt(change, prompts, budget, count.text)
+        rendered = render_prompt(
+            change, prompts, budget, params.context_lines, count.text
+        )
         if rendered is None:
             return Reason.LONG_FILE_LIST
         prompt_tokens = count.prompt(rendered.messages)

@@ -52,13 +52,18 @@ def load_prompts(folder: Path) -> Prompts:
 
 
 def render_prompt(
-    change: Change, prompts: Prompts, max_tokens: int, count_tokens: CountTokens
+    change: Change,
+    prompts: Prompts,
+    max_tokens: int,
+    context_lines: int,
+    count_tokens: CountTokens,
 ) -> Rendered | None:
     """Return the messages of a change, or None if not even its names fit.
 
     System text, file list and existing patterns come first; what is left of
     the budget goes to hunks: source before prose before generated files, and
-    each file's first hunk before any second one. What was cut is said.
+    each file's first hunk before any second one. What was cut is said. Of the
+    unchanged lines around a change, git's 3 at most, `context_lines` are shown.
     `count_tokens` is summed over pieces, so the sum may differ by a few tokens
     from the count of the whole.
     """
@@ -75,7 +80,7 @@ def render_prompt(
     if budget < 0:
         return None
 
-    hunks = _hunk_texts(change)
+    hunks = _hunk_texts(change, context_lines)
     kept: dict[str, int] = dict.fromkeys(hunks, 0)
     for path, position in _by_worth(hunks):
         cost = count_tokens(hunks[path][position])
@@ -132,18 +137,32 @@ def _heading(file: FileChange) -> str:
     return f"=== {file.path}{' (binary)' if file.is_binary else ''}\n"
 
 
-def _hunk_texts(change: Change) -> dict[str, tuple[str, ...]]:
+def _hunk_texts(change: Change, context_lines: int) -> dict[str, tuple[str, ...]]:
     """Return the hunks of each file; its headers say nothing the list does not."""
     hunks: dict[str, tuple[str, ...]] = {file.path: () for file in change.files}
     for patch in parse_diff(change.diff):
-        hunks[patch.path] += tuple(map(_hunk_text, patch.hunks))
+        hunks[patch.path] += tuple(
+            _hunk_text(hunk, context_lines) for hunk in patch.hunks
+        )
     return hunks
 
 
-def _hunk_text(hunk: Hunk) -> str:
+def _hunk_text(hunk: Hunk, context_lines: int) -> str:
     """Return a hunk whose header keeps the function, not the line numbers."""
     _, _, function = hunk.header.rstrip("\n").removeprefix("@@").partition("@@")
-    return f"@@{function}\n" + "".join(hunk.lines)
+    changed = [at for at, line in enumerate(hunk.lines) if line[0] in "+-"]
+    near = {
+        at + offset
+        for at in changed
+        for offset in range(-context_lines, context_lines + 1)
+    }
+    lines = (
+        line
+        for at, line in enumerate(hunk.lines)
+        # A missing line feed belongs to the line above it.
+        if at in near or (line[0] == "\\" and at - 1 in near)
+    )
+    return f"@@{function}\n" + "".join(lines)
 
 
 def _remark(shown: int, cut: int) -> str:

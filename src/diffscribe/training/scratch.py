@@ -27,6 +27,9 @@ CHAT_TEMPLATE = (
 MAX_DOCUMENT_CHARS = 4000
 """Of a pre-training document; longer diffs are rendered to it."""
 
+DOCUMENT_CONTEXT_LINES = 1
+"""Around a change: the base learns code more than what repeats around it."""
+
 
 def documents(changes: Iterable[LabeledChange], prompts: Prompts) -> list[str]:
     """Return the texts to pre-train on, in an order that only they decide.
@@ -37,7 +40,9 @@ def documents(changes: Iterable[LabeledChange], prompts: Prompts) -> list[str]:
     """
     texts = set()
     for change in changes:
-        rendered = render_prompt(change, prompts, MAX_DOCUMENT_CHARS, len)
+        rendered = render_prompt(
+            change, prompts, MAX_DOCUMENT_CHARS, DOCUMENT_CONTEXT_LINES, len
+        )
         if rendered is not None:
             messages = "\n\n".join(commit.message for commit in change.commits)
             texts.add(f"{rendered.messages[-1].content}\n\n{messages}")

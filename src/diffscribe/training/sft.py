@@ -13,6 +13,7 @@ from diffscribe.errors import ParamsError, RecordError, ToolError
 from diffscribe.jsonl import read_jsonl
 from diffscribe.params import TrainParams
 from diffscribe.records import Sample
+from diffscribe.training.batches import training_order
 from diffscribe.training.runtime import (
     has_gpu,
     quiet_libraries,
@@ -65,7 +66,7 @@ def fine_tune(
     )
     trainer = SFTTrainer(
         model=model,
-        args=_config(checkpoints, params, len(train)),
+        args=_config(checkpoints, params, round(len(train) * params.num_train_epochs)),
         train_dataset=_dataset(train, tokenizer),
         eval_dataset=_dataset(validation, tokenizer) if validation else None,
         processing_class=tokenizer,
@@ -73,6 +74,15 @@ def fine_tune(
         callbacks=[_callback(on_log)],
     )
     _quiet(trainer)
+    lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
+    trainer.train_dataset = trainer.train_dataset.select(
+        training_order(
+            lengths,
+            params.per_device_train_batch_size,
+            params.num_train_epochs,
+            params.seed,
+        )
+    )
     trainer.train(resume_from_checkpoint=_resumable(checkpoints))
     trainer.save_model(str(folder))
     _tidy(folder, base)
@@ -173,11 +183,11 @@ def _gradient_checkpointing(params: TrainParams) -> bool:
 
 
 def _config(checkpoints: Path, params: TrainParams, samples: int) -> Any:
+    """Return TRL's settings for samples that are already in their order."""
     from trl import SFTConfig
 
     batches = math.ceil(samples / params.per_device_train_batch_size)
-    steps = max(1, batches // params.gradient_accumulation_steps)
-    steps = max(1, math.ceil(steps * params.num_train_epochs))
+    steps = math.ceil(batches / params.gradient_accumulation_steps)
     every = max(1, steps // params.evaluations)
     return SFTConfig(
         output_dir=str(checkpoints),
@@ -185,7 +195,8 @@ def _config(checkpoints: Path, params: TrainParams, samples: int) -> Any:
         lr_scheduler_type=params.lr_scheduler_type,
         warmup_steps=params.warmup_fraction,
         weight_decay=params.weight_decay,
-        num_train_epochs=params.num_train_epochs,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
         per_device_train_batch_size=params.per_device_train_batch_size,
         per_device_eval_batch_size=params.per_device_train_batch_size,
         gradient_accumulation_steps=params.gradient_accumulation_steps,
