@@ -10,7 +10,9 @@ from diffscribe.evaluation.solve import solve
 from diffscribe.gguf.server import serve
 from diffscribe.llm.client import Client
 from diffscribe.params import EvalParams
-from diffscribe.records import Prediction, Sample
+from diffscribe.records import Message, Prediction, Sample
+
+WARM_UP = (Message(role="user", content="Hello"),)
 
 
 def find_models(folder: Path) -> dict[str, Path]:
@@ -41,8 +43,7 @@ def ask(
     with serve(
         gguf, context_tokens=params.context_tokens, threads=params.threads
     ) as base_url:
-        # One attempt: what a greedy server on this machine fails at, it fails at
-        # again.
+        # One attempt: a greedy server on this machine fails the same way twice.
         client = Client(
             base_url,
             system,
@@ -51,6 +52,9 @@ def ask(
             attempts=1,
         )
         with closing(client):
+            # Unmeasured: the first request pays for imports and cold memory, and
+            # would count against whichever system is asked first.
+            client.complete(WARM_UP, None, max_tokens=1, seed=params.seed)
             return list(
                 solve(client, system, samples, params.max_answer_tokens, params.seed)
             )
