@@ -1,0 +1,154 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from diffscribe.commits.plan import plan_json
+from diffscribe.gguf.export import export
+from diffscribe.gguf.modelfile import modelfile
+from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.records import (
+    Message,
+    Plan,
+    PlannedCommit,
+    Prediction,
+    Sample,
+    Score,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def sample(n, text="Split the change.", junk=()):
+    files = (f"src/m{n}.py", f"docs/m{n}.md")
+    commits = [
+        PlannedCommit(files=(path,), type=type_, subject="do it")
+        for path, type_ in zip(files, ("fix", "docs"), strict=True)
+    ]
+    target = Plan(commits=tuple(commits), gitignore=("*.log",) if junk else ())
+    return Sample(
+        id=f"s{n}",
+        parent_id=None,
+        repo="r",
+        task="plan",
+        prompt=(Message(role="user", content=text),),
+        completion=(Message(role="assistant", content=plan_json(target)),),
+        files=(*files, *junk),
+        junk=junk,
+        target=target,
+    )
+
+
+@pytest.fixture(scope="module")
+def models(tiny_base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gguf")
+    export(tiny_base, "student", ("q8_0", "q4_k_m"), folder)
+    export(tiny_base, "base", ("f16",), folder)
+    recipe = modelfile("student-q8_0.gguf", "Split the change.", 512, 0.0)
+    (folder / "Modelfile").write_text(recipe)
+    return folder
+
+
+@pytest.fixture
+def broken_models(tmp_path):
+    folder = tmp_path / "gguf"
+    folder.mkdir()
+    for name in ("student-q8_0", "base-f16"):
+        (folder / f"{name}.gguf").write_bytes(b"not a model")
+    recipe = modelfile("student-q8_0.gguf", "Split the change.", 512, 0.0)
+    (folder / "Modelfile").write_text(recipe)
+    return folder
+
+
+def run_stage(models, samples, folder, max_samples=120):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["eval"] |= {"max_samples": max_samples, "max_answer_tokens": 48}
+    params["render"] |= {"max_prompt_tokens": 320, "max_answer_tokens": 192}
+    params["eval"] |= {"context_tokens": 512, "resamples": 200, "threads": 1}
+    folder.mkdir(exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    write_jsonl(folder / "test.jsonl", samples)
+    outputs = [folder / "report", folder / "eval.json"]
+    return subprocess.run(
+        [
+            *(sys.executable, ROOT / "scripts/eval.py", models),
+            *(folder / "test.jsonl", *outputs, "--params", folder / "params.yaml"),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_path):
+    samples = [sample(0), sample(1, junk=("x.log",)), sample(2, "word " * 2000)]
+    for name in ("first", "second"):
+        done = run_stage(models, samples, tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1].startswith(
+            "eval: student-q8_0 on 3 samples"
+        )
+        assert max(map(len, done.stdout.splitlines())) <= 100
+    report = tmp_path / "first" / "report"
+    assert sorted(path.name for path in report.iterdir()) == [
+        "metrics.json",
+        "predictions.jsonl",
+        "scores.jsonl",
+        "table.md",
+    ]
+    predictions = list(read_jsonl(report / "predictions.jsonl", Prediction))
+    systems = ["student-q8_0", "student-q4_k_m", "base"]
+    controls = ["control-one-commit", "control-per-directory"]
+    assert [(each.system, each.sample_id) for each in predictions] == [
+        (system, f"s{n}") for system in (*systems, *controls) for n in range(3)
+    ]
+    for each in predictions:
+        if each.system in systems and each.sample_id == "s2":
+            assert each.error.startswith("HTTP 400: ")
+            assert "context" in each.error
+        elif each.system in systems:
+            assert 0 < each.completion_tokens <= 48
+            # The grammar leaves it the spaces, which a random model is fond of.
+            assert "".join(each.text.split()).startswith('{"commits"')
+            assert each.plan or each.error.startswith("cut off after 48 tokens: ")
+    headline = json.loads((tmp_path / "first" / "eval.json").read_text())
+    assert set(headline) == {"n", *systems, *controls}
+    assert headline["control-per-directory"]["ari"] == 1.0
+    assert headline["control-one-commit"] == {
+        "valid": 1.0,
+        "type": 0.0,
+        "ari": 0.0,
+        "junk": 0.0,
+        "tokens_per_s": None,
+        "size_mb": None,
+    }
+    assert headline["student-q8_0"]["tokens_per_s"] > 0
+    assert headline["base"]["size_mb"] > headline["student-q8_0"]["size_mb"] > 0.1
+    scores = (report / "scores.jsonl").read_bytes()
+    assert scores == (tmp_path / "second" / "report" / "scores.jsonl").read_bytes()
+    assert len(list(read_jsonl(report / "scores.jsonl", Score))) == 15
+
+
+def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):
+    done = run_stage(broken_models, [], tmp_path / "run")
+    assert done.returncode == 65
+    assert "no sample to evaluate; raise split.test_fraction" in done.stderr
+    assert not (tmp_path / "run" / "report").exists()
+
+
+@pytest.mark.slow
+def test_a_broken_model_leaves_the_previous_report(broken_models, tmp_path):
+    before = tmp_path / "run" / "report"
+    before.mkdir(parents=True)
+    (before / "table.md").write_text("before")
+    done = run_stage(broken_models, [sample(0)], tmp_path / "run")
+    assert done.returncode == 69
+    assert "llama-server ended with code" in done.stderr
+    assert (before / "table.md").read_text() == "before"
