@@ -3,8 +3,7 @@
 #
 #   tools/setup.sh [PYTHON]     PYTHON is 3.11 to 3.13; default python3
 #
-# uv installs, pip only brings uv. uv does not read pip's settings, so the two
-# that decide where packages come from (index-url, find-links) are handed on.
+# uv installs, pip only brings uv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,15 +22,7 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
 
-pip_setting() { # NAME: pip's value of it, from the environment or a pip.conf
-    "$venv/bin/python" -m pip config list |
-        sed -n "s/^:env:\.$1='\(.*\)'\$/\1/p; s/^\(global\|install\)\.$1='\(.*\)'\$/\2/p" | head -n 1
-}
-
-sources=()
-for folder in $(pip_setting find-links); do sources+=(--find-links "$folder"); done
-index=$(pip_setting index-url)
-[ -z "$index" ] || sources+=(--default-index "$index")
+. tools/package_sources.sh
 
 if nvidia-smi -L >/dev/null 2>&1; then
     kind=GPU extras=train,unsloth,dev overrides=tools/overrides.txt
