@@ -50,7 +50,7 @@ smoke: llama.cpp ## Run the miniature pipeline in a temporary clone
 
 .PHONY: exp-show
 exp-show: .venv/.installed ## Compare experiments: changed params and the headline of eval
-	@tools/exp_show.sh
+	@python tools/exp_show.py
 
 .PHONY: mlflow
 mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import dvc_deps
+import pytest
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A script and four modules that import each other in four ways."""
+    monkeypatch.setattr(dvc_deps, "ROOT", tmp_path)
+    package = tmp_path / "src" / "diffscribe"
+    (package / "gguf").mkdir(parents=True)
+    (tmp_path / "scripts").mkdir()
+    for name, text in {
+        "cli.py": "from diffscribe.errors import Bad\n",
+        "errors.py": "class Bad(Exception): ...\n",
+        "jsonl.py": "import json\nfrom diffscribe.records import Record\n",
+        "records.py": "from diffscribe.jsonl import read\n",
+        "gguf/tools.py": "def run():\n    from diffscribe.jsonl import read\n",
+        "unused.py": "",
+    }.items():
+        (package / name).write_text(text)
+    return tmp_path
+
+
+def script(house, text):
+    path = Path(house, "scripts", "eval.py")
+    path.write_text(text)
+    return path
+
+
+def test_imports_count_through_modules_in_functions_and_from_packages(house):
+    path = script(house, "from diffscribe.gguf import tools\n")
+    assert dvc_deps.code_deps(path) == [
+        "scripts/eval.py",
+        "src/diffscribe/gguf/tools.py",
+        "src/diffscribe/jsonl.py",
+        "src/diffscribe/records.py",
+    ]
+
+
+def test_plumbing_is_no_dep(house):
+    path = script(house, "from diffscribe.cli import Stage\n")
+    assert dvc_deps.code_deps(path) == ["scripts/eval.py"]

@@ -1,0 +1,78 @@
+"""Print all experiments: their results, and what of params differs.
+
+`dvc exp show` gives every metric and param a column of its own, hundreds here;
+this is the same table in 160 columns.
+
+Usage: python tools/exp_show.py    (or: make exp-show)
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dvc.api import exp_show
+from tabulate import tabulate
+
+from diffscribe.params import Params
+
+SCORES = ("valid", "type", "ari", "junk")
+CHANGED_WIDTH = 72
+
+
+def main() -> None:
+    """Print one row an experiment, the workspace and its commit first."""
+    print(table(exp_show()))  # noqa: T201
+
+
+def table(experiments: list[dict[str, Any]]) -> str:
+    """Return the table of what dvc.api.exp_show gives.
+
+    Scores are those of the first student that a row has, in percent.
+    """
+    commits = (row for row in experiments if row["typ"] == "baseline")
+    base = next((row for row in commits if row["rev"] != "workspace"), {})
+    return tabulate(
+        [
+            [
+                row["Experiment"] or row["rev"],
+                row["Created"] or "",
+                row.get("validation_loss"),
+                *(_percent(_score(row, name)) for name in SCORES),
+                changes(row, base),
+            ]
+            for row in experiments
+        ],
+        headers=["experiment", "created", "validation\nloss"]
+        + [f"{name}\n%" for name in SCORES]
+        + ["params that differ"],
+        maxcolwidths=[None] * (3 + len(SCORES)) + [CHANGED_WIDTH],
+        floatfmt=".3f",
+        missingval="-",
+    )
+
+
+def changes(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    """Return the params whose values differ from those of the commit."""
+    return ", ".join(
+        f"{key}={value}"
+        for key, value in row.items()
+        if key.split(".")[0] in Params.model_fields
+        and key in base
+        and value != base[key]
+    )
+
+
+def _score(row: Mapping[str, Any], name: str) -> float | None:
+    found = (
+        value
+        for key, value in row.items()
+        if key.startswith("student-") and key.endswith(f".{name}") and value is not None
+    )
+    return next(found, None)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.0f}"
+
+
+if __name__ == "__main__":
+    main()
