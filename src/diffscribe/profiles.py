@@ -25,11 +25,13 @@ def load_profile(name: str) -> dict[str, Any]:
     Raises:
         ParamsError: if no profile has the name, or a key or value does not fit.
     """
-    path = PROFILES / f"{name}.yaml"
-    if not name or not path.is_file():
-        known = ", ".join(sorted(each.stem for each in PROFILES.glob("*.yaml")))
+    known = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+    if name not in known:
         problem = f"no profile '{name}'" if name else "name a profile"
-        raise ParamsError(f"{problem}: make train PROFILE=..., one of {known}")
+        raise ParamsError(
+            f"{problem}: make train PROFILE=..., one of {', '.join(known)}"
+        )
+    path = known[name]
     overrides = yaml.safe_load(path.read_text(encoding="utf-8"))
     values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     parse_params(merge_params(values, overrides), path)
