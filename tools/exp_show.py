@@ -7,12 +7,21 @@ Usage: python tools/exp_show.py    (or: make exp-show)
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from dvc.api import exp_show
 from tabulate import tabulate
 
-from diffscribe.params import Params
+from diffscribe.profiles import set_params
+
+ROOT = Path(__file__).resolve().parents[1]
+PARAMS = {
+    setting.partition("=")[0]
+    for setting in set_params(yaml.safe_load((ROOT / "params.yaml").read_text()))
+}
+"""Names of params; some metrics begin with the name of a stage too."""
 
 SCORES = ("valid", "type", "ari", "junk")
 CHANGED_WIDTH = 72
@@ -55,9 +64,7 @@ def changes(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{key}={value}"
         for key, value in row.items()
-        if key.split(".")[0] in Params.model_fields
-        and key in base
-        and value != base[key]
+        if key in PARAMS and key in base and value != base[key]
     )
 
 
