@@ -13,6 +13,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -32,11 +34,27 @@ Natural = Annotated[int, Field(ge=0)]
 Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
 """YAML 1.1 reads a bare on or off as a boolean, and DVC writes them bare."""
 
+WORDS = {
+    "model_type": "should be keys with values",
+    "too_short": "should not be empty",
+    "tuple_type": "should be a list",
+}
+"""What pydantic says in words of Python, in words of YAML."""
+
 
 class Section(BaseModel):
     """A frozen part of params.yaml that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, value: object, field: ValidationInfo) -> object:
+        """Refuse the booleans that would count as the numbers 0 and 1."""
+        kind = cls.model_fields[str(field.field_name)].annotation
+        if isinstance(value, bool) and kind in (int, float):
+            raise ValueError("should be a number, not yes, no, on, off, true or false")
+        return value
 
 
 class SamplesParams(Section):
@@ -157,7 +175,7 @@ class TrainParams(Section):
     backend: Literal["auto", "trl", "unsloth"]
     lora: LoraParams
     learning_rate: Annotated[float, Field(gt=0)]
-    lr_scheduler_type: str
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"]
     warmup_fraction: Fraction
     weight_decay: Annotated[float, Field(ge=0)]
     num_train_epochs: Annotated[float, Field(gt=0)]
@@ -250,10 +268,13 @@ def load_params(path: Path) -> Params:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ParamsError(f"{path}: no such file; name one with --params") from error
+    except OSError as error:
+        raise ParamsError(
+            f"{path}: {error.strerror}; name a params file with --params"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ParamsError(f"{path}: not valid YAML: {reason}") from error
     return parse_params(values, path)
 
 
@@ -289,5 +310,9 @@ def _problem(error: ErrorDetails) -> str:
         return f"unknown key '{key}' (a typo?)"
     if error["type"] == "missing":
         return f"key '{key}' is missing"
-    message = error["msg"].removeprefix("Value error, ")
+    message = WORDS.get(error["type"]) or error["msg"]
+    given = error["input"]
+    if isinstance(given, str | int | float) and error["type"] != "value_error":
+        message += f", not {given!r}"
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
     return f"{key}: {message}" if key else message
