@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from diffscribe.errors import DiffscribeError
+from diffscribe.errors import DiffscribeError, InputError
 
 T = TypeVar("T")
 
@@ -28,10 +28,10 @@ class Stage(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the stage; exit as errors.py documents."""
-        for parameter in self.params:
-            if isinstance(parameter, click.Argument) and parameter.type is INPUT:
-                _require(ctx.params[str(parameter.name)])
         try:
+            for parameter in self.params:
+                if isinstance(parameter, click.Argument) and parameter.type is INPUT:
+                    _require(ctx.params[str(parameter.name)])
             return super().invoke(ctx)
         except DiffscribeError as error:
             click.echo(f"{ctx.info_name}: {error}", err=True)
@@ -39,17 +39,17 @@ class Stage(click.Command):
         except KeyboardInterrupt:
             click.echo(
                 f"{ctx.info_name}: interrupted; nothing was half-written, "
-                "run the same command to go on",
+                "run the same command again to go on",
                 err=True,
             )
             sys.exit(130)
 
 
 def _require(paths: Path | tuple[Path, ...]) -> None:
-    """Stop with code 2 if an input is missing, and name the stage to run."""
+    """Refuse an input that is missing, and say who writes it."""
     for path in paths if isinstance(paths, tuple) else (paths,):
         if not path.exists():
-            raise click.UsageError(
+            raise InputError(
                 f"input '{path}' does not exist; run the stage that writes it "
                 "first, or all of them with 'make repro'"
             )

@@ -4,6 +4,7 @@ Codes follow sysexits.h. Everything that is not listed is a bug, shows its
 traceback and exits with 1.
 
     DiffscribeError
+    ├── InputError     2  an input that no stage has written yet
     ├── RecordError   65  a line or model answer does not fit its record
     ├── SourceError   66  a repository, bundle or folder cannot be read
     ├── ToolError     69  git, llama.cpp or a server is missing or failed
@@ -18,6 +19,12 @@ class DiffscribeError(Exception):
     """A failure whose message says what is wrong, where, and what to do."""
 
     exit_code = 1
+
+
+class InputError(DiffscribeError):
+    """An input of a stage is not there, or cannot be read."""
+
+    exit_code = 2
 
 
 class RecordError(DiffscribeError):

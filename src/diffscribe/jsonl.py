@@ -7,35 +7,58 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
 
-from diffscribe.errors import RecordError, StorageError
+from diffscribe.errors import InputError, RecordError, StorageError
 from diffscribe.records import Record
 
 R = TypeVar("R", bound=Record)
+
+FULL_BYTES = 2**16
+"""What a failed write leaves free on a full disk, at most."""
+
+NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""Also in what libraries raise that make no OSError of it."""
+
+REFUSALS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),
+)
 
 
 def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
     """Yield the records of a file, in order.
 
     Raises:
+        InputError: if there is no such file, or it cannot be opened.
         RecordError: naming file and line, at the first that does not fit.
     """
-    with path.open("rb") as lines:
+    with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                yield kind.model_validate_json(line)
+                yield kind.model_validate_json(line.rstrip(b"\n"))
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(str(part) for part in first["loc"])
+                reason = first["msg"].replace(" at line 1 column", " at column")
                 raise RecordError(
                     f"{path}:{number}: not a {kind.__name__}: "
-                    f"{where + ': ' if where else ''}{first['msg']}; "
+                    f"{where + ': ' if where else ''}{reason}; "
                     "run the stage that writes this file again"
                 ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(
+            f"input '{path}' cannot be read: {error.strerror}; run the stage that "
+            "writes it first, or all of them with 'make repro'"
+        ) from error
 
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> int:
@@ -62,15 +85,17 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to, that becomes `path` if nothing went wrong."""
-    partial = _partial(path)
+    """Give a path to write to, that becomes `path` if nothing went wrong.
+
+    Raises:
+        StorageError: if the disk is full or `path` cannot be written.
+    """
+    partial = _beside(path, "partial")
     try:
-        yield partial
-        _sync(partial)
-        partial.replace(path)
-    except OSError as error:
-        _explain(error, path)
-        raise
+        with _explained(path):
+            yield partial
+            _sync(partial)
+            partial.replace(path)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -81,29 +106,28 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder to fill, that becomes `path` if all went well.
 
     What `path` held before stays until the new content is complete.
+
+    Raises:
+        StorageError: if the disk is full or `path` cannot be written.
     """
-    partial = _partial(path)
-    shutil.rmtree(partial, ignore_errors=True)
+    partial, previous = _beside(path, "partial"), _beside(path, "previous")
+    _remove(partial, previous)
     try:
-        partial.mkdir()
-        yield partial
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
-    except OSError as error:
-        _explain(error, path)
-        raise
+        with _explained(path):
+            partial.mkdir()
+            yield partial
+            # Removing it takes a while, in which a kill would leave half of it.
+            if path.is_dir():
+                path.rename(previous)
+            partial.rename(path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial, previous)
 
 
-def _partial(path: Path) -> Path:
-    try:
+def _beside(path: Path, suffix: str) -> Path:
+    with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _explain(error, path)
-        raise
-    return path.with_name(f".{path.name}.partial")
+    return path.with_name(f".{path.name}.{suffix}")
 
 
 def _sync(path: Path) -> None:
@@ -114,12 +138,35 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _explain(error: OSError, path: Path) -> None:
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
     """Raise the failures a user can mend in words that say how."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise StorageError(
-            f"{path}: the disk is full; free some space and run again, "
-            "nothing was half-written"
-        ) from error
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        yield
+    except BaseException as error:
+        if _is_full(path, error):
+            raise StorageError(
+                f"{path}: the disk is full; free some space and run again, "
+                "nothing was half-written"
+            ) from error
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            refused = error.filename2 or error.filename or path
+            raise StorageError(
+                f"{refused}: {error.strerror}; mend that or name another path, "
+                "then run again"
+            ) from error
+        raise
+
+
+def _is_full(path: Path, error: BaseException) -> bool:
+    """Tell from the words, or the disk: programs only say that they failed."""
+    if any(words in str(error) for words in NO_SPACE):
+        return True
+    with contextlib.suppress(FileNotFoundError):
+        return shutil.disk_usage(path.parent).free < FULL_BYTES
+    return False
