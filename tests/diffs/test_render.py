@@ -1,8 +1,15 @@
 import re
+from pathlib import Path
 
 import pytest
 
-from diffscribe.diffs.render import Prompts, file_line, render_prompt
+from diffscribe.diffs.render import (
+    Prompts,
+    file_line,
+    load_prompts,
+    render_prompt,
+)
+from diffscribe.errors import InputError
 from diffscribe.records import Change, FileChange, FileStatus
 
 PROMPTS = Prompts(system="Plan.", user="F:\n$files\nI: $gitignore\nD:\n$diff")
@@ -166,3 +173,25 @@ def test_context_is_cut_but_never_what_belongs_to_a_change(context_lines, shown)
     rendered = render_prompt(subject, PROMPTS, PLENTY, context_lines, words)
     assert rendered is not None
     assert rendered.messages[1].content.endswith(f"=== x\n@@\n{shown}")
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        (None, "cannot be read: [Errno 2] No such file or directory"),
+        (b"\xff", "cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        (b"$files $diffs", "only $diff, $files, $gitignore can be filled in; write"),
+        (b"costs 5 $", "only $diff, $files, $gitignore can be filled in; write"),
+    ],
+)
+def test_an_unusable_prompt_is_named(
+    tmp_path: Path, user: bytes | None, reason: str
+) -> None:
+    (tmp_path / "system.md").write_text("Split the change.")
+    if user is not None:
+        (tmp_path / "user.md").write_bytes(user)
+    with pytest.raises(InputError) as caught:
+        load_prompts(tmp_path)
+    assert f"{tmp_path / 'user.md'}" in str(caught.value)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)

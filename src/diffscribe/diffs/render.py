@@ -10,7 +10,10 @@ from string import Template
 from typing import NamedTuple
 
 from diffscribe.diffs.parse import Hunk, parse_diff
+from diffscribe.errors import InputError
 from diffscribe.records import Change, FileChange, Message
+
+VARIABLES = frozenset({"diff", "files", "gitignore"})
 
 CountTokens = Callable[[str], int]
 
@@ -44,11 +47,30 @@ class Rendered(NamedTuple):
 
 
 def load_prompts(folder: Path) -> Prompts:
-    """Read the student's prompts of a folder."""
-    return Prompts(
-        system=(folder / "system.md").read_text(encoding="utf-8").strip(),
-        user=(folder / "user.md").read_text(encoding="utf-8").strip(),
-    )
+    """Read the student's prompts of a folder.
+
+    Raises:
+        InputError: if one cannot be read, or has an unknown $variable.
+    """
+    prompts = Prompts(_text(folder / "system.md"), _text(folder / "user.md"))
+    user = Template(prompts.user)
+    if not user.is_valid() or not set(user.get_identifiers()) <= VARIABLES:
+        names = ", ".join(f"${name}" for name in sorted(VARIABLES))
+        raise InputError(
+            f"{folder / 'user.md'}: only {names} can be filled in; write every "
+            "other $ as $$"
+        )
+    return prompts
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"prompt '{path}' cannot be read: {error}; write it in UTF-8, or bring "
+            "it back with 'git checkout prompts'"
+        ) from error
 
 
 def render_prompt(
