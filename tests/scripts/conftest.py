@@ -1,11 +1,16 @@
 """How to run a stage as a user does, and a row to run it on."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from diffscribe.gguf.modelfile import modelfile
 from diffscribe.records import (
     FileChange,
     Label,
@@ -16,6 +21,100 @@ from diffscribe.records import (
 )
 
 ROOT = Path(__file__).parents[2]
+
+STAGES = {
+    "samples": ("", "samples/ samples.json"),
+    "harvest": ("", "harvested.jsonl harvest.json"),
+    "label": ("harvested.jsonl", "labeled.jsonl label.json"),
+    "curate": ("labeled.jsonl", "curated.jsonl rejected.jsonl curate.json"),
+    "split": ("curated.jsonl", "splits/ split.json"),
+    "base": ("prompts/ train.jsonl", "base/ base.json"),
+    "render": ("prompts/ splits/ base/", "sft/ render.json"),
+    "train": ("sft/ base/", "adapter/ curves/ train.json"),
+    "merge_quantize": (
+        "prompts/ base/ adapter/",
+        "merged/ gguf/ merge_quantize.json",
+    ),
+    "eval": ("gguf/ test.jsonl", "reports/ eval.json"),
+}
+"""What each stage reads and writes, in the order of its arguments."""
+
+
+class Workplace:
+    """A folder to run one stage in, with inputs and what an older run wrote."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        inputs, outputs = STAGES[name]
+        self.inputs = [folder / "in" / each for each in inputs.split()]
+        self.outputs = [folder / "out" / each for each in outputs.split()]
+        self.params: dict[str, Any] = yaml.safe_load(
+            (ROOT / "params.yaml").read_text(encoding="utf-8")
+        )
+        for each in (*inputs.split(), "gguf/", "sft/"):
+            self.put(f"in/{each}" + (".keep" if each.endswith("/") else ""))
+        for each in outputs.split():
+            self.put(f"out/{each}" + ("old" if each.endswith("/") else ""), "old")
+        for split in ("train", "validation", "test"):
+            self.put(f"in/sft/{split}.jsonl")
+        for model in ("student-f16", "base-f16"):
+            self.put(f"in/gguf/{model}.gguf")
+        self.put("in/gguf/Modelfile", modelfile("student-f16.gguf", "Plan.", 8, 0.0))
+        shutil.copytree(ROOT / "prompts", folder / "in/prompts", dirs_exist_ok=True)
+        self.before = self.written()
+
+    def put(self, name: str, content: str = "") -> Path:
+        """Write a file of the workplace."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    def command(self) -> list[str]:
+        """Return the command of the stage, with the params as they are now."""
+        self.put("params.yaml", yaml.safe_dump(self.params))
+        script = ROOT / "scripts" / f"{self.name}.py"
+        return [sys.executable, *map(str, (script, *self.inputs, *self.outputs))]
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Return the environment without a mirror and with these variables."""
+        return os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"} | variables
+
+    def run(self, *before: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the stage, below another program if one is given."""
+        return subprocess.run(
+            [*before, *self.command()],
+            cwd=self.folder,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def written(self) -> dict[str, bytes]:
+        """Return all that lies in the folder of the outputs."""
+        out = self.folder / "out"
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+    def assert_failed(self, done: Any, code: int, *words: str) -> None:
+        """Check the code, the one line, and that old outputs are untouched."""
+        assert done.returncode == code, done.stderr
+        assert done.stderr.startswith(f"{self.name}.py: ")
+        assert done.stderr.count("\n") == 1
+        assert [word for word in words if word not in done.stderr] == [], done.stderr
+        assert self.written() == self.before
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """A function that makes the workplace of a stage by its name."""
+
+    def make(name):
+        return Workplace(tmp_path, name)
+
+    return make
 
 
 @pytest.fixture

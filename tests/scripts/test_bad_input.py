@@ -1,0 +1,197 @@
+"""What a user sees of each stage if its params, inputs or programs are wrong."""
+
+import subprocess
+
+import pytest
+
+from diffscribe.samples.builder import History
+
+STAGES = (
+    *("samples", "harvest", "label", "curate", "split"),
+    *("base", "render", "train", "merge_quantize", "eval"),
+)
+INPUTS = {
+    "label": ("harvested.jsonl",),
+    "curate": ("labeled.jsonl",),
+    "split": ("curated.jsonl",),
+    "base": ("prompts", "train.jsonl"),
+    "render": ("prompts", "splits", "base"),
+    "train": ("sft", "base"),
+    "merge_quantize": ("prompts", "base", "adapter"),
+    "eval": ("gguf", "test.jsonl"),
+}
+SAMPLE = (
+    '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
+    '"prompt":[],"repo":"r","target":{"commits":[]},"task":"plan"}\n'
+)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_mistyped_key_is_named(workplace, name):
+    place = workplace(name)
+    section = place.params[name]
+    key = next(iter(section))
+    section[f"{key}x"] = section.pop(key)
+    place.assert_failed(
+        place.run(),
+        78,
+        f"params.yaml: key '{name}.{key}' is missing; unknown key '{name}.{key}x'",
+    )
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_missing_params_point_to_the_option(workplace, name):
+    place = workplace(name)
+    command = place.command()
+    (place.folder / "params.yaml").unlink()
+    done = subprocess.run(
+        command, cwd=place.folder, capture_output=True, text=True, check=False
+    )
+    place.assert_failed(done, 78, "params.yaml: No such file", "with --params")
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [(name, missing) for name, inputs in INPUTS.items() for missing in inputs],
+)
+def test_a_missing_input_is_named_with_what_writes_it(workplace, name, missing):
+    place = workplace(name)
+    path = place.folder / "in" / missing
+    path.rename(place.folder / "elsewhere")
+    place.assert_failed(
+        place.run(), 2, f"input '{path}' does not exist", "'make repro'"
+    )
+
+
+@pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl"])
+def test_train_names_a_split_that_was_not_rendered(workplace, missing):
+    place = workplace("train")
+    place.put("in/sft/train.jsonl", SAMPLE)
+    (place.folder / "in/sft" / missing).unlink()
+    place.assert_failed(place.run(), 2, f"in/sft/{missing}' cannot be read: No such")
+
+
+def test_render_names_a_prompt_that_is_gone(workplace):
+    place = workplace("render")
+    (place.folder / "in/prompts/user.md").unlink()
+    place.assert_failed(place.run(), 2, "in/prompts/user.md' cannot be read")
+
+
+def test_a_folder_in_place_of_a_file_is_named(workplace):
+    place = workplace("label")
+    path = place.folder / "in/harvested.jsonl"
+    path.unlink()
+    path.mkdir()
+    place.assert_failed(place.run(), 2, f"'{path}' cannot be read: Is a directory")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "good"),
+    [
+        ("label", "harvested.jsonl", ""),
+        ("curate", "labeled.jsonl", ""),
+        ("split", "curated.jsonl", ""),
+        ("train", "sft/train.jsonl", SAMPLE),
+        ("train", "sft/validation.jsonl", SAMPLE),
+        ("eval", "test.jsonl", SAMPLE),
+        pytest.param("base", "train.jsonl", "", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("corrupt", ['{"id": "cut o', '{"id": "whole", "x": 1}'])
+def test_a_corrupt_line_is_named_with_its_file_and_number(
+    workplace, name, path, good, corrupt
+):
+    place = workplace(name)
+    place.put("in/sft/train.jsonl", SAMPLE)
+    place.put(f"in/{path}", f"{good}{corrupt}\n")
+    line = 2 if good else 1
+    place.assert_failed(place.run(), 65, f"in/{path}:{line}: not a ", "again")
+
+
+def test_train_without_a_single_sample_says_where_they_went(workplace):
+    place = workplace("train")
+    place.assert_failed(place.run(), 65, "no samples to train on; see metrics/")
+
+
+def test_a_folder_that_is_no_repository_is_no_source(workplace):
+    place = workplace("harvest")
+    place.params["harvest"]["sources"] = ["in"]
+    words = f"{place.folder / 'in'}: cannot be read as a git repository"
+    place.assert_failed(place.run(), 66, words, "correct harvest.sources")
+
+
+def test_a_file_that_is_no_bundle_is_no_source(workplace):
+    place = workplace("harvest")
+    place.params["harvest"]["sources"] = ["params.yaml"]
+    place.assert_failed(place.run(), 66, "neither a repository nor a '.bundle'")
+
+
+def test_a_shallow_clone_gives_the_changes_it_has(workplace):
+    place = workplace("harvest")
+    history = History(place.folder / "whole")
+    for number in range(5):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+    subprocess.run(
+        ["git", "clone", "-q", "--depth=3", history.folder.as_uri(), "shallow"],
+        cwd=place.folder,
+        check=True,
+    )
+    place.params["harvest"]["sources"] = ["shallow"]
+    done = place.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "of 2 commits kept of 3 in 1 sources" in done.stdout
+
+
+def test_harvest_without_git_says_what_to_install(workplace):
+    place = workplace("harvest")
+    place.put("in/a.bundle", "# v2 git bundle\n")
+    place.params["harvest"]["sources"] = ["in/a.bundle"]
+    done = place.run(PATH=str(place.folder))
+    place.assert_failed(done, 69, "git is not on PATH; install git 2.39 or newer")
+
+
+@pytest.mark.parametrize("name", ["merge_quantize", "eval"])
+def test_a_missing_llama_cpp_says_how_to_get_it(workplace, name):
+    place = workplace(name)
+    place.put("in/test.jsonl", SAMPLE)
+    done = place.run(PATH=str(place.folder), LLAMA_CPP_DIR=str(place.folder))
+    place.assert_failed(done, 69, "llama-server not found", "run 'make llama.cpp'")
+
+
+def test_eval_names_the_model_that_is_missing(workplace):
+    place = workplace("eval")
+    (place.folder / "in/gguf/student-f16.gguf").unlink()
+    place.assert_failed(
+        place.run(), 66, "needs the student-f16.gguf", "run the stage merge-quantize"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "code", "words"),
+    [
+        ("no/such/folder", 66, "base.source 'no/such/folder' is no folder"),
+        ("owner/model", 78, "base.revision must pin 'owner/model' to a commit"),
+        ("in/prompts", 66, "in/prompts has no config.json; give the folder"),
+    ],
+)
+def test_a_base_that_cannot_be_had_is_named(workplace, source, code, words):
+    place = workplace("base")
+    place.params["base"]["source"] = source
+    place.assert_failed(place.run(), code, words)
+
+
+@pytest.mark.slow
+def test_render_names_a_split_that_was_not_made(workplace, tiny_base):
+    place = workplace("render")
+    place.inputs[2] = tiny_base
+    done = place.run()
+    place.assert_failed(done, 2, "in/splits/train.jsonl' cannot be read: No such file")
+
+
+@pytest.mark.slow
+def test_render_names_a_corrupt_line(workplace, tiny_base):
+    place = workplace("render")
+    place.inputs[2] = tiny_base
+    place.put("in/splits/train.jsonl", "{}\n")
+    place.assert_failed(place.run(), 65, "in/splits/train.jsonl:1: not a SplitChange")
