@@ -1,0 +1,109 @@
+"""What a user sees of each stage if the disk is full: a real one, of the kernel."""
+
+import os
+import subprocess
+
+import pytest
+
+from diffscribe.jsonl import write_jsonl
+from diffscribe.records import Change
+from diffscribe.samples.builder import History
+
+UNSHARE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+SMALL_DISK = (
+    'mount -t tmpfs -o "size=$0" none out && cp -r old/. out && { "$@"; code=$?; '
+    "ls -A out > left; cmp -s old/filler out/filler || echo changed >> left; "
+    "exit $code; }"
+)
+
+
+def can_mount():
+    command = [*UNSHARE, "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+needs_mount = pytest.mark.skipif(
+    not can_mount(), reason="this machine lets no test mount a small disk"
+)
+
+
+@pytest.fixture
+def source(workplace, labeled):
+    """Make the workplace of a stage with inputs that give at least one row."""
+
+    def make(name):
+        place = workplace(name)
+        rows = [labeled(repo=f"r{n}") for n in range(40)]
+        changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
+        write_jsonl(place.folder / "in/harvested.jsonl", changes)
+        write_jsonl(place.folder / "in/labeled.jsonl", rows)
+        write_jsonl(place.folder / "in/curated.jsonl", rows)
+        history = History(place.folder / "in/app")
+        for number in range(9):
+            history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+        place.params["harvest"]["sources"] = ["in/app"]
+        place.params["split"] |= {"validation_repos": [], "test_repos": []}
+        return place
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("harvest", "harvested.jsonl"),
+        ("label", "labeled.jsonl"),
+        ("curate", "curated.jsonl"),
+    ],
+)
+def test_a_file_that_finds_no_space_leaves_the_old_one(source, name, output):
+    place = source(name)
+    (place.folder / f"out/.{output}.partial").symlink_to("/dev/full")
+    words = f"out/{output}: the disk is full; free some space and run again"
+    place.assert_failed(place.run(), 74, words)
+
+
+def on_small_disk(place, size_kib):
+    """Run the stage with its outputs on a disk of their own, half full."""
+    (place.folder / "old").mkdir()
+    (place.folder / "old/filler").write_bytes(bytes(size_kib * 512))
+    done = place.run(*UNSHARE, "sh", "-c", SMALL_DISK, f"{size_kib}k")
+    left = (place.folder / "left").read_text().split()
+    return done, left
+
+
+@needs_mount
+@pytest.mark.parametrize(
+    ("name", "output", "size_kib"),
+    [("samples", "samples", 64), ("split", "splits", 16)],
+)
+def test_a_folder_that_finds_no_space_leaves_nothing(source, name, output, size_kib):
+    place = source(name)
+    done, left = on_small_disk(place, size_kib)
+    place.assert_failed(done, 74, f"{output}", "the disk is full; free some space")
+    assert left == ["filler"]
+
+
+@needs_mount
+@pytest.mark.slow
+def test_merge_quantize_that_finds_no_space_leaves_nothing(
+    source, tiny_base, tiny_adapter
+):
+    place = source("merge_quantize")
+    place.inputs[1:] = [tiny_base, tiny_adapter]
+    done, left = on_small_disk(place, 1024)
+    place.assert_failed(done, 74, "out/merged: the disk is full")
+    assert left == ["filler"]
+
+
+@needs_mount
+@pytest.mark.slow
+def test_llama_cpp_that_finds_no_space_leaves_the_merged_model_only(
+    source, tiny_base, tiny_adapter
+):
+    place = source("merge_quantize")
+    place.inputs[1:] = [tiny_base, tiny_adapter]
+    merged_kib = sum(file.stat().st_size for file in tiny_base.iterdir()) // 2048
+    done, left = on_small_disk(place, merged_kib * 4)
+    place.assert_failed(done, 74, "out/gguf", "the disk is full")
+    assert left == ["filler", "merged"]

@@ -1,0 +1,147 @@
+"""Ctrl-C in each stage: to the whole group of processes, as a terminal sends it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from types import SimpleNamespace
+
+import pytest
+
+PATIENCE_S = 120
+DEAF_PROGRAM = """#!/bin/sh
+[ "$1" = --help ] && exit 0
+trap '' INT
+echo $$ > "${0%/bin/*}/started"
+exec sleep 100
+"""
+SAMPLE = (
+    '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
+    '"prompt":[],"repo":"r","target":{"commits":[]},"task":"plan"}\n'
+)
+
+
+def interrupt(place, until, **variables):
+    """Run a stage, send Ctrl-C as soon as `until` is true, and return its end."""
+    with subprocess.Popen(
+        place.command(),
+        cwd=place.folder,
+        env=place.environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        deadline = time.monotonic() + PATIENCE_S
+        while not until():
+            if running.poll() is not None or time.monotonic() > deadline:
+                running.kill()
+                pytest.fail(f"not reached: {running.communicate()[1]}")
+            time.sleep(0.02)
+        os.killpg(running.pid, signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=PATIENCE_S)
+    return SimpleNamespace(returncode=running.returncode, stdout=stdout, stderr=stderr)
+
+
+def assert_interrupted(place, done):
+    words = "interrupted; nothing was half-written, run the same command again to go on"
+    place.assert_failed(done, 130, words)
+    assert done.stdout == ""
+
+
+def read_begins(fifo):
+    """Make an input that never ends; return whether the stage opened it."""
+    fifo.unlink(missing_ok=True)
+    os.mkfifo(fifo)
+    kept = []
+
+    def opened():
+        with contextlib.suppress(OSError):
+            kept.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(kept)
+
+    return opened
+
+
+def deaf_programs(folder, *names):
+    """Write programs that hang and do not listen to Ctrl-C."""
+    (folder / "bin").mkdir()
+    for name in names:
+        path = folder / "bin" / name
+        path.write_text(DEAF_PROGRAM)
+        path.chmod(0o755)
+
+
+def assert_gone(pid):
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("label", "harvested.jsonl"),
+        ("curate", "labeled.jsonl"),
+        ("split", "curated.jsonl"),
+        ("train", "sft/validation.jsonl"),
+        pytest.param("base", "train.jsonl", marks=pytest.mark.slow),
+    ],
+)
+def test_while_reading(workplace, name, path):
+    place = workplace(name)
+    place.put("in/sft/train.jsonl", SAMPLE)
+    fifo = place.folder / "in" / path
+    assert_interrupted(place, interrupt(place, read_begins(fifo)))
+
+
+@pytest.mark.slow
+def test_while_rendering(workplace, tiny_base):
+    place = workplace("render")
+    place.inputs[2] = tiny_base
+    fifo = place.folder / "in/splits/train.jsonl"
+    assert_interrupted(place, interrupt(place, read_begins(fifo)))
+
+
+def test_while_building_samples(workplace):
+    place = workplace("samples")
+    partial = place.folder / "out/.samples.partial"
+    assert_interrupted(place, interrupt(place, partial.exists))
+
+
+def test_while_git_works(workplace):
+    place = workplace("harvest")
+    place.put("in/a.bundle", "# v2 git bundle\n")
+    place.params["harvest"]["sources"] = ["in/a.bundle"]
+    deaf_programs(place.folder, "git")
+    path = f"{place.folder / 'bin'}:{os.environ['PATH']}"
+    wait = Started(place)
+    assert_interrupted(place, interrupt(place, wait, PATH=path))
+    assert_gone(wait.pid)
+
+
+@pytest.mark.parametrize("name", ["merge_quantize", "eval"])
+def test_while_llama_cpp_works(workplace, name):
+    place = workplace(name)
+    place.put("in/test.jsonl", SAMPLE)
+    deaf_programs(
+        place.folder,
+        *("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity"),
+    )
+    wait = Started(place)
+    done = interrupt(place, wait, LLAMA_CPP_DIR=str(place.folder))
+    assert_interrupted(place, done)
+    assert_gone(wait.pid)
+
+
+class Started:
+    """Whether the deaf program of a workplace runs, and its id."""
+
+    def __init__(self, place):
+        self.path = place.folder / "started"
+        self.pid = ""
+
+    def __call__(self):
+        if self.path.exists():
+            self.pid = self.path.read_text().strip()
+        return bool(self.pid)
