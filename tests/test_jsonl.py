@@ -168,6 +168,16 @@ def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == ["rows.jsonl"]
 
 
+def test_a_full_disk_is_told_with_the_folder_that_the_user_knows(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(StorageError) as caught, whole_folder(tmp_path / "sft") as sft:
+        (sft / ".train.jsonl.partial").symlink_to("/dev/full")
+        write_jsonl(sft / "train.jsonl", [HARD])
+    assert str(caught.value).startswith(f"{tmp_path / 'sft'}: the disk is full; free")
+    assert names(tmp_path) == []
+
+
 def test_a_library_that_words_a_full_disk_itself_is_understood(tmp_path: Path) -> None:
     import numpy as np
     from safetensors import SafetensorError

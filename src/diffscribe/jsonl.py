@@ -20,7 +20,8 @@ R = TypeVar("R", bound=Record)
 FULL_BYTES = 2**16
 """What a failed write leaves free on a full disk, at most."""
 
-NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+FULL = "the disk is full"
+NO_SPACE = (FULL, os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """Also in what libraries raise that make no OSError of it."""
 
 REFUSALS = (
@@ -151,7 +152,7 @@ def _explained(path: Path) -> Iterator[None]:
     except BaseException as error:
         if _is_full(path, error):
             raise StorageError(
-                f"{path}: the disk is full; free some space and run again, "
+                f"{path}: {FULL}; free some space and run again, "
                 "nothing was half-written"
             ) from error
         if isinstance(error, OSError) and error.errno in REFUSALS:
