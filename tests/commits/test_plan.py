@@ -117,10 +117,10 @@ def test_an_answer_is_one_compact_line_without_defaults():
         issues=(Issue(path="a.py", message="m"),),
     )
     assert plan_json(plan(commit("b.py"), full, gitignore=["*.log"])) == (
-        '{"commits":[{"files":["b.py"],"type":"fix","subject":"stop the leak"},'
+        '{"gitignore":["*.log"],"commits":['
+        '{"files":["b.py"],"type":"fix","subject":"stop the leak"},'
         '{"files":["a.py"],"type":"feat","subject":"stop the leak","scope":"größe",'
-        '"breaking":true,"body":"x\\ny","issues":[{"path":"a.py","message":"m"}]}],'
-        '"gitignore":["*.log"]}'
+        '"breaking":true,"body":"x\\ny","issues":[{"path":"a.py","message":"m"}]}]}'
     )
 
 

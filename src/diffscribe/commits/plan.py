@@ -73,7 +73,9 @@ def plan_schema(paths: Collection[str]) -> dict[str, Any]:
     """Return the JSON Schema of the plans for one change.
 
     llama.cpp compiles it to a grammar that puts required keys first, so they
-    are first here, and plan_json writes the same order.
+    are first here, and plan_json writes the same order. What is junk comes
+    before the commits, since no commit may list it; a commit's files come before
+    its type and subject, since these say what the files have in common.
     """
     path = {"type": "string", "enum": sorted(paths)}
     issue = _object({"path": path, "message": _string(200)}, ("path", "message"))
@@ -91,10 +93,10 @@ def plan_schema(paths: Collection[str]) -> dict[str, Any]:
     )
     return _object(
         {
-            "commits": _array(commit, len(paths)),
             "gitignore": _array(_string(100), len(paths)),
+            "commits": _array(commit, len(paths)),
         },
-        ("commits", "gitignore"),
+        ("gitignore", "commits"),
     )
 
 
@@ -133,7 +135,7 @@ def plan_json(plan: Plan) -> str:
         }
         optional = ("scope", "breaking", "body", "issues")
         commits.append({k: v for k, v in fields.items() if v or k not in optional})
-    answer = {"commits": commits, "gitignore": plan.gitignore}
+    answer = {"gitignore": plan.gitignore, "commits": commits}
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
