@@ -11,7 +11,7 @@ from diffscribe.cli import OUTPUT, Stage, params_option, progress
 from diffscribe.jsonl import whole_folder
 from diffscribe.params import load_params
 from diffscribe.samples.build import build_sample, count_samples
-from diffscribe.samples.vocabulary import REPOSITORIES
+from diffscribe.samples.domains import all_repositories
 from diffscribe.tracking import report
 
 
@@ -25,7 +25,7 @@ def main(samples: Path, metrics: Path, params: Path) -> None:
     with whole_folder(samples) as folder:
         built = [
             build_sample(repository, folder / f"{repository.name}.bundle", section)
-            for repository in progress(REPOSITORIES, "samples")
+            for repository in progress(all_repositories(), "samples")
         ]
     counts = count_samples(built)
     report(

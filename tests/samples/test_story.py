@@ -20,10 +20,11 @@ import yaml
 from diffscribe.params import SamplesParams
 from diffscribe.samples.build import TYPES, build_sample, count_samples
 from diffscribe.samples.builder import History
+from diffscribe.samples.domains import all_repositories
 from diffscribe.samples.story import tell
-from diffscribe.samples.vocabulary import REPOSITORIES
 
-SECTION = SamplesParams(commits_per_repository=120, seed=7)
+REPOSITORIES = all_repositories()
+SECTION = SamplesParams(commits_per_repository=80, seed=7)
 GRAMMARS = {
     ".py": tree_sitter_python.language(),
     ".ts": tree_sitter_typescript.language_typescript(),
@@ -60,7 +61,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, History]:
     histories = {}
     for repository in REPOSITORIES:
         history = History(folder / repository.name)
-        tell(history, repository, 120, 7)
+        tell(history, repository, 80, 7)
         histories[repository.name] = history
     return histories
 
@@ -119,13 +120,13 @@ def test_another_seed_tells_another_story(tmp_path: Path) -> None:
     assert one.messages[-2] != two.messages[-2]
 
 
-def test_there_are_a_thousand_commits_in_six_languages(
+def test_there_are_four_thousand_commits_in_six_languages(
     histories: dict[str, History],
 ) -> None:
     counts = [len(history.messages()) for history in histories.values()]
-    assert len(counts) == 8
-    assert min(counts) >= 120
-    assert 960 <= sum(counts) <= 1100
+    assert len(counts) == 48
+    assert min(counts) >= 80
+    assert 3840 <= sum(counts) <= 4400
     assert len({repository.language for repository in REPOSITORIES}) == 6
 
 

@@ -25,18 +25,10 @@ def run(folder: Path, commits: int) -> subprocess.CompletedProcess[str]:
 def test_writes_a_bundle_for_each_repository_and_counts_them(tmp_path: Path) -> None:
     assert run(tmp_path, 40).returncode == 0
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
-    assert names == [
-        "coldcache.bundle",
-        "gridmath.bundle",
-        "jotlist.bundle",
-        "logferry.bundle",
-        "markleaf.bundle",
-        "stockroom.bundle",
-        "tickwork.bundle",
-        "waymark.bundle",
-    ]
+    assert len(names) == 48
+    assert {"stockroom.bundle", "waymark.bundle", "logferry.bundle"} <= set(names)
     counts = json.loads((tmp_path / "metrics.json").read_text())
-    assert counts["repositories"] == 8
+    assert counts["repositories"] == 48
     assert counts["languages"] == 6
     assert counts["bundle_bytes"] == sum(
         path.stat().st_size for path in (tmp_path / "samples").iterdir()

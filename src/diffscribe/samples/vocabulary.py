@@ -1,4 +1,4 @@
-"""The eight sample repositories: their languages, people and words."""
+"""Eight sample repositories in full: their languages, people and words."""
 
 from typing import NamedTuple
 
