@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import SplitChange
@@ -14,11 +15,15 @@ SPLITS = ("train", "validation", "test")
 def folder(tmp_path, labeled):
     rows = [labeled(repo=f"r{n % 5}", head=f"{n:02}") for n in range(50)]
     write_jsonl(tmp_path / "curated.jsonl", rows)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["split"] |= {"validation_repos": [], "test_repos": []}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     return tmp_path
 
 
 def split(stage, folder, *options):
     names = ("curated.jsonl", "splits", "split.json")
+    options = options or ("--params", folder / "params.yaml")
     return stage("split", *(folder / name for name in names), *options)
 
 
@@ -55,10 +60,9 @@ def test_too_few_repositories_are_an_unusable_source(folder, stage):
 
 
 def test_an_unknown_repository_is_a_wrong_param(folder, stage):
-    text = (
-        (ROOT / "params.yaml").read_text().replace("test_repos: []", "test_repos: [x]")
-    )
-    (folder / "params.yaml").write_text(text)
-    answer = split(stage, folder, "--params", folder / "params.yaml")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["split"]["test_repos"] = ["x"]
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    answer = split(stage, folder)
     assert answer.returncode == 78
     assert "no rows of x; known repositories are r0, r1" in answer.stderr

@@ -135,7 +135,7 @@ def test_only_the_answer_is_learned(sft, tiny_base, tmp_path):
     tokenizer = load_tokenizer(tiny_base)
     trainer = SFTTrainer(
         model=str(tiny_base),
-        args=_config(tmp_path, PARAMS, 1),
+        args=_config(tmp_path, PARAMS, 1, "trl"),
         train_dataset=_dataset([sample(1)], tokenizer),
         processing_class=tokenizer,
     )

@@ -66,7 +66,7 @@ def fine_tune(
     )
     trainer = SFTTrainer(
         model=model,
-        args=_config(checkpoints, params, round(len(train) * params.num_train_epochs)),
+        args=_config(checkpoints, params, len(train), backend),
         train_dataset=_dataset(train, tokenizer),
         eval_dataset=_dataset(validation, tokenizer) if validation else None,
         processing_class=tokenizer,
@@ -182,11 +182,12 @@ def _gradient_checkpointing(params: TrainParams) -> bool:
     return params.gradient_checkpointing == "on"
 
 
-def _config(checkpoints: Path, params: TrainParams, samples: int) -> Any:
+def _config(checkpoints: Path, params: TrainParams, samples: int, backend: str) -> Any:
     """Return TRL's settings for samples that are already in their order."""
     from trl import SFTConfig
 
-    batches = math.ceil(samples / params.per_device_train_batch_size)
+    trained_on = round(samples * params.num_train_epochs)
+    batches = math.ceil(trained_on / params.per_device_train_batch_size)
     steps = math.ceil(batches / params.gradient_accumulation_steps)
     every = max(1, steps // params.evaluations)
     return SFTConfig(
@@ -203,6 +204,9 @@ def _config(checkpoints: Path, params: TrainParams, samples: int) -> Any:
         gradient_checkpointing=_gradient_checkpointing(params),
         bf16=use_bf16(params.bf16),
         use_cpu=not has_gpu(),
+        # The same loss, but logits of the answer's tokens alone are computed;
+        # Unsloth brings a kernel of its own.
+        loss_type="nll" if backend == "unsloth" else "chunked_nll",
         # render has already kept every sample within the budget.
         max_length=None,
         packing=False,
