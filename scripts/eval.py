@@ -11,7 +11,7 @@ import click
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.evaluation.controls import predict_controls
 from diffscribe.evaluation.metrics import evaluate, headline
-from diffscribe.evaluation.models import ask, find_models
+from diffscribe.evaluation.models import ask, find_models, sha256
 from diffscribe.evaluation.report import summary, table, write_report
 from diffscribe.evaluation.scorers import score_all
 from diffscribe.evaluation.selection import read_selection
@@ -47,6 +47,7 @@ def main(models: Path, test: Path, reports: Path, metrics: Path, params: Path) -
         with whole_folder(reports) as folder:
             write_report(folder, predictions, scores, evaluation)
         run.log_metrics(headline(evaluation))
+        run.set_tags({f"sha256.{name}": sha256(path) for name, path in ggufs.items()})
         run.log_folder(reports)
     click.echo(table(evaluation))
     report(metrics, headline(evaluation), summary(evaluation))

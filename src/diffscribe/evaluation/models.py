@@ -1,5 +1,6 @@
 """The GGUFs to compare, and how one is asked."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 from contextlib import closing
@@ -58,6 +59,12 @@ def ask(
             return list(
                 solve(client, system, samples, params.max_answer_tokens, params.seed)
             )
+
+
+def sha256(gguf: Path) -> str:
+    """Return the digest of a file, in hex."""
+    with gguf.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _shipped(modelfile: Path) -> str:
