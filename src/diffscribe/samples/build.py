@@ -1,30 +1,16 @@
 """From a sample repository's description to its bundle."""
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from diffscribe.commits.conventional import TYPES, parse_header
 from diffscribe.params import SamplesParams
 from diffscribe.samples.builder import History
 from diffscribe.samples.story import tell
 from diffscribe.samples.vocabulary import Repository
-
-TYPES = (
-    "feat",
-    "fix",
-    "docs",
-    "style",
-    "refactor",
-    "perf",
-    "test",
-    "build",
-    "ci",
-    "chore",
-    "revert",
-)
 
 
 class Built(NamedTuple):
@@ -60,5 +46,5 @@ def count_samples(built: Sequence[Built]) -> dict[str, int]:
 
 
 def _type(message: str) -> str:
-    match = re.match(r"(\w+)(\([^)]*\))?!?: ", message)
-    return match[1] if match else ""
+    header = parse_header(message.splitlines()[0])
+    return header.type if header else ""
