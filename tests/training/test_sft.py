@@ -135,13 +135,22 @@ def test_only_the_answer_is_learned(sft, tiny_base, tmp_path):
     tokenizer = load_tokenizer(tiny_base)
     trainer = SFTTrainer(
         model=str(tiny_base),
-        args=_config(tmp_path, PARAMS, 1, "trl"),
+        args=_config(tmp_path, PARAMS, 1, False, "trl"),
         train_dataset=_dataset([sample(1)], tokenizer),
         processing_class=tokenizer,
     )
     (batch,) = trainer.get_train_dataloader()
     learned = batch["labels"][batch["labels"] != -100]
     assert tokenizer.decode(learned) == "def parse1<|im_end|>\n"
+
+
+def test_a_run_without_validation_samples_has_no_validation_loss(
+    sft, tiny_base, tmp_path
+):
+    write_jsonl(sft / "validation.jsonl", [])
+    run = tuned(sft, tiny_base, tmp_path / "adapter")
+    assert run.metrics["validation_loss"] is None
+    assert run.metrics["steps"] == 16
 
 
 def test_an_empty_training_split_is_explained(tiny_base, tmp_path):

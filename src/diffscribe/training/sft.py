@@ -66,7 +66,7 @@ def fine_tune(
     )
     trainer = SFTTrainer(
         model=model,
-        args=_config(checkpoints, params, len(train), backend),
+        args=_config(checkpoints, params, len(train), bool(validation), backend),
         train_dataset=_dataset(train, tokenizer),
         eval_dataset=_dataset(validation, tokenizer) if validation else None,
         processing_class=tokenizer,
@@ -182,7 +182,9 @@ def _gradient_checkpointing(params: TrainParams) -> bool:
     return params.gradient_checkpointing == "on"
 
 
-def _config(checkpoints: Path, params: TrainParams, samples: int, backend: str) -> Any:
+def _config(
+    checkpoints: Path, params: TrainParams, samples: int, evaluates: bool, backend: str
+) -> Any:
     """Return TRL's settings for samples that are already in their order."""
     from trl import SFTConfig
 
@@ -210,7 +212,7 @@ def _config(checkpoints: Path, params: TrainParams, samples: int, backend: str) 
         # render has already kept every sample within the budget.
         max_length=None,
         packing=False,
-        eval_strategy="steps",
+        eval_strategy="steps" if evaluates else "no",
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
