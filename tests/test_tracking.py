@@ -71,7 +71,7 @@ def test_train_and_eval_are_children_of_one_finished_run(repository):
     digest = "select value from tags where key = 'gguf.student-q8_0.sha256'"
     assert rows(repository, digest) == [("ab12",)]
     rate = "select value from params where key = 'learning_rate' and run_uuid = "
-    assert rows(repository, f"{rate}'{runs[1][2]}'") == [("0.002",)]
+    assert rows(repository, f"{rate}'{runs[1][2]}'") == [("0.003",)]
     system = (
         "select count(*) from metrics where key = 'system/cpu_utilization_percentage'"
     )

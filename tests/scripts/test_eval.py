@@ -116,7 +116,7 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
         elif each.system in systems:
             assert 0 < each.completion_tokens <= 48
             # The grammar leaves it the spaces, which a random model is fond of.
-            assert "".join(each.text.split()).startswith('{"commits"')
+            assert "".join(each.text.split()).startswith('{"gitignore"')
             assert each.plan or each.error.startswith("cut off after 48 tokens: ")
     headline = json.loads((tmp_path / "first" / "eval.json").read_text())
     assert set(headline) == {"n", *systems, *controls}

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def run_harvest(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     """Run the stage in a folder, on one source, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["harvest"]["sources"] = [source]
+    params["harvest"] |= {"sources": [source], "windows_per_commit": 2.0}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(
         [

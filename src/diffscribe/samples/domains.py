@@ -145,7 +145,7 @@ answer | point, guess | key, phrase | checks
 deck | card, shuffle | cover, author | groups questions
 grade | credit, curve | pupil, remark | marks answers
 round | buzzer, bonus | team, prize | runs games
-import | row, skip | column, sheet | reads files
+upload | row, skip | column, sheet | reads files
 badge | streak, level | medal, motto | rewards
 media | frame, loop | image, caption | shows pictures
 lobby | player, ping | avatar, room | gathers people

@@ -1,7 +1,7 @@
 """Grow a sample repository: draw edits and commit them."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -103,7 +103,7 @@ class State(NamedTuple):
     """Where the story is."""
 
     project: Project
-    recent: tuple[frozenset[str], ...]
+    recent: tuple[Set[str], ...]
     """Paths changed by the last commits; the next one avoids them."""
     past: tuple[Past, ...]
 
@@ -250,7 +250,9 @@ def _merge(history: History, state: State, rng: Random) -> State:
     message = write_message(edit, repository, author, rng)
     history.commit(message, delta, author=author)
     history.switch("main")
-    meanwhile = state._replace(recent=(*state.recent[-1:], frozenset(delta)))
+    # Nothing of the module may change on both sides, or one change would be lost.
+    files = module_files(module, repository.name, repository.language)
+    meanwhile = state._replace(recent=(*state.recent[-1:], delta.keys() | files.keys()))
     after = _commit(history, meanwhile, rng)
     history.merge(branch, merge_message(branch, rng), author=author)
     return after._replace(
