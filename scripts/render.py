@@ -4,14 +4,13 @@ Usage: python scripts/render.py prompts data/splits models/base data/sft
            metrics/render.json
 """
 
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import click
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
-from diffscribe.data.render import Counters, RenderCounts, render_samples
+from diffscribe.data.render import Counters, render_changes
 from diffscribe.diffs.render import load_prompts
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
 from diffscribe.params import load_params
@@ -47,11 +46,13 @@ def main(
     figures = {}
     with whole_folder(sft) as folder:
         for split in SPLITS:
-            counts = RenderCounts(Counter(), Counter())
-            changes = read_jsonl(splits / f"{split}.jsonl", SplitChange)
-            samples = render_samples(changes, shown, count, section, counts)
-            write_jsonl(folder / f"{split}.jsonl", progress(samples, f"render {split}"))
-            figures[split] = counts.metrics()
+            changes = progress(
+                read_jsonl(splits / f"{split}.jsonl", SplitChange), f"render {split}"
+            )
+            rendered = render_changes(changes, shown, count, section)
+            samples = [each.sample for each in rendered.fitted]
+            write_jsonl(folder / f"{split}.jsonl", samples)
+            figures[split] = rendered.metrics()
     report(
         metrics,
         figures,

@@ -1,9 +1,12 @@
 import json
-from collections import Counter
 
-import pytest
-
-from diffscribe.data.render import Counters, Reason, RenderCounts, render_samples
+from diffscribe.data.render import (
+    Counters,
+    Reason,
+    RenderedSplit,
+    render_changes,
+    render_sample,
+)
 from diffscribe.diffs.render import Prompts
 from diffscribe.params import RenderParams
 from diffscribe.records import (
@@ -78,18 +81,21 @@ def commit(*files: str, subject: str = "add it") -> PlannedCommit:
     return PlannedCommit(files=files, type="feat", subject=subject)
 
 
-def rendered(change: SplitChange, prompt_tokens: int = 100, answer_tokens: int = 20):
-    counts = RenderCounts(Counter(), Counter())
-    limits = RenderParams(
+def limits(prompt_tokens: int = 100, answer_tokens: int = 20) -> RenderParams:
+    return RenderParams(
         max_prompt_tokens=prompt_tokens,
         context_lines=3,
         max_answer_tokens=answer_tokens,
     )
-    return list(render_samples([change], PROMPTS, COUNT, limits, counts)), counts
+
+
+def outcome(change: SplitChange, prompt_tokens: int = 100, answer_tokens: int = 20):
+    bounds = limits(prompt_tokens, answer_tokens)
+    return render_sample(change, PROMPTS, COUNT, bounds)
 
 
 def test_a_sample_asks_for_the_whole_plan_as_json():
-    (sample,), _ = rendered(split_change(commit("a.py")))
+    sample = outcome(split_change(commit("a.py"))).sample
     assert [each.role for each in sample.prompt] == ["system", "user"]
     (answer,) = sample.completion
     assert answer.role == "assistant"
@@ -102,8 +108,7 @@ def test_a_sample_asks_for_the_whole_plan_as_json():
 
 def test_files_and_commits_follow_the_file_list():
     change = split_change(commit("d.py", "b.py"), commit("c.py", "a.py"))
-    (sample,), _ = rendered(change)
-    assert [each.files for each in sample.target.commits] == [
+    assert [each.files for each in outcome(change).sample.target.commits] == [
         ("a.py", "c.py"),
         ("b.py", "d.py"),
     ]
@@ -112,31 +117,56 @@ def test_files_and_commits_follow_the_file_list():
 def test_the_order_of_the_original_commits_changes_nothing():
     one = split_change(commit("a.py"), commit("b.py"))
     other = split_change(commit("b.py"), commit("a.py"))
-    assert rendered(one)[0] == rendered(other)[0]
+    assert outcome(one) == outcome(other)
 
 
-@pytest.mark.parametrize(("limit", "kept"), [(3, 1), (2, 0)])
-def test_an_answer_that_is_too_long_drops_the_sample(limit, kept):
+def test_an_answer_that_is_too_long_drops_the_sample():
     # "add it" has one space, so the answer counts two words and the turn's end.
-    samples, counts = rendered(split_change(commit("a.py")), answer_tokens=limit)
-    assert len(samples) == kept
-    assert counts.dropped[Reason.LONG_ANSWER] == 1 - kept
+    change = split_change(commit("a.py"))
+    assert outcome(change, answer_tokens=3).answer_tokens == 3
+    assert outcome(change, answer_tokens=2) is Reason.LONG_ANSWER
 
 
 def test_no_prompt_exceeds_the_budget_with_its_template():
     change = split_change(commit("a.py"), commit("b.py"), lines=10)
     for budget in range(30, 120):
-        samples, counts = rendered(change, budget)
-        for sample in samples:
-            assert count_prompt(sample.prompt) <= budget
-        assert len(samples) + counts.dropped[Reason.LONG_FILE_LIST] == 1
+        fitted = outcome(change, budget)
+        assert count_prompt(fitted.sample.prompt) == fitted.prompt_tokens <= budget
 
 
-def test_metrics_have_fixed_keys_and_count_what_was_cut():
-    _, counts = rendered(split_change(commit("a.py"), lines=200), 60)
-    metrics = counts.metrics()
-    assert metrics["samples"] == 1
-    assert (metrics["hunks"], metrics["cut_hunks"]) == (1, 1)
-    empty = RenderCounts(Counter(), Counter()).metrics()
-    assert empty.keys() == metrics.keys()
-    assert set(empty.values()) == {0}
+def test_a_file_list_that_is_too_long_drops_the_sample():
+    assert outcome(split_change(commit("a.py")), 8) is Reason.LONG_FILE_LIST
+
+
+def test_metrics_add_up_what_was_shown_cut_and_dropped():
+    cut = outcome(split_change(commit("a.py"), lines=200), 60)
+    whole = outcome(split_change(commit("a.py")))
+    prompt_tokens = cut.prompt_tokens + whole.prompt_tokens
+    assert RenderedSplit([cut, whole], [Reason.LONG_ANSWER] * 2).metrics() == {
+        "samples": 2,
+        "hunks": 2,
+        "cut_hunks": 1,
+        "prompt_tokens": prompt_tokens,
+        "answer_tokens": 6,
+        "answer_fraction": round(6 / (6 + prompt_tokens), 4),
+        "dropped_long_answer": 2,
+        "dropped_long_file_list": 0,
+    }
+
+
+def test_metrics_of_nothing_are_zeros_under_the_same_keys():
+    fitted = outcome(split_change(commit("a.py")))
+    nothing = RenderedSplit([], []).metrics()
+    assert nothing.keys() == RenderedSplit([fitted], []).metrics().keys()
+    assert set(nothing.values()) == {0}
+
+
+def test_changes_keep_their_order_and_the_dropped_their_reasons():
+    names = ("b.py", "a.py", "c.py")
+    changes = [
+        split_change(commit("d.py", subject="add all of it"), id="long"),
+        *(split_change(commit(name), id=name) for name in names),
+    ]
+    rendered = render_changes(changes, PROMPTS, COUNT, limits(answer_tokens=3))
+    assert tuple(each.sample.id for each in rendered.fitted) == names
+    assert rendered.dropped == [Reason.LONG_ANSWER]

@@ -1,9 +1,9 @@
 """Turn split changes into chat samples within the token budget."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.diffs.render import Prompts, render_prompt
@@ -26,54 +26,58 @@ class Counters(NamedTuple):
     """A chat that ends where the answer begins."""
 
 
-class RenderCounts(NamedTuple):
-    """What rendering did; filled while the samples are drawn."""
+class RenderedSample(NamedTuple):
+    """A sample and what it took to fit."""
 
-    dropped: Counter[Reason]
-    totals: Counter[str]
-    """samples, hunks, cut_hunks, prompt_tokens, answer_tokens."""
-
-    def metrics(self) -> dict[str, int | float]:
-        """Return fixed keys, zeros included."""
-        counted = {name: self.totals[name] for name in TOTALS}
-        tokens = counted["prompt_tokens"] + counted["answer_tokens"]
-        return (
-            counted
-            | {f"dropped_{reason}": self.dropped[reason] for reason in Reason}
-            | {
-                "answer_fraction": round(
-                    counted["answer_tokens"] / tokens if tokens else 0.0, 4
-                )
-            }
-        )
+    sample: Sample
+    hunks: int
+    cut_hunks: int
+    prompt_tokens: int
+    answer_tokens: int
 
 
-TOTALS = ("samples", "hunks", "cut_hunks", "prompt_tokens", "answer_tokens")
+class RenderedSplit(NamedTuple):
+    """The samples of a split in the order of their changes, and the rest."""
+
+    fitted: list[RenderedSample]
+    dropped: list[Reason]
+
+    def metrics(self) -> dict[str, Any]:
+        """Add up what was shown, cut and dropped, zeros included."""
+        dropped = Counter(self.dropped)
+        prompt_tokens = sum(each.prompt_tokens for each in self.fitted)
+        answer_tokens = sum(each.answer_tokens for each in self.fitted)
+        tokens = prompt_tokens + answer_tokens
+        return {
+            "samples": len(self.fitted),
+            "hunks": sum(each.hunks for each in self.fitted),
+            "cut_hunks": sum(each.cut_hunks for each in self.fitted),
+            "prompt_tokens": prompt_tokens,
+            "answer_tokens": answer_tokens,
+            "answer_fraction": round(answer_tokens / tokens if tokens else 0.0, 4),
+        } | {f"dropped_{reason}": dropped[reason] for reason in Reason}
 
 
-def render_samples(
+def render_changes(
     changes: Iterable[SplitChange],
     prompts: Prompts,
     count: Counters,
     params: RenderParams,
-    counts: RenderCounts,
-) -> Iterator[Sample]:
-    """Yield a sample for each change that fits, in order, and count the rest."""
+) -> RenderedSplit:
+    """Render each change that fits, and keep the reasons of those that do not."""
+    rendered = RenderedSplit([], [])
     for change in changes:
-        rendered = render_sample(change, prompts, count, params, counts)
-        if isinstance(rendered, Reason):
-            counts.dropped[rendered] += 1
+        outcome = render_sample(change, prompts, count, params)
+        if isinstance(outcome, Reason):
+            rendered.dropped.append(outcome)
         else:
-            yield rendered
+            rendered.fitted.append(outcome)
+    return rendered
 
 
 def render_sample(
-    change: SplitChange,
-    prompts: Prompts,
-    count: Counters,
-    params: RenderParams,
-    counts: RenderCounts,
-) -> Sample | Reason:
+    change: SplitChange, prompts: Prompts, count: Counters, params: RenderParams
+) -> RenderedSample | Reason:
     """Return the sample of one change, or why there is none.
 
     The prompt shrinks until the whole chat fits, template included; the
@@ -95,14 +99,7 @@ def render_sample(
         if prompt_tokens <= params.max_prompt_tokens:
             break
         budget -= prompt_tokens - params.max_prompt_tokens
-    counts.totals.update(
-        samples=1,
-        hunks=rendered.hunks,
-        cut_hunks=rendered.cut_hunks,
-        prompt_tokens=prompt_tokens,
-        answer_tokens=answer_tokens,
-    )
-    return Sample(
+    sample = Sample(
         id=change.id,
         parent_id=change.parent_id,
         repo=change.repo,
@@ -112,6 +109,9 @@ def render_sample(
         files=tuple(file.path for file in change.files),
         junk=change.junk,
         target=target,
+    )
+    return RenderedSample(
+        sample, rendered.hunks, rendered.cut_hunks, prompt_tokens, answer_tokens
     )
 
 
