@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from diffscribe.params import ScratchParams
 from diffscribe.samples.builder import History
 
 
@@ -20,13 +21,9 @@ def history(tmp_path: Path) -> History:
 
 
 @pytest.fixture(scope="session")
-def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base of two layers with random weights and a tokenizer of its own."""
-    from diffscribe.params import ScratchParams
-    from diffscribe.training.runtime import seed_torch
-    from diffscribe.training.scratch import initial_model, save, train_tokenizer
-
-    params = ScratchParams(
+def tiny_params() -> ScratchParams:
+    """What makes a base of two layers that learns a little in twelve steps."""
+    return ScratchParams(
         vocab_size=512,
         hidden_size=256,
         intermediate_size=512,
@@ -35,15 +32,25 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_key_value_heads=2,
         context_tokens=512,
         block_tokens=64,
-        batch_size=1,
-        steps=1,
-        learning_rate=1e-3,
+        batch_size=4,
+        steps=12,
+        learning_rate=3e-3,
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_base(
+    tmp_path_factory: pytest.TempPathFactory, tiny_params: ScratchParams
+) -> Path:
+    """A base with random weights and a tokenizer of its own."""
+    from diffscribe.training.runtime import seed_torch
+    from diffscribe.training.scratch import initial_model, save, train_tokenizer
+
     seed_torch(7)
     texts = ["def parse(line):\n    return line.split()\n" * 3]
-    tokenizer = train_tokenizer(texts, "Split the change.", params)
+    tokenizer = train_tokenizer(texts, "Split the change.", tiny_params)
     folder = tmp_path_factory.mktemp("models") / "base"
-    save(initial_model(tokenizer, params), tokenizer, folder)
+    save(initial_model(tokenizer, tiny_params), tokenizer, folder)
     return folder
 
 
