@@ -33,7 +33,8 @@ def load_tokenizer(base: Path) -> Any:
 
 def count_text_tokens(tokenizer: Any, text: str) -> int:
     """Count the tokens of plain text, without special tokens."""
-    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return len(ids)
 
 
 def count_chat_tokens(
@@ -46,6 +47,7 @@ def count_chat_tokens(
             add_generation_prompt=asks,
             tokenize=True,
             return_dict=False,
+            tokenizer_kwargs={"verbose": False},
             **chat_template_kwargs(tokenizer),
         )
     )

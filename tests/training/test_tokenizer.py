@@ -1,0 +1,32 @@
+import logging
+
+import pytest
+
+from diffscribe.records import Message
+from diffscribe.training.tokenizer import (
+    count_chat_tokens,
+    count_text_tokens,
+    load_tokenizer,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def notices(caplog):
+    """What transformers logs, whatever other tests told it to keep quiet about."""
+    library = logging.getLogger("transformers")
+    level = library.level
+    library.setLevel(logging.WARNING)
+    library.addHandler(caplog.handler)
+    yield caplog
+    library.removeHandler(caplog.handler)
+    library.setLevel(level)
+
+
+def test_a_text_beyond_the_context_is_counted_without_a_notice(tiny_base, notices):
+    words = "def " * 600
+    assert count_text_tokens(load_tokenizer(tiny_base), words) >= 600
+    chat = [Message(role="user", content=words)]
+    assert count_chat_tokens(load_tokenizer(tiny_base), chat, asks=True) >= 600
+    assert notices.messages == []
