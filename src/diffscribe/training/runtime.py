@@ -25,6 +25,11 @@ def use_bf16(choice: Literal["auto", "on", "off"]) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
+def use_gradient_checkpointing(choice: Literal["auto", "on", "off"]) -> bool:
+    """Tell whether to spend time on saving memory; auto does on a GPU."""
+    return has_gpu() if choice == "auto" else choice == "on"
+
+
 def seed_torch(seed: int) -> None:
     """Make what follows repeat bit for bit on one kind of machine."""
     # cuBLAS needs this before its first call, or refuses to be deterministic.

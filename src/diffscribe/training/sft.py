@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on answers only: TRL and PEFT, or Unsloth on a GPU."""
+"""Supervised fine-tuning on answers only, by TRL's trainer."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diffscribe.errors import ParamsError, RecordError, ToolError
+from diffscribe.errors import RecordError
 from diffscribe.jsonl import read_jsonl
 from diffscribe.params import TrainParams
 from diffscribe.records import Sample
@@ -19,7 +19,9 @@ from diffscribe.training.runtime import (
     quiet_libraries,
     seed_torch,
     use_bf16,
+    use_gradient_checkpointing,
 )
+from diffscribe.training.student import Backend, choose_backend, load_student
 from diffscribe.training.tokenizer import chat_template_kwargs, load_tokenizer
 
 COMPLETE = ".complete"
@@ -32,7 +34,7 @@ LOGS = 100
 class FineTuned(NamedTuple):
     """What a run leaves besides its weights."""
 
-    backend: str
+    backend: Backend
     curve: list[Mapping[str, float]]
     """Rows of step with loss and learning_rate, or step with eval_loss."""
     metrics: dict[str, int | float | str | None]
@@ -52,7 +54,7 @@ def fine_tune(
     that was never killed. `on_log` is called with each point of the curves.
     """
     train, validation = _samples(sft, params)
-    backend = _backend(params)
+    backend = choose_backend(params)
     if backend == "unsloth":
         # It patches TRL and transformers, and must be imported before them.
         import unsloth  # noqa: F401
@@ -61,9 +63,7 @@ def fine_tune(
     quiet_libraries()
     seed_torch(params.seed)
     tokenizer = load_tokenizer(base)
-    model, peft_config = (
-        _unsloth_model(base, params) if backend == "unsloth" else _model(base, params)
-    )
+    model, peft_config = load_student(base, backend, params)
     trainer = SFTTrainer(
         model=model,
         args=_config(checkpoints, params, len(train), bool(validation), backend),
@@ -103,87 +103,12 @@ def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]
     return train, validation[: params.max_validation_samples]
 
 
-def _backend(params: TrainParams) -> str:
-    """Choose the engine; auto takes Unsloth on a GPU that has it installed."""
-    from importlib.util import find_spec
-
-    if params.method == "qlora" and not has_gpu():
-        raise ParamsError("train.method qlora needs a CUDA GPU; use lora here")
-    installed = find_spec("unsloth") is not None
-    if params.backend == "unsloth" and not installed:
-        raise ToolError(
-            "train.backend unsloth is not installed; run 'make setup' on a GPU "
-            "machine or pip install -e '.[unsloth]', or set it to auto"
-        )
-    if params.backend == "auto":
-        return "unsloth" if installed and has_gpu() else "trl"
-    return params.backend
-
-
-def _model(base: Path, params: TrainParams) -> tuple[Any, Any]:
-    import torch
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-
-    bf16 = use_bf16(params.bf16)
-    # Autocast keeps float32 weights on a CPU; a GPU holds them in 16 bits.
-    dtype = torch.bfloat16 if has_gpu() and bf16 else torch.float32
-    quantization = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=dtype,
-        trust_remote_code=False,
-        quantization_config=quantization if params.method == "qlora" else None,
-    )
-    if params.method == "full":
-        return model, None
-    targets = params.lora.target_modules
-    return model, LoraConfig(
-        r=params.lora.r,
-        lora_alpha=params.lora.lora_alpha,
-        lora_dropout=params.lora.lora_dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        task_type="CAUSAL_LM",
-    )
-
-
-def _unsloth_model(base: Path, params: TrainParams) -> tuple[Any, None]:
-    from unsloth import FastLanguageModel
-
-    model, _ = FastLanguageModel.from_pretrained(
-        str(base),
-        dtype=None,
-        load_in_4bit=params.method == "qlora",
-        full_finetuning=params.method == "full",
-        use_gradient_checkpointing=_gradient_checkpointing(params),
-    )
-    if params.method == "full":
-        return model, None
-    targets = params.lora.target_modules
-    return FastLanguageModel.get_peft_model(
-        model,
-        r=params.lora.r,
-        lora_alpha=params.lora.lora_alpha,
-        lora_dropout=params.lora.lora_dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        use_gradient_checkpointing=_gradient_checkpointing(params),
-        random_state=params.seed,
-    ), None
-
-
-def _gradient_checkpointing(params: TrainParams) -> bool:
-    if params.gradient_checkpointing == "auto":
-        return has_gpu()
-    return params.gradient_checkpointing == "on"
-
-
 def _config(
-    checkpoints: Path, params: TrainParams, samples: int, evaluates: bool, backend: str
+    checkpoints: Path,
+    params: TrainParams,
+    samples: int,
+    evaluates: bool,
+    backend: Backend,
 ) -> Any:
     """Return TRL's settings for samples that are already in their order."""
     from trl import SFTConfig
@@ -203,7 +128,9 @@ def _config(
         per_device_train_batch_size=params.per_device_train_batch_size,
         per_device_eval_batch_size=params.per_device_train_batch_size,
         gradient_accumulation_steps=params.gradient_accumulation_steps,
-        gradient_checkpointing=_gradient_checkpointing(params),
+        gradient_checkpointing=use_gradient_checkpointing(
+            params.gradient_checkpointing
+        ),
         bf16=use_bf16(params.bf16),
         use_cpu=not has_gpu(),
         # The same loss, but logits of the answer's tokens alone are computed;
