@@ -4,11 +4,12 @@ Usage: python scripts/base.py prompts data/splits/train.jsonl models/base
            metrics/base.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.diffs.render import load_prompts
 from diffscribe.jsonl import read_jsonl, whole_folder
 from diffscribe.params import load_params

@@ -4,11 +4,12 @@ Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
 data/rejected.jsonl metrics/curate.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.data.curate import curate
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.params import load_params

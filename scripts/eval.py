@@ -4,11 +4,12 @@ Usage: python scripts/eval.py models/gguf data/sft/test.jsonl reports/eval
            metrics/eval.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.evaluation.controls import predict_controls
 from diffscribe.evaluation.metrics import evaluate, headline
 from diffscribe.evaluation.models import ask, find_models, sha256

@@ -3,11 +3,12 @@
 Usage: python scripts/harvest.py data/samples data/harvested.jsonl metrics/harvest.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.history.harvest import Tally, harvest
 from diffscribe.jsonl import write_jsonl
 from diffscribe.params import load_params

@@ -4,12 +4,13 @@ Usage: python scripts/label.py data/harvested.jsonl data/labeled.jsonl \
 metrics/label.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from collections import Counter
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.data.label import Reason, label_changes
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.params import load_params

@@ -4,11 +4,12 @@ Usage: python scripts/merge_quantize.py prompts models/base models/adapter
            models/merged models/gguf metrics/merge_quantize.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
 from diffscribe.diffs.render import load_prompts
 from diffscribe.gguf.export import export, export_metrics
 from diffscribe.gguf.modelfile import modelfile

@@ -4,12 +4,13 @@ Usage: python scripts/render.py prompts data/splits models/base data/sft
            metrics/render.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from functools import partial
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.data.render import Counters, render_changes
 from diffscribe.diffs.render import load_prompts
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl

@@ -3,11 +3,12 @@
 Usage: python scripts/samples.py data/samples metrics/samples.json
 """
 
+from diffscribe.cli import OUTPUT, Stage, params_option, progress
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import OUTPUT, Stage, params_option, progress
 from diffscribe.jsonl import whole_folder
 from diffscribe.params import load_params
 from diffscribe.samples.build import build_sample, count_samples

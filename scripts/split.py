@@ -3,11 +3,12 @@
 Usage: python scripts/split.py data/curated.jsonl data/splits metrics/split.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 from diffscribe.data.split import SPLITS, split_changes
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
 from diffscribe.params import load_params

@@ -4,12 +4,13 @@ Usage: python scripts/train.py data/sft models/base models/adapter
            reports/train metrics/train.json
 """
 
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+
 import shutil
 from pathlib import Path
 
 import click
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
 from diffscribe.jsonl import whole_folder
 from diffscribe.params import load_params
 from diffscribe.tracking import report, tracked_run

@@ -1,3 +1,5 @@
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+
 import os
 import pty
 import subprocess
@@ -9,7 +11,6 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
 from diffscribe.errors import (
     DiffscribeError,
     InputError,

@@ -1,5 +1,7 @@
 """What all stage scripts share: arguments, --params, progress, exit codes."""
 
+from diffscribe.interrupt import exit_interrupted
+
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,12 +39,7 @@ class Stage(click.Command):
             click.echo(f"{ctx.info_name}: {error}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo(
-                f"{ctx.info_name}: interrupted; nothing was half-written, "
-                "run the same command again to go on",
-                err=True,
-            )
-            sys.exit(130)
+            exit_interrupted(str(ctx.info_name))
 
 
 def _require(paths: Path | tuple[Path, ...]) -> None:

@@ -3,6 +3,8 @@
 Usage: python -m diffscribe.profiles NAME [DVC_ARGUMENTS...]
 """
 
+from diffscribe.cli import Stage
+
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import Any
 import click
 import yaml
 
-from diffscribe.cli import Stage
 from diffscribe.errors import ParamsError
 from diffscribe.params import merge_params, parse_params
 

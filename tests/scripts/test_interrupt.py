@@ -16,6 +16,10 @@ trap '' INT
 echo $$ > "${0%/bin/*}/started"
 exec sleep 100
 """
+STAGES = (
+    *("samples", "harvest", "label", "curate", "split", "base"),
+    *("render", "train", "merge_quantize", "eval"),
+)
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
     '"prompt":[],"repo":"r","target":{"commits":[]},"task":"plan"}\n'
@@ -76,6 +80,23 @@ def deaf_programs(folder, *names):
 def assert_gone(pid):
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("delay_s", [0.05, 0.1, 0.2, 0.4])
+def test_while_importing(workplace, name, delay_s):
+    """After the delay it still imports, or waits for its params."""
+    place = workplace(name)
+    os.mkfifo(place.folder / "fifo")
+    place.outputs += ["--params", "fifo"]
+    begun = place.folder / "begun"
+    # Before this runs, Python loads itself and no module of ours could answer.
+    place.put("sitecustomize.py", f"open({str(begun)!r}, 'w').close()\n")
+
+    def due():
+        return begun.exists() and time.time() > begun.stat().st_mtime + delay_s
+
+    assert_interrupted(place, interrupt(place, due, PYTHONPATH=str(place.folder)))
 
 
 @pytest.mark.parametrize(
