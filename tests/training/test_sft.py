@@ -9,8 +9,8 @@ from diffscribe.errors import ParamsError, RecordError, ToolError
 from diffscribe.jsonl import write_jsonl
 from diffscribe.params import LoraParams, TrainParams
 from diffscribe.records import Message, Plan, Sample
-from diffscribe.training.checkpoints import checkpoint_folder
-from diffscribe.training.sft import COMPLETE, fine_tune
+from diffscribe.training.checkpoints import COMPLETE, checkpoint_folder
+from diffscribe.training.sft import fine_tune
 
 pytestmark = pytest.mark.slow
 

@@ -1,11 +1,15 @@
 """Where a training run keeps what it needs to go on after a kill."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 from diffscribe.params import TrainParams
 
 FOLDER = Path(".cache/train")
+
+COMPLETE = ".complete"
+"""Marks a checkpoint whose last byte is written."""
 
 
 def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
@@ -21,3 +25,25 @@ def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
             with file.open("rb") as content:
                 digest.update(hashlib.file_digest(content, "sha256").digest())
     return FOLDER / digest.hexdigest()[:16]
+
+
+def mark_complete(checkpoints: Path) -> None:
+    """Say of the newest checkpoint that it is whole."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    newest = get_last_checkpoint(str(checkpoints))
+    if newest is not None:
+        (Path(newest) / COMPLETE).touch()
+
+
+def newest_checkpoint(checkpoints: Path) -> str | None:
+    """Return the newest complete checkpoint, after removing the others' debris."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    for checkpoint in checkpoints.glob("checkpoint-*"):
+        if not (checkpoint / COMPLETE).exists():
+            shutil.rmtree(checkpoint)
+    newest: str | None = (
+        get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    )
+    return newest

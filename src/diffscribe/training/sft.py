@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from diffscribe.jsonl import read_jsonl
 from diffscribe.params import TrainParams
 from diffscribe.records import Sample
 from diffscribe.training.batches import training_order
+from diffscribe.training.checkpoints import mark_complete, newest_checkpoint
 from diffscribe.training.runtime import (
     has_gpu,
     quiet_libraries,
@@ -23,9 +23,6 @@ from diffscribe.training.runtime import (
 )
 from diffscribe.training.student import Backend, choose_backend, load_student
 from diffscribe.training.tokenizer import chat_template_kwargs, load_tokenizer
-
-COMPLETE = ".complete"
-"""Marks a checkpoint whose last byte is written."""
 
 LOGS = 100
 """Points of the loss curve, about."""
@@ -83,7 +80,7 @@ def fine_tune(
             params.seed,
         )
     )
-    trainer.train(resume_from_checkpoint=_resumable(checkpoints))
+    trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
     trainer.save_model(str(folder))
     _tidy(folder, base)
     curve = [_point(entry) for entry in trainer.state.log_history]
@@ -170,7 +167,6 @@ def _dataset(samples: list[Sample], tokenizer: Any) -> Any:
 def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
     """Return a callback that hands on the curves and marks whole checkpoints."""
     from transformers import TrainerCallback
-    from transformers.trainer_utils import get_last_checkpoint
 
     class Curves(TrainerCallback):
         def on_log(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
@@ -178,9 +174,7 @@ def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
             on_log(int(point["step"]), point)
 
         def on_save(self, args: Any, *_: Any, **__: Any) -> None:
-            newest = get_last_checkpoint(args.output_dir)
-            if newest is not None:
-                (Path(newest) / COMPLETE).touch()
+            mark_complete(Path(args.output_dir))
 
     return Curves()
 
@@ -190,19 +184,6 @@ def _quiet(trainer: Any) -> None:
     from transformers.trainer_callback import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-
-
-def _resumable(checkpoints: Path) -> str | None:
-    """Return the newest complete checkpoint, after removing the others' debris."""
-    from transformers.trainer_utils import get_last_checkpoint
-
-    for checkpoint in checkpoints.glob("checkpoint-*"):
-        if not (checkpoint / COMPLETE).exists():
-            shutil.rmtree(checkpoint)
-    newest: str | None = (
-        get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    )
-    return newest
 
 
 def _tidy(folder: Path, base: Path) -> None:
