@@ -65,6 +65,29 @@ def test_a_file_that_finds_no_space_leaves_the_old_one(source, name, output):
     place.assert_failed(place.run(), 74, words)
 
 
+@pytest.mark.parametrize("name", ["harvest", "label", "curate", "split"])
+def test_metrics_that_find_no_space_leave_whole_outputs_and_a_rerun_completes(
+    source, name
+):
+    place = source(name)
+    metrics = place.outputs[-1].name
+    (place.folder / f"out/.{metrics}.partial").symlink_to("/dev/full")
+    failed = place.run()
+    assert failed.returncode == 74
+    words = f"out/{metrics}: the disk is full; free some space and run again"
+    assert words in failed.stderr
+    assert failed.stdout == ""
+    first = place.written()
+    assert first.pop(metrics) == b"old"
+    assert b"old" not in first.values()
+    assert not [path for path in first if "partial" in path or "previous" in path]
+    done = place.run()
+    assert done.returncode == 0, done.stderr
+    second = place.written()
+    assert second.pop(metrics) != b"old"
+    assert second == first
+
+
 def on_small_disk(place, size_kib):
     """Run the stage with its outputs on a disk of their own, half full."""
     (place.folder / ".tools").symlink_to(ROOT / ".tools")
