@@ -91,9 +91,28 @@ def test_differences_are_paired_by_sample():
 
 def test_headline_keys_are_fixed_even_where_there_is_nothing_to_measure():
     document = headline(evaluation())
-    assert document["n"] == 10
-    assert list(document) == ["n", *SYSTEMS]
+    assert (document["n"], document["n_junk"]) == (10, 0)
+    assert document["student"] == "student-q8_0"
+    assert list(document) == ["n", "n_junk", "student", "difference", *SYSTEMS]
+    keys = [f"{name}{end}" for name in SCORES for end in ("", "_low", "_high")]
     for system in SYSTEMS:
-        assert list(document[system]) == [*SCORES, "tokens_per_s", "size_mb"]
-    assert document["base"]["junk"] is None
-    assert document["base"]["valid"] == 1.0
+        assert list(document[system]) == [*keys, "tokens_per_s", "size_mb"]
+    assert list(document["difference"]) == ["base", "control-one-commit"]
+    assert all(list(row) == keys for row in document["difference"].values())
+    assert [document["base"][key] for key in keys[-3:]] == [None] * 3
+
+
+def test_headline_has_the_ends_of_each_interval():
+    scores = [score("student-q8_0", n, junk=float(n > 7)) for n in range(10)]
+    scores += [score("base", n, valid=float(n != 4), junk=0.0) for n in range(10)]
+    done = evaluation(scores)
+    document = headline(done)
+    assert document["n_junk"] == 10
+    for result in done.systems:
+        row, valid = document[result.system], result.scores["valid"]
+        ends = (row["valid"], row["valid_low"], row["valid_high"])
+        assert ends == (valid.value, valid.low, valid.high)
+    assert document["base"]["valid_low"] < 0.9 < document["base"]["valid_high"]
+    lead = document["difference"]["base"]
+    assert lead["valid"] == pytest.approx(0.1)
+    assert lead["valid_low"] == 0.0 < lead["valid_high"]

@@ -119,9 +119,15 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
             assert "".join(each.text.split()).startswith('{"gitignore"')
             assert each.plan or each.error.startswith("cut off after 48 tokens: ")
     headline = json.loads((tmp_path / "first" / "eval.json").read_text())
-    assert set(headline) == {"n", *systems, *controls}
+    heads = {"n", "n_junk", "student", "difference"}
+    assert set(headline) == {*heads, *systems, *controls}
+    assert (headline["n"], headline["n_junk"]) == (3, 1)
+    assert set(headline["difference"]) == {"base", *controls}
     assert headline["control-per-directory"]["ari"] == 1.0
-    assert headline["control-one-commit"] == {
+    one_commit = headline["control-one-commit"]
+    assert one_commit["valid_low"] < one_commit["valid_high"] == 1.0
+    ends = ("_low", "_high")
+    assert {key: one_commit[key] for key in one_commit if not key.endswith(ends)} == {
         "valid": 1.0,
         "type": 0.0,
         "ari": 0.0,

@@ -134,7 +134,7 @@ def qualities(clone):
     }
     for row in metrics["eval.json"].values():
         if isinstance(row, dict):
-            row.pop("tokens_per_s")
+            row.pop("tokens_per_s", None)
     return metrics
 
 

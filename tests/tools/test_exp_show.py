@@ -7,6 +7,8 @@ def row(name, kind, **values):
 
 def test_table_fits_in_160_columns_and_compares_with_the_commit():
     scores = {"student-q8_0.valid": 0.5, "student-q8_0.junk": 1.0}
+    scores |= {"student": "student-q8_0", "student-q8_0.valid_low": 0.4}
+    scores |= {"difference.base.valid": 0.3, "difference.base.valid_high": 0.35}
     long = {key: 1 for key in sorted(PARAMS) if key.startswith(("split.", "train."))}
     commit = row("main", "baseline", **scores, **dict.fromkeys(long, -1))
     lines = table(

@@ -80,20 +80,44 @@ def evaluate(
 
 
 def headline(evaluation: Evaluation) -> dict[str, object]:
-    """Return metrics/eval.json: `n`, and `<system>.<metric>` without intervals.
+    """Return metrics/eval.json; null where there is nothing to measure.
 
-    Metrics are valid, type, ari, junk (0 to 1), tokens_per_s and size_mb; null
-    where there is nothing to measure. Intervals are in the report.
+    `<system>.<score>` is 0 to 1 and `<score>_low` to `<score>_high` its 95 %
+    interval, over `n` samples, or the `n_junk` that have junk; beside them are
+    `tokens_per_s` and `size_mb`. `difference.<system>.<score>` is `student`
+    minus that system, paired by sample, with its interval.
     """
-    rows: dict[str, object] = {
+    student = evaluation.systems[0]
+    rows = {
         result.system: {
-            **{name: each.value for name, each in result.scores.items()},
+            **_with_ends(result.scores),
             "tokens_per_s": result.tokens_per_s,
             "size_mb": result.size_mb,
         }
         for result in evaluation.systems
     }
-    return {"n": evaluation.systems[0].n, **rows}
+    differences = {
+        each.other: _with_ends(each.scores) for each in evaluation.differences
+    }
+    return {
+        "n": student.n,
+        "n_junk": student.scores["junk"].n,
+        "student": student.system,
+        "difference": differences,
+        **rows,
+    }
+
+
+def _with_ends(scores: Mapping[str, Estimate]) -> dict[str, float | None]:
+    return {
+        key: number
+        for name, each in scores.items()
+        for key, number in (
+            (name, each.value),
+            (f"{name}_low", each.low),
+            (f"{name}_high", each.high),
+        )
+    }
 
 
 def _result(
