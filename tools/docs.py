@@ -47,15 +47,14 @@ FILES = {
     "tools/overrides.txt": "requirements of third parties, relaxed on purpose",
     "tools/setup.sh": "create .venv with every pinned version",
 }
-COLUMNS = {
+"""Phrases of what cannot say it in its own first line."""
+SCORES = {
     "valid": "valid plans %",
     "type": "type accuracy %",
     "ari": "grouping (ARI) %",
     "junk": "junk routed %",
-    "tokens_per_s": "tokens/s",
-    "size_mb": "size MB",
 }
-"""Phrases of what cannot say it in its own first line."""
+SPEED_AND_SIZE = {"tokens_per_s": "tokens/s", "size_mb": "size MB"}
 FOLDED = ("tests", "metrics", "data", "models", "reports", ".dvc", ".ci")
 
 
@@ -66,7 +65,7 @@ def main() -> None:
     metrics = ROOT / "metrics" / "eval.json"
     if metrics.is_file():
         values = json.loads(metrics.read_text(encoding="utf-8"))
-        text = replace(text, "results", result_table(values))
+        text = replace(text, "results", results(values))
     text = replace(text, "dag", dag())
     readme.write_text(replace(text, "tree", tree()), encoding="utf-8")
 
@@ -90,20 +89,23 @@ def dag() -> str:
     return "\n".join(["```mermaid", "flowchart LR", *_edges(stages), "```"])
 
 
-def result_table(metrics: dict[str, Any]) -> str:
-    """Return metrics/eval.json as Markdown: students, bases, then controls."""
-    systems = {name: row for name, row in metrics.items() if isinstance(row, dict)}
-    rows = [
-        [name, metrics["n"], *(_cell(key, systems[name][key]) for key in COLUMNS)]
-        for name in sorted(systems, key=lambda name: _rank(name, systems[name]))
-    ]
-    return tabulate(
-        rows,
-        headers=["system", "n", *COLUMNS.values()],
-        tablefmt="github",
-        disable_numparse=True,
-        colalign=["left", *["right"] * (1 + len(COLUMNS))],
-    )
+def results(metrics: dict[str, Any]) -> str:
+    """Return metrics/eval.json as Markdown: all systems, then the differences."""
+    try:
+        return "\n\n".join(
+            (
+                _systems(metrics),
+                f"In brackets the 95 % interval; n = {metrics['n']} changes, of which "
+                f"{metrics['n_junk']} have junk. {metrics['student']} minus each "
+                "other, paired by change, in points:",
+                _differences(metrics["difference"]),
+            )
+        )
+    except KeyError as error:
+        raise SystemExit(
+            f"metrics/eval.json: no {error}, so an older version wrote it; "
+            "run 'make repro', then 'make docs' again"
+        ) from error
 
 
 def tree() -> str:
@@ -123,17 +125,57 @@ def phrase(path: Path) -> str:
     return comment[1] if comment else ""
 
 
+def _systems(metrics: dict[str, Any]) -> str:
+    """Return a row a system: students, bases, then controls."""
+    systems = {
+        name: row
+        for name, row in metrics.items()
+        if isinstance(row, dict) and name != "difference"
+    }
+    rows = [
+        [
+            name,
+            *(_score(systems[name], score) for score in SCORES),
+            *(_number(systems[name][key]) for key in SPEED_AND_SIZE),
+        ]
+        for name in sorted(systems, key=lambda name: _rank(name, systems[name]))
+    ]
+    return _table(["system", *SCORES.values(), *SPEED_AND_SIZE.values()], rows)
+
+
+def _differences(differences: dict[str, Any]) -> str:
+    rows = [
+        [name, *(_score(differences[name], score) for score in SCORES)]
+        for name in sorted(differences)
+    ]
+    return _table(["minus", *SCORES.values()], rows)
+
+
+def _table(headers: list[str], rows: list[list[str]]) -> str:
+    return tabulate(
+        rows,
+        headers=headers,
+        tablefmt="github",
+        disable_numparse=True,
+        colalign=["left", *["right"] * (len(headers) - 1)],
+    )
+
+
 def _rank(name: str, row: dict[str, float | None]) -> tuple[int, float, str]:
     group = ("student", "base").index(name.split("-")[0]) if row["size_mb"] else 2
     return group, -(row["size_mb"] or 0), name
 
 
-def _cell(key: str, value: float | None) -> str:
+def _score(row: dict[str, float | None], name: str) -> str:
+    ends = (row[name], row[f"{name}_low"], row[f"{name}_high"])
+    percents = [round(100 * share) for share in ends if share is not None]
+    return "{} [{}, {}]".format(*percents) if percents else "-"
+
+
+def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    if key in ("tokens_per_s", "size_mb"):
-        return f"{value:.1f}" if value < 100 else f"{value:.0f}"
-    return f"{100 * value:.0f}"
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _edges(stages: dict[str, Any]) -> Iterator[str]:
