@@ -1,5 +1,6 @@
 """What a user sees of each stage if its params, inputs or programs are wrong."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -195,3 +196,15 @@ def test_render_names_a_corrupt_line(workplace, tiny_base):
     place.inputs[2] = tiny_base
     place.put("in/splits/train.jsonl", "{}\n")
     place.assert_failed(place.run(), 65, "in/splits/train.jsonl:1: not a SplitChange")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["base", "train"])
+def test_a_damaged_base_is_explained(workplace, tiny_base, name):
+    place = workplace(name)
+    base = shutil.copytree(tiny_base, place.folder / "damaged")
+    (base / "model.safetensors").write_text("version https://git-lfs")
+    place.put("in/sft/train.jsonl", SAMPLE)
+    place.params["base"]["source"] = str(base)
+    place.inputs[1] = base if name == "train" else place.inputs[1]
+    place.assert_failed(place.run(), 66, str(base), "cannot be loaded: ", "fetch it")

@@ -1,7 +1,9 @@
 import logging
+import shutil
 
 import pytest
 
+from diffscribe.errors import SourceError
 from diffscribe.records import Message
 from diffscribe.training.tokenizer import (
     count_chat_tokens,
@@ -30,3 +32,21 @@ def test_a_text_beyond_the_context_is_counted_without_a_notice(tiny_base, notice
     chat = [Message(role="user", content=words)]
     assert count_chat_tokens(load_tokenizer(tiny_base), chat, asks=True) >= 600
     assert notices.messages == []
+
+
+def test_a_template_without_a_place_for_a_system_message_is_refused(
+    tiny_base, tmp_path
+):
+    base = shutil.copytree(tiny_base, tmp_path / "base")
+    (base / "chat_template.jinja").write_text(
+        "{{ raise_exception('System role not supported') }}"
+    )
+    with pytest.raises(SourceError, match="System role not supported; use another"):
+        load_tokenizer(base)
+
+
+def test_a_base_without_a_template_is_refused(tiny_base, tmp_path):
+    base = shutil.copytree(tiny_base, tmp_path / "base")
+    (base / "chat_template.jinja").unlink()
+    with pytest.raises(SourceError, match="no chat template; use an instruct model"):
+        load_tokenizer(base)

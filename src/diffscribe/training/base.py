@@ -1,5 +1,6 @@
 """The model to start from: made here, copied from a folder, or from the hub."""
 
+import json
 import math
 import re
 import shutil
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from diffscribe.errors import ParamsError, SourceError, ToolError
 from diffscribe.params import BaseParams
+from diffscribe.training.damage import damage_explained
+from diffscribe.training.tokenizer import load_tokenizer
 
 SCRATCH = "scratch"
 
@@ -49,6 +52,47 @@ def _check_model(folder: Path) -> None:
             f"base.source {folder} has no *.safetensors; pickled weights are "
             "never loaded, convert them first"
         )
+    _check_files(folder)
+    load_tokenizer(folder)
+    _check_weights(folder)
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a file that was cut off; transformers would not say which."""
+    from safetensors import safe_open
+
+    for file in sorted(folder.glob("*.json")):
+        with damage_explained(file):
+            json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted(folder.glob("*.safetensors")):
+        with damage_explained(file), safe_open(file, framework="pt"):
+            """Opening it reads the header, and compares it with the size."""
+
+
+def _check_weights(folder: Path) -> None:
+    """Refuse weights that are damaged or not those of config.json.
+
+    On the meta device only shapes are read. Whatever the files lacked would
+    be trained on as noise, since transformers fills it with random numbers.
+    """
+    from transformers import AutoModelForCausalLM
+
+    with damage_explained(folder):
+        _, found = AutoModelForCausalLM.from_pretrained(
+            folder,
+            device_map="meta",
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    other_shapes = {name for name, *_ in found["mismatched_keys"]}
+    if unfit := sorted(found["missing_keys"] | other_shapes):
+        raise SourceError(
+            f"base.source {folder}: config.json asks for {unfit[0]} in a shape that "
+            f"no *.safetensors has ({len(unfit)} such tensors); bring both from "
+            "the same model"
+        )
 
 
 def _download(params: BaseParams, folder: Path) -> None:
@@ -84,6 +128,7 @@ def model_metrics(folder: Path) -> dict[str, int]:
     from safetensors import safe_open
     from transformers import AutoConfig
 
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     parameters = 0
     files = sorted(folder.glob("*.safetensors"))
     for file in files:
@@ -92,6 +137,6 @@ def model_metrics(folder: Path) -> dict[str, int]:
                 parameters += math.prod(tensors.get_slice(name).get_shape())
     return {
         "parameters": parameters,
-        "vocabulary": AutoConfig.from_pretrained(folder).vocab_size,
+        "vocabulary": config.get_text_config().vocab_size,
         "weights_bytes": sum(file.stat().st_size for file in files),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from diffscribe.errors import SourceError
 from diffscribe.jsonl import whole_folder
+from diffscribe.training.damage import damage_explained
 
 TOKENIZER_FILES = (
     "added_tokens.json",
@@ -64,19 +65,14 @@ def _merge(base: Path, adapter: Path) -> Any:
 
 
 def _load(folder: Path) -> Any:
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    try:
+    with damage_explained(folder):
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype="auto", local_files_only=True, use_safetensors=True
         )
-    except (OSError, SafetensorError, ValueError) as error:
-        raise SourceError(
-            f"{folder} is no model that transformers can load: {error}"
-        ) from error
 
 
 def _save(model: Any, base: Path, merged: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from diffscribe.errors import ParamsError, ToolError
 from diffscribe.params import TrainParams
+from diffscribe.training.damage import damage_explained
 from diffscribe.training.runtime import has_gpu, use_bf16, use_gradient_checkpointing
 
 Backend = Literal["trl", "unsloth"]
@@ -36,6 +37,9 @@ def load_student(base: Path, backend: Backend, params: TrainParams) -> tuple[Any
     """Return a model and the PEFT config that TRL lays over it, or None.
 
     Unsloth wraps its model itself; full fine-tuning wraps none.
+
+    Raises:
+        SourceError: if the folder of the base is damaged.
     """
     if backend == "unsloth":
         return _unsloth_model(base, params), None
@@ -55,12 +59,14 @@ def _model(base: Path, params: TrainParams) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
-    return AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=dtype,
-        trust_remote_code=False,
-        quantization_config=quantization if params.method == "qlora" else None,
-    )
+    with damage_explained(base):
+        return AutoModelForCausalLM.from_pretrained(
+            base,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            quantization_config=quantization if params.method == "qlora" else None,
+        )
 
 
 def _lora(params: TrainParams) -> Any:
@@ -73,13 +79,14 @@ def _unsloth_model(base: Path, params: TrainParams) -> Any:
     from unsloth import FastLanguageModel
 
     checkpointing = use_gradient_checkpointing(params.gradient_checkpointing)
-    model, _ = FastLanguageModel.from_pretrained(
-        str(base),
-        dtype=None,
-        load_in_4bit=params.method == "qlora",
-        full_finetuning=params.method == "full",
-        use_gradient_checkpointing=checkpointing,
-    )
+    with damage_explained(base):
+        model, _ = FastLanguageModel.from_pretrained(
+            str(base),
+            dtype=None,
+            load_in_4bit=params.method == "qlora",
+            full_finetuning=params.method == "full",
+            use_gradient_checkpointing=checkpointing,
+        )
     if params.method == "full":
         return model
     return FastLanguageModel.get_peft_model(

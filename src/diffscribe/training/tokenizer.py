@@ -6,6 +6,7 @@ from typing import Any
 
 from diffscribe.errors import SourceError
 from diffscribe.records import Message
+from diffscribe.training.damage import damage_explained
 
 
 def load_tokenizer(base: Path) -> Any:
@@ -15,20 +16,42 @@ def load_tokenizer(base: Path) -> Any:
     class for it, and for some model types replace its normalizer.
 
     Raises:
-        SourceError: if the folder holds no tokenizer with a chat template.
+        SourceError: if the folder holds no tokenizer with a chat template, or
+            one of them is damaged.
     """
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    if not (base / "tokenizer.json").is_file():
+    document = base / "tokenizer.json"
+    if not document.is_file():
         raise SourceError(
             f"{base}: no tokenizer.json; run 'dvc repro base' to make the base"
         )
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
+    with damage_explained(document):
+        # transformers would pass on a bare Exception; this is a ValueError.
+        Tokenizer.from_buffer(document.read_bytes())
+    with damage_explained(base):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
     if not tokenizer.chat_template:
         raise SourceError(
             f"{base}: the tokenizer has no chat template; use an instruct model"
         )
+    _try_template(tokenizer, base)
     return tokenizer
+
+
+def _try_template(tokenizer: Any, base: Path) -> None:
+    """Refuse a template that is broken, or has no place for a system message."""
+    from jinja2 import TemplateError
+
+    chat = [Message(role="system", content="a"), Message(role="user", content="b")]
+    try:
+        count_chat_tokens(tokenizer, chat, asks=True)
+    except TemplateError as error:
+        raise SourceError(
+            f"{base}: the chat template cannot show a system and a user message: "
+            f"{error}; use another instruct model"
+        ) from error
 
 
 def count_text_tokens(tokenizer: Any, text: str) -> int:
