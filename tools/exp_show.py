@@ -35,7 +35,8 @@ def main() -> None:
 def table(experiments: list[dict[str, Any]]) -> str:
     """Return the table of what dvc.api.exp_show gives.
 
-    Scores are those of the first student that a row has, in percent.
+    Scores are those of the main student, the one with the first of
+    merge_quantize.types, in percent.
     """
     commits = (row for row in experiments if row["typ"] == "baseline")
     base = next((row for row in commits if row["rev"] != "workspace"), {})
@@ -45,7 +46,7 @@ def table(experiments: list[dict[str, Any]]) -> str:
                 row["Experiment"] or row["rev"],
                 row["Created"] or "",
                 row.get("validation_loss"),
-                *(_percent(_score(row, name)) for name in SCORES),
+                *(_percent(row.get(f"{row.get('student')}.{name}")) for name in SCORES),
                 changes(row, base),
             ]
             for row in experiments
@@ -62,19 +63,15 @@ def table(experiments: list[dict[str, Any]]) -> str:
 def changes(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
     """Return the params whose values differ from those of the commit."""
     return ", ".join(
-        f"{key}={value}"
+        f"{key}={_spelled(value)}"
         for key, value in row.items()
         if key in PARAMS and key in base and value != base[key]
     )
 
 
-def _score(row: Mapping[str, Any], name: str) -> float | None:
-    found = (
-        value
-        for key, value in row.items()
-        if key.startswith("student-") and key.endswith(f".{name}") and value is not None
-    )
-    return next(found, None)
+def _spelled(value: Any) -> Any:
+    """Return a whole number as such: DVC makes a float of every number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _percent(share: float | None) -> str | None:
