@@ -44,9 +44,9 @@ def _header(edit: Edit, rng: Random) -> str:
 
 
 def _plain(edit: Edit, rng: Random) -> str:
-    subject = edit.subject[0].upper() + edit.subject[1:]
-    if edit.type == "fix" and rng.random() < 0.5:
-        subject = f"Fix {edit.scope}: {edit.subject}"
-    if not edit.author and rng.random() < 0.25:
-        return f"LOG-{rng.randint(100, 480)}: {subject}"
-    return subject
+    has_ticket = not edit.author and rng.random() < 0.25
+    ticket = f"LOG-{rng.randint(100, 480)}: " if has_ticket else ""
+    header = f"{ticket}Fix {edit.scope}: {edit.subject}"
+    if edit.type == "fix" and rng.random() < 0.5 and len(header) <= 72:
+        return header
+    return f"{ticket}{edit.subject[0].upper()}{edit.subject[1:]}"
