@@ -1,41 +1,13 @@
 """Grow a sample repository: draw edits and commit them."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from diffscribe.samples.builder import EXECUTABLE, History
-from diffscribe.samples.chores import (
-    add_check,
-    add_file,
-    bot_bumps_dependency,
-    bump_dependency,
-    change_toolchains,
-    extend_readme,
-    ignore,
-    redraw,
-    release,
-    translate,
-)
-from diffscribe.samples.edits import (
-    Edit,
-    add_function,
-    add_module,
-    cover,
-    document,
-    extract,
-    fix,
-    refactor,
-    remove_function,
-    remove_module,
-    rename_function,
-    rename_module,
-    speed_up,
-    start_module,
-    take_option,
-    tidy,
-)
+from diffscribe.samples.draws import draw_edit
+from diffscribe.samples.edits import Edit, start_module
 from diffscribe.samples.messages import merge_message, write_message
 from diffscribe.samples.project import Module, Project, with_module
 from diffscribe.samples.sources import module_files
@@ -47,43 +19,8 @@ from diffscribe.samples.surroundings import (
 )
 from diffscribe.samples.vocabulary import Repository
 
-EditModule = Callable[[Project, Module, Random], Edit | None]
-EditProject = Callable[[Project, Random], Edit | None]
 Delta = dict[str, str | bytes | None]
-T = TypeVar("T")
 
-MODULE_WEIGHTS: dict[EditModule, int] = {
-    add_function: 24,
-    fix: 26,
-    refactor: 14,
-    extract: 4,
-    rename_function: 3,
-    rename_module: 1,
-    remove_module: 1,
-    remove_function: 2,
-    take_option: 3,
-    add_module: 4,
-    document: 10,
-    cover: 12,
-    speed_up: 40,
-    tidy: 24,
-}
-"""How often each kind of edit of a module is drawn."""
-PROJECT_WEIGHTS: dict[EditProject, int] = {
-    bump_dependency: 4,
-    bot_bumps_dependency: 6,
-    add_check: 2,
-    change_toolchains: 3,
-    release: 4,
-    ignore: 3,
-    add_file: 3,
-    translate: 3,
-    redraw: 1,
-    extend_readme: 3,
-}
-"""How often each kind of edit of the surroundings is drawn."""
-PROJECT_FRACTION = 0.2
-"""Of the drawn edits are edits of the surroundings."""
 REVERT_FRACTION = 0.05
 MERGE_FRACTION = 0.05
 UNFINISHED_FRACTION = 0.02
@@ -166,22 +103,12 @@ def _draw(state: State, rng: Random) -> tuple[Edit, Delta]:
     """Return an edit of files that the last commits left alone."""
     busy = frozenset[str]().union(*state.recent)
     while True:
-        edit = _some_edit(state.project, rng)
+        edit = draw_edit(state.project, rng)
         if edit is None:
             continue
         delta = _delta(state.project, edit.project)
         if delta and not busy & delta.keys():
             return edit, delta
-
-
-def _some_edit(project: Project, rng: Random) -> Edit | None:
-    if rng.random() < PROJECT_FRACTION:
-        return _some(PROJECT_WEIGHTS, rng)(project, rng)
-    return _some(MODULE_WEIGHTS, rng)(project, rng.choice(project.modules), rng)
-
-
-def _some(weights: dict[T, int], rng: Random) -> T:
-    return rng.choices(list(weights), list(weights.values()))[0]
 
 
 def _commit(history: History, state: State, rng: Random) -> State:
