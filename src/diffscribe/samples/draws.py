@@ -52,8 +52,8 @@ MODULE_WEIGHTS: dict[EditModule, int] = {
     add_module: 4,
     document: 10,
     cover: 12,
-    speed_up: 40,
-    tidy: 24,
+    speed_up: 9,
+    tidy: 14,
 }
 """How often each kind of edit of a module is drawn."""
 PROJECT_WEIGHTS: dict[EditProject, int] = {

@@ -38,7 +38,7 @@ class Edit(NamedTuple):
     """A bot, or empty for one of the authors."""
 
 
-def start_module(words: Words, rng: Random) -> Module:
+def start_module(words: Words, language: str, rng: Random) -> Module:
     """Return a module with two functions."""
     spelling = rng.choice(["separate", "seperate"])
     intro = (
@@ -47,7 +47,7 @@ def start_module(words: Words, rng: Random) -> Module:
     )
     module = Module(words.name, words.numbers, words.texts, intro, ())
     for _ in range(2):
-        added = _some_function(module, rng)
+        added = _some_function(module, language, rng)
         if added:
             module = module._replace(functions=(*module.functions, added))
     return module
@@ -57,14 +57,10 @@ def add_function(project: Project, module: Module, rng: Random) -> Edit | None:
     """Add a function with its test and, mostly, a line of documentation."""
     if len(module.functions) > 9:
         return None
-    added = _some_function(module, rng)
+    language = project.repository.language
+    added = _some_function(module, language, rng)
     if added is None:
         return None
-    language = project.repository.language
-    if rng.random() < 0.5:
-        flaw = rng.choice(["comma", "operator", "trailing"])
-        if can_be_sloppy(added, flaw, language):
-            added = added._replace(sloppy=flaw)
     if rng.random() < 0.25:
         added = added._replace(is_documented=False)
     if rng.random() < 0.12:
@@ -89,7 +85,7 @@ def add_module(project: Project, module: Module, rng: Random) -> Edit | None:
     ]
     if not waiting or module.name == waiting[0].name:
         return None
-    added = start_module(waiting[0], rng)
+    added = start_module(waiting[0], project.repository.language, rng)
     names = " and ".join(_spelled(each, project) for each in added.functions)
     return Edit(
         "feat",
@@ -403,7 +399,8 @@ def _docs(
     return Edit("docs", scope, rng.choice(subjects), with_module(project, new))
 
 
-def _some_function(module: Module, rng: Random) -> Function | None:
+def _some_function(module: Module, language: str, rng: Random) -> Function | None:
+    """Return a function that the module lacks, one in two badly formatted."""
     names = {each.name for each in module.functions}
     for _ in range(9):
         index = rng.randrange(len(PATTERNS))
@@ -411,7 +408,9 @@ def _some_function(module: Module, rng: Random) -> Function | None:
         nouns = module.numbers if pattern.noun == "number" else module.texts
         added = new_function(pattern, index, rng.choice(nouns))
         if added.name not in names:
-            return added
+            flaw = rng.choice(["", "", "", "comma", "operator", "trailing"])
+            is_sloppy = flaw and can_be_sloppy(added, flaw, language)
+            return added._replace(sloppy=flaw) if is_sloppy else added
     return None
 
 

@@ -1,7 +1,7 @@
-"""Grow a sample repository: draw edits and commit them."""
+"""Grow a sample repository: plan the commits, then draw and write them."""
 
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from random import Random
 from typing import NamedTuple
 
@@ -9,6 +9,14 @@ from diffscribe.samples.builder import EXECUTABLE, History
 from diffscribe.samples.draws import draw_edit
 from diffscribe.samples.edits import Edit, start_module
 from diffscribe.samples.messages import merge_message, write_message
+from diffscribe.samples.plan import (
+    ANY,
+    GIT_REVERT,
+    MERGE,
+    REVERT,
+    UNFINISHED,
+    draw_plan,
+)
 from diffscribe.samples.project import Module, Project, with_module
 from diffscribe.samples.sources import module_files
 from diffscribe.samples.surroundings import (
@@ -21,10 +29,8 @@ from diffscribe.samples.vocabulary import Repository
 
 Delta = dict[str, str | bytes | None]
 
-REVERT_FRACTION = 0.05
-MERGE_FRACTION = 0.05
-UNFINISHED_FRACTION = 0.02
-"""Of the commits: reverts, merged branches, `WIP` and `fixup!` commits."""
+DRAWS = 400
+"""Edits drawn before a step has to wait until the project is ready for it."""
 
 
 class Past(NamedTuple):
@@ -46,7 +52,10 @@ class State(NamedTuple):
 
 
 def tell(history: History, repository: Repository, commits: int, seed: int) -> None:
-    """Write about so many first-parent commits on main."""
+    """Write about so many first-parent commits on main.
+
+    Each type of commit occurs at least once, and a merge.
+    """
     digest = hashlib.sha256(f"{seed} {repository.name}".encode()).digest()
     rng = Random(int.from_bytes(digest[:8], "big"))  # noqa: S311
     project = _start(repository, rng)
@@ -55,23 +64,16 @@ def tell(history: History, repository: Repository, commits: int, seed: int) -> N
     )
     history.commit(first, _files(project), author=repository.authors[0])
     state = State(project, (), ())
-    merges = 0
-    for number in range(1, commits):
-        chance = rng.random()
-        if chance < REVERT_FRACTION and state.past:
-            state = _revert(history, state, rng)
-        elif chance < REVERT_FRACTION + MERGE_FRACTION or (merges == 0 and number > 60):
-            merges += 1
-            state = _merge(history, state, rng)
-        else:
-            state = _commit(history, state, rng)
+    plan = draw_plan(commits - 1, rng)
+    while plan:
+        state = _advance(history, state, plan, rng)
 
 
 def _start(repository: Repository, rng: Random) -> Project:
     language = repository.language
     return Project(
         repository,
-        tuple(start_module(words, rng) for words in repository.modules[:4]),
+        tuple(start_module(words, language, rng) for words in repository.modules[:4]),
         (0, 1, 0),
         repository.dependencies,
         TOOLCHAINS[language][1][:2],
@@ -99,24 +101,56 @@ def _delta(old: Project, new: Project) -> Delta:
     }
 
 
-def _draw(state: State, rng: Random) -> tuple[Edit, Delta]:
-    """Return an edit of files that the last commits left alone."""
+def _advance(history: History, state: State, plan: list[str], rng: Random) -> State:
+    """Take the first step of the plan that is possible now, else any edit.
+
+    The step leaves the plan; those before it wait.
+    """
+    for step in dict.fromkeys([*plan, ANY]):
+        after = _take(history, state, step, rng)
+        if after is None:
+            continue
+        if step in plan:
+            plan.remove(step)
+        return after
+    return state
+
+
+def _take(history: History, state: State, step: str, rng: Random) -> State | None:
+    if step == MERGE:
+        return _merge(history, state, rng)
+    if step in (REVERT, GIT_REVERT):
+        return _revert(history, state, step, rng)
+    return _commit(history, state, step, rng)
+
+
+def _draw(
+    state: State, fits: Callable[[Edit], bool], rng: Random
+) -> tuple[Edit, Delta] | None:
+    """Return a fitting edit of files that the last commits left alone."""
     busy = frozenset[str]().union(*state.recent)
-    while True:
+    for _ in range(DRAWS):
         edit = draw_edit(state.project, rng)
-        if edit is None:
+        if edit is None or not fits(edit):
             continue
         delta = _delta(state.project, edit.project)
         if delta and not busy & delta.keys():
             return edit, delta
+    return None
 
 
-def _commit(history: History, state: State, rng: Random) -> State:
-    edit, delta = _draw(state, rng)
+def _commit(history: History, state: State, step: str, rng: Random) -> State | None:
+    def fits(edit: Edit) -> bool:
+        return not edit.author if step == UNFINISHED else step in (ANY, edit.type)
+
+    drawn = _draw(state, fits, rng)
+    if drawn is None:
+        return None
+    edit, delta = drawn
     repository = state.project.repository
     author = edit.author or rng.choice(repository.authors)
     message = write_message(edit, repository, author, rng)
-    if not edit.author and rng.random() < UNFINISHED_FRACTION:
+    if step == UNFINISHED:
         message = rng.choice(["WIP", f"wip: {edit.scope}", f"fixup! {message}"])
     modes = {"release.sh": EXECUTABLE} if "release.sh" in delta else {}
     sha = history.commit(message, delta, author=author, modes=modes)
@@ -143,8 +177,9 @@ def _after(
     return State(project, recent, past[-8:])
 
 
-def _revert(history: History, state: State, rng: Random) -> State:
+def _revert(history: History, state: State, step: str, rng: Random) -> State | None:
     """Take back the oldest of the last commits that nothing builds on."""
+    repository = state.project.repository
     for past in state.past:
         if past.after not in state.project.modules:
             continue
@@ -153,22 +188,22 @@ def _revert(history: History, state: State, rng: Random) -> State:
         if not delta or any(paths & delta.keys() for paths in state.recent):
             continue
         header = f'Revert "{past.header}"'
-        if state.project.repository.is_conventional:
-            header = rng.choice([f"revert: {past.header}"] * 3 + [header])
+        if step == REVERT and repository.is_conventional:
+            header = f"revert: {past.header}"
         message = f"{header}\n\nThis reverts commit {past.sha}."
-        author = rng.choice(state.project.repository.authors)
-        sha = history.commit(message, delta, author=author)
+        sha = history.commit(message, delta, author=rng.choice(repository.authors))
         left = tuple(each for each in state.past if each is not past)
         return _after(state._replace(past=left), project, delta, sha, message)
-    return _commit(history, state, rng)
+    return None
 
 
-def _merge(history: History, state: State, rng: Random) -> State:
+def _merge(history: History, state: State, rng: Random) -> State | None:
     """Commit once on a branch while main goes on, then merge."""
-    change = _draw_mergeable(state, rng)
-    while change is None:
-        change = _draw_mergeable(state, rng)
-    edit, delta, module = change
+    drawn = _draw(state, lambda edit: _is_of_one_module(edit, state.project), rng)
+    if drawn is None:
+        return None
+    edit, delta = drawn
+    (module,) = set(edit.project.modules) - set(state.project.modules)
     repository = state.project.repository
     author = rng.choice(repository.authors)
     words = edit.subject.replace("@", "").split()[:3]
@@ -180,7 +215,7 @@ def _merge(history: History, state: State, rng: Random) -> State:
     # Nothing of the module may change on both sides, or one change would be lost.
     files = module_files(module, repository.name, repository.language)
     meanwhile = state._replace(recent=(*state.recent[-1:], delta.keys() | files.keys()))
-    after = _commit(history, meanwhile, rng)
+    after = _commit(history, meanwhile, ANY, rng) or meanwhile
     history.merge(branch, merge_message(branch, rng), author=author)
     return after._replace(
         project=with_module(after.project, module),
@@ -188,14 +223,15 @@ def _merge(history: History, state: State, rng: Random) -> State:
     )
 
 
-def _draw_mergeable(state: State, rng: Random) -> tuple[Edit, Delta, Module] | None:
-    """Return an edit of a single module, if the next one drawn is one."""
-    edit, delta = _draw(state, rng)
-    old = state.project
-    changed = [each for each in edit.project.modules if each not in old.modules]
-    is_whole = edit.project._replace(modules=old.modules) == old
-    if len(changed) != 1 or not is_whole or edit.breaking:
-        return None
-    if changed[0].name not in {each.name for each in old.modules}:
-        return None
-    return edit, delta, changed[0]
+def _is_of_one_module(edit: Edit, project: Project) -> bool:
+    """Tell whether an edit changes the inside of one module and breaks nothing."""
+    old = {each.name: each for each in project.modules}
+    new = {each.name: each for each in edit.project.modules}
+    changed = [name for name in new if new[name] != old.get(name)]
+    is_whole = edit.project._replace(modules=project.modules) == project
+    return (
+        len(changed) == 1
+        and old.keys() == new.keys()
+        and is_whole
+        and not edit.breaking
+    )
