@@ -109,7 +109,7 @@ def test_two_builds_give_the_same_bytes_as_on_every_machine(tmp_path: Path) -> N
     one = (tmp_path / "one.bundle").read_bytes()
     assert one == (tmp_path / "two.bundle").read_bytes()
     assert hashlib.sha256(one).hexdigest() == (
-        "4fb7e01cb22e00c2307731195742e4a909f0d9304ec511fcc3760199992d19e4"
+        "673093407faea4c171dcfd404b1ba27fb7cfcb0d8f50760db65ec56ef135e155"
     )
 
 

@@ -348,7 +348,7 @@ def cover(project: Project, module: Module, rng: Random) -> Edit | None:
         elif all(each.ending != ending for each in function.cases):
             case = Case(ending, (arguments,))
             words = ending.replace("_", " ")
-            subjects = [f"cover {name} {words}", f"test {name} {words}"]
+            subjects = [f"cover {name} {words}", f"check {name} {words}"]
         else:
             continue
         changed = function._replace(cases=(*function.cases, case))

@@ -132,7 +132,7 @@ PATTERNS = (
 """,
         "Find the largest @.",
         ("[2, 8, 5]",),
-        ("[3, 3]", "of_equal"),
+        ("[3, 3]", "of_equal_values"),
         fixes=(
             Step(
                 ") -> int:\n    largest",
@@ -322,7 +322,7 @@ PATTERNS = (
 """,
         "Find the position of the wanted @.",
         ("[4, 6], 6",),
-        ("[4, 4], 4", "of_first"),
+        ("[4, 4], 4", "of_first_match"),
         fixes=(
             Step(
                 "    return 0\n",
@@ -402,7 +402,7 @@ PATTERNS = (
 """,
         "Check that the @ lies between two bounds.",
         ("2, 1, 3", "5, 1, 3"),
-        ("-1, -5, 0", "of_negative"),
+        ("-1, -5, 0", "of_negative_value"),
         fixes=(
             Step(
                 "lowest < @ and @ < highest",
@@ -739,7 +739,7 @@ PATTERNS = (
 """,
         "Join two @s with a dash.",
         ('"a", "b"',),
-        ('"a", "a"', "of_equal"),
+        ('"a", "a"', "of_equal_texts"),
         fixes=(
             Step(
                 ") -> str:\n",

@@ -151,7 +151,8 @@ def _commit(history: History, state: State, step: str, rng: Random) -> State | N
     author = edit.author or rng.choice(repository.authors)
     message = write_message(edit, repository, author, rng)
     if step == UNFINISHED:
-        message = rng.choice(["WIP", f"wip: {edit.scope}", f"fixup! {message}"])
+        header = message.splitlines()[0]
+        message = rng.choice(["WIP", f"wip: {edit.subject}", f"fixup! {header}"])
     modes = {"release.sh": EXECUTABLE} if "release.sh" in delta else {}
     sha = history.commit(message, delta, author=author, modes=modes)
     return _after(state, edit.project, delta, sha, message)
