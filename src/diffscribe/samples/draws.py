@@ -22,18 +22,20 @@ from diffscribe.samples.edits import (
     add_module,
     cover,
     document,
-    extract,
     fix,
     refactor,
-    remove_function,
-    remove_module,
-    rename_function,
-    rename_module,
     speed_up,
     take_option,
     tidy,
 )
 from diffscribe.samples.project import Module, Project
+from diffscribe.samples.restructuring import (
+    extract,
+    remove_function,
+    remove_module,
+    rename_function,
+    rename_module,
+)
 
 EditModule = Callable[[Project, Module, Random], Edit | None]
 EditProject = Callable[[Project, Random], Edit | None]

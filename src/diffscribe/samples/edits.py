@@ -38,6 +38,12 @@ class Edit(NamedTuple):
     """A bot, or empty for one of the authors."""
 
 
+def spelled(function: Function, project: Project) -> str:
+    """Return a function's name as the project's language writes it."""
+    name = parse_function(function.source).name
+    return function_name(name, LANGUAGES[project.repository.language])
+
+
 def start_module(words: Words, language: str, rng: Random) -> Module:
     """Return a module with two functions."""
     spelling = rng.choice(["separate", "seperate"])
@@ -65,7 +71,7 @@ def add_function(project: Project, module: Module, rng: Random) -> Edit | None:
         added = added._replace(is_documented=False)
     if rng.random() < 0.12:
         added = added._replace(cases=())
-    name = _spelled(added, project)
+    name = spelled(added, project)
     pattern = PATTERNS[added.pattern or 0]
     phrase = added.doc[0].lower() + added.doc[1:].rstrip(".")
     subject = rng.choice(
@@ -86,7 +92,7 @@ def add_module(project: Project, module: Module, rng: Random) -> Edit | None:
     if not waiting or module.name == waiting[0].name:
         return None
     added = start_module(waiting[0], project.repository.language, rng)
-    names = " and ".join(_spelled(each, project) for each in added.functions)
+    names = " and ".join(spelled(each, project) for each in added.functions)
     return Edit(
         "feat",
         added.name if rng.random() < 0.5 else None,
@@ -113,28 +119,6 @@ def take_option(project: Project, module: Module, rng: Random) -> Edit | None:
         _says(step.says, function, project),
         with_module(project, with_function(module, function, changed)),
         breaking=_sentence(step.why, function, project),
-    )
-
-
-def remove_function(project: Project, module: Module, rng: Random) -> Edit | None:
-    """Remove a function with its tests and documentation."""
-    removable = [each for each in module.functions if each.pattern is not None]
-    if len(removable) < 4:
-        return None
-    gone = rng.choice(removable)
-    left = tuple(
-        each
-        for each in module.functions
-        if each is not gone
-        and (each.pattern is not None or f"{each.name}(" not in gone.source)
-    )
-    name = _spelled(gone, project)
-    return Edit(
-        "refactor",
-        module.name,
-        rng.choice([f"remove {name}", f"drop {name}"]),
-        with_module(project, module._replace(functions=left)),
-        breaking=f"{name} is gone; nothing replaces it.",
     )
 
 
@@ -200,125 +184,13 @@ def refactor(project: Project, module: Module, rng: Random) -> Edit | None:
     )
 
 
-def extract(project: Project, module: Module, rng: Random) -> Edit | None:
-    """Move the condition of a loop into a function of its own."""
-    pattern = re.compile(r"\n {8}if (\w+) (<=|>=|<|>) (limit|wanted):\n")
-    names = {each.name for each in module.functions}
-    for function in rng.sample(module.functions, len(module.functions)):
-        match = pattern.search(function.source)
-        if match is None:
-            continue
-        left, operator, right = match.groups()
-        word = {"<": "below", "<=": "within", ">": "above", ">=": "reaches"}[operator]
-        name = f"{function.noun}_{word}_{right}"
-        if name in names:
-            continue
-        part = Function(
-            name,
-            function.noun,
-            None,
-            f"def {name}({left}: int, {right}: int) -> bool:\n"
-            f"    return {left} {operator} {right}\n",
-            about(f"Compare a @ with the {right}.", function.noun),
-            (),
-            False,
-            "",
-        )
-        condition = f"\n        if {name}({left}, {right}):\n"
-        source = function.source.replace(match[0], condition)
-        changed = with_function(module, function, function._replace(source=source))
-        at = [each.name for each in changed.functions].index(function.name)
-        functions = (*changed.functions[:at], part, *changed.functions[at:])
-        spelled, caller = _spelled(part, project), _spelled(function, project)
-        return Edit(
-            "refactor",
-            module.name,
-            rng.choice([f"extract {spelled} from {caller}", f"extract {spelled}"]),
-            with_module(project, changed._replace(functions=functions)),
-            f"The condition of {caller} has a name now.",
-        )
-    return None
-
-
-def rename_function(project: Project, module: Module, rng: Random) -> Edit | None:
-    """Give a public function a better name."""
-    verbs = {
-        "has": "contains",
-        "total": "sum",
-        "keep": "select",
-        "find": "search",
-        "clean": "trim",
-        "clamp": "limit",
-        "average": "mean",
-        "largest": "highest",
-        "shift": "move",
-        "join": "concat",
-    }
-    names = {each.name for each in module.functions}
-    for function in rng.sample(module.functions, len(module.functions)):
-        verb, _, rest = function.name.partition("_")
-        renamed = f"{verbs.get(verb, '')}_{rest}"
-        if verb not in verbs or renamed in names:
-            continue
-        changed = function._replace(
-            name=renamed, source=function.source.replace(function.name, renamed)
-        )
-        old, new = _spelled(function, project), _spelled(changed, project)
-        return Edit(
-            "refactor",
-            module.name,
-            f"rename {old} to {new}",
-            with_module(project, with_function(module, function, changed)),
-            breaking=f"{old} is now called {new}.",
-        )
-    return None
-
-
-def rename_module(project: Project, module: Module, rng: Random) -> Edit | None:
-    """Give a module the spare name, once."""
-    spare = project.repository.modules[-1]
-    if any(each.name == spare.name for each in project.modules):
-        return None
-    renamed = module._replace(
-        name=spare.name,
-        intro=module.intro.replace(f"The {module.name} ", f"The {spare.name} "),
-    )
-    return Edit(
-        "refactor",
-        rng.choice([module.name, None]),
-        f"rename the {module.name} module to {spare.name}",
-        project._replace(
-            modules=tuple(
-                renamed if each is module else each for each in project.modules
-            )
-        ),
-        breaking=f"Import {spare.name} instead of {module.name}.",
-    )
-
-
-def remove_module(project: Project, module: Module, rng: Random) -> Edit | None:
-    """Delete a module with its tests and its page."""
-    if len(project.modules) < 6:
-        return None
-    left = tuple(each for each in project.modules if each is not module)
-    return Edit(
-        "refactor",
-        None,
-        rng.choice(
-            [f"remove the {module.name} module", f"delete the unused {module.name}"]
-        ),
-        project._replace(modules=left),
-        breaking=f"The {module.name} module is gone.",
-    )
-
-
 def tidy(project: Project, module: Module, rng: Random) -> Edit | None:
     """Mend the formatting of a function."""
     spoiled = [each for each in module.functions if each.sloppy]
     if not spoiled:
         return None
     function = rng.choice(spoiled)
-    name = _spelled(function, project)
+    name = spelled(function, project)
     subject = {
         "comma": [f"put a space after the comma in {name}", f"format {name}"],
         "operator": [f"put spaces around operators in {name}", f"format {name}"],
@@ -341,7 +213,7 @@ def cover(project: Project, module: Module, rng: Random) -> Edit | None:
         arguments, ending = pattern.edge
         if _took_option(function):
             continue
-        name = _spelled(function, project)
+        name = spelled(function, project)
         if not function.cases:
             case = Case("", pattern.calls)
             subjects = [f"cover {name}", f"add a test for {name}"]
@@ -373,7 +245,7 @@ def document(project: Project, module: Module, rng: Random) -> Edit | None:
         return _docs(project, module, module._replace(intro=intro), subjects, rng)
     for function in module.functions:
         if function.pattern is not None and not function.is_documented:
-            name = _spelled(function, project)
+            name = spelled(function, project)
             described = function._replace(is_documented=True)
             changed = with_function(module, function, described)
             subjects = [f"describe {name}", f"document {name}", f"mention {name}"]
@@ -382,7 +254,7 @@ def document(project: Project, module: Module, rng: Random) -> Edit | None:
     if not tested or len(module.notes) > 3:
         return None
     function = rng.choice(tested)
-    name = _spelled(function, project)
+    name = spelled(function, project)
     call, result = printed_call(function, module, function.cases[0].calls[0], language)
     note = f"For example, `{call}` gives `{result}`."
     if note in module.notes:
@@ -446,14 +318,9 @@ def _texts(step: Step, function: Function) -> tuple[str, str]:
 
 
 def _says(text: str, function: Function, project: Project) -> str:
-    return about(text, function.noun).replace("{f}", _spelled(function, project))
+    return about(text, function.noun).replace("{f}", spelled(function, project))
 
 
 def _sentence(text: str, function: Function, project: Project) -> str:
     says = _says(text, function, project)
     return says if text.startswith("{f}") else says[:1].upper() + says[1:]
-
-
-def _spelled(function: Function, project: Project) -> str:
-    name = parse_function(function.source).name
-    return function_name(name, LANGUAGES[project.repository.language])
