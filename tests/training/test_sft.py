@@ -1,11 +1,15 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
-from diffscribe.errors import ParamsError, RecordError, ToolError
+from diffscribe.errors import RecordError, ToolError
 from diffscribe.jsonl import write_jsonl
 from diffscribe.params import LoraParams, TrainParams
 from diffscribe.records import Message, Plan, Sample
@@ -13,6 +17,8 @@ from diffscribe.training.checkpoints import COMPLETE, checkpoint_folder
 from diffscribe.training.sft import fine_tune
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
 
 PARAMS = TrainParams(
     method="lora",
@@ -161,18 +167,44 @@ def test_an_empty_training_split_is_explained(tiny_base, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("update", "error"),
-    [({"method": "qlora"}, ParamsError), ({"backend": "unsloth"}, ToolError)],
+    ("update", "package"),
+    [({"method": "qlora"}, "bitsandbytes"), ({"backend": "unsloth"}, "unsloth")],
 )
-def test_what_this_machine_lacks_is_explained(update, error, sft, tiny_base, tmp_path):
-    from importlib.util import find_spec
-
-    from diffscribe.training.runtime import has_gpu
-
-    if has_gpu() or (find_spec("unsloth") and "backend" in update):
-        pytest.skip("this machine has what the test expects to be missing")
-    with pytest.raises(error):
+def test_a_missing_package_is_explained(update, package, sft, tiny_base, tmp_path):
+    if find_spec(package):
+        pytest.skip(f"this machine has {package}, as machines with a GPU do")
+    with pytest.raises(ToolError, match=package):
         tuned(sft, tiny_base, tmp_path / "a", PARAMS.model_copy(update=update))
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+def test_unsloth_learns_what_trl_learns(method, sft, tiny_base, tmp_path):
+    if not find_spec("unsloth"):
+        pytest.skip("unsloth is installed on machines with a GPU only")
+    trl, unsloth = (
+        trained_apart(sft, tiny_base, tmp_path / backend, backend, method)
+        for backend in ("trl", "unsloth")
+    )
+    assert unsloth["versions"]["unsloth"]
+    assert trl["validation_loss"] < 3
+    assert unsloth["validation_loss"] == pytest.approx(trl["validation_loss"], rel=0.1)
+
+
+def trained_apart(sft: Path, base: Path, folder: Path, backend: str, method: str):
+    """Train in a process of its own, since Unsloth patches TRL, and give metrics."""
+    folder.mkdir()
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    update = {"backend": backend, "method": method}
+    values["train"] = PARAMS.model_copy(update=update).model_dump(mode="json")
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    paths = [sft, base, folder / "adapter", folder / "curves", folder / "metrics.json"]
+    script = ROOT / "scripts/train.py"
+    subprocess.run(
+        [sys.executable, script, *paths, "--params", folder / "params.yaml"],
+        cwd=folder,
+        check=True,
+    )
+    return json.loads((folder / "metrics.json").read_text())
 
 
 def test_checkpoints_are_kept_apart_by_every_input(sft, tiny_base):

@@ -49,3 +49,13 @@ def quiet_libraries() -> None:
     datasets.disable_progress_bars()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+
+
+def patch_with_unsloth() -> None:
+    """Import Unsloth, which patches TRL and transformers; call it before them.
+
+    It neither reports its use to its makers nor writes beside the sources.
+    """
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", ".cache/unsloth")
+    import unsloth  # noqa: F401

@@ -16,13 +16,18 @@ from diffscribe.training.batches import training_order
 from diffscribe.training.checkpoints import mark_complete, newest_checkpoint
 from diffscribe.training.runtime import (
     has_gpu,
+    patch_with_unsloth,
     quiet_libraries,
     seed_torch,
     use_bf16,
     use_gradient_checkpointing,
 )
 from diffscribe.training.student import Backend, choose_backend, load_student
-from diffscribe.training.tokenizer import chat_template_kwargs, load_tokenizer
+from diffscribe.training.tokenizer import (
+    chat_template_kwargs,
+    load_tokenizer,
+    max_chat_tokens,
+)
 
 LOGS = 100
 """Points of the loss curve, about."""
@@ -53,14 +58,16 @@ def fine_tune(
     train, validation = _samples(sft, params)
     backend = choose_backend(params)
     if backend == "unsloth":
-        # It patches TRL and transformers, and must be imported before them.
-        import unsloth  # noqa: F401
+        patch_with_unsloth()
     from trl import SFTTrainer
 
     quiet_libraries()
     seed_torch(params.seed)
     tokenizer = load_tokenizer(base)
-    model, peft_config = load_student(base, backend, params)
+    longest = None
+    if backend == "unsloth":
+        longest = max_chat_tokens(tokenizer, [*train, *validation])
+    model, peft_config = load_student(base, backend, params, longest)
     trainer = SFTTrainer(
         model=model,
         args=_config(checkpoints, params, len(train), bool(validation), backend),
@@ -84,7 +91,7 @@ def fine_tune(
     trainer.save_model(str(folder))
     _tidy(folder, base)
     curve = [_point(entry) for entry in trainer.state.log_history]
-    return FineTuned(backend, curve, _metrics(trainer, train, curve))
+    return FineTuned(backend, curve, _metrics(trainer, backend, train, curve))
 
 
 def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:
@@ -208,7 +215,10 @@ def _point(entry: Mapping[str, Any]) -> Mapping[str, float]:
 
 
 def _metrics(
-    trainer: Any, train: list[Sample], curve: list[Mapping[str, float]]
+    trainer: Any,
+    backend: Backend,
+    train: list[Sample],
+    curve: list[Mapping[str, float]],
 ) -> dict[str, int | float | str | None]:
     def last(name: str) -> float | None:
         values = [point[name] for point in curve if name in point]
@@ -226,6 +236,9 @@ def _metrics(
         "validation_loss": last("eval_loss"),
         "validation_token_accuracy": last("eval_mean_token_accuracy"),
         "versions": {
-            name: version(name) for name in ("torch", "transformers", "trl", "peft")
+            **{
+                name: version(name) for name in ("torch", "transformers", "trl", "peft")
+            },
+            "unsloth": version("unsloth") if backend == "unsloth" else None,
         },
     }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from diffscribe.errors import ParamsError, ToolError
+from diffscribe.errors import ToolError
 from diffscribe.params import TrainParams
 from diffscribe.training.damage import damage_explained
 from diffscribe.training.runtime import has_gpu, use_bf16, use_gradient_checkpointing
@@ -15,13 +15,16 @@ def choose_backend(params: TrainParams) -> Backend:
     """Return the engine; auto takes Unsloth on a GPU that has it installed.
 
     Raises:
-        ParamsError: if the method needs a GPU and there is none.
-        ToolError: if Unsloth is asked for and not installed.
+        ToolError: if Unsloth, or bitsandbytes for QLoRA, is asked for and not
+            installed.
     """
     from importlib.util import find_spec
 
-    if params.method == "qlora" and not has_gpu():
-        raise ParamsError("train.method qlora needs a CUDA GPU; use lora here")
+    if params.method == "qlora" and find_spec("bitsandbytes") is None:
+        raise ToolError(
+            "train.method qlora needs bitsandbytes; run 'make setup' on a GPU "
+            "machine or pip install bitsandbytes, or set it to lora"
+        )
     installed = find_spec("unsloth") is not None
     if params.backend == "unsloth" and not installed:
         raise ToolError(
@@ -33,16 +36,19 @@ def choose_backend(params: TrainParams) -> Backend:
     return params.backend
 
 
-def load_student(base: Path, backend: Backend, params: TrainParams) -> tuple[Any, Any]:
+def load_student(
+    base: Path, backend: Backend, params: TrainParams, max_tokens: int | None
+) -> tuple[Any, Any]:
     """Return a model and the PEFT config that TRL lays over it, or None.
 
-    Unsloth wraps its model itself; full fine-tuning wraps none.
+    Unsloth wraps its model itself, and cuts every sample to `max_tokens`; full
+    fine-tuning wraps none.
 
     Raises:
         SourceError: if the folder of the base is damaged.
     """
     if backend == "unsloth":
-        return _unsloth_model(base, params), None
+        return _unsloth_model(base, params, max_tokens), None
     return _model(base, params), None if params.method == "full" else _lora(params)
 
 
@@ -51,8 +57,10 @@ def _model(base: Path, params: TrainParams) -> Any:
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     bf16 = use_bf16(params.bf16)
-    # Autocast keeps float32 weights on a CPU; a GPU holds them in 16 bits.
-    dtype = torch.bfloat16 if has_gpu() and bf16 else torch.float32
+    # A frozen base may be rounded to save a GPU's memory; weights that learn
+    # would lose their small steps, so autocast computes on float32 ones.
+    rounded = has_gpu() and bf16 and params.method != "full"
+    dtype = torch.bfloat16 if rounded else torch.float32
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -75,13 +83,14 @@ def _lora(params: TrainParams) -> Any:
     return LoraConfig(**_lora_arguments(params), task_type="CAUSAL_LM")
 
 
-def _unsloth_model(base: Path, params: TrainParams) -> Any:
+def _unsloth_model(base: Path, params: TrainParams, max_tokens: int | None) -> Any:
     from unsloth import FastLanguageModel
 
     checkpointing = use_gradient_checkpointing(params.gradient_checkpointing)
     with damage_explained(base):
         model, _ = FastLanguageModel.from_pretrained(
             str(base),
+            max_seq_length=max_tokens,
             dtype=None,
             load_in_4bit=params.method == "qlora",
             full_finetuning=params.method == "full",

@@ -1,11 +1,11 @@
 """A base model's tokenizer, as counters of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from diffscribe.errors import SourceError
-from diffscribe.records import Message
+from diffscribe.records import Message, Sample
 from diffscribe.training.damage import damage_explained
 
 
@@ -73,6 +73,14 @@ def count_chat_tokens(
             tokenizer_kwargs={"verbose": False},
             **chat_template_kwargs(tokenizer),
         )
+    )
+
+
+def max_chat_tokens(tokenizer: Any, samples: Iterable[Sample]) -> int:
+    """Return the length of the longest sample, prompt and answer together."""
+    return max(
+        count_chat_tokens(tokenizer, [*sample.prompt, *sample.completion], asks=False)
+        for sample in samples
     )
 
 
