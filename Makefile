@@ -10,8 +10,6 @@ TYPE ?= q8_0
 # Stages run `python`; so nobody has to activate .venv.
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# As in cli.py, for what is no stage: tests, and the server that stays.
-export OMP_WAIT_POLICY ?= passive
 
 .PHONY: help
 help: ## This list

@@ -132,18 +132,3 @@ def test_progress_shows_name_and_rate_on_a_terminal() -> None:
     assert "harvest app: 100%" in shown
     assert "3/3" in shown
     assert "it/s" in shown
-
-
-@pytest.mark.parametrize(("chosen", "seen"), [(None, "passive"), ("active", "active")])
-def test_waiting_threads_of_a_stage_leave_the_cores_to_others(
-    chosen: str | None, seen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
-    if chosen is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
-
-    @click.command(cls=Stage)
-    def main() -> None:
-        click.echo(os.environ["OMP_WAIT_POLICY"])
-
-    assert CliRunner().invoke(main).output == f"{seen}\n"

@@ -2,7 +2,6 @@
 
 from diffscribe.interrupt import exit_interrupted
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,9 +30,6 @@ class Stage(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the stage; exit as errors.py documents."""
-        # Waiting OpenMP threads would spin, and starve what else wants a core:
-        # with one busy neighbour training took three times as long.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
             for parameter in self.params:
                 if isinstance(parameter, click.Argument) and parameter.type is INPUT:
