@@ -16,11 +16,7 @@ from diffscribe.params import load_params
 from diffscribe.records import SplitChange
 from diffscribe.tracking import report
 from diffscribe.training.base import SCRATCH, copy_base, model_metrics
-from diffscribe.training.runtime import (
-    let_threads_sleep,
-    quiet_libraries,
-    seed_torch,
-)
+from diffscribe.training.runtime import quiet_libraries, seed_torch
 from diffscribe.training.scratch import (
     documents,
     initial_model,
@@ -40,7 +36,6 @@ def main(prompts: Path, train: Path, base: Path, metrics: Path, params: Path) ->
     """Fill BASE with the model that params name; `scratch` sees TRAIN only."""
     section = load_params(params).base
     losses: list[float] = []
-    let_threads_sleep()
     quiet_libraries()
     with whole_folder(base) as folder:
         if section.source == SCRATCH:

@@ -30,15 +30,6 @@ def use_gradient_checkpointing(choice: Literal["auto", "on", "off"]) -> bool:
     return has_gpu() if choice == "auto" else choice == "on"
 
 
-def let_threads_sleep() -> None:
-    """Let OpenMP threads sleep while they wait; call it before torch is imported.
-
-    They would spin, and with a neighbour that keeps one of two cores busy that
-    makes training take twice as long. Whoever sets OMP_WAIT_POLICY is heeded.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-
 def seed_torch(seed: int) -> None:
     """Make what follows repeat bit for bit on one kind of machine."""
     # cuBLAS needs this before its first call, or refuses to be deterministic.

@@ -16,7 +16,6 @@ from diffscribe.training.batches import training_order
 from diffscribe.training.checkpoints import mark_complete, newest_checkpoint
 from diffscribe.training.runtime import (
     has_gpu,
-    let_threads_sleep,
     patch_with_unsloth,
     quiet_libraries,
     seed_torch,
@@ -56,7 +55,6 @@ def fine_tune(
     Goes on from the newest complete checkpoint, with the same result as a run
     that was never killed. `on_log` is called with each point of the curves.
     """
-    let_threads_sleep()
     train, validation = _samples(sft, params)
     backend = choose_backend(params)
     if backend == "unsloth":
