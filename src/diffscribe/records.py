@@ -75,7 +75,9 @@ class Change(Record):
     gitignore: tuple[str, ...]
     """Patterns in force at base, of every .gitignore, relative to the root."""
     license: str | None
-    """SPDX id found at head, or None."""
+    """SPDX id: what params say, or what was found at head, or None."""
+    private: bool = False
+    """The source is marked so: nothing of it may be sent to another machine."""
 
 
 class Issue(Record):
