@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from diffscribe.history.harvest import Tally, harvest
+from diffscribe.history.presets import with_preset
 from diffscribe.jsonl import write_jsonl
 from diffscribe.params import load_params
 from diffscribe.tracking import report
@@ -30,10 +31,12 @@ def main(
 
     TRACKED are the folders of sources that DVC watches, if it does.
     """
-    section = load_params(params).harvest
+    section = with_preset(load_params(params).harvest)
     tally = Tally()
     write_jsonl(harvested, harvest(section, tally, progress))
-    counts = tally.metrics(section.max_window_commits)
+    for error in tally.bad:
+        click.echo(f"harvest.py: left out: {error}", err=True)
+    counts = tally.metrics(section)
     report(
         metrics,
         counts,

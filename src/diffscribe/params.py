@@ -3,6 +3,8 @@
 A default here would be a second, hidden params.yaml.
 """
 
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -28,11 +30,28 @@ def _spelled(value: object) -> object:
     return value
 
 
+def _quoted(value: object) -> object:
+    if isinstance(value, date):
+        raise ValueError(f"should be in quotes, '{value}': DVC reads no bare dates")
+    return value
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
 Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
 """YAML 1.1 reads a bare on or off as a boolean, and DVC writes them bare."""
+
+Day = Annotated[date, BeforeValidator(_quoted)]
+"""YAML reads a bare date as one, and DVC refuses it."""
+PresetName = Literal[
+    "seed000",
+    "joco",
+    "git_smart_commit",
+    "commitbench",
+    "commitchronicle",
+    "commitpackft",
+]
 
 WORDS = {
     "model_type": "should be keys with values",
@@ -65,11 +84,59 @@ class SamplesParams(Section):
     seed: int
 
 
+class SourceSettings(Section):
+    """What may be set for all sources, and again for one."""
+
+    private: bool
+    """Marks the changes: later stages keep them from other machines."""
+    license: str | None
+    """SPDX id; None means: what the tree says."""
+    max_changes: Positive | None
+    """Of one repository; None means: harvest.max_per_repo."""
+    authors: tuple[str, ...]
+    """Parts of names or e-mails, one of which an author has; empty: anyone."""
+    since: Day | None
+    """The first day of commits, in UTC."""
+    until: Day | None
+    """The last day of commits, in UTC."""
+    branches: Literal["default", "all"]
+    """The first parents of HEAD, or every commit that a branch holds."""
+    paths_exclude: tuple[str, ...]
+    """Presets of PATH_PRESETS and patterns of gitignore; others stay."""
+
+
+class SourceParams(SourceSettings):
+    """One entry of harvest.sources, with all settings."""
+
+    path: str | None = None
+    """A repository, a folder of them, a bundle, or a glob; `~` is home."""
+    url: str | None = None
+    """What `make clone` brings."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """The sha of a commit; a URL needs it, a path has none."""
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("should have either a path or a url")
+        if (self.url is None) != (self.revision is None):
+            raise ValueError("a url needs a revision, the sha of a commit; a path none")
+        return self
+
+
 class HarvestParams(Section):
     """Which commits of which repositories become changes."""
 
-    sources: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Repositories, bundles, or globs of them; `~` is the home folder."""
+    sources: Annotated[tuple[SourceParams, ...], Field(min_length=1)]
+    """Paths, or mappings with a path or url and settings of their own."""
+    source_defaults: SourceSettings
+    on_bad_source: Literal["stop", "skip"]
+    """A source that cannot be read ends the stage, or is reported and left out."""
+    clones: str
+    """The folder of the repositories that `make clone` brings."""
+    clone_protocols: Annotated[tuple[str, ...], Field(min_length=1)]
+    preset: PresetName | None
+    """Filters of a published dataset; its limits replace those below."""
     max_window_commits: Positive
     """A change squashes 1 to this many consecutive first-parent commits."""
     windows_per_commit: Annotated[float, Field(gt=0)]
@@ -78,9 +145,35 @@ class HarvestParams(Section):
     """Only the newest so many first-parent commits are read."""
     max_files: Positive
     max_diff_chars: Positive
+    max_changes: Positive | None
+    """Of all repositories; a draw by content decides."""
+    max_per_repo: Positive | None
+    max_per_author: Positive | None
+    """By e-mail, in all repositories; each author of a window counts."""
     bot_authors: tuple[str, ...]
     """Commits whose author name or e-mail contains one of these are dropped."""
     seed: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, values: object) -> object:
+        """Give each source the defaults that it does not set itself."""
+        if not isinstance(values, Mapping) or not isinstance(
+            values.get("sources"), list | tuple
+        ):
+            return values
+        defaults = values.get("source_defaults")
+        known = dict(defaults) if isinstance(defaults, Mapping) else {}
+        return {
+            **values,
+            "sources": [_source(each, known) for each in values["sources"]],
+        }
+
+
+def _source(entry: object, defaults: dict[str, object]) -> object:
+    if isinstance(entry, str):
+        return {**defaults, "path": entry}
+    return {**defaults, **entry} if isinstance(entry, Mapping) else entry
 
 
 class LabelParams(Section):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from diffscribe.diffs.parse import parse_diff
 from diffscribe.errors import SourceError
@@ -13,9 +14,12 @@ from diffscribe.params import HarvestParams
 from diffscribe.records import Change, FileChange, FileStatus
 from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
 
+ROOT = Path(__file__).parents[2]
+
 
 def limits(source: Path, **changed: Any) -> HarvestParams:
-    values = {
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
+    values |= {
         "sources": (str(source),),
         "max_window_commits": 3,
         "windows_per_commit": 3.0,
@@ -36,7 +40,7 @@ def changes_of(source: Path, **changed: Any) -> tuple[list[Change], dict[str, An
     tally = Tally()
     params = limits(source, **changed)
     changes = list(harvest(params, tally, unwatched))
-    return changes, tally.metrics(params.max_window_commits)
+    return changes, tally.metrics(params)
 
 
 def dropped(counts: dict[str, Any], kind: str) -> dict[str, int]:
@@ -215,7 +219,12 @@ def test_no_window_spans_a_dropped_commit(history: History) -> None:
         ("", "no_message"),
         ("feat: wipe the slate", None),
         ("fix: fixup! in the docs", None),
-        ('Revert "feat: x"', None),
+        ('Revert "feat: x"', "revert"),
+        ('Reapply "feat: x"', "revert"),
+        ("revert(api)!: feat: x", "revert"),
+        ("Undo it\n\nThis reverts commit 0123abc, as", "revert"),
+        ("feat: revert a commit by name", None),
+        ("Revert to the older parser", None),
     ],
 )
 def test_drops_commits_that_teach_nothing(
@@ -330,7 +339,7 @@ def test_keeps_a_renamed_large_file(history: History) -> None:
 def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: there", {"a": "1\n"})
-    history.commit('Revert "feat: there"', {"a": "0\n"})
+    history.commit("feat: not there", {"a": "0\n"})
     changes, counts = changes_of(history.folder)
     assert [len(change.commits) for change in changes] == [1, 1]
     assert dropped(counts, "windows") == {"empty_diff": 1}
@@ -428,7 +437,8 @@ def test_the_source_is_left_as_it_was(everything: History) -> None:
 
 
 def test_metrics_have_all_keys_before_anything_is_read() -> None:
-    counts = json.loads(json.dumps(Tally().metrics(2)))
+    params = limits(Path("x"), max_window_commits=2)
+    counts = json.loads(json.dumps(Tally().metrics(params)))
     assert counts["changes_by_commits"] == {"1": 0, "2": 0}
     assert set(counts["windows_dropped"].values()) == {0}
     assert counts["windows_dropped"].keys() == {
@@ -438,6 +448,9 @@ def test_metrics_have_all_keys_before_anything_is_read() -> None:
         "not_utf8",
         "diff_too_long",
         "binary_only",
+        "max_per_repo",
+        "max_per_author",
+        "max_changes",
     }
 
 

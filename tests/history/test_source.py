@@ -1,11 +1,34 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from diffscribe.errors import SourceError, ToolError
-from diffscribe.history.source import find_sources, open_source, remote_name
+from diffscribe.history.source import Source, Sources, find_sources, open_source
+from diffscribe.params import HarvestParams
 from diffscribe.samples.builder import History
+
+ROOT = Path(__file__).parents[2]
+
+
+def harvest_params(*sources: object, **changed: Any) -> HarvestParams:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
+    return HarvestParams.model_validate(values | {"sources": sources} | changed)
+
+
+def stop(error: SourceError) -> None:
+    raise error
+
+
+def found(*sources: object, **changed: Any) -> Sources:
+    return find_sources(harvest_params(*sources, **changed), stop)
+
+
+def only(source: object) -> Source:
+    (source,) = found(source).kept
+    return source
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -23,8 +46,7 @@ def grown(history: History) -> History:
 
 def opened_head(path: Path) -> str:
     """Open a source and return its head, proven to be readable."""
-    (source,) = find_sources([str(path)])
-    with open_source(source) as opened:
+    with open_source(only(str(path))) as opened:
         assert opened.read(opened.head).message == "feat: 3\n"
         return opened.head
 
@@ -38,7 +60,7 @@ def test_opens_a_bare_repository_under_its_name(grown: History, tmp_path: Path) 
     git(tmp_path, "clone", "-q", "--bare", "repository", "bare.git")
     git(tmp_path / "bare.git", "remote", "remove", "origin")
     assert opened_head(tmp_path / "bare.git") == grown.head
-    assert [s.name for s in find_sources([str(tmp_path / "bare.git")])] == ["bare"]
+    assert only(str(tmp_path / "bare.git")).name == "bare"
 
 
 def test_opens_a_linked_work_tree(grown: History, tmp_path: Path) -> None:
@@ -56,13 +78,12 @@ def test_opens_a_bundle(grown: History, tmp_path: Path, references: list[str]) -
     path = tmp_path / "all of it.bundle"
     git(grown.folder, "bundle", "create", "-q", str(path), *references)
     assert opened_head(path) == grown.head
-    assert [source.name for source in find_sources([str(path)])] == ["all of it"]
+    assert only(str(path)).name == "all of it"
 
 
 def test_knows_where_a_shallow_clone_ends(grown: History, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--depth=2", grown.folder.as_uri(), "shallow")
-    (source,) = find_sources([str(tmp_path / "shallow")])
-    with open_source(source) as opened:
+    with open_source(only(str(tmp_path / "shallow"))) as opened:
         assert opened.shallow == {git(grown.folder, "rev-parse", "HEAD~1")}
 
 
@@ -74,7 +95,7 @@ def test_globs_are_sorted_and_each_path_is_read_once(
     (tmp_path / "link.bundle").symlink_to("a.bundle")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    sources = find_sources(["*.bundle", "b.bundle", "~/a.bundle"])
+    sources = found("*.bundle", "b.bundle", "~/a.bundle").kept
     assert [source.path for source in sources] == [
         tmp_path / "a.bundle",
         tmp_path / "b.bundle",
@@ -83,34 +104,12 @@ def test_globs_are_sorted_and_each_path_is_read_once(
 
 def test_a_remote_names_the_repository(grown: History) -> None:
     git(grown.folder, "remote", "add", "origin", "git@Example.org:owner/name.git")
-    (source,) = find_sources([str(grown.folder)])
-    assert source.name == "example.org/owner/name"
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://example.org/owner/name", "example.org/owner/name"),
-        (
-            "https://user:secret@example.org:8443/owner/name.git/",
-            "example.org/owner/name",
-        ),
-        ("ssh://git@example.org:22/owner/name.git", "example.org/owner/name"),
-        ("git@example.org:owner/name.git", "example.org/owner/name"),
-        ("example.org:/srv/group/sub/name.git", "example.org/srv/group/sub/name"),
-        ("/srv/name.git", None),
-        ("../name", None),
-        ("file:///srv/name.git", None),
-        ("", None),
-    ],
-)
-def test_a_remote_name_has_no_scheme_user_or_suffix(url: str, name: str | None) -> None:
-    assert remote_name(url) == name
+    assert only(str(grown.folder)).name == "example.org/owner/name"
 
 
 def failure_of(path: Path | str) -> str:
     with pytest.raises(SourceError) as caught:
-        for source in find_sources([str(path)]):
+        for source in found(str(path)).kept:
             with open_source(source) as opened:
                 commit = opened.read(opened.head)
                 while commit.parent_ids:
@@ -120,13 +119,14 @@ def failure_of(path: Path | str) -> str:
 
 
 def test_says_which_pattern_matches_nothing(tmp_path: Path) -> None:
-    assert f"'{tmp_path}/*.git' matches nothing" in failure_of(tmp_path / "*.git")
+    assert f"'{tmp_path}/*.git' matches no repository" in failure_of(tmp_path / "*.git")
 
 
 def test_a_folder_inside_a_repository_is_no_repository(grown: History) -> None:
     (grown.folder / "sub").mkdir()
     message = failure_of(grown.folder / "sub")
-    assert message.startswith(f"{grown.folder}/sub: cannot be read as a git repository")
+    assert f"'{grown.folder}/sub' matches no repository" in message
+    assert "1 to 4 levels below" in message
 
 
 def test_a_repository_without_commits_is_refused(history: History) -> None:
@@ -171,19 +171,11 @@ def test_a_missing_object_is_named(grown: History) -> None:
     )
 
 
-def test_two_sources_of_one_name_are_refused(grown: History, tmp_path: Path) -> None:
-    for folder in ("x", "y"):
-        (tmp_path / folder).mkdir()
-        grown.bundle(tmp_path / folder / "same.bundle")
-    with pytest.raises(SourceError, match="are both named 'same'"):
-        find_sources([str(tmp_path / "*" / "same.bundle")])
-
-
 def test_says_that_git_is_missing(
     grown: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grown.bundle(tmp_path / "a.bundle")
     monkeypatch.setenv("PATH", str(tmp_path))
-    (source,) = find_sources([str(tmp_path / "a.bundle")])
+    source = only(str(tmp_path / "a.bundle"))
     with pytest.raises(ToolError, match="git is not on PATH"), open_source(source):
         pass

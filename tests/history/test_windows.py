@@ -1,22 +1,19 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import yaml
 
 from diffscribe.history.windows import draw_sizes
 from diffscribe.params import HarvestParams
 
+ROOT = Path(__file__).parents[2]
+
 
 def limits(windows_per_commit: float, seed: int = 7) -> HarvestParams:
-    return HarvestParams(
-        sources=("x",),
-        max_window_commits=3,
-        windows_per_commit=windows_per_commit,
-        max_commits_per_source=1,
-        max_files=1,
-        max_diff_chars=1,
-        bot_authors=(),
-        seed=seed,
-    )
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
+    drawn = {"windows_per_commit": windows_per_commit, "seed": seed}
+    return HarvestParams.model_validate(values | drawn)
 
 
 def test_draws_distinct_sizes_in_order() -> None:

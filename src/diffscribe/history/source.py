@@ -6,18 +6,16 @@ lazy download of the source takes part.
 """
 
 import contextlib
-import glob
-import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffscribe.errors import SourceError
 from diffscribe.history.git import run_git
-
-REMOTE_URL = re.compile(r"(?:\w+://)(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/(?P<path>.+)")
-SCP_URL = re.compile(r"(?:[^/@]*@)?(?P<host>[^/:]+):(?!//)(?P<path>.+)")
+from diffscribe.history.places import Bad, Place, find_places
+from diffscribe.history.remote import remote_name
+from diffscribe.params import HarvestParams, SourceParams
 
 
 class Source(NamedTuple):
@@ -30,6 +28,18 @@ class Source(NamedTuple):
     """sha, or None for a bundle, which is asked when it is opened."""
     git_folder: Path | None
     """Where `objects` lies, or None for a bundle."""
+    has_remote: bool
+    """Whether the name is a remote's, so that an equal one is the same."""
+    settings: SourceParams
+
+
+class Sources(NamedTuple):
+    """What params name."""
+
+    kept: list[Source]
+    """By name."""
+    duplicates: int
+    """Repositories left out, as an earlier one has their objects or remote."""
 
 
 class OpenSource(NamedTuple):
@@ -43,6 +53,8 @@ class OpenSource(NamedTuple):
     """The same by pygit2."""
     shallow: frozenset[str]
     """Commits whose parents were left out by a shallow clone."""
+    tips: tuple[str, ...] = ()
+    """Newest commits of the other branches, if these count too."""
 
     def read(self, sha: Any) -> Any:
         """Return an object; SourceError if the source lacks it."""
@@ -68,24 +80,41 @@ class OpenSource(NamedTuple):
             ) from error
 
 
-def find_sources(patterns: Iterable[str]) -> list[Source]:
-    """Return the sources that match, by name; each real path once.
+def find_sources(params: HarvestParams, bad: Bad) -> Sources:
+    """Return what the params name, each repository once: the first one wins.
 
-    Raises:
-        SourceError: if a pattern matches nothing, a match is no repository or
-            has no commit, or two sources have the same name.
+    Two are the same if they share a real path, a folder of objects or a
+    remote. `bad` gets the SourceError of each that cannot be used, and may
+    raise it.
     """
-    paths = {path.resolve() for pattern in patterns for path in _matches(pattern)}
-    sources: dict[str, Source] = {}
-    for path in sorted(paths):
-        source = _bundle(path) if path.is_file() else _repository(path)
-        if source.name in sources:
-            raise SourceError(
-                f"{path} and {sources[source.name].path} are both named "
-                f"'{source.name}'; keep one of them in harvest.sources"
-            )
-        sources[source.name] = source
-    return [sources[name] for name in sorted(sources)]
+    kept: dict[str, Source] = {}
+    seen: set[Path] = set()
+    duplicates = 0
+    for place in find_places(params, bad):
+        try:
+            source = _source(place)
+            same = kept.get(source.name.casefold())
+            if (source.git_folder or source.path) in seen or _is_same(source, same):
+                duplicates += 1
+                continue
+        except SourceError as error:
+            bad(error)
+            continue
+        kept[source.name.casefold()] = source
+        seen.add(source.git_folder or source.path)
+    return Sources(sorted(kept.values(), key=lambda each: each.name), duplicates)
+
+
+def _is_same(source: Source, other: Source | None) -> bool:
+    """Tell a second copy from a stranger of the same name, which is refused."""
+    if other is None:
+        return False
+    if source.has_remote and other.has_remote:
+        return True
+    raise SourceError(
+        f"{source.path} and {other.path} are both named '{source.name}'; "
+        "keep one of them in harvest.sources"
+    )
 
 
 @contextlib.contextmanager
@@ -102,9 +131,9 @@ def open_source(source: Source) -> Iterator[OpenSource]:
         repository = pygit2.init_repository(folder, bare=True)
         shallow = ""
         if source.git_folder is None:
-            head = _unbundle(source.path, folder)
+            head, tips = _unbundle(source.path, folder)
         else:
-            head = str(source.head)
+            head, tips = str(source.head), _tips(source)
             objects = source.git_folder / "objects"
             (folder / "objects/info").mkdir(exist_ok=True)
             (folder / "objects/info/alternates").write_text(f"{objects}\n")
@@ -112,67 +141,97 @@ def open_source(source: Source) -> Iterator[OpenSource]:
                 shallow = (source.git_folder / "shallow").read_text()
         repository = pygit2.Repository(folder)
         yield OpenSource(
-            source.path, head, folder, repository, frozenset(shallow.split())
+            source.path,
+            head,
+            folder,
+            repository,
+            frozenset(shallow.split()),
+            tips if source.settings.branches == "all" else (),
         )
 
 
-def remote_name(url: str) -> str | None:
-    """Return `host/owner/name` of a remote's URL, or None for a local path."""
-    match = REMOTE_URL.fullmatch(url.strip()) or SCP_URL.fullmatch(url.strip())
-    if match is None:
-        return None
-    path = match["path"].strip("/").removesuffix(".git")
-    return f"{match['host'].lower()}/{path}"
+def _source(place: Place) -> Source:
+    if place.path.is_file():
+        return _bundle(place)
+    return _repository(place)
 
 
-def _matches(pattern: str) -> list[Path]:
-    expanded = Path(pattern).expanduser()
-    if expanded.exists():
-        return [expanded]
-    found = glob.glob(str(expanded), recursive=True)  # noqa: PTH207
-    if not found:
+def _bundle(place: Place) -> Source:
+    if place.path.suffix != ".bundle":
         raise SourceError(
-            f"harvest.sources: '{pattern}' matches nothing; correct it in the "
-            "params or create it first"
+            f"{place.path}: neither a repository nor a '.bundle' file; "
+            "correct harvest.sources"
         )
-    return [Path(path) for path in found]
+    return Source(place.path.stem, place.path, None, None, False, place.settings)
 
 
-def _bundle(path: Path) -> Source:
-    if path.suffix != ".bundle":
+def _repository(place: Place) -> Source:
+    path, settings = place
+    with _readable(path):
+        repository = _opened(path)
+        url = settings.url or _origin(repository)
+        head = settings.revision
+        if head is None and not repository.head_is_unborn:
+            head = str(repository.head.target)
+    if head is None:
         raise SourceError(
-            f"{path}: neither a repository nor a '.bundle' file; "
-            "narrow the pattern in harvest.sources"
+            f"{path}: the repository has no commit; commit first or take it "
+            "out of harvest.sources"
         )
-    return Source(path.stem, path, None, None)
+    if settings.revision is not None and settings.revision not in repository:
+        raise SourceError(
+            f"{path}: has no commit {settings.revision} yet; run 'make clone'"
+        )
+    folder = path.parent if path.name == ".git" else path
+    name = remote_name(url)
+    return Source(
+        name or folder.name.removesuffix(".git"),
+        path,
+        head,
+        _common_folder(Path(repository.path)),
+        name is not None,
+        settings,
+    )
 
 
-def _repository(path: Path) -> Source:
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
     import pygit2
-    from pygit2.enums import RepositoryOpenFlag
 
     try:
-        repository = pygit2.Repository(path, RepositoryOpenFlag.NO_SEARCH)
-        url = _origin(repository)
-        if repository.head_is_unborn:
-            raise SourceError(
-                f"{path}: the repository has no commit; commit first or take it "
-                "out of harvest.sources"
-            )
-        head = str(repository.head.target)
-    except pygit2.GitError as error:
+        yield
+    except (pygit2.GitError, KeyError, OSError) as error:
         raise SourceError(
             f"{path}: cannot be read as a git repository: {error}; "
             "correct harvest.sources"
         ) from error
-    folder = path.parent if path.name == ".git" else path
-    name = remote_name(url) or folder.name.removesuffix(".git")
-    return Source(name, path, head, _common_folder(Path(repository.path)))
+
+
+def _opened(path: Path) -> Any:
+    import pygit2
+    from pygit2.enums import RepositoryOpenFlag
+
+    return pygit2.Repository(path, RepositoryOpenFlag.NO_SEARCH)
 
 
 def _origin(repository: Any) -> str:
     config = repository.config
     return str(config["remote.origin.url"]) if "remote.origin.url" in config else ""
+
+
+def _tips(source: Source) -> tuple[str, ...]:
+    """Return the commits that branches name; a pinned source has none."""
+    if source.settings.branches == "default" or source.settings.revision is not None:
+        return ()
+    with _readable(source.path):
+        repository = _opened(source.path)
+        names = [name for name in repository.references if _is_branch(name)]
+        commits = [repository.references[name].peel().id for name in sorted(names)]
+    return tuple(dict.fromkeys(map(str, commits)))
+
+
+def _is_branch(reference: str) -> bool:
+    return reference.startswith(("refs/heads/", "refs/remotes/"))
 
 
 def _common_folder(git_folder: Path) -> Path:
@@ -183,8 +242,8 @@ def _common_folder(git_folder: Path) -> Path:
     return (git_folder / pointer.read_text().rstrip("\n")).resolve()
 
 
-def _unbundle(bundle: Path, folder: Path) -> str:
-    """Unpack all objects and return the sha of HEAD."""
+def _unbundle(bundle: Path, folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Unpack all objects and return the sha of HEAD, then of the branches."""
     git = run_git(folder, "bundle", "unbundle", str(bundle))
     if git.returncode != 0:
         reason = " ".join(git.stderr.split())
@@ -193,9 +252,10 @@ def _unbundle(bundle: Path, folder: Path) -> str:
             "'git bundle create FILE HEAD --branches'"
         )
     heads = {name: sha for sha, name in map(str.split, git.stdout.splitlines())}
+    tips = tuple(heads[name] for name in sorted(heads) if _is_branch(name))
     for name in ("HEAD", "refs/heads/main", "refs/heads/master"):
         if name in heads:
-            return heads[name]
+            return heads[name], tips
     raise SourceError(
         f"{bundle}: the bundle has no HEAD, main or master; create it again with "
         "'git bundle create FILE HEAD --branches'"

@@ -13,8 +13,16 @@ class TreeEntry(NamedTuple):
     path: str
     old_path: str | None
     status: FileStatus
-    blobs: tuple[str, ...]
-    """Contents that differ: before and after; one if added or deleted."""
+    old_blob: str | None
+    """None if there was none, or it was no file."""
+    new_blob: str | None
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """Return the contents that differ: before and after."""
+        if self.old_blob == self.new_blob:
+            return ()
+        return tuple(blob for blob in (self.old_blob, self.new_blob) if blob)
 
 
 def parse_raw(answer: bytes) -> list[TreeEntry]:
@@ -34,10 +42,16 @@ def parse_raw(answer: bytes) -> list[TreeEntry]:
         old_path = None
         if status is FileStatus.RENAMED:
             path, old_path = next(fields).decode(), path
-        sides = ((old_mode, old_blob), (mode, blob)) if blob != old_blob else ()
-        blobs = tuple(side[1].decode() for side in sides if side[0] in BLOB_MODES)
-        entries.append(TreeEntry(path, old_path, status, blobs))
+        entries.append(
+            TreeEntry(
+                path, old_path, status, _file(old_mode, old_blob), _file(mode, blob)
+            )
+        )
     return entries
+
+
+def _file(mode: bytes, blob: bytes) -> str | None:
+    return blob.decode() if mode in BLOB_MODES else None
 
 
 def parse_patch(
