@@ -26,6 +26,10 @@ setup: .venv/.installed ## Create .venv with every pinned version (PYTHON=python
 llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR or PATH
 	@tools/llama_cpp.sh
 
+.PHONY: clone
+clone: .venv/.installed ## Bring the repositories that params name by URL; goes on where it stopped
+	@python scripts/clone.py
+
 .PHONY: repro
 repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
 	@dvc repro
@@ -80,5 +84,5 @@ self-bundle: ## Pack this repository's history up to HEAD into data/self.bundle
 	@git bundle create --quiet data/self.bundle HEAD
 
 .PHONY: clean
-clean: ## Remove what the stages wrote; .venv, .tools and caches stay
-	@git clean -qfdX -- data models reports
+clean: ## Remove what the stages wrote; .venv, .tools, clones and caches stay
+	@git clean -qfdX --exclude='!/data/clones/' -- data models reports

@@ -31,6 +31,9 @@ DOORS = {
 }
 """The only places that may import what leads outside."""
 
+COMMANDS = {"clone"}
+"""Scripts that are no stage: what they do is asked for by name."""
+
 
 def word(stage):
     return stage.replace("-", "_")
@@ -44,9 +47,9 @@ def metrics(stage):
     return [next(iter(each)) for each in stage["metrics"]]
 
 
-def test_every_stage_has_one_script_and_every_script_one_stage():
+def test_every_stage_has_one_script_and_every_other_script_is_known():
     scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
-    assert scripts == {word(stage) for stage in STAGES}
+    assert scripts == {word(stage) for stage in STAGES} | COMMANDS
 
 
 def test_every_stage_has_one_section_of_params_in_the_order_of_the_pipeline():

@@ -13,7 +13,7 @@ from diffscribe.errors import SourceError, ToolError
 
 def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Return what git said about the repository in `folder`, failed or not."""
-    with _git_required():
+    with git_required():
         return subprocess.run(
             ["git", *arguments],
             cwd=folder,
@@ -43,7 +43,7 @@ def tree_differ(
     border = secrets.token_bytes(16).hex().encode() + b".\n"
     with contextlib.ExitStack() as stack:
         complaints = stack.enter_context(tempfile.TemporaryFile())
-        stack.enter_context(_git_required())
+        stack.enter_context(git_required())
         git = stack.enter_context(
             subprocess.Popen(
                 [*command, "-l1000", "--full-index", *options],
@@ -103,7 +103,12 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _git_required() -> Iterator[None]:
+def git_required() -> Iterator[None]:
+    """Explain a missing git.
+
+    Raises:
+        ToolError: if there is none.
+    """
     try:
         yield
     except FileNotFoundError as error:

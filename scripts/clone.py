@@ -1,0 +1,45 @@
+"""Bring the repositories that harvest.sources names by URL. No stage: it is explicit.
+
+Usage: python scripts/clone.py
+"""
+
+from diffscribe.cli import Stage, params_option
+
+import sys
+from pathlib import Path
+
+import click
+
+from diffscribe.errors import SourceError
+from diffscribe.history.clone import clone
+from diffscribe.params import load_params
+
+
+@click.command(cls=Stage)
+@params_option
+def main(params: Path) -> None:
+    """Clone each URL of harvest.sources, at its revision, into harvest.clones."""
+    section = load_params(params).harvest
+    urls = [(each.url, each.revision) for each in section.sources if each.url]
+    clones = Path(section.clones)
+    brought = 0
+    for number, (url, revision) in enumerate(urls, start=1):
+        click.echo(f"clone.py: {number} of {len(urls)}: {url}", err=True)
+        try:
+            brought += clone(url, str(revision), clones, section.clone_protocols, _show)
+        except SourceError as error:
+            if section.on_bad_source == "stop":
+                raise
+            click.echo(f"clone.py: left out: {error}", err=True)
+    click.echo(f"clone: {brought} of {len(urls)} repositories brought to {clones}")
+
+
+def _show(words: bytes) -> None:
+    """Pass git's progress on to a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.buffer.write(words)
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()
