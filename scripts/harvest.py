@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from diffscribe.history.harvest import Tally, harvest
+from diffscribe.history.harvest import harvest
 from diffscribe.history.presets import with_preset
-from diffscribe.jsonl import write_jsonl
+from diffscribe.history.tally import Tally
+from diffscribe.jsonl import write_lines
 from diffscribe.params import load_params
 from diffscribe.tracking import report
 
@@ -33,7 +34,7 @@ def main(
     """
     section = with_preset(load_params(params).harvest)
     tally = Tally()
-    write_jsonl(harvested, harvest(section, tally, progress))
+    write_lines(harvested, harvest(section, tally, progress))
     for error in tally.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
     counts = tally.metrics(section)

@@ -77,6 +77,12 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
     return count
 
 
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines that are records already, each with its line feed."""
+    with whole_file(path) as partial, partial.open("wb") as file:
+        file.writelines(lines)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write one JSON document, indented, with sorted keys."""
     with whole_file(path) as partial:

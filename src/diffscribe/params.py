@@ -141,6 +141,10 @@ class HarvestParams(Section):
     """A change squashes 1 to this many consecutive first-parent commits."""
     windows_per_commit: Annotated[float, Field(gt=0)]
     """Changes drawn a commit of the history; 1.0 is about one each."""
+    windows: Literal["overlapping", "disjoint"]
+    """Disjoint: every kept commit is in one window; the number above is unused."""
+    composites_per_commit: Fraction
+    """Changes of 2 or more commits that are not adjacent, drawn a kept commit."""
     max_commits_per_source: Positive
     """Only the newest so many first-parent commits are read."""
     max_files: Positive
@@ -152,6 +156,8 @@ class HarvestParams(Section):
     """By e-mail, in all repositories; each author of a window counts."""
     bot_authors: tuple[str, ...]
     """Commits whose author name or e-mail contains one of these are dropped."""
+    workers: Natural
+    """Processes that diff; 0 is one a core. The result is the same."""
     seed: int
 
     @model_validator(mode="before")

@@ -26,6 +26,15 @@ class FileStatus(StrEnum):
     TYPE_CHANGED = "T"
 
 
+class FileKind(StrEnum):
+    """What lies at a path; the content of the last two lies elsewhere."""
+
+    FILE = "file"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+    LFS = "lfs"
+
+
 class FileChange(Record):
     """One changed file; a rename is one entry that carries both paths."""
 
@@ -39,6 +48,8 @@ class FileChange(Record):
     deletions: int
     """Deleted lines; 0 if binary."""
     is_binary: bool
+    kind: FileKind = FileKind.FILE
+    """At head, or at base if the file was deleted."""
 
 
 class OriginalCommit(Record):
@@ -52,7 +63,11 @@ class OriginalCommit(Record):
 
 
 class Change(Record):
-    """One or more consecutive commits, squashed to one working-tree change."""
+    """One or more commits, squashed to one working-tree change.
+
+    The commits follow each other, or are a composite: commits of one history
+    with others between them, that touch other files and so apply to one base.
+    """
 
     id: str
     """sha256 of repo, base and head, in hex."""
@@ -61,15 +76,17 @@ class Change(Record):
     base: str
     """sha of the commit that the change applies to."""
     head: str
-    """sha of the commit with the change applied."""
+    """sha of the commit with the change applied; of the tree, if a composite."""
     committed_at: str
-    """When head was committed, ISO 8601 in UTC."""
+    """When the last of the commits was committed, ISO 8601 in UTC."""
     languages: tuple[str, ...]
     """Sorted languages of the changed files, by file name."""
     files: tuple[FileChange, ...]
     """Changed files, sorted by path."""
     diff: str
     """git's own unified diff from base to head, never truncated."""
+    is_utf8: bool = True
+    """Else a byte that is no UTF-8, in diff or paths, is U+10FF00 plus the byte."""
     commits: tuple[OriginalCommit, ...]
     """The original commits, oldest first."""
     gitignore: tuple[str, ...]

@@ -8,7 +8,7 @@ from diffscribe.history.excluded import (
     path_excluder,
     without_excluded,
 )
-from diffscribe.history.trees import TreeEntry, parse_raw
+from diffscribe.history.patches import ChangedFile, parse_patch
 from diffscribe.records import FileStatus
 from diffscribe.samples.builder import SYMLINK, History
 
@@ -46,17 +46,17 @@ from diffscribe.samples.builder import SYMLINK, History
 def test_presets_name_what_no_one_writes_by_hand(
     preset: str, path: str, is_left_out: bool
 ) -> None:
-    assert path_excluder([preset])(path) is is_left_out
+    assert path_excluder((preset,))(path) is is_left_out
 
 
 def test_patterns_are_read_as_in_gitignore_and_the_last_one_wins() -> None:
-    is_excluded = path_excluder(["lock_files", "my docs/", "/a.txt", "!yarn.lock"])
+    is_excluded = path_excluder(("lock_files", "my docs/", "/a.txt", "!yarn.lock"))
     paths = ("go.sum", "my docs/x", "x/my docs/y", "a.txt", "x/a.txt", "yarn.lock")
     assert [is_excluded(path) for path in paths] == [True] * 4 + [False] * 2
 
 
 def test_nothing_is_left_out_without_patterns() -> None:
-    is_excluded = path_excluder([])
+    is_excluded = path_excluder(())
     assert not any(map(is_excluded, ("node_modules/a", "x.min.js", "go.sum")))
 
 
@@ -66,9 +66,9 @@ def test_no_pattern_of_a_preset_takes_back() -> None:
     assert len(patterns) == len(set(patterns))
 
 
-def entry(path: str, old_path: str | None = None) -> TreeEntry:
+def entry(path: str, old_path: str | None = None) -> ChangedFile:
     status = FileStatus.RENAMED if old_path else FileStatus.MODIFIED
-    return TreeEntry(path, old_path, status, "1", "2")
+    return ChangedFile(path, old_path, status)
 
 
 def test_a_rename_stays_if_one_of_its_paths_does() -> None:
@@ -78,7 +78,7 @@ def test_a_rename_stays_if_one_of_its_paths_does() -> None:
         entry("vendor/c.py", "vendor/d.py"),
         entry("vendor/e.py"),
     ]
-    assert without_excluded(entries, path_excluder(["vendored"])) == entries[:2]
+    assert without_excluded(entries, path_excluder(("vendored",))) == entries[:2]
 
 
 def test_what_stays_is_what_git_prints_of_it(history: History) -> None:
@@ -108,8 +108,9 @@ def test_what_stays_is_what_git_prints_of_it(history: History) -> None:
         ).stdout
 
     whole = git("diff", "-M", before, after).decode()
-    entries = parse_raw(git("diff-tree", "-r", "-M", "--raw", "-z", before, after))
-    kept = without_excluded(entries, path_excluder(["lock_files", "assets"]))
+    listed = git("diff-tree", "-r", "-M", "--raw", "-z", "-p", before, after)
+    entries = parse_patch(listed).files
+    kept = without_excluded(entries, path_excluder(("lock_files", "assets")))
 
     assert [each.path for each in entries if each not in kept] == [
         "go.sum",

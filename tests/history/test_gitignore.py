@@ -1,9 +1,17 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from diffscribe.history.gitignore import anchor, ignore_reader, parse_patterns
+from diffscribe.errors import SourceError
+from diffscribe.history.gitignore import (
+    MAX_DEPTH,
+    anchor,
+    joined,
+    parse_patterns,
+    read_ignores,
+)
 from diffscribe.samples.builder import SYMLINK, History
 
 
@@ -40,7 +48,9 @@ def test_takes_the_folder_literally() -> None:
     assert anchor("x", "[a]*") == "/\\[a]\\*/**/x"
 
 
-def test_collects_all_files_of_a_tree_root_first(history: History) -> None:
+def test_collects_all_files_of_a_tree_root_first(
+    patterns_of: Any, history: History
+) -> None:
     history.commit(
         "feat: begin",
         {
@@ -51,14 +61,11 @@ def test_collects_all_files_of_a_tree_root_first(history: History) -> None:
         },
         modes={"c/.gitignore": SYMLINK},
     )
-    repository = history.repository
-    patterns = ignore_reader(repository.__getitem__)
-    tree = repository[history.head].tree_id
-    assert patterns(tree) == ("*.log", "/a/one", "/a/b/**/two")
+    assert patterns_of(history) == ("*.log", "/a/one", "/a/b/**/two")
 
 
 def test_git_ignores_the_same_files_by_the_collected_patterns(
-    history: History, tmp_path: Path
+    patterns_of: Any, history: History, tmp_path: Path
 ) -> None:
     paths = [
         "x.log", "keep.log", "a/x.log", "a/keep.log", "a/one", "a/b/one", "a/b/two",
@@ -75,14 +82,35 @@ def test_git_ignores_the_same_files_by_the_collected_patterns(
         },
     )
     history.checkout()
-    patterns = ignore_reader(history.repository.__getitem__)
     flat = tmp_path / "flat"
     subprocess.run(["git", "init", "-q", str(flat)], check=True)
-    tree = history.repository[history.head].tree_id
-    (flat / ".gitignore").write_text("\n".join(patterns(tree)) + "\n")
+    (flat / ".gitignore").write_text("\n".join(patterns_of(history)) + "\n")
 
     assert ignored(flat, paths) == ignored(history.folder, paths)
     assert "a/b/c/two" in ignored(flat, paths)
+
+
+def test_names_a_tree_that_no_project_has(patterns_of: Any, history: History) -> None:
+    blob = history.repository.create_blob(b"x")
+    builder = history.repository.TreeBuilder()
+    builder.insert("file", blob, 0o100644)
+    tree = builder.write()
+    for _ in range(MAX_DEPTH + 1):
+        builder = history.repository.TreeBuilder()
+        builder.insert("folder", tree, 0o040000)
+        tree = builder.write()
+    history.commit("feat: begin", {"a": "1\n"})
+    with pytest.raises(SourceError, match=f"nested deeper than {MAX_DEPTH} folders"):
+        patterns_of(history, str(tree))
+
+
+@pytest.fixture
+def patterns_of(opened):
+    def read(history: History, tree: str = "") -> tuple[str, ...]:
+        own = str(history.repository[history.head].tree_id)
+        return joined(read_ignores(opened(history.folder), tree or own))
+
+    return read
 
 
 def ignored(folder: Path, paths: list[str]) -> list[str]:

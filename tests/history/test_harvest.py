@@ -5,42 +5,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from diffscribe.diffs.parse import parse_diff
 from diffscribe.errors import SourceError
-from diffscribe.history.harvest import MAX_BLOB_BYTES, Tally, harvest
-from diffscribe.params import HarvestParams
+from diffscribe.history.git import MAX_BLOB_BYTES
+from diffscribe.history.gitignore import joined, read_ignores
+from diffscribe.history.harvest import harvest
+from diffscribe.history.tally import Tally
+from diffscribe.history.text import encode
+from diffscribe.jsonl import write_jsonl
 from diffscribe.records import Change, FileChange, FileStatus
 from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
 
-ROOT = Path(__file__).parents[2]
 
-
-def limits(source: Path, **changed: Any) -> HarvestParams:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
-    values |= {
-        "sources": (str(source),),
-        "max_window_commits": 3,
-        "windows_per_commit": 3.0,
-        "max_commits_per_source": 1000,
-        "max_files": 20,
-        "max_diff_chars": 40_000,
-        "bot_authors": ("[bot]", "renovate"),
-        "seed": 7,
-    }
-    return HarvestParams.model_validate(values | changed)
-
-
-def unwatched(commits: list[Any], name: str, total: int) -> list[Any]:
+def unwatched(commits: Any, name: str, total: int) -> Any:
     return commits
 
 
-def changes_of(source: Path, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
-    tally = Tally()
-    params = limits(source, **changed)
-    changes = list(harvest(params, tally, unwatched))
-    return changes, tally.metrics(params)
+@pytest.fixture
+def changes_of(harvest_params):
+    def read(source: Path, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
+        tally = Tally()
+        params = harvest_params(source, **changed)
+        rows = harvest(params, tally, unwatched)
+        changes = [Change.model_validate_json(row) for row in rows]
+        return changes, tally.metrics(params)
+
+    return read
 
 
 def dropped(counts: dict[str, Any], kind: str) -> dict[str, int]:
@@ -89,7 +80,9 @@ def everything(history: History) -> History:
     return history
 
 
-def test_the_diff_is_what_git_prints_byte_for_byte(everything: History) -> None:
+def test_the_diff_is_what_git_prints_byte_for_byte(
+    changes_of: Any, everything: History
+) -> None:
     changes, counts = changes_of(everything.folder)
 
     assert counts["changes"] == len(changes) == 8 + 7 + 6
@@ -108,7 +101,9 @@ def test_the_diff_is_what_git_prints_byte_for_byte(everything: History) -> None:
         assert "".join(patch.text for patch in parse_diff(change.diff)) == change.diff
 
 
-def test_the_diff_applied_to_base_gives_head(everything: History) -> None:
+def test_the_diff_applied_to_base_gives_head(
+    changes_of: Any, everything: History
+) -> None:
     changes, _ = changes_of(everything.folder)
     for change in changes:
         if any(file.is_binary for file in change.files):
@@ -125,7 +120,7 @@ def test_the_diff_applied_to_base_gives_head(everything: History) -> None:
         assert tree == head
 
 
-def test_files_say_what_happened_to_each(everything: History) -> None:
+def test_files_say_what_happened_to_each(changes_of: Any, everything: History) -> None:
     changes, _ = changes_of(
         everything.folder, windows_per_commit=1, max_window_commits=1
     )
@@ -159,7 +154,9 @@ def test_files_say_what_happened_to_each(everything: History) -> None:
         assert list(change.files) == sorted(change.files, key=lambda file: file.path)
 
 
-def test_a_window_keeps_its_commits_oldest_first(history: History) -> None:
+def test_a_window_keeps_its_commits_oldest_first(
+    changes_of: Any, history: History
+) -> None:
     root = history.commit("feat: begin", {"a": "1\n"})
     first = history.commit("feat: add b\n\nWhy.\n\n", {"b": "1\n" * 9})
     second = history.commit("fix: move b", {}, renames={"b": "c"})
@@ -180,7 +177,7 @@ def test_a_window_keeps_its_commits_oldest_first(history: History) -> None:
     assert both.committed_at == "2024-01-08T17:46:00+00:00"
 
 
-def test_no_window_spans_a_dropped_commit(history: History) -> None:
+def test_no_window_spans_a_dropped_commit(changes_of: Any, history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: one", {"a": "1\n"})
     history.switch("topic")
@@ -228,7 +225,7 @@ def test_no_window_spans_a_dropped_commit(history: History) -> None:
     ],
 )
 def test_drops_commits_that_teach_nothing(
-    history: History, message: str, reason: str | None
+    changes_of: Any, history: History, message: str, reason: str | None
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit(message, {"a": "1\n"})
@@ -246,7 +243,7 @@ def test_drops_commits_that_teach_nothing(
     ],
 )
 def test_knows_a_bot_by_name_or_address_in_any_case(
-    history: History, author: str, reasons: dict[str, int]
+    changes_of: Any, history: History, author: str, reasons: dict[str, int]
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"}, author=author)
@@ -254,14 +251,16 @@ def test_knows_a_bot_by_name_or_address_in_any_case(
     assert dropped(counts, "commits") == reasons
 
 
-def test_drops_a_commit_that_changes_nothing(history: History) -> None:
+def test_drops_a_commit_that_changes_nothing(changes_of: Any, history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("ci: run again", {})
     _, counts = changes_of(history.folder)
     assert dropped(counts, "commits") == {"root": 1, "empty": 1}
 
 
-def test_drops_a_message_that_cannot_be_decoded(history: History) -> None:
+def test_drops_a_message_that_cannot_be_decoded(
+    changes_of: Any, history: History
+) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"})
     latin = git(history.folder, "cat-file", "commit", "HEAD")
@@ -277,7 +276,7 @@ def test_drops_a_message_that_cannot_be_decoded(history: History) -> None:
     assert change.commits[0].message == "feat: grösse"
 
 
-def test_drops_a_date_that_no_calendar_has(history: History) -> None:
+def test_drops_a_date_that_no_calendar_has(changes_of: Any, history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"})
     commit = git(history.folder, "cat-file", "commit", "HEAD")
@@ -298,7 +297,7 @@ def write_head(folder: Path, commit: bytes) -> None:
     git(folder, "update-ref", "refs/heads/main", written.stdout.decode().strip())
 
 
-def test_limits_hold_on_both_sides(history: History) -> None:
+def test_limits_hold_on_both_sides(changes_of: Any, history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: two files", {"a": "1\n", "b": "1\n"})
     (change,), _ = changes_of(history.folder)
@@ -315,13 +314,12 @@ def test_limits_hold_on_both_sides(history: History) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"gr\xf6sse\n", "not_utf8"),
         (b"\0\1", "binary_only"),
         (b"x" * (MAX_BLOB_BYTES + 1), "large_file"),
     ],
 )
 def test_drops_content_that_no_one_can_read(
-    history: History, content: bytes, reason: str
+    changes_of: Any, history: History, content: bytes, reason: str
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: add", {"b": content})
@@ -329,14 +327,16 @@ def test_drops_content_that_no_one_can_read(
     assert (none, dropped(counts, "windows")) == ([], {reason: 1})
 
 
-def test_keeps_a_renamed_large_file(history: History) -> None:
+def test_keeps_a_renamed_large_file(changes_of: Any, history: History) -> None:
     history.commit("feat: begin", {"a": b"x" * (MAX_BLOB_BYTES + 1)})
     history.commit("refactor: move", {}, renames={"a": "b"})
     (change,), _ = changes_of(history.folder)
     assert change.files[0].old_path == "a"
 
 
-def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
+def test_drops_a_window_whose_commits_cancel_out(
+    changes_of: Any, history: History
+) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: there", {"a": "1\n"})
     history.commit("feat: not there", {"a": "0\n"})
@@ -345,7 +345,7 @@ def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
     assert dropped(counts, "windows") == {"empty_diff": 1}
 
 
-def test_reads_only_the_newest_commits(history: History) -> None:
+def test_reads_only_the_newest_commits(changes_of: Any, history: History) -> None:
     for number in range(6):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
     changes, counts = changes_of(history.folder, max_commits_per_source=2)
@@ -357,7 +357,7 @@ def test_reads_only_the_newest_commits(history: History) -> None:
     ]
 
 
-def test_changes_stay_when_the_history_grows(history: History) -> None:
+def test_changes_stay_when_the_history_grows(changes_of: Any, history: History) -> None:
     for number in range(12):
         history.commit(f"feat: {number}", {f"f{number % 3}": f"{number}\n" * number})
     before, _ = changes_of(history.folder, windows_per_commit=1.5)
@@ -368,13 +368,14 @@ def test_changes_stay_when_the_history_grows(history: History) -> None:
     assert len(after) > len(before)
 
 
-def test_two_runs_give_equal_changes(everything: History) -> None:
+def test_two_runs_give_equal_changes(changes_of: Any, everything: History) -> None:
     first, _ = changes_of(everything.folder)
     second, _ = changes_of(everything.folder)
     assert first == second
 
 
 def test_takes_gitignore_at_base_and_license_and_languages_at_head(
+    changes_of: Any,
     history: History,
 ) -> None:
     history.commit(
@@ -394,7 +395,10 @@ def test_takes_gitignore_at_base_and_license_and_languages_at_head(
 
 
 def test_nothing_of_the_source_is_executed_or_changes_the_diff(
-    everything: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changes_of: Any,
+    everything: History,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clean, _ = changes_of(everything.folder)
     canary = tmp_path / "canary"
@@ -426,7 +430,7 @@ def test_nothing_of_the_source_is_executed_or_changes_the_diff(
     assert not canary.exists()
 
 
-def test_the_source_is_left_as_it_was(everything: History) -> None:
+def test_the_source_is_left_as_it_was(changes_of: Any, everything: History) -> None:
     def content() -> dict[str, bytes]:
         files = sorted(everything.folder.rglob("*"))
         return {str(path): path.read_bytes() for path in files if path.is_file()}
@@ -436,8 +440,8 @@ def test_the_source_is_left_as_it_was(everything: History) -> None:
     assert content() == before
 
 
-def test_metrics_have_all_keys_before_anything_is_read() -> None:
-    params = limits(Path("x"), max_window_commits=2)
+def test_metrics_have_all_keys_before_anything_is_read(harvest_params: Any) -> None:
+    params = harvest_params(max_window_commits=2)
     counts = json.loads(json.dumps(Tally().metrics(params)))
     assert counts["changes_by_commits"] == {"1": 0, "2": 0}
     assert set(counts["windows_dropped"].values()) == {0}
@@ -445,9 +449,10 @@ def test_metrics_have_all_keys_before_anything_is_read() -> None:
         "empty_diff",
         "too_many_files",
         "large_file",
-        "not_utf8",
         "diff_too_long",
         "binary_only",
+        "no_partner",
+        "not_applicable",
         "max_per_repo",
         "max_per_author",
         "max_changes",
@@ -455,7 +460,7 @@ def test_metrics_have_all_keys_before_anything_is_read() -> None:
 
 
 def test_drops_the_commit_where_a_shallow_clone_ends(
-    history: History, tmp_path: Path
+    changes_of: Any, history: History, tmp_path: Path
 ) -> None:
     for number in range(5):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
@@ -470,7 +475,7 @@ def test_drops_the_commit_where_a_shallow_clone_ends(
 
 
 def test_a_partial_clone_is_refused_and_fetches_nothing(
-    history: History, tmp_path: Path
+    changes_of: Any, history: History, tmp_path: Path
 ) -> None:
     for number in range(3):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
@@ -483,10 +488,218 @@ def test_a_partial_clone_is_refused_and_fetches_nothing(
         changes_of(tmp_path / "partial")
 
 
-def test_a_missing_tree_is_never_taken_for_an_empty_change(history: History) -> None:
+def test_a_missing_tree_is_never_taken_for_an_empty_change(
+    changes_of: Any, history: History
+) -> None:
     history.commit("feat: 0", {"a/b": "0\n"})
     history.commit("feat: 1", {"a/b": "1\n"})
     tree = git(history.folder, "rev-parse", "HEAD:a").decode().strip()
     (history.folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
-    with pytest.raises(SourceError, match=f"{history.folder}: git cannot compare"):
+    with pytest.raises(SourceError, match=f"{history.folder}: git cannot read"):
         changes_of(history.folder)
+
+
+def test_rows_are_what_write_jsonl_writes(
+    everything: History, harvest_params: Any, tmp_path: Path
+) -> None:
+    rows = list(harvest(harvest_params(everything.folder), Tally(), unwatched))
+    changes = [Change.model_validate_json(row) for row in rows]
+    write_jsonl(tmp_path / "again.jsonl", changes)
+    assert (tmp_path / "again.jsonl").read_bytes() == b"".join(rows)
+
+
+def test_any_number_of_workers_gives_the_same_bytes(
+    history: History,
+    harvest_params: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_everything(history)
+    for number in range(30):
+        history.commit(f"feat: {number}", {f"f{number % 7}": f"{number}\n" * number})
+    history.bundle(tmp_path / "one.bundle")
+    history.commit("feat: more", {"f": "more\n"})
+    history.bundle(tmp_path / "two.bundle")
+    monkeypatch.setattr("diffscribe.history.harvest.RANGE_WINDOWS", 4)
+    monkeypatch.setattr("diffscribe.history.walk.RANGE_COMMITS", 5)
+    results = []
+    for workers in (1, 2, 3):
+        tally = Tally()
+        params = harvest_params(
+            tmp_path / "*.bundle", workers=workers, composites_per_commit=0.5
+        )
+        rows = b"".join(harvest(params, tally, unwatched))
+        results.append((rows, tally.metrics(params)))
+    assert results[0] == results[1] == results[2]
+    assert results[0][1]["changes"] > 200
+    assert results[0][1]["composites"] > 20
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_in_a_worker_is_explained(
+    changes_of: Any, history: History, workers: int
+) -> None:
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a": f"{number}\n" * 9})
+    blob = git(history.folder, "rev-parse", "HEAD~1:a").decode().strip()
+    (history.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(SourceError, match=f"{history.folder}: object {blob} is missi"):
+        changes_of(history.folder, workers=workers)
+
+
+def test_bytes_that_are_no_text_survive_and_are_marked(
+    changes_of: Any, history: History
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit(
+        "feat: latin", {"a": b"gr\xf6\xdfe \xe2\x82\n", "b": "gr\u00f6sse\n"}
+    )
+    history.commit("feat: plain", {"a": "1\n"}, author="x[bot] <x@example.org>")
+    write_latin_path(history.folder)
+
+    latin, path = changes_of(history.folder, max_window_commits=1)[0]
+
+    for change in (latin, path):
+        printed = git(
+            *(history.folder, "-c", "core.quotePath=off", "diff", "-M"),
+            *("--full-index", change.base, change.head),
+        )
+        assert encode(change.diff) == printed
+        assert not change.is_utf8
+        assert json.dumps(change.diff).encode("ascii")
+    assert "+gr\U0010fff6\U0010ffdfe \U0010ffe2\U0010ff82\n" in latin.diff
+    assert [encode(file.path) for file in path.files] == [b"gr\xf6\xdfe"]
+    assert path.commits[0].files == (path.files[0].path,)
+
+
+def write_latin_path(folder: Path) -> None:
+    """Commit a file with a Latin-1 name on main."""
+    entries = git(folder, "ls-tree", "HEAD")
+    mode, kind, blob, _ = entries.split(None, 3)
+    entries += b'%s %s %s\t"gr\\366\\337e"\n' % (mode, kind, blob)
+    tree = subprocess.run(
+        ["git", "mktree"], cwd=folder, input=entries, capture_output=True, check=True
+    ).stdout.strip()
+    head = git(folder, "cat-file", "commit", "HEAD")
+    author = head[head.index(b"author ") :].replace(b"x[bot]", b"x")
+    parent = git(folder, "rev-parse", "HEAD").strip()
+    write_head(folder, b"tree %s\nparent %s\n%s" % (tree, parent, author))
+
+
+def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> None:
+    pointer = (
+        "version https://git-lfs.github.com/spec/v1\n"
+        f"oid sha256:{'ab' * 32}\nsize {{}}\n"
+    )
+    history.commit("feat: begin", {"a": "0\n", "big.bin": pointer.format(1)})
+    history.commit(
+        "feat: all",
+        {
+            "a": "1\n",
+            "big.bin": pointer.format(2),
+            "new.bin": pointer.format(3),
+            "docs.md": f"A pointer:\n\n{pointer.format(4)}",
+            "link": "a",
+        },
+        modes={"link": SYMLINK},
+    )
+    add_submodule(history)
+    (change, module), _ = changes_of(history.folder, max_window_commits=1)
+    assert {file.path: file.kind for file in change.files} == {
+        "a": "file",
+        "big.bin": "lfs",
+        "docs.md": "file",
+        "link": "symlink",
+        "new.bin": "lfs",
+    }
+    assert [(file.path, file.kind) for file in module.files] == [
+        (".gitmodules", "file"),
+        ("module", "submodule"),
+    ]
+    assert f"+Subproject commit {'1' * 40}\n" in module.diff
+    assert module.diff.encode() == git(
+        history.folder, "diff", "--full-index", module.base, module.head
+    )
+
+
+def add_submodule(history: History) -> None:
+    """Commit a submodule that was never cloned on main."""
+    folder = history.folder
+    git(folder, "read-tree", "HEAD")
+    for entry in (f"160000,{'1' * 40},module", "100644,%s,.gitmodules"):
+        blob = git(folder, "rev-parse", "HEAD:a").decode().strip()
+        line = entry.replace("%s", blob)
+        git(folder, "update-index", "--add", "--cacheinfo", line)
+    tree = git(folder, "write-tree").strip()
+    head = git(folder, "cat-file", "commit", "HEAD")
+    parent = git(folder, "rev-parse", "HEAD").strip()
+    author = head[head.index(b"author ") :]
+    write_head(folder, b"tree %s\nparent %s\n%s" % (tree, parent, author))
+
+
+def test_drops_a_change_of_pointers_alone(changes_of: Any, history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    history.commit("feat: add", {"big.bin": text})
+    none, counts = changes_of(history.folder)
+    assert (none, dropped(counts, "windows")) == ([], {"binary_only": 1})
+
+
+def test_a_large_file_is_refused_before_it_is_read(
+    changes_of: Any, history: History
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: add", {"b": bytes(range(256)) * (2**15)})
+    blob = git(history.folder, "rev-parse", "HEAD:b").decode().strip()
+    path = history.folder / ".git/objects" / blob[:2] / blob[2:]
+    path.chmod(0o644)
+    # Enough to tell the size, not enough to read it.
+    path.write_bytes(path.read_bytes()[:200])
+    none, counts = changes_of(history.folder)
+    assert (none, dropped(counts, "windows")) == ([], {"large_file": 1})
+
+
+def test_disjoint_windows_hold_every_commit_once(
+    changes_of: Any, history: History
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    shas = []
+    for number in range(40):
+        is_bot = number in (13, 14, 30)
+        author = "x[bot] <x@example.org>" if is_bot else "Ann <ann@example.org>"
+        sha = history.commit(f"feat: {number}", {f"f{number}": "1\n"}, author=author)
+        shas += [] if is_bot else [sha]
+    options = {"windows": "disjoint", "windows_per_commit": 0.5}
+    before, counts = changes_of(history.folder, **options)
+    assert [commit.sha for change in before for commit in change.commits] == shas
+    assert all(counts["changes_by_commits"].values())
+    for number in range(10):
+        history.commit(f"feat: new {number}", {f"new{number}": "1\n"})
+    after, _ = changes_of(history.folder, **options)
+    assert after[: len(before) - 1] == before[:-1]
+    shifted, _ = changes_of(history.folder, max_commits_per_source=31, **options)
+    assert shifted[-8:] == after[-8:]
+
+
+def test_gitignore_and_license_are_those_of_the_trees_all_along(
+    changes_of: Any, history: History, opened: Any
+) -> None:
+    history.commit("feat: begin", {"a/b/.gitignore": "x\n", "LICENSE": "none\n"})
+    history.commit("feat: 1", {".gitignore": "*.log\n", "a/.gitignore": "!y\n"})
+    history.commit("feat: 2", {"LICENSE": "Mozilla Public License Version 2.0\n"})
+    history.switch("topic")
+    history.commit("feat: 3", {"a.b/.gitignore": "z\n", "ungitignore": "no\n"})
+    history.switch("main")
+    history.commit("feat: 4", {"a/.gitignore": None, "a/b/.gitignore": "w\n"})
+    history.merge("topic", "Merge branch 'topic'")
+    history.commit("feat: 5", {}, renames={"a/b/.gitignore": "c/.gitignore"})
+    history.commit("feat: 6", {"LICENSE": None})
+    changes, _ = changes_of(history.folder, max_window_commits=1)
+    source = opened(history.folder)
+    for change in changes:
+        tree = str(source.read(change.base).tree_id)
+        assert change.gitignore == joined(read_ignores(source, tree))
+    assert changes[-2].gitignore == ("*.log", "/a.b/**/z", "/a/b/**/w")
+    assert changes[-1].gitignore == ("*.log", "/a.b/**/z", "/c/**/w")
+    licenses = [change.license for change in changes]
+    assert licenses == [None, "MPL-2.0", "MPL-2.0", "MPL-2.0", None]

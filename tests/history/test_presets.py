@@ -4,6 +4,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from diffscribe.history.patches import ChangedFile
 from diffscribe.history.presets import (
     PRESETS,
     Facts,
@@ -13,7 +14,6 @@ from diffscribe.history.presets import (
     preset_reasons,
     with_preset,
 )
-from diffscribe.history.trees import TreeEntry
 from diffscribe.params import HarvestParams, PresetName
 from diffscribe.records import FileStatus
 
@@ -35,7 +35,7 @@ def of_diff(preset: str, diff: str) -> PresetReason | None:
 
 def of_files(preset: str, *paths: str, **facts: Any) -> PresetReason | None:
     status = facts.pop("status", FileStatus.MODIFIED)
-    files = [TreeEntry(path, None, status, "1", "2") for path in paths]
+    files = [ChangedFile(path, None, status) for path in paths]
     facts = {"new_bytes": 1} | facts
     return preset_reason(
         preset, Stage.FILES, Facts(facts.pop("message", ""), files=files, **facts)

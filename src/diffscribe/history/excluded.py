@@ -1,12 +1,12 @@
 """Leave files out of changes: presets of paths, and diffs without them."""
 
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 from pathspec import GitIgnoreSpec
 
-from diffscribe.history.trees import TreeEntry
+from diffscribe.history.patches import ChangedFile
 from diffscribe.records import FileStatus
 
 PATH_PRESETS = {
@@ -57,7 +57,8 @@ the lock files and outputs that package managers document.
 """
 
 
-def path_excluder(patterns: Iterable[str]) -> Callable[[str], bool]:
+@cache
+def path_excluder(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """Return a function that tells whether a path is left out.
 
     A pattern that names a preset stands for all of its patterns; later ones
@@ -71,8 +72,8 @@ def path_excluder(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def without_excluded(
-    entries: list[TreeEntry], is_excluded: Callable[[str], bool]
-) -> list[TreeEntry]:
+    entries: list[ChangedFile], is_excluded: Callable[[str], bool]
+) -> list[ChangedFile]:
     """Return the entries that stay; a rename stays if one of its paths does."""
     return [
         entry
@@ -81,7 +82,7 @@ def without_excluded(
     ]
 
 
-def diff_of_kept(diff: str, entries: list[TreeEntry], kept: list[TreeEntry]) -> str:
+def diff_of_kept(diff: str, entries: list[ChangedFile], kept: list[ChangedFile]) -> str:
     """Return git's diff of all entries without the files that were not kept."""
     if len(kept) == len(entries):
         return diff
@@ -92,7 +93,7 @@ def diff_of_kept(diff: str, entries: list[TreeEntry], kept: list[TreeEntry]) -> 
     for entry in entries:
         # What became another kind of file is deleted and added.
         text = next(patches)
-        if entry.status is FileStatus.TYPE_CHANGED:
+        if entry.status == FileStatus.TYPE_CHANGED:
             text += next(patches)
         if entry in wanted:
             texts.append(text)

@@ -31,6 +31,7 @@ class CommitReason(StrEnum):
     FIXUP = "fixup"
     UNFINISHED = "unfinished"
     REVERT = "revert"
+    TOO_MANY_FILES = "too_many_files"
     EXCLUDED_PATHS = "excluded_paths"
 
 

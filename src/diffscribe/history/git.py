@@ -1,14 +1,53 @@
 """Run git where no configuration, hook or prompt can reach it."""
 
 import contextlib
+import mmap
 import os
+import resource
 import secrets
+import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from diffscribe.errors import SourceError, ToolError
+
+MAX_BLOB_BYTES = 4 * 2**20
+"""Larger files are never diffed: memory stays bounded, and no one reads them."""
+
+SETTINGS = {
+    # A source's own indexes could name other objects than its packs hold.
+    "core.commitGraph": "false",
+    "core.multiPackIndex": "false",
+    "core.bigFileThreshold": str(MAX_BLOB_BYTES),
+    "core.quotePath": "off",
+    # A third of git's own limit costs no time and keeps a worker small.
+    "core.deltaBaseCacheLimit": "32m",
+    "core.packedGitLimit": "64m",
+    "core.packedGitWindowSize": "8m",
+    # What a root adds is no change, and may be a million files.
+    "log.showRoot": "false",
+}
+LIMITS = {
+    "GIT_ALLOC_LIMIT": "512m",
+    # glibc would give memory back after each diff, only to ask for it again.
+    "MALLOC_MMAP_THRESHOLD_": str(64 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+    "MALLOC_TOP_PAD_": str(4 * 2**20),
+}
+BOUNDS = {
+    resource.RLIMIT_CPU: 60,
+    resource.RLIMIT_DATA: 768 * 2**20,
+    resource.RLIMIT_FSIZE: 2**30,
+}
+"""Seconds, bytes of memory and of output: for one range of commits, far too much."""
+ENDS = {
+    "SIGXCPU": "as it took a minute for one range of commits",
+    "SIGXFSZ": "as it printed more than 1 GiB about one range of commits",
+}
 
 
 def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -26,65 +65,87 @@ def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         )
 
 
-@contextlib.contextmanager
-def tree_differ(
-    folder: Path, source: Path, *options: str
-) -> Iterator[Callable[[str, str], bytes]]:
-    """Give a function that diffs two trees with one lasting `git diff-tree`.
+def ask_git(
+    folder: Path,
+    source: Path,
+    arguments: Iterable[str],
+    questions: Iterable[bytes],
+    answers: IO[bytes],
+) -> None:
+    """Write to a file what git says about these lines.
 
-    Renames are found as `git diff -M` does, with the limit of git 2.39. Errors
-    name `source`, which lends its objects to the repository in `folder`.
+    A file costs less than a pipe, through which git and its reader would wake
+    each other for every few kilobytes. Errors name `source`, which lends its
+    objects to the repository in `folder`.
 
     Raises:
-        SourceError: from the function, if an object is missing or broken.
+        SourceError: if git fails, or needs more than any project does.
     """
-    command = ["git", "-c", "core.quotePath=off", "diff-tree", "--stdin", "-r", "-M"]
-    # git repeats a line that names no object; no file can hold this one.
-    border = secrets.token_bytes(16).hex().encode() + b".\n"
-    with contextlib.ExitStack() as stack:
-        complaints = stack.enter_context(tempfile.TemporaryFile())
-        stack.enter_context(git_required())
-        git = stack.enter_context(
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
+        asked.writelines(questions)
+        asked.seek(0)
+        with (
+            git_required(),
             subprocess.Popen(
-                [*command, "-l1000", "--full-index", *options],
+                ["git", *arguments],
                 cwd=folder,
                 env=_environment(folder),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=asked,
+                stdout=answers,
                 stderr=complaints,
+            ) as git,
+        ):
+            try:
+                _bound(git.pid)
+                git.wait()
+            finally:
+                git.kill()
+        if git.returncode != 0:
+            complaints.seek(0)
+            reason = " ".join(complaints.read().decode(errors="replace").split())
+            raise SourceError(
+                f"{source}: git cannot read the history: "
+                f"{reason or _signal(git.returncode)}; fetch the repository "
+                "completely (partial clones cannot be read), 'git fsck' shows the "
+                "damage"
             )
-        )
-        assert git.stdin is not None
-        assert git.stdout is not None
-        questions, answers = git.stdin, git.stdout
-
-        def diff(base: str, head: str) -> bytes:
-            header = f"{base} {head}\n".encode()
-            with contextlib.suppress(BrokenPipeError):
-                questions.write(header + border)
-                questions.flush()
-            answer = _until(border, answers)
-            if not answer.startswith(header):
-                complaints.seek(0)
-                reason = " ".join(complaints.read().decode(errors="replace").split())
-                raise SourceError(
-                    f"{source}: git cannot compare trees {base} and {head}: {reason}; "
-                    "fetch the repository completely, 'git fsck' shows the damage"
-                )
-            return answer.removeprefix(header)
-
-        yield diff
 
 
-def _until(border: bytes, answers: Iterator[bytes]) -> bytes:
-    """Read to the border; nothing if git ended before it."""
-    lines = []
-    for line in answers:
-        if line.endswith(border):
-            lines.append(line.removesuffix(border))
-            return b"".join(lines)
-        lines.append(line)
-    return b""
+def new_border() -> bytes:
+    """Return bytes that no repository can hold, to part answers with."""
+    return secrets.token_bytes(16).hex().encode() + b"."
+
+
+def parted(answers: IO[bytes], border: bytes, max_bytes: int) -> Iterator[bytes]:
+    """Yield what a file has behind each border.
+
+    A part with more than max_bytes is cut to one more than that.
+    """
+    if os.fstat(answers.fileno()).st_size == 0:
+        return
+    with mmap.mmap(answers.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        end = content.find(border)
+        while end >= 0:
+            start = end + len(border)
+            end = content.find(border, start)
+            stop = len(content) if end < 0 else end
+            yield content[start : min(stop, start + max_bytes + 1)]
+
+
+def _bound(pid: int) -> None:
+    """Let the kernel stop a git that a bomb in the source would keep busy."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):
+            for kind, most in BOUNDS.items():
+                _, hard = resource.prlimit(pid, kind)
+                soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                resource.prlimit(pid, kind, (soft, hard))
+
+
+def _signal(code: int) -> str:
+    """Say which limit a git that said nothing itself has met."""
+    name = signal.Signals(-code).name if code < 0 else str(code)
+    return f"it ended with {name}, {ENDS.get(name, 'for no known reason')}"
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -99,6 +160,10 @@ def _environment(folder: Path) -> dict[str, str]:
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",
+        "GIT_CONFIG_COUNT": str(len(SETTINGS)),
+        **{f"GIT_CONFIG_KEY_{at}": key for at, key in enumerate(SETTINGS)},
+        **{f"GIT_CONFIG_VALUE_{at}": SETTINGS[key] for at, key in enumerate(SETTINGS)},
+        **LIMITS,
     }
 
 

@@ -1,34 +1,91 @@
 """Collect the patterns of all .gitignore files of a tree."""
 
 import re
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
-REGULAR_FILE_MODES = (0o100644, 0o100664, 0o100755)
+from diffscribe.errors import SourceError
+from diffscribe.history.source import OpenSource
+from diffscribe.history.trees import Entry
+
+NAME = b".gitignore"
+REGULAR_FILE_MODES = ("100644", "100664", "100755")
+MAX_FILE_BYTES = 2**20
+MAX_FILES = 10_000
+MAX_DEPTH = 500
+"""Git itself walks deeper; no project needs it, and Python cannot."""
+
+Ignores = Mapping[bytes, tuple[str, ...]]
+"""The patterns of each .gitignore, by its folder with a slash; the root is ''."""
 
 
-def ignore_reader(read: Callable[[Any], Any]) -> Callable[[Any], tuple[str, ...]]:
-    """Return a function from a tree's sha to its patterns.
+def read_ignores(source: OpenSource, tree: str) -> Ignores:
+    """Return the .gitignore files of a tree.
 
-    Patterns are relative to that tree, in git's order: a later one wins over
-    an earlier one. Every tree is read once, however many commits share it.
+    Raises:
+        SourceError: if the tree is deeper, or has more of them, than any project.
     """
+    without: set[Any] = set()
+    found: dict[bytes, tuple[str, ...]] = {}
 
-    @cache
-    def patterns(tree: Any) -> tuple[str, ...]:
-        own: list[str] = []
-        below: list[str] = []
-        for entry in read(tree):
+    def collect(sha: Any, folder: bytes, depth: int) -> None:
+        if depth > MAX_DEPTH or len(found) > MAX_FILES:
+            raise SourceError(
+                f"{source.path}: tree {tree} is nested deeper than {MAX_DEPTH} folders "
+                f"or has more than {MAX_FILES} .gitignore files; leave the source out"
+            )
+        before = len(found)
+        for entry in source.read(sha):
             name = entry.raw_name
-            if name == b".gitignore" and entry.filemode in REGULAR_FILE_MODES:
-                own = parse_patterns(read(entry.id).data)
-            elif entry.type_str == "tree":
-                folder = name.decode("utf-8", "replace")
-                below += [anchor(each, folder) for each in patterns(entry.id)]
-        return (*own, *below)
+            if entry.type_str == "tree":
+                if entry.id not in without:
+                    collect(entry.id, folder + name + b"/", depth + 1)
+            elif name == NAME and f"{entry.filemode:o}" in REGULAR_FILE_MODES:
+                found[folder] = _patterns(source, str(entry.id))
+        if len(found) == before:
+            without.add(sha)
 
-    return patterns
+    collect(tree, b"", 0)
+    return found
+
+
+def next_ignores(
+    source: OpenSource, before: Ignores, entries: tuple[Entry, ...]
+) -> Ignores:
+    """Return what the .gitignore files are after a commit with these entries."""
+    touched = [
+        entry
+        for entry in entries
+        if entry.path.endswith(NAME) and entry.path[: -len(NAME)][-1:] in (b"", b"/")
+    ]
+    if not touched:
+        return before
+    after = dict(before)
+    for entry in touched:
+        folder = entry.path[: -len(NAME)]
+        after.pop(folder, None)
+        if entry.mode in REGULAR_FILE_MODES:
+            after[folder] = _patterns(source, entry.blob)
+    return after
+
+
+def joined(ignores: Ignores) -> tuple[str, ...]:
+    """Return all patterns relative to the root, in git's order.
+
+    A later pattern wins over an earlier one.
+    """
+    patterns: list[str] = []
+    for folder in sorted(ignores):
+        text = folder.decode("utf-8", "replace").rstrip("/")
+        patterns += (anchor(each, text) if text else each for each in ignores[folder])
+    return tuple(patterns)
+
+
+def _patterns(source: OpenSource, blob: str) -> tuple[str, ...]:
+    """Read a file, unless it is larger than git would be given to read."""
+    if source.size_bytes(blob) > MAX_FILE_BYTES:
+        return ()
+    return tuple(parse_patterns(source.read(blob).data))
 
 
 def parse_patterns(content: bytes) -> list[str]:

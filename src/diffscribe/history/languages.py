@@ -1,6 +1,7 @@
 """Name the languages of files by their names."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from posixpath import basename, splitext
 
 LANGUAGE_OF_NAME = {
@@ -79,6 +80,7 @@ def languages_of(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name for path in paths if (name := _language(path))}))
 
 
+@lru_cache(maxsize=2**14)
 def _language(path: str) -> str | None:
     name = basename(path).lower()
     return LANGUAGE_OF_NAME.get(name) or LANGUAGE_OF_SUFFIX.get(splitext(name)[1])

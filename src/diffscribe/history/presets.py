@@ -13,7 +13,7 @@ from posixpath import basename
 from types import MappingProxyType
 from typing import NamedTuple
 
-from diffscribe.history.trees import TreeEntry
+from diffscribe.history.patches import ChangedFile
 from diffscribe.history.verbs import COMMITPACKFT_VERBS
 from diffscribe.params import HarvestParams
 
@@ -53,7 +53,7 @@ class Facts(NamedTuple):
     """`name <e-mail>`."""
     history_commits: int = 0
     """How many commits of the repository are read."""
-    files: Sequence[TreeEntry] = ()
+    files: Sequence[ChangedFile] = ()
     old_bytes: int = 0
     """Of all changed files before."""
     new_bytes: int = 0
@@ -148,7 +148,7 @@ def _is_english(message: str) -> bool:
     return sum(map(str.isascii, letters)) > len(letters) / 2
 
 
-def _share_of(suffixes: str, files: Sequence[TreeEntry]) -> float:
+def _share_of(suffixes: str, files: Sequence[ChangedFile]) -> float:
     endings = tuple(f".{suffix}" for suffix in suffixes.split())
     return sum(file.path.endswith(endings) for file in files) / max(len(files), 1)
 

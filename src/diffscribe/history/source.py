@@ -58,26 +58,27 @@ class OpenSource(NamedTuple):
 
     def read(self, sha: Any) -> Any:
         """Return an object; SourceError if the source lacks it."""
-        with self._present(sha):
-            return self.repository[sha]
-
-    def size_bytes(self, sha: str) -> int:
-        """Return an object's size without reading it; SourceError if missing."""
-        with self._present(sha):
-            return int(self.repository.odb.read_header(sha)[1])
-
-    @contextlib.contextmanager
-    def _present(self, sha: Any) -> Iterator[None]:
         import pygit2
 
         try:
-            yield
+            return self.repository[sha]
         except (KeyError, pygit2.GitError) as error:
-            raise SourceError(
-                f"{self.path}: object {sha} is missing or broken; fetch the "
-                "repository completely (partial clones cannot be read), "
-                "'git fsck' shows the damage"
-            ) from error
+            raise self._lacks(sha) from error
+
+    def size_bytes(self, sha: str) -> int:
+        """Return an object's size without reading it; SourceError if missing."""
+        import pygit2
+
+        try:
+            return int(self.repository.odb.read_header(sha)[1])
+        except (KeyError, pygit2.GitError) as error:
+            raise self._lacks(sha) from error
+
+    def _lacks(self, sha: Any) -> SourceError:
+        return SourceError(
+            f"{self.path}: object {sha} is missing or broken; fetch the repository "
+            "completely (partial clones cannot be read), 'git fsck' shows the damage"
+        )
 
 
 def find_sources(params: HarvestParams, bad: Bad) -> Sources:

@@ -4,32 +4,34 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
-from diffscribe.records import Change
+from diffscribe.history.caps import Candidate
 
 
 class Drawn(NamedTuple):
-    """A change that was read, and whose it is."""
+    """A change that was read, as a line of JSON, and what caps ask about it."""
 
-    change: Change
-    authors: frozenset[str]
+    line: bytes
+    candidate: Candidate
+    commits: int
+    is_composite: bool
 
 
 def spooled(rows: Iterable[Drawn]) -> Iterator[Drawn]:
     """Read all rows at once, to the disk, and return them one by one."""
     lines = tempfile.TemporaryFile()  # noqa: SIM115
-    authors = []
+    drawn = []
     try:
         for row in rows:
-            lines.write(row.change.model_dump_json().encode() + b"\n")
-            authors.append(row.authors)
+            lines.write(row.line)
+            drawn.append(row._replace(line=b""))
     except BaseException:
         lines.close()
         raise
     lines.seek(0)
-    return _read(lines, authors)
+    return _read(lines, drawn)
 
 
-def _read(lines: IO[bytes], authors: list[frozenset[str]]) -> Iterator[Drawn]:
+def _read(lines: IO[bytes], drawn: list[Drawn]) -> Iterator[Drawn]:
     with lines:
-        for line, names in zip(lines, authors, strict=True):
-            yield Drawn(Change.model_validate_json(line), names)
+        for line, row in zip(lines, drawn, strict=True):
+            yield row._replace(line=line)

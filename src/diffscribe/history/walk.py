@@ -1,153 +1,158 @@
-"""Read the commits of a source that changes are made of."""
+"""Read the commits of a source, oldest first, with what each of them touched."""
 
-from collections import deque
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-from diffscribe.history.filters import (
-    CommitReason,
-    unwanted_author,
-    unwanted_day,
-    unwanted_message,
-)
-from diffscribe.history.presets import PresetReason
+from diffscribe.history.git import ask_git, new_border, parted
 from diffscribe.history.source import OpenSource
-from diffscribe.params import HarvestParams, SourceSettings
+from diffscribe.history.trees import Entry, parse_entries
+
+RANGE_COMMITS = 500
+"""So many are asked for at once: git keeps what it was asked for in memory."""
+MAX_LISTING_BYTES = 16 * 2**20
+"""Longer lists of files, some 100,000 of them, are counted and not kept."""
+
+FIELDS = ("%H", "%T", "%P", "%ct", "%an", "%ae", "%B")
+LOG = (
+    *("log", "--no-walk=unsorted", "--stdin", "--encoding=UTF-8"),
+    *("--no-decorate", "--no-notes", "--no-mailmap", "--no-show-signature"),
+    *("--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"),
+)
 
 
 class Commit(NamedTuple):
-    """A commit of the first-parent chain."""
+    """A commit, whatever it is worth."""
 
     sha: str
     tree: str
-    parent: str
-    """sha; empty for a root."""
+    parents: tuple[str, ...]
+    """shas; none for a root and where a shallow clone ends."""
     parent_tree: str
-    message: str
-    author: str
-    """The e-mail in small letters, or the name if there is none."""
-    signature: str
-    """`name <e-mail>` of the author."""
-    committed_at: str
-    """ISO 8601 in UTC."""
+    """Of the first parent; empty without one."""
+    name: str
+    """Of the author."""
+    email: str
+    committed_at: datetime | None
+    """In UTC; None if no calendar has the date."""
+    message: str | None
+    """Without trailing blank lines; None if it cannot be decoded."""
+    entries: tuple[Entry, ...] | None
+    """Against the first parent, renames as two; None if there are too many."""
+
+    @property
+    def parent(self) -> str:
+        """The sha of the first parent; empty without one."""
+        return self.parents[0] if self.parents else ""
+
+    @property
+    def author(self) -> str:
+        """Who counts as one author: the e-mail in small letters, or the name."""
+        return (self.email or self.name).casefold()
+
+    @property
+    def signature(self) -> str:
+        """The author as `name <e-mail>`."""
+        return f"{self.name} <{self.email}>"
 
 
-class Dropped(NamedTuple):
-    """A commit that is in no change."""
+class Walk:
+    """The newest commits of a source, listed at once and read as they are asked for.
 
-    sha: str
-    reason: CommitReason | PresetReason
-
-
-class Chain(NamedTuple):
-    """Commits of which each is the first parent of the next."""
-
-    context: list[Commit | Dropped]
-    """What comes before and is in an earlier chain; windows may begin there."""
-    commits: list[Commit | Dropped]
-
-
-def chains(
-    source: OpenSource, params: HarvestParams, settings: SourceSettings
-) -> list[Chain]:
-    """Return the newest commits, oldest first: the chain of HEAD's first parents.
-
-    If all branches count, then follow the chains of the other branches and of
-    what was merged, each down to a commit that an earlier chain has.
+    They are the first parents of HEAD, or all that HEAD and the tips hold. A
+    commit comes after its parents, and right after the first one if it can.
     """
-    found: list[Chain] = []
-    seen: set[str] = set()
-    pending = deque([source.head, *source.tips])
-    while pending and len(seen) < params.max_commits_per_source:
-        commit = source.read(pending.popleft())
-        newest: list[Commit | Dropped] = []
-        while commit is not None and str(commit.id) not in seen:
-            if len(seen) == params.max_commits_per_source:
-                break
-            seen.add(str(commit.id))
-            parent = _first_parent(source, commit)
-            newest.append(_checked(source, commit, parent, params, settings))
-            if settings.branches == "all" and parent is not None:
-                pending.extend(map(str, commit.parent_ids[1:]))
-            commit = parent
-        context: list[Commit | Dropped] = []
-        while (
-            commit is not None
-            and str(commit.id) in seen
-            and len(context) < params.max_window_commits - 1
-        ):
-            parent = _first_parent(source, commit)
-            context.append(_checked(source, commit, parent, params, settings))
-            commit = parent
-        if newest:
-            found.append(Chain(context[::-1], newest[::-1]))
-    return found
+
+    def __init__(self, source: OpenSource, max_commits: int) -> None:
+        self._source = source
+        self._list = source.folder / "commits"
+        if source.shallow:
+            boundary = "\n".join(sorted(source.shallow)) + "\n"
+            (source.folder / "shallow").write_text(boundary)
+        order = "--topo-order" if source.tips else "--first-parent"
+        command = ("rev-list", "--stdin", order, f"-n{max_commits}")
+        heads = [f"{sha}\n".encode() for sha in (source.head, *source.tips)]
+        with self._list.open("wb") as listed:
+            ask_git(source.folder, source.path, command, heads, listed)
+        self._line_bytes = len(source.head) + 1
+
+    def __len__(self) -> int:
+        """Return the number of commits."""
+        return self._list.stat().st_size // self._line_bytes
+
+    def __iter__(self) -> Iterator[Commit]:
+        """Yield the commits, oldest first."""
+        sha = tree = ""
+        for shas in _ranges(self._list, self._line_bytes * RANGE_COMMITS):
+            for record in self._records(shas):
+                *fields, listing = record.split(b"\0", len(FIELDS))
+                parents = tuple(fields[2].decode().split())
+                if not parents:
+                    parent_tree = ""
+                elif parents[0] == sha:
+                    parent_tree = tree
+                else:
+                    parent_tree = str(self._source.read(parents[0]).tree_id)
+                is_long = len(record) > MAX_LISTING_BYTES
+                entries = None if is_long else parse_entries(listing)
+                commit = _commit(fields, parents, parent_tree, entries)
+                sha, tree = commit.sha, commit.tree
+                yield commit
+
+    def _records(self, shas: list[bytes]) -> Iterator[bytes]:
+        """Yield what git says about each of the commits."""
+        source = self._source
+        border = b"\0" + new_border() + b"\0"
+        fields = "%x00".join((border.strip(b"\0").decode(), *FIELDS, ""))
+        arguments = (*LOG, f"--format=%x00{fields}")
+        with tempfile.TemporaryFile(dir=source.folder) as answers:
+            ask_git(source.folder, source.path, arguments, shas, answers)
+            yield from parted(answers, border, MAX_LISTING_BYTES)
 
 
-def _first_parent(source: OpenSource, commit: Any) -> Any | None:
-    if str(commit.id) in source.shallow or not commit.parent_ids:
-        return None
-    return source.read(commit.parent_ids[0])
+def _ranges(listed: Path, range_bytes: int) -> Iterator[list[bytes]]:
+    """Yield the lines of a file in ranges, the last line first."""
+    with listed.open("rb") as lines:
+        end = listed.stat().st_size
+        while end > 0:
+            start = max(0, end - range_bytes)
+            lines.seek(start)
+            yield lines.read(end - start).splitlines(keepends=True)[::-1]
+            end = start
 
 
-def _checked(
-    source: OpenSource,
-    commit: Any,
-    parent: Any | None,
-    params: HarvestParams,
-    settings: SourceSettings,
-) -> Commit | Dropped:
-    sha = str(commit.id)
-    if parent is None:
-        is_boundary = sha in source.shallow
-        return Dropped(
-            sha, CommitReason.SHALLOW_BOUNDARY if is_boundary else CommitReason.ROOT
-        )
-    message = _message(commit)
-    if message is None:
-        return Dropped(sha, CommitReason.NOT_UTF8)
-    committed_at = _date(commit.commit_time)
-    if committed_at is None:
-        return Dropped(sha, CommitReason.BAD_DATE)
-    author = commit.author
-    signature = _text(author.raw_name + b" <" + author.raw_email + b">")
-    reason = (
-        (CommitReason.MERGE if len(commit.parent_ids) > 1 else None)
-        or unwanted_day(committed_at.date(), settings)
-        or unwanted_author(signature, settings, params.bot_authors)
-        or (CommitReason.EMPTY if commit.tree_id == parent.tree_id else None)
-        or unwanted_message(message)
-    )
-    if reason is not None:
-        return Dropped(sha, reason)
+def _commit(
+    fields: list[bytes],
+    parents: tuple[str, ...],
+    parent_tree: str,
+    entries: tuple[Entry, ...] | None,
+) -> Commit:
+    sha, tree, _, seconds, name, email, message = fields
     return Commit(
-        sha=sha,
-        tree=str(commit.tree_id),
-        parent=str(parent.id),
-        parent_tree=str(parent.tree_id),
-        message=message,
-        author=_text(author.raw_email or author.raw_name).casefold(),
-        signature=signature,
-        committed_at=committed_at.isoformat(),
+        sha=sha.decode(),
+        tree=tree.decode(),
+        parents=parents,
+        parent_tree=parent_tree,
+        name=name.decode("utf-8", "replace"),
+        email=email.decode("utf-8", "replace"),
+        committed_at=_date(seconds),
+        message=_text(message),
+        entries=entries,
     )
 
 
-def _message(commit: Any) -> str | None:
-    """Decode the message as the commit says; None if that cannot be done."""
-    encoding = commit.message_encoding or "utf-8"
+def _text(message: bytes) -> str | None:
+    """Decode what git could not bring to UTF-8 either as None."""
     try:
-        message: str = commit.raw_message.decode(encoding)
-    except (ValueError, LookupError):
+        return message.decode().rstrip()
+    except UnicodeDecodeError:
         return None
-    return message.rstrip()
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
-def _date(seconds: int) -> datetime | None:
+def _date(seconds: bytes) -> datetime | None:
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):
         return None

@@ -1,9 +1,90 @@
-"""Draw which runs of commits are squashed to one change."""
+"""Draw which commits are squashed to one change."""
 
 import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from enum import StrEnum
 from random import Random
+from typing import NamedTuple
 
+from diffscribe.history.trees import Entry, squashed
+from diffscribe.history.walk import Commit
 from diffscribe.params import HarvestParams
+
+REMEMBERED = 4096
+"""Commits at which a branch that is read later may have begun."""
+
+
+class WindowReason(StrEnum):
+    """Why a window is no change; also its key in metrics/harvest.json."""
+
+    EMPTY_DIFF = "empty_diff"
+    TOO_MANY_FILES = "too_many_files"
+    LARGE_FILE = "large_file"
+    DIFF_TOO_LONG = "diff_too_long"
+    BINARY_ONLY = "binary_only"
+    NO_PARTNER = "no_partner"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Kept(NamedTuple):
+    """A commit that may be in a change, and what surrounds it."""
+
+    commit: Commit
+    gitignore: tuple[str, ...]
+    """Patterns of its parent's tree."""
+    license: str | None
+    """Of its own tree."""
+
+
+class Window(NamedTuple):
+    """Commits to be squashed, oldest first."""
+
+    commits: tuple[Kept, ...]
+    entries: tuple[Entry, ...]
+    """All that differs in the end, before git looks for renames."""
+    is_composite: bool
+
+
+class Run:
+    """The commits that follow each other up to the last one that was added."""
+
+    def __init__(self, params: HarvestParams) -> None:
+        self._params = params
+        self._head = ""
+        self._run: list[Kept] = []
+        self._runs: OrderedDict[str, list[Kept]] = OrderedDict()
+
+    def add(self, commit: Commit, kept: Kept | None) -> Iterator[Window]:
+        """Yield the windows that this commit, kept or not, ends.
+
+        No window spans one that is not kept. One that overlaps others may begin
+        before its branch does.
+        """
+        is_disjoint = self._params.windows == "disjoint"
+        if kept is None or commit.parent != self._head:
+            yield from self.end()
+            self._run = [] if is_disjoint else self._runs.get(commit.parent, [])
+        most = self._params.max_window_commits
+        self._run = [*self._run, kept][-most:] if kept is not None else []
+        self._head = commit.sha
+        self._remember()
+        if not is_disjoint:
+            for size in draw_sizes(commit.sha, len(self._run), self._params):
+                yield window_of(self._run[-size:])
+        elif self._run and len(self._run) == draw_length(self._run[0], self._params):
+            yield from self.end()
+
+    def end(self) -> Iterator[Window]:
+        """Yield what disjoint windows have left over, and begin anew."""
+        if self._run and self._params.windows == "disjoint":
+            yield window_of(self._run)
+        self._run = []
+
+    def _remember(self) -> None:
+        self._runs[self._head] = self._run
+        if len(self._runs) > REMEMBERED:
+            self._runs.popitem(last=False)
 
 
 def draw_sizes(head: str, longest: int, params: HarvestParams) -> list[int]:
@@ -13,8 +94,31 @@ def draw_sizes(head: str, longest: int, params: HarvestParams) -> list[int]:
     are equally likely; on average there are `windows_per_commit` of them, or
     all. Only the seed and the sha decide, so a draw stays when history grows.
     """
-    digest = hashlib.sha256(f"{params.seed}\0{head}".encode()).digest()
-    random = Random(digest)  # noqa: S311
+    if params.windows_per_commit >= longest:  # also none of none
+        return list(range(1, longest + 1))
+    random = seeded(params.seed, head)
     whole = int(params.windows_per_commit)
     count = whole + (random.random() < params.windows_per_commit - whole)
     return sorted(random.sample(range(1, longest + 1), min(count, longest)))
+
+
+def draw_length(first: Kept, params: HarvestParams) -> int:
+    """Return how many commits the disjoint window that begins at a commit has.
+
+    Each length is equally likely. Windows that begin elsewhere, since older
+    commits are read no more, soon meet with those that were drawn before.
+    """
+    random = seeded(params.seed, f"disjoint\0{first.commit.sha}")
+    return random.randint(1, params.max_window_commits)
+
+
+def window_of(commits: list[Kept], is_composite: bool = False) -> Window:
+    """Return a window with all that its commits change together."""
+    entries = squashed([each.commit.entries or () for each in commits])
+    return Window(tuple(commits), entries, is_composite)
+
+
+def seeded(seed: int, name: str) -> Random:
+    """Return a generator that only the seed and a name decide."""
+    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
+    return Random(digest)  # noqa: S311

@@ -1,0 +1,98 @@
+"""Draw commits that are not adjacent, but could have been made at one time."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from diffscribe.history.text import is_utf8
+from diffscribe.history.trees import ABSENT, SUBMODULE, SYMLINK
+from diffscribe.history.walk import Commit
+from diffscribe.history.windows import Kept, Window, seeded, window_of
+from diffscribe.params import HarvestParams
+
+SPAN_COMMITS = 100
+"""So many commits, first and last included, may lie in a composite's history."""
+SPAN_FILES = 1000
+"""No composite reaches over a commit that touches more."""
+MODES = (ABSENT, "100644", "100755", SYMLINK, SUBMODULE)
+"""Other modes are of old or broken programs, and no tree of ours has them."""
+
+
+class Span:
+    """The newest commits of a history up to the last one that was added."""
+
+    def __init__(self, params: HarvestParams) -> None:
+        self._params = params
+        self._commits: deque[tuple[Commit, Kept | None]] = deque(maxlen=SPAN_COMMITS)
+
+    def add(self, commit: Commit, kept: Kept | None) -> Iterator[Window | None]:
+        """Yield the composite that this commit, kept or not, ends, if one is drawn.
+
+        None says that no earlier commit fits. Only the seed and the commits of
+        the span decide, so a draw stays when the history grows.
+        """
+        if self._commits and commit.parent != self._commits[-1][0].sha:
+            self._commits.clear()
+        self._commits.append((commit, kept))
+        random = seeded(self._params.seed, f"composite\0{commit.sha}")
+        if kept is not None and random.random() < self._params.composites_per_commit:
+            yield _drawn(list(self._commits)[::-1], self._params)
+
+
+def _drawn(
+    newest_first: list[tuple[Commit, Kept | None]], params: HarvestParams
+) -> Window | None:
+    """Return a window whose base is the parent of its oldest commit.
+
+    No commit from the oldest on touches a file of a later member before that
+    member does. So each applies to base as it is, and no two share a file.
+    """
+    random = seeded(params.seed, f"partners\0{newest_first[0][0].sha}")
+    most = random.randint(2, max(2, params.max_window_commits))
+    bases = [at for at in _possible_bases(newest_first) if at > 1]
+    if not bases:
+        return None
+    base = random.choice(bases)
+    members = {0, base}
+    between = list(_applicable(newest_first[: base + 1]))
+    random.shuffle(between)
+    for at in between:
+        if len(members) < most and members.isdisjoint((at - 1, at, at + 1)):
+            members.add(at)
+    oldest_first = (newest_first[at][1] for at in sorted(members, reverse=True))
+    return window_of([each for each in oldest_first if each], is_composite=True)
+
+
+def _possible_bases(newest_first: list[tuple[Commit, Kept | None]]) -> Iterator[int]:
+    """Yield where a commit may be the oldest of a composite with the newest."""
+    (newest, _), *earlier = newest_first
+    wanted = _paths(newest)
+    if not _is_plain(newest):
+        return
+    for at, (commit, kept) in enumerate(earlier, start=1):
+        if commit.entries is None or len(commit.entries) > SPAN_FILES:
+            return
+        if not wanted.isdisjoint(_paths(commit)):
+            return
+        if kept is not None and _is_plain(commit):
+            yield at
+
+
+def _applicable(newest_first: list[tuple[Commit, Kept | None]]) -> Iterator[int]:
+    """Yield the kept commits whose files none before them in the span touched."""
+    touched: set[bytes] = set()
+    for at in range(len(newest_first) - 1, -1, -1):
+        commit, kept = newest_first[at]
+        paths = _paths(commit)
+        if kept is not None and _is_plain(commit) and paths.isdisjoint(touched):
+            yield at
+        touched |= paths
+
+
+def _is_plain(commit: Commit) -> bool:
+    """Tell whether a tree of our own can have these files."""
+    entries = commit.entries or ()
+    return all(each.mode in MODES and is_utf8(each.path) for each in entries)
+
+
+def _paths(commit: Commit) -> set[bytes]:
+    return {entry.path for entry in commit.entries or ()}

@@ -1,0 +1,69 @@
+"""Decide of each commit whether it may be in a change, before any diff."""
+
+from collections.abc import Iterable, Iterator
+
+from diffscribe.history.filters import (
+    CommitReason,
+    unwanted_author,
+    unwanted_day,
+    unwanted_message,
+)
+from diffscribe.history.presets import Facts, PresetReason, Stage, preset_reason
+from diffscribe.history.source import OpenSource
+from diffscribe.history.surroundings import Surroundings
+from diffscribe.history.tally import Tally
+from diffscribe.history.targets import Terms
+from diffscribe.history.text import decode
+from diffscribe.history.walk import Commit
+from diffscribe.history.windows import Kept
+
+
+def first_pass(
+    commits: Iterable[Commit], source: OpenSource, terms: Terms, tally: Tally
+) -> Iterator[tuple[Commit, Kept | None]]:
+    """Yield each commit, with what surrounds it if it is kept."""
+    surroundings = Surroundings(source)
+    for commit in commits:
+        gitignore, license_id = surroundings.of(commit)
+        reason = (
+            _unwanted(commit, source, terms)
+            or _broken(commit, terms)
+            or _excluded(commit, terms)
+        )
+        tally.commits[reason] += 1
+        kept = Kept(commit, gitignore, terms.settings.license or license_id)
+        yield commit, kept if reason is None else None
+
+
+def _unwanted(commit: Commit, source: OpenSource, terms: Terms) -> CommitReason | None:
+    if not commit.parents:
+        is_boundary = commit.sha in source.shallow
+        return CommitReason.SHALLOW_BOUNDARY if is_boundary else CommitReason.ROOT
+    if commit.message is None:
+        return CommitReason.NOT_UTF8
+    if commit.committed_at is None:
+        return CommitReason.BAD_DATE
+    if len(commit.parents) > 1:
+        return CommitReason.MERGE
+    return (
+        unwanted_day(commit.committed_at.date(), terms.settings)
+        or unwanted_author(commit.signature, terms.settings, terms.params.bot_authors)
+        or (CommitReason.EMPTY if commit.tree == commit.parent_tree else None)
+        or unwanted_message(commit.message)
+        or (CommitReason.TOO_MANY_FILES if commit.entries is None else None)
+    )
+
+
+def _broken(commit: Commit, terms: Terms) -> PresetReason | None:
+    if terms.params.preset is None:
+        return None
+    facts = Facts(commit.message or "", commit.signature, terms.history_commits)
+    return preset_reason(terms.params.preset, Stage.MESSAGE, facts)
+
+
+def _excluded(commit: Commit, terms: Terms) -> CommitReason | None:
+    if not terms.settings.paths_exclude:
+        return None
+    paths = (decode(entry.path) for entry in commit.entries or ())
+    is_out = all(map(terms.is_excluded, paths))
+    return CommitReason.EXCLUDED_PATHS if is_out else None

@@ -1,0 +1,132 @@
+"""Diff pairs of trees with git and take its answers apart."""
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from diffscribe.errors import SourceError
+from diffscribe.history.git import ask_git, new_border, parted
+from diffscribe.history.text import decode, is_utf8
+from diffscribe.history.trees import ABSENT, SUBMODULE, SYMLINK
+from diffscribe.records import FileKind, FileStatus
+
+DIFF_TREE = (
+    *("diff-tree", "--stdin", "-r", "-M", "-l1000", "--full-index"),
+    *("--raw", "-z", "-p", "--no-color", "--no-ext-diff", "--no-textconv"),
+)
+"""Renames are found as `git diff -M` does, with the limit of git 2.39."""
+
+SECTION = b"\ndiff --git "
+HUNK = b"\n@@ "
+BINARY = b"\nBinary files "
+LFS = b"version https://git-lfs.github.com/spec/v1\n"
+POINTER = re.compile(rb"\n@@ -[01]\b[^@]+@@[^\n]*\n[ +-]" + re.escape(LFS))
+"""The first line of a file that stands for one kept elsewhere."""
+
+STATUSES = {str(status): status for status in FileStatus}
+KINDS = {SUBMODULE: FileKind.SUBMODULE, SYMLINK: FileKind.SYMLINK}
+
+
+class ChangedFile(NamedTuple):
+    """The fields of FileChange."""
+
+    path: str
+    old_path: str | None
+    status: FileStatus
+    additions: int = 0
+    deletions: int = 0
+    is_binary: bool = False
+    kind: FileKind = FileKind.FILE
+
+
+class Patch(NamedTuple):
+    """What git printed about two trees."""
+
+    files: list[ChangedFile]
+    """In git's order: sorted by path."""
+    diff: str
+    is_utf8: bool
+    """Whether diff and paths are."""
+
+
+def diff_trees(
+    folder: Path,
+    source: Path,
+    pairs: Iterable[tuple[str, str]],
+    max_bytes: int,
+) -> Iterator[Patch | None]:
+    """Yield the patch between the two trees of each pair, by one git for all.
+
+    A patch with more than max_bytes is None.
+
+    Raises:
+        SourceError: if an object is missing or broken.
+    """
+    border = new_border() + b"\n"
+    questions = [f"{base} {head}\n".encode() for base, head in pairs]
+    # git repeats a line that names no object; no file can hold this one.
+    lines = (line for question in questions for line in (border, question))
+    with tempfile.TemporaryFile(dir=folder) as output:
+        ask_git(folder, source, DIFF_TREE, lines, output)
+        answers = parted(output, border, max_bytes)
+        for question, answer in zip(questions, answers, strict=True):
+            if not answer.startswith(question):
+                raise _unexpected()
+            is_long = len(answer) > max_bytes
+            yield None if is_long else parse_patch(answer[len(question) :])
+
+
+def parse_patch(answer: bytes) -> Patch:
+    """Return the patch of an answer of `--raw -z -p`.
+
+    Raises:
+        SourceError: if list and patch do not fit, which only a new git can bring.
+    """
+    listing, _, diff = answer.partition(b"\0\0")
+    fields = iter(listing.split(b"\0"))
+    sections = iter(diff.split(SECTION))
+    may_point = LFS in diff
+    files = []
+    for numbers in fields:
+        old_mode, mode, _, _, letter = numbers[1:].decode().split(" ")
+        old_path, path = None, next(fields)
+        if letter[0] == "R":
+            old_path, path = path, next(fields)
+        additions = deletions = 0
+        is_binary = is_pointer = False
+        # A file that becomes another kind of thing is deleted, then added.
+        for _ in range(2 if letter == "T" else 1):
+            section = next(sections, None)
+            if section is None:
+                raise _unexpected()
+            start = section.find(HUNK)
+            if start < 0:
+                is_binary = is_binary or BINARY in section
+                continue
+            additions += section.count(b"\n+", start)
+            deletions += section.count(b"\n-", start)
+            is_pointer = may_point and POINTER.search(section, start) is not None
+        kind = KINDS.get(old_mode if mode == ABSENT else mode, FileKind.FILE)
+        files.append(
+            ChangedFile(
+                decode(path),
+                None if old_path is None else decode(old_path),
+                STATUSES[letter[0]],
+                additions,
+                deletions,
+                is_binary,
+                FileKind.LFS if is_pointer else kind,
+            )
+        )
+    if next(sections, None) is not None:
+        raise _unexpected()
+    return Patch(files, decode(diff), is_utf8(listing) and is_utf8(diff))
+
+
+def _unexpected() -> SourceError:
+    return SourceError(
+        "git's list of files does not fit its patch; this version of git prints "
+        "them otherwise, use another, from 2.39 on"
+    )
