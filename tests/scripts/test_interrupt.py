@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
 from types import SimpleNamespace
 
 import pytest
+
+from diffscribe.samples.builder import History
 
 PATIENCE_S = 120
 DEAF_PROGRAM = """#!/bin/sh
@@ -78,8 +81,12 @@ def deaf_programs(folder, *names):
 
 
 def assert_gone(pid):
+    """Wait a moment: who is no child of the stage is buried by the system."""
+    deadline = time.monotonic() + 10
     with pytest.raises(ProcessLookupError):
-        os.kill(int(pid), 0)
+        while time.monotonic() < deadline:
+            os.kill(int(pid), 0)
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -139,6 +146,28 @@ def test_while_git_works(workplace):
     wait = Started(place)
     assert_interrupted(place, interrupt(place, wait, PATH=path))
     assert_gone(wait.pid)
+
+
+def test_while_workers_diff(workplace):
+    place = workplace("harvest")
+    history = History(place.folder / "in/repository")
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a": f"{number}\n"})
+    place.params["harvest"] |= {"sources": ["in/repository"], "workers": 2}
+    deaf_programs(place.folder, "git")
+    program = place.folder / "bin/git"
+    real = f'#!/bin/sh\n[ "$1" = diff-tree ] || exec {shutil.which("git")} "$@"\n'
+    program.write_text(real + program.read_text())
+    temporary = place.folder / "temporary"
+    temporary.mkdir()
+    variables = {
+        "PATH": f"{place.folder / 'bin'}:{os.environ['PATH']}",
+        "TMPDIR": str(temporary),
+    }
+    wait = Started(place)
+    assert_interrupted(place, interrupt(place, wait, **variables))
+    assert_gone(wait.pid)
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["merge_quantize", "eval"])
