@@ -8,6 +8,21 @@ ISC = (
     "Permission to use, copy, modify, and/or distribute this software for any\n"
     "purpose with or without fee is hereby granted, provided that"
 )
+MIT = (
+    "Permission is hereby granted, free of charge, to any person obtaining a copy\n"
+    'of this software and associated documentation files (the "Software"), to deal'
+)
+ZLIB = (
+    "In no event will the authors be held liable for any damages arising from the\n"
+    "use of this software.\n\nPermission is granted to anyone to use this software"
+)
+GPL_2_THAT_NAMES_OTHERS = """
+    GNU GENERAL PUBLIC LICENSE
+       Version 2, June 1991
+Some other Free Software Foundation software is covered by the
+GNU Lesser General Public License instead. GNU Affero General Public
+License, version 3, is another.
+"""
 UNLICENSE = "This is free and unencumbered software released into the public domain.\n"
 
 
@@ -26,6 +41,21 @@ UNLICENSE = "This is free and unencumbered software released into the public dom
         (BSD + " All advertising materials mentioning", None),
         (ISC, "ISC"),
         (ISC.replace("and/or", "and"), "ISC"),
+        (ISC.replace(", provided that", ".\n\nTHE SOFTWARE"), "0BSD"),
+        (MIT, "MIT"),
+        ("MIT No Attribution\n\n" + MIT, "MIT-0"),
+        ("GNU Library General Public License\nVersion 2, June 1991", "LGPL-2.0"),
+        ("# Eclipse Public License - v 2.0", "EPL-2.0"),
+        ("Boost Software License - Version 1.0 - August", "BSL-1.0"),
+        ("               The Artistic License 2.0\n", "Artistic-2.0"),
+        ("Creative Commons Legal Code\n\nCC0 1.0 Universal\n", "CC0-1.0"),
+        ("European Union Public Licence v. 1.2\n", "EUPL-1.2"),
+        ("Business Source License 1.1\n", "BUSL-1.1"),
+        ("Elastic License 2.0\n", "Elastic-2.0"),
+        (ZLIB, "Zlib"),
+        ("SPDX-License-Identifier: CECILL-2.1\n\nWhatever", "CECILL-2.1"),
+        ("Words.\n" * 50 + "\n  GNU GENERAL PUBLIC LICENSE\n  Version 2", "GPL-2.0"),
+        (GPL_2_THAT_NAMES_OTHERS, "GPL-2.0"),
         (UNLICENSE, "Unlicense"),
         ("All rights reserved.", None),
         ("Ours. " * 50 + "Not the Apache License, Version 2.0", None),
