@@ -12,14 +12,17 @@ from diffscribe.profiles import load_profile, set_params
 def test_every_kind_of_value_becomes_one_setting():
     overrides = {
         "base": {"source": "Qwen/a.b-0.5B", "revision": None},
-        "harvest": {"sources": ["~/code/*", "it's, [odd]"], "max_files": 3},
+        "harvest": {
+            "sources": ["~/code/*", "it's, [odd]", {"path": "~/a b", "private": True}],
+            "max_files": 3,
+        },
         "split": {"test_repos": []},
         "train": {"learning_rate": 1.5e-4, "lora": {"r": 16}, "bf16": True},
     }
     assert list(set_params(overrides)) == [
         "base.source='Qwen/a.b-0.5B'",
         "base.revision=null",
-        r"harvest.sources=['~/code/*','it\'s, [odd]']",
+        r"harvest.sources=['~/code/*','it\'s, [odd]',{path:'~/a b',private:true}]",
         "harvest.max_files=3",
         "split.test_repos=[]",
         "train.learning_rate=0.00015",
@@ -35,7 +38,7 @@ def test_dvc_reads_each_setting_as_the_value_it_was(tmp_path):
     wanted = {
         "a": {
             "text": "it's: a, [b] {c} = 1",
-            "list": ["on", "x y", "1", 2],
+            "list": ["on", "x y", "1", 2, {"since": "2024-01-31", "license": None}],
             "none": None,
             "real": 1.5e-4,
             "flag": True,

@@ -50,6 +50,8 @@ def set_params(overrides: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 def _hydra(value: Any) -> str:
     """Return a value in Hydra's grammar, where only quoted text stays text."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_hydra(each)}' for key, each in value.items())}}}"
     if isinstance(value, list):
         return f"[{','.join(_hydra(each) for each in value)}]"
     if isinstance(value, str):
