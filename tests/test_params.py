@@ -200,3 +200,77 @@ def test_overrides_merge_mappings_and_replace_everything_else() -> None:
     merged = merge_params(values, overrides)
     assert merged == {"a": {"x": 1, "y": [3]}, "b": {"new": 1}, "c": None, "d": 4}
     assert values == {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
+
+
+def with_source(values: dict[str, Any], **source: object) -> dict[str, Any]:
+    return put(values, "harvest.sources", [source])
+
+
+SHA = "0123456789" * 4
+
+
+def test_a_source_takes_what_it_does_not_set_from_the_defaults(
+    values: dict[str, Any],
+) -> None:
+    values["harvest"]["source_defaults"] |= {"license": "MIT", "authors": ["ann"]}
+    values["harvest"]["sources"] = ["x", {"path": "y", "license": "ISC"}]
+    plain, own = parse_params(values, Path("my.yaml")).harvest.sources
+    assert (plain.path, plain.license, plain.authors) == ("x", "MIT", ("ann",))
+    assert (own.path, own.license, own.authors) == ("y", "ISC", ("ann",))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"private": True}, "should have either a path or a url"),
+        (
+            {"path": "x", "url": "https://x.org/y", "revision": SHA},
+            "should have either a path or a url",
+        ),
+        (
+            {"url": "https://x.org/y"},
+            "a url needs a revision, the sha of a commit; a path none",
+        ),
+        (
+            {"path": "x", "revision": SHA},
+            "a url needs a revision, the sha of a commit; a path none",
+        ),
+    ],
+)
+def test_a_source_is_a_path_or_a_pinned_url(
+    values: dict[str, Any], source: dict[str, object], expected: str
+) -> None:
+    assert problem(with_source(values, **source)) == f"harvest.sources.0: {expected}"
+
+
+@pytest.mark.parametrize("revision", ["main", SHA[:-1], SHA.upper()[:-1] + "G"])
+def test_a_revision_is_a_whole_sha(values: dict[str, Any], revision: str) -> None:
+    text = problem(with_source(values, url="https://x.org/y", revision=revision))
+    assert text.startswith("harvest.sources.0.revision: String should match pattern")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"path": "x", "licence": "MIT"}, "unknown key 'harvest.sources.0.licence'"),
+        ({"path": "x", "branches": "main"}, "should be 'default' or 'all'"),
+        ({"path": "x", "max_changes": 0}, "should be greater than 0"),
+        ({"path": "x", "private": "maybe"}, "should be a valid boolean"),
+        (
+            {"path": "x", "since": yaml.safe_load("2024-01-31")},
+            "harvest.sources.0.since: should be in quotes, '2024-01-31'",
+        ),
+        ({"path": "x", "until": "January"}, "harvest.sources.0.until: "),
+        (7, "harvest.sources.0: should be "),
+    ],
+)
+def test_a_setting_of_a_source_that_does_not_fit_is_told_with_its_place(
+    values: dict[str, Any], source: object, expected: str
+) -> None:
+    assert expected in problem(put(values, "harvest.sources", [source]))
+
+
+def test_a_preset_has_to_be_known(values: dict[str, Any]) -> None:
+    text = problem(put(values, "harvest.preset", "commitbank"))
+    assert "'commitbench'" in text
+    assert "not 'commitbank'" in text

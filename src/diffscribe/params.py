@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -84,6 +85,15 @@ class SamplesParams(Section):
     seed: int
 
 
+def _not_empty(
+    sources: tuple["SourceParams", ...],
+) -> tuple["SourceParams", ...]:
+    # A minimal length would count what does not fit as missing too.
+    if not sources:
+        raise ValueError("should not be empty")
+    return sources
+
+
 class SourceSettings(Section):
     """What may be set for all sources, and again for one."""
 
@@ -127,7 +137,7 @@ class SourceParams(SourceSettings):
 class HarvestParams(Section):
     """Which commits of which repositories become changes."""
 
-    sources: Annotated[tuple[SourceParams, ...], Field(min_length=1)]
+    sources: Annotated[tuple[SourceParams, ...], AfterValidator(_not_empty)]
     """Paths, or mappings with a path or url and settings of their own."""
     source_defaults: SourceSettings
     on_bad_source: Literal["stop", "skip"]
