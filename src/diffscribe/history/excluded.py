@@ -1,13 +1,12 @@
-"""Leave files out of changes: presets of paths, and diffs without them."""
+"""Tell which files are left out of changes, by presets and patterns."""
 
-import re
-from collections.abc import Callable
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 
-from diffscribe.history.patches import ChangedFile
-from diffscribe.records import FileStatus
+from diffscribe.history.text import decode
+from diffscribe.history.trees import Entry
 
 PATH_PRESETS = {
     "lock_files": """
@@ -57,9 +56,8 @@ the lock files and outputs that package managers document.
 """
 
 
-@cache
-def path_excluder(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """Return a function that tells whether a path is left out.
+def path_excluder(patterns: Iterable[str]) -> Callable[[str], bool] | None:
+    """Return a function that tells whether a path is left out; None if none is.
 
     A pattern that names a preset stands for all of its patterns; later ones
     win, so that `!vendor/ours/**` takes back what `vendored` left out.
@@ -68,33 +66,15 @@ def path_excluder(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     for pattern in patterns:
         preset = PATH_PRESETS.get(pattern)
         lines += [pattern] if preset is None else preset.split()
+    if not lines:
+        return None
     return lru_cache(2**16)(GitIgnoreSpec.from_lines(lines).match_file)
 
 
 def without_excluded(
-    entries: list[ChangedFile], is_excluded: Callable[[str], bool]
-) -> list[ChangedFile]:
-    """Return the entries that stay; a rename stays if one of its paths does."""
-    return [
-        entry
-        for entry in entries
-        if not (is_excluded(entry.path) and is_excluded(entry.old_path or entry.path))
-    ]
-
-
-def diff_of_kept(diff: str, entries: list[ChangedFile], kept: list[ChangedFile]) -> str:
-    """Return git's diff of all entries without the files that were not kept."""
-    if len(kept) == len(entries):
-        return diff
-    # No line of a file begins so: a space, `+`, `-` or `\` stands before it.
-    patches = iter(re.split(r"^(?=diff --git )", diff, flags=re.MULTILINE)[1:])
-    wanted = set(kept)
-    texts = []
-    for entry in entries:
-        # What became another kind of file is deleted and added.
-        text = next(patches)
-        if entry.status == FileStatus.TYPE_CHANGED:
-            text += next(patches)
-        if entry in wanted:
-            texts.append(text)
-    return "".join(texts)
+    entries: tuple[Entry, ...], is_excluded: Callable[[str], bool] | None
+) -> tuple[Entry, ...]:
+    """Return the entries that stay; of a rename it may be one side."""
+    if is_excluded is None:
+        return entries
+    return tuple(each for each in entries if not is_excluded(decode(each.path)))

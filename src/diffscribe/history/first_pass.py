@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from diffscribe.history.excluded import path_excluder, without_excluded
 from diffscribe.history.filters import (
     CommitReason,
     unwanted_author,
@@ -13,7 +14,6 @@ from diffscribe.history.source import OpenSource
 from diffscribe.history.surroundings import Surroundings
 from diffscribe.history.tally import Tally
 from diffscribe.history.targets import Terms
-from diffscribe.history.text import decode
 from diffscribe.history.walk import Commit
 from diffscribe.history.windows import Kept
 
@@ -21,17 +21,23 @@ from diffscribe.history.windows import Kept
 def first_pass(
     commits: Iterable[Commit], source: OpenSource, terms: Terms, tally: Tally
 ) -> Iterator[tuple[Commit, Kept | None]]:
-    """Yield each commit, with what surrounds it if it is kept."""
+    """Yield each commit without excluded files, and what surrounds it if kept."""
     surroundings = Surroundings(source)
+    settings = terms.settings
+    is_excluded = path_excluder(settings.paths_exclude)
     for commit in commits:
         gitignore, license_id = surroundings.of(commit)
+        entries = without_excluded(commit.entries or (), is_excluded)
+        is_partial = len(entries) < len(commit.entries or ())
         reason = (
             _unwanted(commit, source, terms)
             or _broken(commit, terms)
-            or _excluded(commit, terms)
+            or (None if entries else CommitReason.EXCLUDED_PATHS)
         )
         tally.commits[reason] += 1
-        kept = Kept(commit, gitignore, terms.settings.license or license_id)
+        if is_partial:
+            commit = commit._replace(entries=entries)
+        kept = Kept(commit, gitignore, settings.license or license_id, is_partial)
         yield commit, kept if reason is None else None
 
 
@@ -59,11 +65,3 @@ def _broken(commit: Commit, terms: Terms) -> PresetReason | None:
         return None
     facts = Facts(commit.message or "", commit.signature, terms.history_commits)
     return preset_reason(terms.params.preset, Stage.MESSAGE, facts)
-
-
-def _excluded(commit: Commit, terms: Terms) -> CommitReason | None:
-    if not terms.settings.paths_exclude:
-        return None
-    paths = (decode(entry.path) for entry in commit.entries or ())
-    is_out = all(map(terms.is_excluded, paths))
-    return CommitReason.EXCLUDED_PATHS if is_out else None

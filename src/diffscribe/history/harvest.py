@@ -152,7 +152,7 @@ def _ranges(
     readings.append(reading)
     try:
         opened = reading.stack.enter_context(open_source(source))
-        walk = Walk(opened, params.max_commits_per_source)
+        walk = Walk(opened, params.max_commits_per_source, source.settings.branches)
         commits = watch(walk, source.name, len(walk))
         terms = Terms(source.name, source.settings, params, len(walk))
         numbers = count()

@@ -22,8 +22,6 @@ UTF8_BYTES = 4
 """Of one character, at most."""
 LISTING_BYTES = 2**20
 """Room for git's list of files beside a diff."""
-EXCLUDED_BYTES = 64 * 2**20
-"""Room for files that are left out."""
 
 
 class Range(NamedTuple):
@@ -66,7 +64,7 @@ def write_rows(work: Range | Failure) -> Outcome | SourceError:
     try:
         with contextlib.ExitStack() as stack:
             own = source.repository
-            if any(window.is_composite for window in work.windows):
+            if any(window.needs_tree for window in work.windows):
                 own = stack.enter_context(_own_objects(source))
             return _write(work, source, own)
     except SourceError as error:
@@ -120,5 +118,4 @@ def _write(work: Range, source: OpenSource, own: Any) -> Outcome:
 
 def _max_bytes(terms: Terms) -> int:
     """Return beyond what a patch is surely too long, so that none is parsed."""
-    excluded_bytes = EXCLUDED_BYTES if terms.settings.paths_exclude else 0
-    return UTF8_BYTES * terms.params.max_diff_chars + LISTING_BYTES + excluded_bytes
+    return UTF8_BYTES * terms.params.max_diff_chars + LISTING_BYTES

@@ -4,7 +4,6 @@ import hashlib
 from typing import Any
 
 from diffscribe.history.bounds import Sizes
-from diffscribe.history.excluded import diff_of_kept, without_excluded
 from diffscribe.history.languages import languages_of
 from diffscribe.history.patches import ChangedFile, Patch
 from diffscribe.history.presets import Facts, Stage, preset_reason
@@ -28,9 +27,6 @@ def row_of(
     if window.is_composite and not _is_sum(window, patch.files):
         return WindowReason.NOT_APPLICABLE
     files, diff = patch.files, patch.diff
-    if terms.settings.paths_exclude:
-        files = without_excluded(files, terms.is_excluded)
-        diff = diff_of_kept(diff, patch.files, files)
     if reason := _unfit(files, diff, facts_of(terms, window, sizes), terms.params):
         return reason
     first, last = window.commits[0].commit, window.commits[-1].commit
@@ -46,7 +42,7 @@ def row_of(
         "files": [file._asdict() for file in files],
         "diff": diff,
         "is_utf8": patch.is_utf8,
-        "commits": [_original(each, terms) for each in window.commits],
+        "commits": [_original(each) for each in window.commits],
         "gitignore": window.commits[0].gitignore,
         "license": window.commits[-1].license,
         "private": terms.settings.private,
@@ -88,9 +84,7 @@ def _is_sum(window: Window, files: list[ChangedFile]) -> bool:
     )
 
 
-def _original(kept: Kept, terms: Terms) -> dict[str, Any]:
+def _original(kept: Kept) -> dict[str, Any]:
     commit = kept.commit
     paths = sorted(decode(entry.path) for entry in commit.entries or ())
-    if terms.settings.paths_exclude:
-        paths = [path for path in paths if not terms.is_excluded(path)]
     return {"sha": commit.sha, "message": commit.message, "files": paths}

@@ -1,10 +1,9 @@
 """Find the tree to compare base with, or what forbids to diff it at all."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from diffscribe.history.bounds import Sizes, exceeds
-from diffscribe.history.excluded import path_excluder
 from diffscribe.history.git import MAX_BLOB_BYTES
 from diffscribe.history.patches import ChangedFile
 from diffscribe.history.presets import Facts, PresetReason, Stage, preset_reason
@@ -26,29 +25,22 @@ class Terms(NamedTuple):
     params: HarvestParams
     history_commits: int
 
-    @property
-    def is_excluded(self) -> Callable[[str], bool]:
-        """Tells whether a path is left out."""
-        return path_excluder(self.settings.paths_exclude)
-
 
 def target(
     terms: Terms, window: Window, source: OpenSource, own: Any, sizes: Sizes
 ) -> str | Reason:
     """Return the tree that a window makes of base, or why it is no change.
 
-    The tree of a composite is written to `own`, a repository that sees the
+    A tree that no commit has is written to `own`, a repository that sees the
     source. A rename is two entries here, and only git can say which two: what
     depends on that is left open.
     """
-    kept = window.entries
-    if terms.settings.paths_exclude:
-        kept = tuple(e for e in kept if not terms.is_excluded(decode(e.path)))
+    entries = window.entries
     return (
-        _unfit_number(kept, terms.params)
-        or _too_large(window.entries, sizes)
-        or _broken(terms, window, kept, sizes)
-        or _too_long(kept, source, sizes, terms.params)
+        _unfit_number(entries, terms.params)
+        or _too_large(entries, sizes)
+        or _broken(terms, window, sizes)
+        or _too_long(entries, source, sizes, terms.params)
         or _tree(window, own)
     )
 
@@ -68,11 +60,11 @@ def facts_of(terms: Terms, window: Window, sizes: Sizes) -> Facts:
 
 
 def _unfit_number(
-    kept: tuple[Entry, ...], params: HarvestParams
+    entries: tuple[Entry, ...], params: HarvestParams
 ) -> WindowReason | None:
-    if not kept:
+    if not entries:
         return WindowReason.EMPTY_DIFF
-    if len(kept) - min(_added_and_deleted(kept)) > params.max_files:
+    if len(entries) - min(_added_and_deleted(entries)) > params.max_files:
         return WindowReason.TOO_MANY_FILES
     return None
 
@@ -93,20 +85,19 @@ def _read_blobs(entries: Iterable[Entry]) -> Iterator[str]:
             yield from {entry.old_blob, entry.blob} - moved
 
 
-def _broken(
-    terms: Terms, window: Window, kept: tuple[Entry, ...], sizes: Sizes
-) -> PresetReason | None:
-    if terms.params.preset is None or all(_added_and_deleted(kept)):
+def _broken(terms: Terms, window: Window, sizes: Sizes) -> PresetReason | None:
+    entries = window.entries
+    if terms.params.preset is None or all(_added_and_deleted(entries)):
         return None
-    files = [ChangedFile(decode(each.path), None, _status(each)) for each in kept]
+    files = [ChangedFile(decode(each.path), None, _status(each)) for each in entries]
     facts = facts_of(terms, window, sizes)._replace(files=files)
     return preset_reason(terms.params.preset, Stage.FILES, facts)
 
 
 def _too_long(
-    kept: tuple[Entry, ...], source: OpenSource, sizes: Sizes, params: HarvestParams
+    entries: tuple[Entry, ...], source: OpenSource, sizes: Sizes, params: HarvestParams
 ) -> WindowReason | None:
-    if exceeds(source, kept, sizes, params.max_diff_chars):
+    if exceeds(source, entries, sizes, params.max_diff_chars):
         return WindowReason.DIFF_TOO_LONG
     return None
 
@@ -114,12 +105,12 @@ def _too_long(
 def _tree(window: Window, own: Any) -> str | WindowReason:
     import pygit2
 
-    if not window.is_composite:
+    if not window.needs_tree:
         return window.commits[-1].commit.tree
     base = own[window.commits[0].commit.parent_tree]
     try:
         return str(write_tree(own, base, window.entries))
-    except pygit2.GitError:
+    except (pygit2.GitError, UnicodeError):
         return WindowReason.NOT_APPLICABLE
 
 

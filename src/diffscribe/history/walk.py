@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from diffscribe.history.git import ask_git, new_border, parted
 from diffscribe.history.source import OpenSource
@@ -61,17 +61,22 @@ class Commit(NamedTuple):
 class Walk:
     """The newest commits of a source, listed at once and read as they are asked for.
 
-    They are the first parents of HEAD, or all that HEAD and the tips hold. A
-    commit comes after its parents, and right after the first one if it can.
+    They are the first parents of HEAD, or all that HEAD and the other branches
+    hold. A commit comes after its parents, right after the first one if it can.
     """
 
-    def __init__(self, source: OpenSource, max_commits: int) -> None:
+    def __init__(
+        self,
+        source: OpenSource,
+        max_commits: int,
+        branches: Literal["default", "all"] = "default",
+    ) -> None:
         self._source = source
         self._list = source.folder / "commits"
         if source.shallow:
             boundary = "\n".join(sorted(source.shallow)) + "\n"
             (source.folder / "shallow").write_text(boundary)
-        order = "--topo-order" if source.tips else "--first-parent"
+        order = "--first-parent" if branches == "default" else "--topo-order"
         command = ("rev-list", "--stdin", order, f"-n{max_commits}")
         heads = [f"{sha}\n".encode() for sha in (source.head, *source.tips)]
         with self._list.open("wb") as listed:

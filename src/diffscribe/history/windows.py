@@ -35,6 +35,8 @@ class Kept(NamedTuple):
     """Patterns of its parent's tree."""
     license: str | None
     """Of its own tree."""
+    is_partial: bool
+    """Whether the source excludes some of its files; the commit lacks them here."""
 
 
 class Window(NamedTuple):
@@ -44,6 +46,11 @@ class Window(NamedTuple):
     entries: tuple[Entry, ...]
     """All that differs in the end, before git looks for renames."""
     is_composite: bool
+
+    @property
+    def needs_tree(self) -> bool:
+        """Whether no commit has a tree with these changes alone."""
+        return self.is_composite or any(each.is_partial for each in self.commits)
 
 
 class Run:
