@@ -13,10 +13,12 @@ from diffscribe.samples.builder import History
 ROOT = Path(__file__).parents[2]
 
 
-def run_harvest(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
-    """Run the stage in a folder, on one source, with the repository's params."""
+def run_harvest(
+    folder: Path, *sources: str, **changed: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["harvest"] |= {"sources": [source], "windows_per_commit": 2.0}
+    params["harvest"] |= {"sources": list(sources), "windows_per_commit": 2.0} | changed
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(
         [
@@ -59,3 +61,35 @@ def test_explains_a_bad_source_in_one_line_and_writes_nothing(
     assert done.stderr.count("\n") == 1
     assert name in done.stderr
     assert [path for path in (tmp_path / "data").glob("*") if path.is_file()] == []
+
+
+def test_reports_what_it_leaves_out_where_params_say_so(
+    history: History, tmp_path: Path
+) -> None:
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+    (tmp_path / "broken.bundle").write_text("# v2 git bundle\n")
+    sources = ("missing", "broken.bundle", "repository")
+
+    done = run_harvest(tmp_path, *sources, on_bad_source="skip")
+
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("harvest.py: left out: harvest.sources: 'missing'")
+    assert f"left out: {tmp_path}/broken.bundle: the bundle cannot" in lines[1]
+    counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
+    assert (counts["sources"], counts["sources_bad"]) == (1, 2)
+    assert counts["changes"] == 3
+
+
+def test_a_preset_sets_the_limits_that_metrics_show(
+    history: History, tmp_path: Path
+) -> None:
+    for number in range(12):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+    done = run_harvest(tmp_path, "repository", preset="git_smart_commit")
+    assert (done.returncode, done.stderr) == (0, "")
+    counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
+    assert list(counts["changes_by_commits"]) == [str(size) for size in range(1, 9)]
+    assert counts["commits_dropped"]["small_repository"] == 0

@@ -1,0 +1,109 @@
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from diffscribe.samples.builder import History
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[str]:
+    """The URL of git's own server for the folder `remote` of tmp_path."""
+    (tmp_path / "remote").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--reuseaddr", "--export-all", "--listen=127.0.0.1", f"--port={port}"]
+    folder = f"--base-path={tmp_path}/remote"
+    with subprocess.Popen(["git", "daemon", *options, folder]) as server:
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.02)
+        yield f"git://127.0.0.1:{port}"
+        server.terminate()
+
+
+def run_script(
+    folder: Path, name: str, sources: list[object], **changed: object
+) -> subprocess.CompletedProcess[str]:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["harvest"] |= {"sources": sources} | changed
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    outputs = ["harvested.jsonl", "harvest.json"] if name == "harvest" else []
+    return subprocess.run(
+        [sys.executable, str(ROOT / f"scripts/{name}.py"), *outputs],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_clones_what_params_name_and_harvest_reads_it(
+    daemon: str, tmp_path: Path
+) -> None:
+    history = History(tmp_path / "remote/name")
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+    url = f"{daemon}/name"
+    sources = [{"url": url, "revision": history.head}]
+    protocols = {"clone_protocols": ["git"]}
+
+    early = run_script(tmp_path, "harvest", sources, **protocols)
+    assert early.returncode == 66
+    assert "not cloned to data/clones/127.0.0.1/name.git yet" in early.stderr
+
+    done = run_script(tmp_path, "clone", sources, **protocols)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "clone: 1 of 1 repositories brought to data/clones\n"
+    assert done.stderr == f"clone.py: 1 of 1: {url}\n"
+    again = run_script(tmp_path, "clone", sources, **protocols)
+    assert again.stdout == "clone: 0 of 1 repositories brought to data/clones\n"
+
+    read = run_script(tmp_path, "harvest", sources, **protocols)
+    assert (read.returncode, read.stderr) == (0, "")
+    assert read.stdout.endswith("2 commits kept of 3 in 1 sources\n")
+    assert '"repo":"127.0.0.1/name"' in (tmp_path / "harvested.jsonl").read_text()
+
+
+def test_stops_at_a_bad_url_or_reports_it_and_goes_on(
+    daemon: str, tmp_path: Path
+) -> None:
+    history = History(tmp_path / "remote/name")
+    history.commit("feat: begin", {"a.py": "0\n"})
+    sources: list[object] = [
+        {"url": f"{daemon}/{name}", "revision": history.head}
+        for name in ("none", "name")
+    ]
+    stopped = run_script(tmp_path, "clone", sources, clone_protocols=["git"])
+    assert stopped.returncode == 66
+    assert "clone.py: git://" in stopped.stderr
+    assert not (tmp_path / "data/clones/127.0.0.1/name.git").exists()
+
+    done = run_script(
+        tmp_path, "clone", sources, clone_protocols=["git"], on_bad_source="skip"
+    )
+    assert done.returncode == 0
+    assert "left out: git://" in done.stderr
+    assert done.stdout == "clone: 1 of 2 repositories brought to data/clones\n"
+
+
+def test_git_and_file_are_not_among_the_protocols_by_default(tmp_path: Path) -> None:
+    for url in ("git://example.org/name", "http://example.org/name"):
+        done = run_script(tmp_path, "clone", [{"url": url, "revision": "0" * 40}])
+        assert done.returncode == 66
+        assert "is not among harvest.clone_protocols: https, ssh" in done.stderr
+
+
+def test_has_nothing_to_do_without_urls(tmp_path: Path) -> None:
+    done = run_script(tmp_path, "clone", ["~/code/*"])
+    assert done.stdout == "clone: 0 of 0 repositories brought to data/clones\n"
