@@ -16,6 +16,7 @@ from tabulate import tabulate
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {
+    "benchmarks": "what is measured against a peer or a limit",
     ".ci": "what a submission has to pass",
     ".dvc": "DVC's settings; its cache is not in git",
     "data": "bundles, changes, splits and samples; written by stages only",
