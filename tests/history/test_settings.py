@@ -26,9 +26,20 @@ def harvested(harvest_params):
         tally = Tally()
         rows = harvest(params, tally, lambda commits, name, total: commits)
         changes = [Change.model_validate_json(row) for row in rows]
-        return changes, tally.metrics(params)
+        counts = tally.metrics(params)
+        assert_adds_up(counts, len(changes))
+        return changes, counts
 
     return read
+
+
+def assert_adds_up(counts: dict[str, Any], changes: int) -> None:
+    """Check that each commit and window is kept or has its reason."""
+    in_commits = sum(counts["commits_dropped"].values())
+    in_windows = sum(counts["windows_dropped"].values())
+    assert counts["commits"] == counts["commits_kept"] + in_commits
+    assert counts["windows"] == counts["changes"] + in_windows
+    assert changes == counts["changes"] == sum(counts["changes_by_commits"].values())
 
 
 def dropped(counts: dict[str, Any], kind: str = "commits") -> dict[str, int]:

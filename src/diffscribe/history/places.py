@@ -27,7 +27,8 @@ class Place(NamedTuple):
 def find_places(params: HarvestParams, bad: Bad) -> Iterator[Place]:
     """Yield the place of each source in the order of params, sorted below one.
 
-    `bad` gets the SourceError of an entry that leads nowhere, and may raise it.
+    `bad` gets the SourceError of an entry that leads nowhere and of a folder that
+    cannot be searched, and may raise it.
     """
     clones = Path(params.clones)
     for settings in params.sources:
@@ -35,7 +36,7 @@ def find_places(params: HarvestParams, bad: Bad) -> Iterator[Place]:
             if settings.url is not None:
                 paths = [_cloned(clones, settings.url)]
             else:
-                paths = _matches(str(settings.path))
+                paths = _matches(str(settings.path), bad)
         except SourceError as error:
             bad(error)
             continue
@@ -57,7 +58,7 @@ def _cloned(clones: Path, url: str) -> Path:
     return folder
 
 
-def _matches(pattern: str) -> list[Path]:
+def _matches(pattern: str, bad: Bad) -> list[Path]:
     """Return what a path or glob leads to; what a glob meets may be neither."""
     named = Path(pattern).expanduser()
     if named.is_file():
@@ -66,7 +67,7 @@ def _matches(pattern: str) -> list[Path]:
     paths: list[Path] = []
     for each in sorted(map(Path, found)):
         if each.is_dir():
-            paths += _searched(each, SEARCHED_LEVELS)
+            paths += _searched(each, SEARCHED_LEVELS, bad)
         elif each.suffix == ".bundle":
             paths.append(each)
     if not paths:
@@ -78,7 +79,7 @@ def _matches(pattern: str) -> list[Path]:
     return paths
 
 
-def _searched(folder: Path, levels: int) -> list[Path]:
+def _searched(folder: Path, levels: int, bad: Bad) -> list[Path]:
     """Return a repository, or those below a folder that is none.
 
     Links and hidden folders are passed over: caches are full of clones.
@@ -95,8 +96,11 @@ def _searched(folder: Path, levels: int) -> list[Path]:
                 if each.is_dir(follow_symlinks=False) and each.name[0] != "."
             )
     except OSError as error:
-        raise SourceError(
-            f"{folder}: cannot be searched for repositories: {error.strerror}; "
-            "correct harvest.sources"
-        ) from error
-    return [path for each in below for path in _searched(Path(each), levels - 1)]
+        bad(
+            SourceError(
+                f"{folder}: cannot be searched for repositories: {error.strerror}; "
+                "correct harvest.sources"
+            )
+        )
+        return []
+    return [path for each in below for path in _searched(Path(each), levels - 1, bad)]
