@@ -161,6 +161,8 @@ def test_commitbench_takes_edits_mostly_in_six_languages() -> None:
     mode = "diff --git a/x b/x\nold mode 100644\nnew mode 100755\n"
     assert of_diff("commitbench", mode) == "added_or_deleted"
     assert of_diff("commitbench", "+ a\n" * 255) is None
+    names = f"index {'1a' * 20}..{'2b' * 20} 100644\n"
+    assert of_diff("commitbench", names + "+ a\n" * 253) is None
     assert of_diff("commitbench", "+ a\n" * 256) == "diff_too_long"
 
 

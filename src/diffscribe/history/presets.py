@@ -129,8 +129,12 @@ def _text_tokens(text: str) -> int:
 
 
 def _code_tokens(text: str) -> int:
-    """Estimate T5's tokens of code: words in parts of four letters, digits, marks."""
-    return len(re.findall(r"[^\W\d_]{1,4}|\d|[^\w\s]|_", text))
+    """Estimate T5's tokens of a diff: five letters, two digits, or a mark.
+
+    Full object names are no part of the diffs that were counted.
+    """
+    shown = re.sub(r"^index [0-9a-f.]+", "index", text, flags=re.MULTILINE)
+    return len(re.findall(r"[^\W\d_]{1,5}|\d{1,2}|[^\w\s]|_", shown))
 
 
 def _strips_to(subject: str) -> str:
