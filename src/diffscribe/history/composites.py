@@ -1,12 +1,12 @@
 """Draw commits that are not adjacent, but could have been made at one time."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from diffscribe.history.text import is_utf8
 from diffscribe.history.trees import ABSENT, SUBMODULE, SYMLINK
 from diffscribe.history.walk import Commit
-from diffscribe.history.windows import Kept, Window, seeded, window_of
+from diffscribe.history.windows import REMEMBERED, Kept, Window, seeded, window_of
 from diffscribe.params import HarvestParams
 
 SPAN_COMMITS = 100
@@ -16,13 +16,16 @@ SPAN_FILES = 1000
 MODES = (ABSENT, "100644", "100755", SYMLINK, SUBMODULE)
 """Other modes are of old or broken programs, and no tree of ours has them."""
 
+Place = tuple[Commit, Kept | None]
+"""A commit of the history; None if it may be in no change."""
+
 
 class Span:
-    """The newest commits of a history up to the last one that was added."""
+    """The newest commits that were added, by which a history can be followed."""
 
     def __init__(self, params: HarvestParams) -> None:
         self._params = params
-        self._commits: deque[tuple[Commit, Kept | None]] = deque(maxlen=SPAN_COMMITS)
+        self._commits: OrderedDict[str, Place] = OrderedDict()
 
     def add(self, commit: Commit, kept: Kept | None) -> Iterator[Window | None]:
         """Yield the composite that this commit, kept or not, ends, if one is drawn.
@@ -30,17 +33,25 @@ class Span:
         None says that no earlier commit fits. Only the seed and the commits of
         the span decide, so a draw stays when the history grows.
         """
-        if self._commits and commit.parent != self._commits[-1][0].sha:
-            self._commits.clear()
-        self._commits.append((commit, kept))
+        if commit.entries is not None and len(commit.entries) > SPAN_FILES:
+            commit = commit._replace(entries=None)
+        self._commits[commit.sha] = commit, kept
+        if len(self._commits) > REMEMBERED:
+            self._commits.popitem(last=False)
         random = seeded(self._params.seed, f"composite\0{commit.sha}")
         if kept is not None and random.random() < self._params.composites_per_commit:
-            yield _drawn(list(self._commits)[::-1], self._params)
+            yield _drawn(list(self._newest_first(commit.sha)), self._params)
+
+    def _newest_first(self, sha: str) -> Iterator[Place]:
+        """Yield a commit and its first parents, as far as a composite may reach."""
+        for _ in range(SPAN_COMMITS):
+            if sha not in self._commits:
+                return
+            yield self._commits[sha]
+            sha = self._commits[sha][0].parent
 
 
-def _drawn(
-    newest_first: list[tuple[Commit, Kept | None]], params: HarvestParams
-) -> Window | None:
+def _drawn(newest_first: list[Place], params: HarvestParams) -> Window | None:
     """Return a window whose base is the parent of its oldest commit.
 
     No commit from the oldest on touches a file of a later member before that
@@ -62,14 +73,14 @@ def _drawn(
     return window_of([each for each in oldest_first if each], is_composite=True)
 
 
-def _possible_bases(newest_first: list[tuple[Commit, Kept | None]]) -> Iterator[int]:
+def _possible_bases(newest_first: list[Place]) -> Iterator[int]:
     """Yield where a commit may be the oldest of a composite with the newest."""
     (newest, _), *earlier = newest_first
     wanted = _paths(newest)
-    if not _is_plain(newest):
+    if newest.entries is None or not _is_plain(newest):
         return
     for at, (commit, kept) in enumerate(earlier, start=1):
-        if commit.entries is None or len(commit.entries) > SPAN_FILES:
+        if commit.entries is None:
             return
         if not wanted.isdisjoint(_paths(commit)):
             return
@@ -77,7 +88,7 @@ def _possible_bases(newest_first: list[tuple[Commit, Kept | None]]) -> Iterator[
             yield at
 
 
-def _applicable(newest_first: list[tuple[Commit, Kept | None]]) -> Iterator[int]:
+def _applicable(newest_first: list[Place]) -> Iterator[int]:
     """Yield the kept commits whose files none before them in the span touched."""
     touched: set[bytes] = set()
     for at in range(len(newest_first) - 1, -1, -1):
