@@ -520,7 +520,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
     history.bundle(tmp_path / "one.bundle")
     history.commit("feat: more", {"f": "more\n"})
     history.bundle(tmp_path / "two.bundle")
-    monkeypatch.setattr("diffscribe.history.harvest.RANGE_WINDOWS", 4)
+    monkeypatch.setattr("diffscribe.history.reading.RANGE_WINDOWS", 4)
     monkeypatch.setattr("diffscribe.history.walk.RANGE_COMMITS", 5)
     results = []
     for workers in (1, 2, 3):

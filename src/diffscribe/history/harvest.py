@@ -2,41 +2,20 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from itertools import count
+from collections.abc import Iterator
+from contextlib import closing
 
 from diffscribe.errors import SourceError
 from diffscribe.history.caps import Candidate, Caps, beyond_caps
-from diffscribe.history.composites import Span
-from diffscribe.history.first_pass import first_pass
 from diffscribe.history.places import Bad
 from diffscribe.history.pool import in_order
 from diffscribe.history.presets import oversampling
-from diffscribe.history.ranges import Failure, Outcome, Range, write_rows
-from diffscribe.history.source import Source, find_sources, open_source
+from diffscribe.history.ranges import Range, write_rows
+from diffscribe.history.reading import Reading, Watch, ranges_of
+from diffscribe.history.source import Source, find_sources
 from diffscribe.history.spool import Drawn, spooled
 from diffscribe.history.tally import Tally
-from diffscribe.history.targets import Terms
-from diffscribe.history.walk import Commit, Walk
-from diffscribe.history.windows import Kept, Run, Window, WindowReason
 from diffscribe.params import HarvestParams
-
-RANGE_WINDOWS = 500
-"""So many are diffed by one git: neighbours share what it has unpacked."""
-
-Watch = Callable[[Iterable[Commit], str, int], Iterable[Commit]]
-
-
-class Reading:
-    """A source that is being read, and what of it waits until all is."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.tally = Tally()
-        self.stack = ExitStack()
-        self.done: list[tuple[Range, Outcome]] = []
-        self.error: SourceError | None = None
 
 
 def harvest(params: HarvestParams, tally: Tally, watch: Watch) -> Iterator[bytes]:
@@ -104,23 +83,27 @@ def _rows(
     """Yield the rows of one source after another; a bad one has none."""
     readings: deque[Reading] = deque()
     ranges = (
-        work for source in sources for work in _ranges(source, readings, params, watch)
+        work
+        for source in sources
+        for work in ranges_of(source, readings, params, watch)
     )
     try:
-        for work, outcome in in_order(write_rows, ranges, params.workers or _cores()):
-            reading = readings[0]
-            if isinstance(outcome, SourceError):
-                if reading.error is None:
-                    bad(outcome)
-                reading.error = outcome
-            elif isinstance(work, Range):
-                reading.done.append((work, outcome))
-            if params.on_bad_source == "stop" or work.is_last:
-                yield from _finished(reading)
-            if work.is_last:
-                readings.popleft().stack.close()
-                if reading.error is None:
-                    tally.absorb(reading.tally)
+        # Closed before the sources are: no worker writes where nothing is any more.
+        with closing(in_order(write_rows, ranges, params.workers or _cores())) as done:
+            for work, outcome in done:
+                reading = readings[0]
+                if isinstance(outcome, SourceError):
+                    if reading.error is None:
+                        bad(outcome)
+                    reading.error = outcome
+                elif isinstance(work, Range):
+                    reading.done.append((work, outcome))
+                if params.on_bad_source == "stop" or work.is_last:
+                    yield from _finished(reading)
+                if work.is_last:
+                    readings.popleft().stack.close()
+                    if reading.error is None:
+                        tally.absorb(reading.tally)
     finally:
         for reading in readings:
             reading.stack.close()
@@ -142,57 +125,6 @@ def _finished(reading: Reading) -> Iterator[Drawn]:
                 yield Drawn(line, candidate, len(window.commits), window.is_composite)
         work.rows.unlink()
     reading.done = []
-
-
-def _ranges(
-    source: Source, readings: deque[Reading], params: HarvestParams, watch: Watch
-) -> Iterator[Range | Failure]:
-    """Yield the source's work; the last of it says so, and may be a failure."""
-    reading = Reading(source)
-    readings.append(reading)
-    try:
-        opened = reading.stack.enter_context(open_source(source))
-        walk = Walk(opened, params.max_commits_per_source, source.settings.branches)
-        commits = watch(walk, source.name, len(walk))
-        terms = Terms(source.name, source.settings, params, len(walk))
-        numbers = count()
-
-        def work(windows: list[Window], is_last: bool) -> Range:
-            return Range(
-                source=opened._replace(repository=None),
-                terms=terms,
-                windows=windows,
-                rows=opened.folder / f"rows-{next(numbers)}",
-                is_last=is_last,
-            )
-
-        history = first_pass(commits, opened, terms, reading.tally)
-        windows: list[Window] = []
-        for window in _windows(history, params):
-            if window is None:
-                reading.tally.windows[WindowReason.NO_PARTNER] += 1
-                continue
-            if len(windows) == RANGE_WINDOWS:
-                yield work(windows, is_last=False)
-                windows = []
-            windows.append(window)
-            if reading.error is not None:
-                break
-        yield work(windows, is_last=True)
-    except SourceError as error:
-        yield Failure(error)
-
-
-def _windows(
-    history: Iterable[tuple[Commit, Kept | None]], params: HarvestParams
-) -> Iterator[Window | None]:
-    """Yield what is drawn, in the order of the last commits."""
-    run, span = Run(params), Span(params)
-    for commit, kept in history:
-        yield from run.add(commit, kept)
-        if params.composites_per_commit:
-            yield from span.add(commit, kept)
-    yield from run.end()
 
 
 def _cores() -> int:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -23,7 +23,7 @@ AHEAD = 3
 
 def in_order(
     work: Callable[[J], R], jobs: Iterable[J], workers: int
-) -> Iterator[tuple[J, R]]:
+) -> Generator[tuple[J, R], None, None]:
     """Yield each job and its result, in the order of the jobs.
 
     With one worker all is done in this process. Jobs are drawn as results are
@@ -36,25 +36,25 @@ def in_order(
         for job in jobs:
             yield job, work(job)
         return
-    with _pool(workers) as pool:
-        waiting: deque[tuple[J, Future[R]]] = deque()
-        for job in jobs:
-            waiting.append((job, pool.submit(work, job)))
-            if len(waiting) > AHEAD * workers:
-                yield _next(waiting)
-        while waiting:
-            yield _next(waiting)
-
-
-def _next(waiting: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
-    job, result = waiting.popleft()
+    waiting: deque[tuple[J, Future[R]]] = deque()
     try:
-        return job, result.result()
+        with _pool(workers) as pool:
+            for job in jobs:
+                waiting.append((job, pool.submit(work, job)))
+                if len(waiting) > AHEAD * workers:
+                    yield _next(waiting)
+            while waiting:
+                yield _next(waiting)
     except BrokenProcessPool as error:
         raise ToolError(
             "a worker of this stage was killed; if memory ran out, "
             "set harvest.workers to a smaller number"
         ) from error
+
+
+def _next(waiting: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
+    job, result = waiting.popleft()
+    return job, result.result()
 
 
 @contextlib.contextmanager

@@ -15,6 +15,10 @@ REMEMBERED = 4096
 """Commits at which a branch that is read later may have begun."""
 
 
+REMEMBERED_FILES = 1000
+"""That such a commit and those before it touch, at most."""
+
+
 class WindowReason(StrEnum):
     """Why a window is no change; also its key in metrics/harvest.json."""
 
@@ -89,7 +93,9 @@ class Run:
         self._run = []
 
     def _remember(self) -> None:
-        self._runs[self._head] = self._run
+        """Let branches begin here, unless that would hold long lists of files."""
+        files = sum(len(each.commit.entries or ()) for each in self._run)
+        self._runs[self._head] = self._run if files <= REMEMBERED_FILES else []
         if len(self._runs) > REMEMBERED:
             self._runs.popitem(last=False)
 
