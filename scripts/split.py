@@ -12,7 +12,7 @@ import click
 from diffscribe.data.split import SPLITS, split_changes
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
 from diffscribe.params import load_params
-from diffscribe.records import LabeledChange
+from diffscribe.records import CuratedChange
 from diffscribe.tracking import report
 
 
@@ -24,7 +24,7 @@ from diffscribe.tracking import report
 def main(curated: Path, splits: Path, metrics: Path, params: Path) -> None:
     """Write train, validation and test of CURATED to the folder SPLITS."""
     section = load_params(params).split
-    changes = list(progress(read_jsonl(curated, LabeledChange), "split"))
+    changes = list(progress(read_jsonl(curated, CuratedChange), "split"))
     result = split_changes(changes, section)
     with whole_folder(splits) as folder:
         for name in SPLITS:

@@ -1,7 +1,7 @@
 """What travels between stages: frozen records, one JSON object a line.
 
-harvest ─ Change ─► label ─ LabeledChange ─► curate ─► split ─ SplitChange
-─► render ─ Sample ─► train, eval ─ Prediction, Score
+harvest ─ Change ─► label ─ LabeledChange ─► curate ─ CuratedChange
+─► split ─ SplitChange ─► render ─ Sample ─► train, eval ─ Prediction, Score
 """
 
 from enum import StrEnum
@@ -159,8 +159,16 @@ class RejectedChange(Record):
     change: LabeledChange
 
 
-class SplitChange(LabeledChange):
-    """A labeled change in a split, or a noisy variant of one."""
+class CuratedChange(LabeledChange):
+    """A labeled change worth learning from, and which others are much like it."""
+
+    cluster: str
+    """Smallest id among the kept changes that a chain of near-duplicates links to
+    this one; its own id if there is none. Equal clusters belong in one split."""
+
+
+class SplitChange(CuratedChange):
+    """A curated change in a split, or a noisy variant of one."""
 
     parent_id: str | None
     """Id of the change that this variant was made of, or None."""

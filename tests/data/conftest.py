@@ -6,6 +6,7 @@ import pytest
 
 from diffscribe.records import (
     Change,
+    CuratedChange,
     FileChange,
     FileStatus,
     Label,
@@ -79,6 +80,11 @@ def make_labeled(plan=None, paths=("a.py", "b.py"), **fields):
     return LabeledChange(**dict(change), label=label)
 
 
+def make_curated(**fields):
+    row = make_labeled(**fields)
+    return CuratedChange(**dict(row), cluster=row.id)
+
+
 @pytest.fixture
 def change():
     return make_change
@@ -87,3 +93,8 @@ def change():
 @pytest.fixture
 def labeled():
     return make_labeled
+
+
+@pytest.fixture
+def curated():
+    return make_curated

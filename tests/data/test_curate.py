@@ -3,7 +3,7 @@ import pytest
 from diffscribe.commits.plan import PlanProblem
 from diffscribe.data.curate import Reason, broken_limit, curate
 from diffscribe.params import CurateParams
-from diffscribe.records import Plan, PlannedCommit
+from diffscribe.records import CuratedChange, Plan, PlannedCommit
 
 LIMITS = CurateParams(
     min_diff_chars=50,
@@ -60,7 +60,7 @@ def test_the_first_of_equal_diffs_wins_and_a_bad_row_shadows_none(labeled):
     second = labeled(head="3", diff=bad.diff)
     other = labeled(head="4")
     result = curate([bad, first, second, other], LIMITS)
-    assert result.kept == [first, other]
+    assert [row.id for row in result.kept] == [first.id, other.id]
     assert [(row.reason, row.change) for row in result.rejected] == [
         ("short_subject", bad),
         ("duplicate_diff", second),
@@ -77,8 +77,13 @@ def test_a_copied_file_is_a_duplicate_and_another_rename_is_not(labeled):
         labeled(head="4", paths=("z.py",), diff=rename.format("x.py", "z.py")),
     ]
     result = curate([first, copied, *renames], LIMITS)
-    assert result.kept == [first, *renames]
+    assert [row.id for row in result.kept] == [row.id for row in (first, *renames)]
     assert [row.reason for row in result.rejected] == ["duplicate_diff"]
+
+
+def test_a_kept_row_is_as_it_was_and_its_own_cluster(labeled):
+    row = labeled()
+    assert curate([row], LIMITS).kept == [CuratedChange(**dict(row), cluster=row.id)]
 
 
 def test_the_funnel_adds_up_and_has_every_key(labeled):

@@ -71,6 +71,7 @@ def split_change(*commits: PlannedCommit, lines: int = 1, **fields) -> SplitChan
             usage=None,
             ratings={},
         ),
+        "cluster": "1",
         "parent_id": None,
         "junk": (),
     }

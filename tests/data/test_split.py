@@ -21,9 +21,9 @@ def params(**fields):
     return SplitParams(**{**values, **fields})
 
 
-def rows_of(labeled, sizes):
+def rows_of(curated, sizes):
     return [
-        labeled(repo=repo, head=f"{n:03}", committed_at=f"2024-01-{n % 28 + 1:02}")
+        curated(repo=repo, head=f"{n:03}", committed_at=f"2024-01-{n % 28 + 1:02}")
         for repo, size in sizes.items()
         for n in range(size)
     ]
@@ -32,8 +32,8 @@ def rows_of(labeled, sizes):
 SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
 
 
-def test_every_row_is_in_the_split_of_its_repository(labeled):
-    rows = rows_of(labeled, SIZES)
+def test_every_row_is_in_the_split_of_its_repository(curated):
+    rows = rows_of(curated, SIZES)
     result = split_changes(rows, params())
     repos = [{row.repo for row in result.rows[name]} for name in SPLITS]
     assert not repos[0] & repos[1]
@@ -76,13 +76,13 @@ def test_no_split_is_empty_at_the_ends_of_the_fractions(fraction):
     assert set(assign_repositories(Counter(SIZES), section).values()) == set(SPLITS)
 
 
-def test_the_order_of_the_rows_does_not_count(labeled):
-    rows = rows_of(labeled, SIZES)
+def test_the_order_of_the_rows_does_not_count(curated):
+    rows = rows_of(curated, SIZES)
     assert split_changes(rows[::-1], params()) == split_changes(rows, params())
 
 
-def test_rows_are_sorted_and_a_variant_follows_its_parent(labeled):
-    result = split_changes(rows_of(labeled, SIZES), params())
+def test_rows_are_sorted_and_a_variant_follows_its_parent(curated):
+    result = split_changes(rows_of(curated, SIZES), params())
     for name in SPLITS:
         parents = [row for row in result.rows[name] if row.parent_id is None]
         assert parents == sorted(parents, key=lambda r: (r.repo, r.committed_at, r.id))
@@ -90,17 +90,17 @@ def test_rows_are_sorted_and_a_variant_follows_its_parent(labeled):
             assert row.parent_id in (None, before.id)
 
 
-def test_about_the_junk_fraction_of_the_changes_has_a_variant(labeled):
-    rows = rows_of(labeled, {f"r{n}": 100 for n in range(6)})
+def test_about_the_junk_fraction_of_the_changes_has_a_variant(curated):
+    rows = rows_of(curated, {f"r{n}": 100 for n in range(6)})
     for fraction, low, high in [(0.0, 0, 0), (0.3, 140, 220), (1.0, 600, 600)]:
         metrics = split_changes(rows, params(junk_fraction=fraction)).metrics()
         assert low <= sum(metrics["variants"].values()) <= high
         assert sum(metrics["rows"].values()) == 600 + sum(metrics["variants"].values())
 
 
-def test_named_repositories_keep_their_split(labeled):
+def test_named_repositories_keep_their_split(curated):
     section = params(validation_repos=("acme/r1",), test_repos=("acme/r2", "acme/r3"))
-    result = split_changes(rows_of(labeled, SIZES), section)
+    result = split_changes(rows_of(curated, SIZES), section)
     assert {row.repo for row in result.rows["validation"]} == {"acme/r1"}
     assert {row.repo for row in result.rows["test"]} == {"acme/r2", "acme/r3"}
     assert result.metrics()["repositories"] == {"train": 9, "validation": 1, "test": 2}
@@ -135,18 +135,18 @@ NAMED = params(validation_repos=("v",), test_repos=("t",), junk_fraction=0.0)
 
 
 @pytest.mark.parametrize("shared", ["commits", "diff"])
-def test_what_a_split_shares_with_a_later_one_is_dropped_from_it(labeled, shared):
+def test_what_a_split_shares_with_a_later_one_is_dropped_from_it(curated, shared):
     key = {"commits": "shared_commit", "diff": "duplicate_diff"}[shared]
-    test = labeled(repo="t", head="1")
-    validation = labeled(repo="v", head="1")
+    test = curated(repo="t", head="1")
+    validation = curated(repo="v", head="1")
     leaks = {shared: getattr(test, shared)}
     rows = [
         test,
         validation,
-        labeled(repo="v", head="2", **leaks),
-        labeled(repo="r", head="1"),
-        labeled(repo="r", head="2", **leaks),
-        labeled(repo="r", head="3", **{shared: getattr(validation, shared)}),
+        curated(repo="v", head="2", **leaks),
+        curated(repo="r", head="1"),
+        curated(repo="r", head="2", **leaks),
+        curated(repo="r", head="3", **{shared: getattr(validation, shared)}),
     ]
     result = split_changes(rows, NAMED)
     heads = {name: [row.head for row in result.rows[name]] for name in SPLITS}
@@ -155,8 +155,8 @@ def test_what_a_split_shares_with_a_later_one_is_dropped_from_it(labeled, shared
     assert result.metrics()["dropped"] == expected
 
 
-def test_a_split_of_nothing_but_copies_is_explained(labeled):
-    test = labeled(repo="t")
-    rows = [test, labeled(repo="v"), labeled(repo="r", diff=test.diff)]
+def test_a_split_of_nothing_but_copies_is_explained(curated):
+    test = curated(repo="t")
+    rows = [test, curated(repo="v"), curated(repo="r", diff=test.diff)]
     with pytest.raises(SourceError, match="every row of train"):
         split_changes(rows, NAMED)

@@ -12,6 +12,7 @@ import yaml
 
 from diffscribe.gguf.modelfile import modelfile
 from diffscribe.records import (
+    CuratedChange,
     FileChange,
     Label,
     LabeledChange,
@@ -170,5 +171,16 @@ def labeled():
                 ratings={},
             ),
         )
+
+    return make
+
+
+@pytest.fixture
+def curated(labeled):
+    """The same as curate writes it."""
+
+    def make(**fields):
+        row = labeled(**fields)
+        return CuratedChange(**dict(row), cluster=row.id)
 
     return make

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import LabeledChange, RejectedChange
+from diffscribe.records import CuratedChange, LabeledChange, RejectedChange
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def test_every_row_is_kept_or_rejected_with_its_reason(folder, stage):
     assert answer.returncode == 0
     assert "3 of 4 changes kept" in answer.stdout
     rows = list(read_jsonl(folder / "labeled.jsonl", LabeledChange))
-    assert list(read_jsonl(folder / "curated.jsonl", LabeledChange)) == rows[:3]
+    kept = [CuratedChange(**dict(row), cluster=row.id) for row in rows[:3]]
+    assert list(read_jsonl(folder / "curated.jsonl", CuratedChange)) == kept
     (rejected,) = read_jsonl(folder / "rejected.jsonl", RejectedChange)
     assert (rejected.reason, rejected.change) == ("duplicate_diff", rows[0])
     assert json.loads((folder / "curate.json").read_text())["kept"] == 3

@@ -30,7 +30,7 @@ needs_mount = pytest.mark.skipif(
 
 
 @pytest.fixture
-def source(workplace, labeled):
+def source(workplace, labeled, curated):
     """Make the workplace of a stage with inputs that give at least one row."""
 
     def make(name):
@@ -39,7 +39,8 @@ def source(workplace, labeled):
         changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
         write_jsonl(place.folder / "in/harvested.jsonl", changes)
         write_jsonl(place.folder / "in/labeled.jsonl", rows)
-        write_jsonl(place.folder / "in/curated.jsonl", rows)
+        kept = [curated(repo=f"r{n}") for n in range(40)]
+        write_jsonl(place.folder / "in/curated.jsonl", kept)
         history = History(place.folder / "in/app")
         for number in range(9):
             history.commit(f"feat: {number}", {"a.py": f"{number}\n"})

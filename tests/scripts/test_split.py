@@ -12,8 +12,8 @@ SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture
-def folder(tmp_path, labeled):
-    rows = [labeled(repo=f"r{n % 5}", head=f"{n:02}") for n in range(50)]
+def folder(tmp_path, curated):
+    rows = [curated(repo=f"r{n % 5}", head=f"{n:02}") for n in range(50)]
     write_jsonl(tmp_path / "curated.jsonl", rows)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["split"] |= {"validation_repos": [], "test_repos": []}
@@ -47,7 +47,7 @@ def test_a_broken_line_is_named_and_the_old_splits_stay(folder, stage):
         lines.write("[]\n")
     answer = split(stage, folder)
     assert answer.returncode == 65
-    assert "curated.jsonl:51: not a LabeledChange" in answer.stderr
+    assert "curated.jsonl:51: not a CuratedChange" in answer.stderr
     assert {path: path.read_bytes() for path in (folder / "splits").iterdir()} == before
 
 

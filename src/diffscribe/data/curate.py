@@ -9,7 +9,7 @@ from diffscribe.commits.conventional import TYPES, format_header
 from diffscribe.commits.plan import plan_problem
 from diffscribe.data.duplicates import diff_digest
 from diffscribe.params import CurateParams
-from diffscribe.records import LabeledChange, Plan, RejectedChange
+from diffscribe.records import CuratedChange, LabeledChange, Plan, RejectedChange
 
 _MOST_COMMITS_COUNTED = 4
 
@@ -37,7 +37,7 @@ class Reason(StrEnum):
 class Curated(NamedTuple):
     """The changes kept and those rejected, each in their order."""
 
-    kept: list[LabeledChange]
+    kept: list[CuratedChange]
     rejected: list[RejectedChange]
 
     def metrics(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
             reason = Reason.DUPLICATE_DIFF
         if reason is None:
             seen.add(digest)
-            curated.kept.append(change)
+            curated.kept.append(CuratedChange(**dict(change), cluster=change.id))
         else:
             curated.rejected.append(RejectedChange(reason=reason, change=change))
     return curated

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from diffscribe.commits.gitignore import ignored
 from diffscribe.diffs.parse import parse_diff
 from diffscribe.params import SplitParams
-from diffscribe.records import FileChange, FileStatus, LabeledChange, SplitChange
+from diffscribe.records import CuratedChange, FileChange, FileStatus, SplitChange
 
 _EDITOR = '{\n  "editor.formatOnSave": true,\n  "editor.tabSize": 4\n}\n'
 _WORKSPACE = (
@@ -74,7 +74,7 @@ class Junk(NamedTuple):
     content: str | None
 
 
-def junk_variant(change: LabeledChange, params: SplitParams) -> SplitChange | None:
+def junk_variant(change: CuratedChange, params: SplitParams) -> SplitChange | None:
     """Return the change with 1 to `max_junk_files` junk files among its own.
 
     Which ones depends on the change's id and the seed. The plan's commits stay
@@ -100,7 +100,7 @@ def junk_variant(change: LabeledChange, params: SplitParams) -> SplitChange | No
     return SplitChange.model_validate({**dict(change), **changes})
 
 
-def possible_junk(change: LabeledChange, draw: random.Random) -> list[Junk]:
+def possible_junk(change: CuratedChange, draw: random.Random) -> list[Junk]:
     """Return the junk that could lie about, at most one file of each path.
 
     A kind is left out if the base ignores it already, or if its pattern would
@@ -142,7 +142,7 @@ def _fill(path: str, cause: str) -> str:
     return path.format(folder=folder + slash, stem=stem, name=name.removeprefix("."))
 
 
-def _with_files(change: LabeledChange, junk: list[Junk]) -> tuple[FileChange, ...]:
+def _with_files(change: CuratedChange, junk: list[Junk]) -> tuple[FileChange, ...]:
     added = [
         FileChange(
             path=each.path,

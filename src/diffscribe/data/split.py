@@ -10,7 +10,7 @@ from diffscribe.data.duplicates import diff_digest
 from diffscribe.data.junk import junk_variant
 from diffscribe.errors import ParamsError, SourceError
 from diffscribe.params import SplitParams
-from diffscribe.records import LabeledChange, SplitChange
+from diffscribe.records import CuratedChange, SplitChange
 
 SPLITS = ("train", "validation", "test")
 _DRAWS = 64
@@ -44,7 +44,7 @@ class Splits(NamedTuple):
         }
 
 
-def split_changes(changes: Sequence[LabeledChange], params: SplitParams) -> Splits:
+def split_changes(changes: Sequence[CuratedChange], params: SplitParams) -> Splits:
     """Split by repository, drop what would leak, and add junk variants.
 
     Rows are sorted by repository, date and id, a variant right after its
@@ -136,8 +136,8 @@ def _distance(
 
 
 def _apart(
-    rows: list[LabeledChange], others: list[LabeledChange], dropped: Counter[Reason]
-) -> list[LabeledChange]:
+    rows: list[CuratedChange], others: list[CuratedChange], dropped: Counter[Reason]
+) -> list[CuratedChange]:
     """Return the rows that share nothing with the others; count the rest."""
     digests = {diff_digest(other.diff) for other in others}
     shas = {commit.sha for other in others for commit in other.commits}
@@ -153,7 +153,7 @@ def _apart(
 
 
 def _with_variants(
-    rows: Iterable[LabeledChange], params: SplitParams
+    rows: Iterable[CuratedChange], params: SplitParams
 ) -> list[SplitChange]:
     """Return each row and, for about `junk_fraction` of them, its variant."""
     result = []
