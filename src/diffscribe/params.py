@@ -38,6 +38,7 @@ def _quoted(value: object) -> object:
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Similarity = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
 Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
@@ -211,6 +212,10 @@ class CurateParams(Section):
     max_subject_chars: Positive
     """Of the whole header, type and scope included, as git shows it."""
     max_body_chars: Natural
+    near_duplicate_similarity: Similarity
+    """From this Jaccard index of their diffs on, only the first of some is kept."""
+    cluster_similarity: Similarity
+    """From this one on, kept changes share a cluster, which split keeps together."""
 
 
 class SplitParams(Section):

@@ -12,6 +12,8 @@ LIMITS = CurateParams(
     min_subject_chars=8,
     max_subject_chars=30,
     max_body_chars=20,
+    near_duplicate_similarity=0.75,
+    cluster_similarity=0.5,
 )
 
 
@@ -79,6 +81,37 @@ def test_a_copied_file_is_a_duplicate_and_another_rename_is_not(labeled):
     result = curate([first, copied, *renames], LIMITS)
     assert [row.id for row in result.kept] == [row.id for row in (first, *renames)]
     assert [row.reason for row in result.rejected] == ["duplicate_diff"]
+
+
+def words_patch(*words):
+    """One added line a word; n words are n shingles."""
+    header = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n"
+    return f"{header}@@ -0,0 +1,{len(words)} @@\n" + "".join(f"+{w}\n" for w in words)
+
+
+def test_near_duplicates_of_a_kept_row_go_and_those_less_alike_share_a_cluster(labeled):
+    words = [f"w{number}" for number in range(40)]
+    diffs = {
+        "first": words_patch(*words),
+        "a little longer": words_patch(*words, "x", "y"),
+        "half as long again": words_patch(*words, *(f"x{n}" for n in range(20))),
+        "another": words_patch(*(f"v{n}" for n in range(40))),
+    }
+    rows = [labeled(head=head, diff=diff) for head, diff in diffs.items()]
+    bad = labeled(head="bad", diff=diffs["first"], plan=plan("x"))
+    result = curate([bad, *rows], LIMITS)
+    first, longer, half, another = rows
+    cluster = min(first.id, half.id)
+    assert [(row.id, row.cluster) for row in result.kept] == [
+        (first.id, cluster),
+        (half.id, cluster),
+        (another.id, another.id),
+    ]
+    assert [(row.reason, row.change) for row in result.rejected] == [
+        ("short_subject", bad),
+        ("near_duplicate", longer),
+    ]
+    assert result.metrics()["clusters"] == 2
 
 
 def test_a_kept_row_is_as_it_was_and_its_own_cluster(labeled):

@@ -1,7 +1,7 @@
 """Choose the labeled changes worth learning from, and say why not of the rest."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ class Reason(StrEnum):
     LONG_SUBJECT = "long_subject"
     LONG_BODY = "long_body"
     DUPLICATE_DIFF = "duplicate_diff"
+    NEAR_DUPLICATE = "near_duplicate"
 
 
 class Curated(NamedTuple):
@@ -49,6 +50,7 @@ class Curated(NamedTuple):
         return {
             "changes": len(self.kept) + len(self.rejected),
             "kept": len(self.kept),
+            "clusters": len({change.cluster for change in self.kept}),
             "rejected": {reason.value: reasons[reason] for reason in Reason},
             "kept_commits_by_type": {type_: types[type_] for type_ in TYPES},
             "kept_by_commits": {
@@ -62,20 +64,52 @@ class Curated(NamedTuple):
 
 
 def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
-    """Keep the first change of each diff that is within the limits."""
-    curated = Curated([], [])
+    """Keep the first change of each diff, and of those like it, within the limits."""
+    from diffscribe.data.near_duplicates import clusters
+
+    judged = list(_judged(changes, params))
+    distinct = [change for change, reason in judged if reason is None]
+    firsts = clusters(
+        [change.diff for change in distinct], params.near_duplicate_similarity
+    )
+    kept = [distinct[index] for index in sorted(set(firsts))]
+    ids = {change.id for change in kept}
+    alike = clusters([change.diff for change in kept], params.cluster_similarity)
+    return Curated(
+        _with_clusters(kept, alike),
+        [
+            RejectedChange(reason=reason or Reason.NEAR_DUPLICATE, change=change)
+            for change, reason in judged
+            if reason is not None or change.id not in ids
+        ],
+    )
+
+
+def _judged(
+    changes: Iterable[LabeledChange], params: CurateParams
+) -> Iterator[tuple[LabeledChange, Reason | None]]:
+    """Yield each change and why it is rejected, near-duplicates aside."""
     seen: set[str] = set()
     for change in changes:
         reason = broken_limit(change, params)
-        digest = diff_digest(change.diff)
-        if reason is None and digest in seen:
-            reason = Reason.DUPLICATE_DIFF
         if reason is None:
+            digest = diff_digest(change.diff)
+            reason = Reason.DUPLICATE_DIFF if digest in seen else None
             seen.add(digest)
-            curated.kept.append(CuratedChange(**dict(change), cluster=change.id))
-        else:
-            curated.rejected.append(RejectedChange(reason=reason, change=change))
-    return curated
+        yield change, reason
+
+
+def _with_clusters(
+    changes: list[LabeledChange], firsts: list[int]
+) -> list[CuratedChange]:
+    """Name each cluster by the smallest id in it, given the first index of each."""
+    names: dict[int, str] = {}
+    for change, first in zip(changes, firsts, strict=True):
+        names[first] = min(names.get(first, change.id), change.id)
+    return [
+        CuratedChange(**dict(change), cluster=names[first])
+        for change, first in zip(changes, firsts, strict=True)
+    ]
 
 
 def broken_limit(change: LabeledChange, params: CurateParams) -> Reason | None:

@@ -1,22 +1,32 @@
 """When two diffs say the same."""
 
 import hashlib
+import re
 
-from diffscribe.diffs.parse import parse_diff
+_CHANGED_LINE = re.compile(r"\n([-+].*)")
 
 
 def diff_digest(diff: str) -> str:
     """Return the sha256 of a diff's added and removed lines, in hex.
 
-    Paths, context and line numbers do not count, so that a copy of a file or
-    of a whole repository is found; a diff without such lines (renames, modes,
-    binary files) counts whole.
+    White space, paths, context and line numbers do not count, so that a copy
+    of a file or of a whole repository is found; a diff without such lines
+    (renames, modes, binary files) counts whole. Diffs of equal `git patch-id`
+    have equal digests.
     """
-    lines = [
-        line
-        for patch in parse_diff(diff)
-        for hunk in patch.hunks
-        for line in hunk.lines
-        if line.startswith(("+", "-"))
-    ]
-    return hashlib.sha256(("".join(lines) or diff).encode()).hexdigest()
+    text = "".join("".join(changed_lines(diff)).split()) or diff
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def changed_lines(diff: str) -> list[str]:
+    """Return the added and removed lines of a git diff, with their sign.
+
+    Only headers of files lie between `diff --git` and the first `@@`, and no
+    line of content begins with either.
+    """
+    lines: list[str] = []
+    for section in f"\n{diff}".split("\ndiff --git ")[1:]:
+        hunks = section.find("\n@@ ")
+        if hunks >= 0:
+            lines += _CHANGED_LINE.findall(section, hunks)
+    return lines
