@@ -16,7 +16,7 @@ _MARGIN = 4 * (0.25 / HASHES) ** 0.5
 """Below the limit that an estimate may be: four standard deviations at the most."""
 
 _BATCH_CHARS = 2**18
-_PAIRS_AT_ONCE = 2**14
+_PAIRS_AT_ONCE = 2**13
 _SETS_IN_MEMORY = 2**14
 
 
@@ -28,7 +28,7 @@ def clusters(diffs: Sequence[str], similarity: float) -> list[int]:
     MinHash LSH finds the candidates, and misses fewer than 1 in 10,000 pairs
     from 0.4 on; each is verified. Diffs without shingles are alone.
 
-    Memory: 512 bytes a diff, and the shingles of at most 16,384 diffs.
+    Memory: 512 bytes a diff, and the shingles of about 16,384 diffs at most.
     """
     indices, signatures = _sign(diffs)
     signed = [diffs[index] for index in indices.tolist()]
@@ -49,7 +49,7 @@ def _add_sets(
     sets: dict[int, NDArray[np.uint64]], diffs: Sequence[str], wanted: set[int]
 ) -> None:
     """Let the sets have the wanted ones; forget others rather than be too many."""
-    if len(sets) > _SETS_IN_MEMORY:
+    if len(sets.keys() | wanted) > _SETS_IN_MEMORY:
         sets.clear()
     missing = sorted(wanted - sets.keys())
     for start, end in _batches([diffs[index] for index in missing]):

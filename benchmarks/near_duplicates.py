@@ -1,0 +1,296 @@
+"""How fast near-duplicates are found and how many, against datasketch and rensa.
+
+Usage: python benchmarks/near_duplicates.py REPOSITORY... [--documents 8000] [--runs 5]
+
+Documents are the diffs of the repositories' commits, of 1,000 to 20,000 characters,
+and after each tenth of them a copy in which a random share of the words is replaced.
+Each way gets the text of the diffs and returns their clusters at a Jaccard index of
+0.7: shingles, signatures of 128 hashes, LSH, verification. datasketch (its bulk
+interface; the bands that it chooses, and 64 as ours) and rensa (64 bands) get the
+same shingles as Python strings. Speed is the CPU time of one core, each run in a
+process of its own, medians of runs in turn. Recall is the share of all pairs with a
+true index of at least 0.7 that share a cluster. The second line compares digests with
+git's patch-id; the last ones say what the parts cost, and what rensa's signatures
+would, given our shingles. Linux only; needs the extra `benchmarks`.
+"""
+
+import os
+import random
+import re
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+from scipy import sparse
+
+from diffscribe.data.duplicates import changed_lines, diff_digest
+from diffscribe.data.near_duplicates import HASHES, _sign, clusters
+from diffscribe.data.shingles import SHINGLE_TOKENS, shingle
+
+SIMILARITY = 0.7
+LOG = "log -p -M --no-merges --no-color --no-ext-diff --no-textconv --format=%x00 HEAD"
+TOKEN = re.compile(r"[0-9A-Za-z_\x80-\U0010ffff]+|[^\t\n\v\f\r ]")
+WORD = re.compile(r"\w+")
+Way = Callable[[Sequence[str]], list[int]]
+
+
+class Run(NamedTuple):
+    """What one run took in a process of its own."""
+
+    firsts: list[int]
+    cpu_s: float
+    peak_mib: float
+    """Above what the process had before, the documents included."""
+
+
+def ours(documents: Sequence[str]) -> list[int]:
+    """Return what curate gets."""
+    return clusters(documents, SIMILARITY)
+
+
+def datasketch_lsh(
+    documents: Sequence[str], bands: tuple[int, int] | None = None
+) -> list[int]:
+    """Return the clusters of datasketch's verified candidates."""
+    from datasketch import MinHash, MinHashLSH
+
+    sets = dict(python_shingles(documents))
+    encoded = ([each.encode() for each in shingles] for shingles in sets.values())
+    lsh = MinHashLSH(threshold=SIMILARITY, num_perm=HASHES, params=bands)
+    pairs = []
+    signatures = MinHash.bulk(encoded, num_perm=HASHES)
+    for index, signature in zip(sets, signatures, strict=True):
+        pairs += [(other, index) for other in lsh.query(signature)]
+        lsh.insert(index, signature)
+    return linked(len(documents), verified(pairs, sets))
+
+
+def rensa_lsh(documents: Sequence[str]) -> list[int]:
+    """Return the clusters of rensa's verified candidates."""
+    from rensa import RMinHash, RMinHashLSH
+
+    sets = dict(python_shingles(documents))
+    filled = list(sets)
+    signatures = RMinHash.from_token_sets([list(sets[n]) for n in filled], HASHES, 7)
+    lsh = RMinHashLSH(SIMILARITY, HASHES, HASHES // 2)
+    lsh.insert_many(signatures, 0)
+    found = enumerate(lsh.query_all(signatures))
+    pairs = [(filled[one], filled[each]) for one, others in found for each in others]
+    return linked(len(documents), verified(pairs, sets))
+
+
+def python_shingles(documents: Sequence[str]) -> Iterable[tuple[int, set[str]]]:
+    """Yield what `shingle` hashes as strings, of documents that have any."""
+    for index, document in enumerate(documents):
+        found = set()
+        lines = changed_lines(document)
+        for sign in "-+":
+            text = "\n".join([line[1:] for line in lines if line[0] == sign])
+            tokens = [*TOKEN.findall(text), *[""] * (SHINGLE_TOKENS - 1)]
+            windows = zip(*(tokens[n:] for n in range(SHINGLE_TOKENS)), strict=False)
+            found |= {sign + " ".join(window) for window in windows}
+        if found:
+            yield index, found
+
+
+def verified(
+    pairs: Iterable[tuple[int, int]], sets: dict[int, set[str]]
+) -> list[tuple[int, int]]:
+    """Return the pairs that are similar enough."""
+    right = []
+    for one, other in {(min(pair), max(pair)) for pair in pairs}:
+        shared = len(sets[one] & sets[other])
+        if shared >= SIMILARITY * (len(sets[one]) + len(sets[other]) - shared):
+            right.append((one, other))
+    return right
+
+
+def linked(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Return a label of the connected component of each document."""
+    rows, columns = np.array([*pairs, (0, 0)]).T
+    graph = sparse.coo_array((np.ones(len(rows)), (rows, columns)), (count, count))
+    _, labels = sparse.csgraph.connected_components(graph, directed=False)
+    return [int(label) for label in labels]
+
+
+def true_pairs(documents: Sequence[str]) -> list[tuple[int, int]]:
+    """Return all pairs that are similar enough, by counting what each two share."""
+    hashes, starts = shingle(documents)
+    _, columns = np.unique(hashes, return_inverse=True)
+    incidence = sparse.csr_array((np.ones(len(columns), np.int32), columns, starts))
+    incidence.sum_duplicates()
+    incidence.data[:] = 1
+    sizes = np.diff(incidence.indptr)
+    pairs = []
+    for start in range(0, len(documents), 200):
+        shared = (incidence[start : start + 200] @ incidence.T).tocoo()
+        rows = shared.row + start
+        union = sizes[rows] + sizes[shared.col] - shared.data
+        chosen = (shared.data >= SIMILARITY * union) & (rows < shared.col)
+        pairs += zip(rows[chosen].tolist(), shared.col[chosen].tolist(), strict=True)
+    return pairs
+
+
+def patch_ids(documents: Sequence[str]) -> list[str]:
+    """Return git's own patch-id of each diff."""
+    stream = "".join(f"commit {n:040x}\n\n{each}" for n, each in enumerate(documents))
+    command = ["git", "patch-id", "--stable"]
+    answer = subprocess.run(
+        command, input=stream.encode(), capture_output=True, check=True
+    ).stdout.decode()
+    ids = {
+        int(commit, 16): found for found, commit in map(str.split, answer.splitlines())
+    }
+    return [ids.get(number, str(number)) for number in range(len(documents))]
+
+
+def repeated(values: Sequence[str]) -> dict[int, int]:
+    """Return the index of the first equal value, of those that have one."""
+    first: dict[str, int] = {}
+    found = ((n, first.setdefault(value, n)) for n, value in enumerate(values))
+    return {number: before for number, before in found if number != before}
+
+
+def corpus(repositories: Sequence[str], count: int) -> list[str]:
+    """Return diffs of the repositories in turn, and copies of some of them."""
+    diffs: list[str] = []
+    for repository in repositories:
+        command = ["git", "-C", repository, *LOG.split()]
+        log = subprocess.run(command, capture_output=True, check=True).stdout
+        texts = [
+            each.strip(b"\n").decode("utf-8", "replace") for each in log.split(b"\0")
+        ]
+        fitting = [f"{each}\n" for each in texts if 1000 <= len(each) <= 20_000]
+        diffs += fitting[: count // len(repositories)]
+    documents = []
+    for number, diff in enumerate(diffs):
+        documents.append(diff)
+        if number % 10 == 0:
+            documents.append(altered(diff, random.Random(number)))
+    return documents
+
+
+def altered(diff: str, draw: random.Random) -> str:
+    """Replace up to a tenth of the words of the added and removed lines."""
+    share = draw.uniform(0, 0.1)
+
+    def other(word: re.Match[str]) -> str:
+        return f"{word[0]}x" if draw.random() < share else word[0]
+
+    lines = diff.split("\n")
+    return "\n".join(
+        WORD.sub(other, line)
+        if line[:1] in ("+", "-") and line[:4] not in ("+++ ", "--- ")
+        else line
+        for line in lines
+    )
+
+
+def alone(way: Way, documents: Sequence[str]) -> Run:
+    """Run a way on one core in a new process, which no other run has filled."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(measured, (way, documents))
+
+
+def measured(way: Way, documents: Sequence[str]) -> Run:
+    """Return what a way takes here."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    way(documents[:50])  # imports
+    before = peak_mib(reset=True)
+    start = time.process_time()
+    firsts = way(documents)
+    seconds = time.process_time() - start
+    return Run(firsts, seconds, peak_mib() - before)
+
+
+def peak_mib(*, reset: bool = False) -> float:
+    """Return the most memory that this process had since the last reset."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
+
+def parts(documents: Sequence[str]) -> dict[str, Callable[[], object]]:
+    """Return the steps whose time is told apart."""
+    from rensa import RMinHash
+
+    hashes, starts = shingle(documents)
+    digest = RMinHash.digest_matrix_from_flat_token_hashes
+
+    def pieces(step: Callable[[Sequence[str]], object]) -> None:
+        for start in range(0, len(documents), 80):
+            step(documents[start : start + 80])
+
+    return {
+        "digests": lambda: [diff_digest(each) for each in documents],
+        "shingles": lambda: pieces(shingle),
+        "shingles and signatures": lambda: _sign(documents),
+        "rensa's signatures": lambda: np.array(
+            digest(hashes, starts, HASHES, 7).to_rows(), np.uint32
+        ),
+        "shingles in Python": lambda: dict(python_shingles(documents)),
+    }
+
+
+@click.command()
+@click.argument("repositories", nargs=-1, required=True)
+@click.option("--documents", "count", default=8000, show_default=True)
+@click.option("--runs", default=5, show_default=True)
+def main(repositories: Sequence[str], count: int, runs: int) -> None:
+    """Print speed, memory and recall of each way."""
+    documents = corpus(repositories, count)
+    size = len(shingle(documents).hashes) / len(documents)
+    pairs = true_pairs(documents)
+    click.echo(
+        f"{len(documents)} documents, {size:.0f} shingles each, "
+        f"{len(pairs)} pairs of at least {SIMILARITY}"
+    )
+    by_git = repeated(patch_ids(documents))
+    digests = [diff_digest(each) for each in documents]
+    equal = sum(digests[one] == digests[other] for one, other in by_git.items())
+    click.echo(
+        f"{len(by_git)} repeat a git patch-id, {equal} of these also a digest; "
+        f"{len(repeated(digests))} repeat a digest"
+    )
+    ways: dict[str, Way] = {
+        "ours": ours,
+        "datasketch": datasketch_lsh,
+        "datasketch, 64 bands": partial(datasketch_lsh, bands=(HASHES // 2, 2)),
+        "rensa": rensa_lsh,
+    }
+    taken: dict[str, list[Run]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, way in ways.items():
+            taken[name].append(alone(way, documents))
+    for name, done in taken.items():
+        speed = statistics.median(len(documents) / each.cpu_s for each in done)
+        ratio = statistics.median(
+            theirs.cpu_s / mine.cpu_s
+            for theirs, mine in zip(done, taken["ours"], strict=True)
+        )
+        firsts = done[0].firsts
+        found = sum(firsts[one] == firsts[other] for one, other in pairs)
+        click.echo(
+            f"{name:20} {speed:6.0f} documents/s, ours is {ratio:.1f} times as fast; "
+            f"peak {done[0].peak_mib:.0f} MiB; recall {found / len(pairs):.4f}"
+        )
+    for name, step in parts(documents).items():
+        seconds = []
+        for _ in range(runs):
+            start = time.process_time()
+            step()
+            seconds.append(time.process_time() - start)
+        each_us = statistics.median(seconds) / len(documents) * 1e6
+        click.echo(f"{name:24} {each_us:6.1f} microseconds a document")
+
+
+if __name__ == "__main__":
+    main()
