@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from diffscribe.history.license import license_reader, recognise
@@ -64,6 +66,13 @@ UNLICENSE = "This is free and unencumbered software released into the public dom
 )
 def test_recognises_a_license_by_its_words(text: str, spdx_id: str | None) -> None:
     assert recognise(text) == spdx_id
+
+
+@pytest.mark.parametrize("text", ["\n", " ", "gnu ", "the \n", "SPDX-", "spdx:\n\t"])
+def test_takes_no_time_for_a_text_that_was_made_to_take_long(text: str) -> None:
+    begin = time.process_time()
+    assert recognise(text * (2**20 // len(text))) is None
+    assert time.process_time() - begin < 2
 
 
 def test_reads_the_first_known_license_file_of_the_root(history: History) -> None:

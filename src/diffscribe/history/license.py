@@ -48,7 +48,9 @@ SENTENCES = {
 BSD = "redistribution and use in source and binary forms with or without"
 BSD_3 = "neither the name of"
 BSD_4 = "all advertising materials"
-IDENTIFIER = re.compile(r"^\W*SPDX-License-Identifier:\s*([\w.+-]+)\s*$", re.M)
+IDENTIFIER = re.compile(
+    r"^[^\w\n]*SPDX-License-Identifier:[ \t]*([\w.+-]+)[ \t\r]*$", re.M
+)
 _TITLE = re.compile(
     r"^[^\w\n]*(?:the )?(?P<title>"
     + "|".join(title.replace(" ", r"[\W_]+") for title in TITLES)
