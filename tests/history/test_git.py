@@ -36,7 +36,8 @@ def ask(history: History, *arguments: str) -> bytes:
 def test_an_answer_that_never_ends_is_stopped(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history.commit("feat: begin", {"a": "0\n" * 10**6})
+    # Long enough that git is still at work when it gets its bounds.
+    history.commit("feat: begin", {"a": "0\n" * 2**25})
     monkeypatch.setitem(git.BOUNDS, git.resource.RLIMIT_FSIZE, 10**6)
     with pytest.raises(SourceError, match=r"here: .* SIGXFSZ, as it printed more"):
         ask(history, "cat-file", "blob", "HEAD:a")
