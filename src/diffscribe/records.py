@@ -153,7 +153,7 @@ class LabeledChange(Change):
 
 
 class RejectedChange(Record):
-    """A row that curate dropped, whole, with the first limit it broke."""
+    """A row that curate dropped, redacted, with the first limit it broke."""
 
     reason: str
     change: LabeledChange

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from diffscribe.commits.conventional import TYPES, format_header
 from diffscribe.commits.plan import plan_problem
 from diffscribe.data.duplicates import diff_digest
+from diffscribe.data.secrets.redact import COUNTED, Redacted, redact
 from diffscribe.params import CurateParams
 from diffscribe.records import CuratedChange, LabeledChange, Plan, RejectedChange
 
@@ -17,6 +18,8 @@ _MOST_COMMITS_COUNTED = 4
 class Reason(StrEnum):
     """Why a change was rejected, in the order of the checks."""
 
+    PRIVATE_KEY = "private_key"
+    SECRETS_LEFT = "secrets_left"
     SHORT_DIFF = "short_diff"
     LONG_DIFF = "long_diff"
     TOO_MANY_FILES = "too_many_files"
@@ -40,6 +43,8 @@ class Curated(NamedTuple):
 
     kept: list[CuratedChange]
     rejected: list[RejectedChange]
+    redacted: Counter[str]
+    """Distinct secrets and e-mails a row, and trailers, by format."""
 
     def metrics(self) -> dict[str, Any]:
         """Count the funnel and what is kept, zeros included."""
@@ -52,6 +57,7 @@ class Curated(NamedTuple):
             "kept": len(self.kept),
             "clusters": len({change.cluster for change in self.kept}),
             "rejected": {reason.value: reasons[reason] for reason in Reason},
+            "redacted": {name: self.redacted[name] for name in COUNTED},
             "kept_commits_by_type": {type_: types[type_] for type_ in TYPES},
             "kept_by_commits": {
                 "0": sizes[0],
@@ -64,10 +70,14 @@ class Curated(NamedTuple):
 
 
 def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
-    """Keep the first change of each diff, and of those like it, within the limits."""
+    """Keep the first change of each diff, and of those like it, within the limits.
+
+    Whether kept or rejected, no row has secrets left.
+    """
     from diffscribe.data.near_duplicates import clusters
 
-    judged = list(_judged(changes, params))
+    redacted = [redact(change) for change in changes]
+    judged = list(_judged(redacted, params))
     distinct = [change for change, reason in judged if reason is None]
     firsts = clusters(
         [change.diff for change in distinct], params.near_duplicate_similarity
@@ -82,16 +92,17 @@ def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
             for change, reason in judged
             if reason is not None or change.id not in ids
         ],
+        sum((each.counts for each in redacted), Counter()),
     )
 
 
 def _judged(
-    changes: Iterable[LabeledChange], params: CurateParams
+    rows: Iterable[Redacted], params: CurateParams
 ) -> Iterator[tuple[LabeledChange, Reason | None]]:
     """Yield each change and why it is rejected, near-duplicates aside."""
     seen: set[str] = set()
-    for change in changes:
-        reason = broken_limit(change, params)
+    for change, _, problem in rows:
+        reason = Reason(problem) if problem else broken_limit(change, params)
         if reason is None:
             digest = diff_digest(change.diff)
             reason = Reason.DUPLICATE_DIFF if digest in seen else None
