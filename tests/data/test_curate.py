@@ -1,4 +1,7 @@
+from random import Random
+
 import pytest
+from secret_corpus import TOKENS, as_diff, private_key
 
 from diffscribe.commits.plan import PlanProblem
 from diffscribe.data.curate import Reason, broken_limit, curate
@@ -142,6 +145,38 @@ def test_the_funnel_adds_up_and_has_every_key(labeled):
         "3": 0,
         "4_or_more": 0,
     }
+
+
+def test_kept_and_rejected_rows_are_redacted_and_counted(labeled):
+    tokens = [TOKENS["github_token"](Random(number)) for number in range(3)]
+    kept = labeled(head="1", diff=as_diff(f"a = '{tokens[0]}'", "a.py"))
+    short = labeled(head="2", plan=plan("x"), diff=as_diff(tokens[1], "a.py"))
+    result = curate([kept, short, labeled(head="3")], LIMITS)
+    assert [row.reason for row in result.rejected] == ["short_subject"]
+    for row in (*result.kept, result.rejected[0].change):
+        assert not any(token in row.model_dump_json() for token in tokens)
+    redacted = result.metrics()["redacted"]
+    assert redacted["github_token"] == 2
+    assert sum(redacted.values()) == 2
+
+
+def test_a_private_key_costs_the_row_and_comes_before_all_other_reasons(labeled):
+    key = private_key(Random(3))
+    row = labeled(diff=as_diff(key, "key.pem"), plan=plan("x"))
+    result = curate([row], LIMITS)
+    (rejected,) = result.rejected
+    assert rejected.reason == "private_key"
+    secret = [line for line in key.split("\n")[1:-1] if line]
+    assert secret and not any(line in rejected.change.diff for line in secret)
+    assert result.metrics()["redacted"]["private_key"] == 1
+
+
+def test_rows_that_differ_in_a_secret_only_are_duplicates(labeled):
+    rows = [
+        labeled(head=f"{n}", diff=as_diff(TOKENS["npm_token"](Random(n)), "a.py"))
+        for n in range(2)
+    ]
+    assert [row.reason for row in curate(rows, LIMITS).rejected] == ["duplicate_diff"]
 
 
 def test_no_rows_have_the_same_keys(labeled):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from secret_corpus import as_diff, planted
 
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import CuratedChange, LabeledChange, RejectedChange
@@ -44,3 +45,18 @@ def test_a_broken_line_is_named_and_nothing_is_written(folder, stage):
     assert answer.returncode == 65
     assert "labeled.jsonl:5: not a LabeledChange" in answer.stderr
     assert [path.name for path in folder.iterdir()] == ["labeled.jsonl"]
+
+
+def test_no_secret_is_in_any_output_or_message(folder, stage, labeled):
+    secrets = list(planted(150))
+    rows = [
+        labeled().model_copy(update={"diff": as_diff(each.text, "a.py")})
+        for each in secrets
+    ]
+    write_jsonl(folder / "labeled.jsonl", rows)
+    answer = curate(stage, folder)
+    outputs = ["curated.jsonl", "rejected.jsonl", "curate.json"]
+    text = "".join((folder / name).read_text() for name in outputs)
+    text += answer.stdout + answer.stderr
+    assert "<secret:" in text
+    assert [each.kind for each in secrets if each.secret in text] == []

@@ -41,6 +41,8 @@ def test_the_address_of_a_person_is_found(text):
         "user@host",
         "actions/checkout@v4.example",
         "lodash@4.17.21",
+        "aes256-gcm@openssh.com",
+        "jane@your-domain.com",
     ],
 )
 def test_examples_roles_logins_and_packages_are_no_people(text):

@@ -12,13 +12,17 @@ _ROLES = """
     maintainers bot builds ci test tests tester example foo bar baz alice bob
 """
 """Local parts that name no person."""
+_PLACES = (
+    "(?:your|my|some|any|the)?-?"
+    "(?:domain|company|host|site|server|org|mail|email|app|website|provider)"
+)
 _RESERVED = re.compile(
     r"(?:^|\.)(?:example|test|invalid|localhost|local|internal|lan)$"
     r"|(?:^|\.)example\.(?:com|net|org|edu|io|co|dev)$|(?:^|\.)noreply\."
-    r"|^(?:(?:your|my|some|any|the)?-?(?:domain|company|host|site|server|org|mail|email|app))\."
-    r"|^(?:foo|bar|baz|test|acme|abc|xyz|x|y|a|b|c)\.(?:com|net|org|co|io)$"
+    rf"|^{_PLACES}\.|^(?:foo|bar|baz|test|acme|abc|xyz|[a-z])\.(?:com|net|org|co|io)$"
+    r"|^(?:openssh\.com|libssh\.org)$"
 )
-"""RFC 2606 and 6761, GitHub's noreply hosts, and hosts of examples."""
+"""RFC 2606 and 6761, GitHub's noreply hosts, hosts of examples, names of ciphers."""
 _NOT_COUNTRIES = "js ts go cs rb hs ex kt db os vm"
 """Two letters after a dot that are a file's or a variable's, not a country's."""
 _DOMAINS = (

@@ -1,0 +1,202 @@
+"""How fast and how exact secrets are found, against detect-secrets.
+
+Usage: python benchmarks/secret_scan.py REPOSITORY... [--runs 5]
+
+Speed is that of one core over the lines that a repository's history added, in pieces
+of 8 kB as rows have them. detect-secrets gets a sample of them, once line by line
+and once as files, with its default plugins and filters. `re` runs the same patterns
+one after the other without an automaton before them; `git log` is what reading the
+lines costs. Recall and precision are those of the planted and the harmless strings.
+No secret is printed. Needs the extra `benchmarks`.
+"""
+
+import re
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+from harmless_corpus import harmless
+from secret_corpus import planted
+
+from diffscribe.data.secrets.private_keys import find_private_keys
+from diffscribe.data.secrets.scan import FORMATS, find_secrets
+
+PIECE_BYTES = 8000
+PLANTED, HARMLESS = 5000, 20_000
+PEER_BYTES, RE_BYTES = 60_000, 1_000_000
+"""A sample for those who are slow; each run takes another one."""
+LOG = "log -p --no-merges --no-color --no-ext-diff --no-textconv --format= HEAD"
+
+Find = Callable[[bytes], list[bytes]]
+
+
+class Run(NamedTuple):
+    """What one run over some pieces took, in a process of its own."""
+
+    cpu_s: float
+    hits: int
+    peak_mib: float
+
+
+def ours(text: bytes) -> list[bytes]:
+    """Return secrets and bodies of private keys."""
+    keys = [text[start:end] for start, end in find_private_keys(text)]
+    return [*find_secrets(text), *keys]
+
+
+def plain_re(text: bytes) -> list[bytes]:
+    """Return what the same patterns match with `re`, each on its own."""
+    return [
+        match[0]
+        for each in FORMATS
+        for match in re.finditer(each.pattern.encode(), text)
+    ]
+
+
+def peer_lines(text: bytes) -> list[bytes]:
+    """Return what detect-secrets finds in each line, unquoted strings too."""
+    from detect_secrets.core.scan import scan_line
+
+    return [
+        found.secret_value.encode()
+        for line in text.decode(errors="replace").split("\n")
+        for found in scan_line(line)
+        if found.secret_value
+    ]
+
+
+def peer_files(text: bytes) -> list[bytes]:
+    """Return what detect-secrets finds in a file, with its heuristics for files."""
+    from detect_secrets.core.scan import scan_file
+
+    with tempfile.NamedTemporaryFile(suffix=".txt") as file:
+        file.write(text)
+        file.flush()
+        found = list(scan_file(file.name))
+    return [each.secret_value.encode() for each in found if each.secret_value]
+
+
+def timed(find: Find, pieces: list[bytes]) -> Run:
+    """Scan pieces in a new process, with detect-secrets' default settings."""
+    context = get_context("fork")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_timed, find, pieces).result()
+
+
+def _timed(find: Find, pieces: list[bytes]) -> Run:
+    from detect_secrets.settings import default_settings
+
+    with default_settings():
+        find(b"warm up")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begin = time.process_time()
+        hits = sum(len(find(piece)) for piece in pieces)
+        cpu_s = time.process_time() - begin
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return Run(cpu_s, hits, peak / 1024)
+
+
+def added_pieces(repository: Path) -> tuple[list[bytes], float]:
+    """Return the added lines of a history in pieces, and git's seconds for them."""
+    begin = time.perf_counter()
+    command = ["git", "-C", str(repository), *LOG.split()]
+    log = subprocess.run(command, capture_output=True, check=True).stdout
+    seconds = time.perf_counter() - begin
+    pieces, lines, size = [], [], 0
+    for line in log.split(b"\n"):
+        if line.startswith(b"+") and not line.startswith(b"+++ "):
+            lines.append(line[1:])
+            size += len(line)
+        if size >= PIECE_BYTES:
+            pieces.append(b"\n".join(lines))
+            lines, size = [], 0
+    return [*pieces, b"\n".join(lines)], seconds
+
+
+def sample(pieces: list[bytes], size: int, number: int) -> list[bytes]:
+    """Return pieces of about a size, evenly apart, others for each number."""
+    step = max(1, sum(map(len, pieces)) // size)
+    return pieces[number % step :: step]
+
+
+def report_speed(repository: Path, runs: int) -> None:
+    """Print megabytes a second, medians over runs, and their ratios."""
+    pieces, log_s = added_pieces(repository)
+    total = sum(map(len, pieces))
+    click.echo(
+        f"\n{repository.name}: {total / 1e6:.1f} MB of added lines; "
+        f"git log -p took {log_s:.1f} s"
+    )
+    finders = {"ours": (ours, total), "re": (plain_re, RE_BYTES)}
+    finders |= {each.__name__: (each, PEER_BYTES) for each in (peer_lines, peer_files)}
+    speeds: dict[str, list[float]] = {name: [] for name in finders}
+    last: dict[str, tuple[Run, int]] = {}
+    for number in range(runs):
+        for name, (find, wanted) in finders.items():
+            part = sample(pieces, wanted, number)
+            size = sum(map(len, part))
+            run = timed(find, part)
+            speeds[name].append(size / 1e6 / run.cpu_s)
+            last[name] = run, size
+    mine = statistics.median(speeds["ours"])
+    for name, each in speeds.items():
+        run, size = last[name]
+        click.echo(
+            f"  {name:11} {statistics.median(each):8.2f} MB/s (n={runs}, "
+            f"{min(each):.2f} to {max(each):.2f}), ours is "
+            f"{mine / statistics.median(each):.0f} times; {run.cpu_s:.2f} CPU s for "
+            f"{size / 1e6:.2f} MB, +{run.peak_mib:.0f} MiB, "
+            f"{run.hits / size * 1e6:.1f} hits a MB"
+        )
+
+
+def report_exactness() -> None:
+    """Print recall and precision of both, and what ours misses, by kind."""
+    from detect_secrets.settings import default_settings
+
+    secrets = list(planted(PLANTED))
+    lines = list(harmless(HARMLESS))
+    click.echo(f"\n{PLANTED} planted secrets, {HARMLESS} harmless strings")
+    with default_settings():
+        for find in (ours, peer_lines, peer_files):
+            whole = partly = 0
+            missed: Counter[str] = Counter()
+            for each in secrets:
+                left, found = each.text, find(each.text.encode())
+                for value in sorted(found, key=len, reverse=True):
+                    left = left.replace(value.decode(), "")
+                whole += each.secret not in left
+                partly += bool(found)
+                missed[each.kind] += each.secret in left
+            false = Counter(kind for kind, text in lines if find(text.encode()))
+            click.echo(
+                f"  {find.__name__}: recall {whole / PLANTED:.4f} (replaced whole; "
+                f"lines with any hit {partly / PLANTED:.4f}), precision "
+                f"{partly / max(1, partly + false.total()):.4f} = {partly} / "
+                f"({partly} + {false.total()} harmless strings with a hit)"
+            )
+            click.echo(f"    missed most: {dict((+missed).most_common(5))}")
+            click.echo(f"    false: {dict(false.most_common())}")
+
+
+@click.command()
+@click.argument("repositories", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--runs", default=5, show_default=True)
+def main(repositories: tuple[Path, ...], runs: int) -> None:
+    """Measure the scan on the histories of REPOSITORIES and on planted secrets."""
+    report_exactness()
+    for repository in repositories:
+        report_speed(repository, runs)
+
+
+if __name__ == "__main__":
+    main()
