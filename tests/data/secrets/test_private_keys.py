@@ -5,6 +5,7 @@ from secret_corpus import as_diff, private_key, private_key_in_context
 
 from diffscribe.data.secrets.private_keys import find_private_keys
 
+PUBLIC = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu1SU1LfVLPHCozMxH2Mo"
 LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 
 
@@ -22,9 +23,10 @@ def test_keys_of_every_kind_are_found_in_files_code_and_data():
         "if b'-----BEGIN RSA PRIVATE KEY-----' in text:\n    return load(text)",
         "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----",
-        f"-----BEGIN PUBLIC KEY-----\n{LINE}\n{LINE}\n-----END PUBLIC KEY-----",
-        f"-----BEGIN CERTIFICATE-----\n{LINE}\n{LINE}\n-----END CERTIFICATE-----",
-        f"{LINE}\n{LINE}\n",
+        f"-----BEGIN PUBLIC KEY-----\n{PUBLIC}\n{LINE[20:]}\n-----END PUBLIC KEY-----",
+        f"-----BEGIN CERTIFICATE-----\n{PUBLIC}\n-----END CERTIFICATE-----",
+        f"{LINE[20:]}\n{LINE[20:]}\n",
+        f'KEY = "{PUBLIC}" + "{LINE[20:]}"',
     ],
 )
 def test_marks_without_keys_and_public_things_are_none(text):
@@ -42,6 +44,25 @@ def test_marks_without_keys_and_public_things_are_none(text):
 def test_half_a_key_and_a_key_on_one_line_are_keys(text):
     (span,) = find_private_keys(text.encode())
     assert LINE in text[span.start : span.end]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "MIIEpAIBAAKCAQEA",
+        "MIICXAIBAAKBgQCq",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0w",
+        "MC4CAQAwBQYDK2VwBCIEIJ1h",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+    ],
+)
+def test_a_key_without_marks_is_one(start):
+    rest = "7VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3"
+    text = f'KEY = "{start}{rest}" +\n    "{rest}";\nnext()'
+    (span,) = find_private_keys(text.encode())
+    assert text[span.start : span.end].startswith(start)
+    assert text[span.end :].startswith("next()")
 
 
 def test_a_mark_above_does_not_hide_a_key():

@@ -4,7 +4,7 @@ import base64
 import binascii
 
 from diffscribe.data.secrets.formats import BASE64, Format
-from diffscribe.data.secrets.randomness import is_password, is_random, is_url_password
+from diffscribe.data.secrets.randomness import is_login_password, is_password, is_random
 
 DATABASES = (
     r"(?:postgres(?:ql)?|postgis|mysql2?|mariadb|mongodb|rediss?|valkeys?|amqps?|mssql"
@@ -22,13 +22,13 @@ ADO_KEYS = (
 
 
 def is_basic_auth(value: str) -> bool:
-    """Tell whether this is base64 of `name:password`."""
+    """Tell whether this is base64 of a name, a colon and a password."""
     try:
         text = base64.b64decode(value, validate=True).decode()
     except (binascii.Error, ValueError):
         return False
     name, _, password = text.partition(":")
-    return bool(name and password) and text.isprintable()
+    return bool(name) and text.isprintable() and is_login_password(password)
 
 
 CONTEXT_FORMATS = (
@@ -36,20 +36,20 @@ CONTEXT_FORMATS = (
         "connection_string",
         rf"(?i)\b{DATABASES}(?:\+\w+)?://{USER}*:{LOGIN}",
         "RFC 3986 userinfo in the URL of a database, broker, directory or mail server",
-        is_url_password,
+        is_login_password,
     ),
     Format(
         "basic_auth_url",
         rf"(?i)\b[a-z][a-z0-9+.-]*://{USER}+:{LOGIN}",
         "RFC 3986 userinfo: name and password before the host",
-        is_url_password,
+        is_login_password,
     ),
     Format(
         "connection_string",
         rf"(?i)\b{ADO_KEYS}[ \t]*=[^\n\"]*?;[ \t]*(?:password|pwd)[ \t]*="
         r"[ \t]*([^;\"'\s<>{}]{6,})",
         "ADO.NET and ODBC: Server=...;User Id=...;Password=...",
-        is_url_password,
+        is_login_password,
     ),
     Format(
         "basic_auth_header",
@@ -80,7 +80,7 @@ CONTEXT_FORMATS = (
         "netrc_password",
         r"(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+([^\s<>$]{4,})",
         "netrc: machine, login, password",
-        is_url_password,
+        is_login_password,
     ),
     Format(
         "pgpass_password",
@@ -93,7 +93,7 @@ CONTEXT_FORMATS = (
         "curl_user",
         r"(?i)\bcurl\b[^\n]*?[ \t](?:-u|--user)[ =]?[\"']?[^\s:\"']+:([^\s\"'<>]{4,})",
         "curl -u name:password",
-        is_url_password,
+        is_login_password,
     ),
     Format(
         "command_password",
@@ -102,6 +102,6 @@ CONTEXT_FORMATS = (
         r"|\bredis-cli\b[^\n]*?[ \t]-a[ \t]+|\bdocker[ \t]+login\b[^\n]*?[ \t]-p[ \t]+)"
         r"[\"']?([^\s\"'<>]{6,})",
         "programs that take a password as an argument",
-        is_url_password,
+        is_login_password,
     ),
 )

@@ -9,7 +9,8 @@ _ROLES = """
     noreply no-reply donotreply do-not-reply nobody mailer-daemon notifications
     info support security admin administrator help contact hello team sales press abuse
     postmaster webmaster hostmaster privacy legal conduct opensource oss dev developers
-    maintainers bot builds ci test tests tester example foo bar baz alice bob
+    maintainers bot github-actions builds ci test tests tester example foo bar baz
+    alice bob
 """
 """Local parts that name no person."""
 _PLACES = (

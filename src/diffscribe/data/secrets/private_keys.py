@@ -21,19 +21,28 @@ class Span(NamedTuple):
     end: int
 
 
-_MARKS = (b"PRIVATE KEY", b"Private-Lines:", b"LS0tLS1CRUdJTi")
-"""One of them is in every key; the last is `-----BEGIN ` in base64."""
+_MARKS = (
+    *(b"PRIVATE KEY", b"Private-Lines:", b"LS0tLS1CRUdJTi"),
+    *(b"IBAAK", b"IBADANBgkq", b"GByqGSM49", b"CAQAwBQYDK2Vw", b"b3BlbnNzaC1rZXkt"),
+)
+"""One of them is in every key: marks, and how keys begin in base64."""
 _RUN = "[0-9A-Za-z/+=]"
 _BREAK = r"[\s\"'\x60,;+\\.|#*>]"
 """What code, YAML and JSON put between the lines of a key."""
 _HEADER_LINE = r"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|X-[\w-]+):[^\n\\]*"
+_START = (
+    "(?:MII[A-Z][0-9A-Za-z+/]{2}IBA(?:AK[BC]|DANBgkqhkiG9w0BAQEFAASC)"
+    "|MIG[0-9A-Za-z]AgEAMB[A-Z]GByqGSM49|MC4CAQAwBQYDK2VwBCIEI|b3BlbnNzaC1rZXktdjEA)"
+)
+"""RSA of PKCS #1 and 8, EC and Ed25519 of PKCS #8, OpenSSH: keys without marks."""
 _KIND = r"(?:[0-9A-Z]+ )*PRIVATE KEY(?: BLOCK)?"
 _PATTERNS = (
     rf"-----BEGIN {_KIND}-----((?:{_BREAK}|{_HEADER_LINE}|{_RUN})*)",
     rf"((?:{_RUN}{{16,}}{_BREAK}*)+(?:{_RUN}+{_BREAK}*)?)-----END {_KIND}",
     rf"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----((?:{_BREAK}|{_HEADER_LINE}|{_RUN})*)",
     rf"Private-Lines: [0-9]+((?:{_BREAK}|{_RUN})*)",
-    r"(LS0tLS1CRUdJTi[0-9A-Za-z/+=]{60,})",
+    rf"({_START}{_RUN}*{_BREAK}*(?:{_RUN}{{16,}}{_BREAK}*)*)",
+    rf"(LS0tLS1CRUdJTi{_RUN}{{60,}})",
 )
 _LONG_RUN = re.compile(rb"[0-9A-Za-z/+]{16,}={0,2}")
 

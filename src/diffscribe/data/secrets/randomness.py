@@ -20,10 +20,12 @@ _DUMMY = re2.compile(
 )
 _FIXTURE = re2.compile(
     r"(?i)test|fake|mock|demo|secret|passw|token|default|invalid|wrong|user|admin1?$"
-    r"|^foo|^bar|lorem|qwerty|asdf|hello|undefined|null\b|string|value"
+    r"|^foo|^bar|lorem|sesame|qwerty|asdf|hello|undefined|null\b|string|value"
 )
 _TEMPLATE = re2.compile(r"^[$@%]|\$\{|\$\(|#\{|\{\{|%[(sd{]|[<>]|^\{|\}$|\)s$")
-_CODE = re2.compile(r"[A-Za-z_]\w*\([^)]*\)|\w\[[^\]]*\]|->|::|[\"'`]|&&|\|\|")
+_CODE = re2.compile(
+    r"[A-Za-z_]\w*\([^)]*\)|\w\[[^\]]*\]|->|::|[\"'`]|&&|\|\||Hmac|SHA256|SHA512"
+)
 _WORD = r"(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|[a-z])"
 _WORDS = re2.compile(
     rf"[^A-Za-z0-9]*(?:{_WORD}+\d{{0,2}}(?:[^A-Za-z0-9]+|$)|\d+[^A-Za-z0-9]+)*\d*"
@@ -78,10 +80,15 @@ def is_password(value: str) -> bool:
     )
 
 
-def is_url_password(value: str) -> bool:
-    """Tell the password of a URL from the words that examples have there."""
+def is_login_password(value: str) -> bool:
+    """Tell the password of a URL or a login from the words that examples have there.
+
+    The place says that it is one, so words count too, unless they are small letters
+    only: `postgres:postgres` is the default of a test's database.
+    """
     return is_password(value) or (
-        len(value) >= MIN_TOKEN_CHARS // 2
+        len(value) >= MIN_PASSWORD_CHARS
+        and not value.islower()
         and entropy(value) >= MIN_VENDOR_ENTROPY
         and not (_DUMMY.search(value) or _FIXTURE.search(value))
         and not _TEMPLATE.search(value)
