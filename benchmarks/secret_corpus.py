@@ -67,19 +67,20 @@ def unmarked(kind: str, rng: Random) -> tuple[str, str]:
 
 
 def as_diff(text: str, path: str, sign: str = "+") -> str:
-    """Return git's diff of a new file, or of one that has the text as context."""
-    lines = text.split("\n")
-    size, is_new = len(lines), sign == "+"
+    """Return git's diff in which the lines of a text are added, removed or context."""
+    rows = text.split("\n")
+    old = len(rows) * (sign != "+") + 1
+    new = len(rows) * (sign != "-") + 1
     head = [
         f"diff --git a/{path} b/{path}",
-        *(["new file mode 100644"] if is_new else []),
-        f"index {'0' * 7}..{'1' * 7}{'' if is_new else ' 100644'}",
-        "--- /dev/null" if is_new else f"--- a/{path}",
+        f"index {'0' * 7}..{'1' * 7} 100644",
+        f"--- a/{path}",
         f"+++ b/{path}",
-        f"@@ -0,0 +1,{size} @@" if is_new else f"@@ -1,{size} +1,{size + 1} @@",
+        f"@@ -1,{old} +1,{new} @@",
     ]
-    added = [] if is_new else ["+"]
-    return "".join(f"{line}\n" for line in [*head, *(sign + e for e in lines), *added])
+    return "".join(
+        f"{line}\n" for line in [*head, *(sign + r for r in rows), "-}", "+}"]
+    )
 
 
 def filled(line: str, rng: Random, name: str, value: str) -> str:

@@ -19,7 +19,6 @@ FOLDERS = {
     "benchmarks": "what is measured against a peer or a limit",
     ".ci": "what a submission has to pass",
     ".dvc": "DVC's settings; its cache is not in git",
-    "benchmarks": "speed and exactness against peers, on any repository",
     "data": "bundles, changes, splits and samples; written by stages only",
     "docs": "decisions, experiments and how to use a GPU box",
     "metrics": "one small JSON a stage, committed",

@@ -39,16 +39,6 @@ def test_a_secret_is_found_by_what_is_around_it(kind):
     assert sum(hits) >= 48
 
 
-def test_of_5000_planted_secrets_99_in_100_are_found():
-    lost = 0
-    for each in planted(5000):
-        left = each.text
-        for value in sorted(found(each.text.encode()), key=len, reverse=True):
-            left = left.replace(value, "")
-        lost += each.secret in left
-    assert lost <= 50
-
-
 def test_of_what_is_found_95_in_100_are_secrets():
     """5,000 secrets and 20,000 strings that only look like some."""
     hits = sum(bool(found(each.text.encode())) for each in planted(5000))
