@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,10 +26,10 @@ COUNTED = tuple(dict.fromkeys([PRIVATE_KEY, *(each.name for each in FORMATS), TR
 """What is counted, in the order of the metrics."""
 
 _MACHINE_MADE = (
-    *("id", "repo", "base", "head", "committed_at", "languages", "status", "sha"),
+    *("id", "repo", "base", "head", "committed_at", "languages", "sha"),
     *("license", "source", "teacher", "prompt_sha256"),
 )
-"""Keys of a row whose text no author wrote; all others are scanned."""
+"""Keys of a row whose text no author wrote; all others but enums are scanned."""
 
 _Edit = Callable[[str, str], str]
 """Gives the new text of a key's text."""
@@ -93,7 +93,7 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _texts(each, key)
-    elif isinstance(value, str):
+    elif _is_text(value):
         yield key, value
 
 
@@ -106,7 +106,11 @@ def _edited(value: Any, edit: _Edit, key: str = "") -> Any:
         }
     if isinstance(value, list | tuple):
         return tuple(_edited(each, edit, key) for each in value)
-    return edit(key, value) if isinstance(value, str) else value
+    return edit(key, value) if _is_text(value) else value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Enum)
 
 
 def _without_trailers(counts: Counter[str], key: str, text: str) -> str:
