@@ -31,7 +31,7 @@ DOORS = {
 }
 """The only places that may import what leads outside."""
 
-COMMANDS = {"clone"}
+COMMANDS = {"clone", "export_sft"}
 """Scripts that are no stage: what they do is asked for by name."""
 
 
