@@ -212,6 +212,25 @@ class CurateParams(Section):
     max_subject_chars: Positive
     """Of the whole header, type and scope included, as git shows it."""
     max_body_chars: Natural
+    english_only: bool
+    """Drop messages that are surely in another language."""
+    imperative_only: bool
+    """Drop subjects that do not begin with a known verb in its base form."""
+    conventional_only: bool
+    """Drop changes with an original commit whose header is not conventional."""
+    keep_generated_only: bool
+    """Keep changes of lock files, generated and vendored files alone."""
+    licenses: tuple[str, ...]
+    """SPDX ids that are allowed; with none here, all are, and no license too."""
+    max_ungrounded_share: Fraction
+    """Of what a message names, so much may be nowhere in the change."""
+    min_ratings: dict[str, Fraction]
+    """By name of the rubric; a change without that rating passes."""
+    min_type_agreement: Fraction
+    """Share of files to which teacher and history give one type, if both do."""
+    max_per_repository: Positive | None
+    max_per_type: Positive | None
+    """Kept changes with a commit of a type; who stays is drawn by id."""
     near_duplicate_similarity: Similarity
     """From this Jaccard index of their diffs on, only the first of some is kept."""
     cluster_similarity: Similarity

@@ -4,7 +4,10 @@ import pytest
 from secret_corpus import TOKENS, as_diff, private_key
 
 from diffscribe.commits.plan import PlanProblem
+from diffscribe.commits.wording import WordingProblem
+from diffscribe.data.caps import Cap
 from diffscribe.data.curate import Reason, broken_limit, curate
+from diffscribe.data.filters import FilterProblem
 from diffscribe.params import CurateParams
 from diffscribe.records import CuratedChange, Plan, PlannedCommit
 
@@ -15,6 +18,16 @@ LIMITS = CurateParams(
     min_subject_chars=8,
     max_subject_chars=30,
     max_body_chars=20,
+    english_only=True,
+    imperative_only=False,
+    conventional_only=False,
+    keep_generated_only=False,
+    licenses=(),
+    max_ungrounded_share=1.0,
+    min_ratings={},
+    min_type_agreement=0.0,
+    max_per_repository=None,
+    max_per_type=None,
     near_duplicate_similarity=0.75,
     cluster_similarity=0.5,
 )
@@ -36,8 +49,8 @@ def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
         ({"diff": "x" * 2001}, Reason.LONG_DIFF),
         ({"paths": ("a", "b", "c")}, None),
         ({"paths": ("a", "b", "c", "d")}, Reason.TOO_MANY_FILES),
-        ({"plan": plan("1234567")}, Reason.SHORT_SUBJECT),
-        ({"plan": plan("12345678")}, None),
+        ({"plan": plan("abcdefg")}, Reason.SHORT_SUBJECT),
+        ({"plan": plan("abcdefgh")}, None),
         ({"plan": plan("x" * 25)}, None),
         ({"plan": plan("x" * 26)}, Reason.LONG_SUBJECT),
         ({"plan": plan("x" * 20, scope="abc")}, None),
@@ -55,8 +68,27 @@ def test_the_first_broken_limit_is_the_reason(fields, expected, labeled):
     assert broken_limit(labeled(**fields), LIMITS) == expected
 
 
-def test_every_problem_of_a_plan_is_a_reason():
-    assert {f"plan_{problem}" for problem in PlanProblem} <= {str(r) for r in Reason}
+def test_every_problem_is_a_reason():
+    problems = {*WordingProblem, *FilterProblem, *Cap}
+    problems |= {f"plan_{problem}" for problem in PlanProblem}
+    assert problems <= {str(reason) for reason in Reason}
+
+
+def test_filters_come_after_the_limits_and_drop_with_their_reason(labeled):
+    assert broken_limit(labeled(paths=("go.sum",)), LIMITS) == Reason.GENERATED_ONLY
+    row = labeled(plan=plan("fix typos"))
+    assert broken_limit(row, LIMITS) == Reason.TRIVIAL_MESSAGE
+
+
+def test_caps_take_from_what_all_else_left_and_keep_the_order(labeled):
+    rows = [labeled(head=str(number)) for number in range(6)]
+    bad = labeled(plan=plan("x"), head="bad")
+    params = LIMITS.model_copy(update={"max_per_repository": 2})
+    result = curate([bad, *rows], params)
+    smallest = sorted(row.id for row in rows)[:2]
+    assert [row.id for row in result.kept] == [r.id for r in rows if r.id in smallest]
+    reasons = [row.reason for row in result.rejected]
+    assert reasons == ["short_subject", *["repository_cap"] * 4]
 
 
 def test_the_first_of_equal_diffs_wins_and_a_bad_row_shadows_none(labeled):
@@ -135,6 +167,12 @@ def test_the_funnel_adds_up_and_has_every_key(labeled):
         metrics["changes"] == metrics["kept"] + sum(metrics["rejected"].values()) == 3
     )
     assert set(metrics["rejected"]) == {str(reason) for reason in Reason}
+    left = 3
+    for row in metrics["funnel"]:
+        left -= row["dropped"]
+        assert row["left"] == left
+    assert left == metrics["kept"]
+    assert [row["reason"] for row in metrics["funnel"]] == list(Reason)
     assert metrics["kept_commits_by_type"]["fix"] == 2
     assert metrics["kept_commits_by_type"]["docs"] == 1
     assert metrics["kept_commits_by_type"]["perf"] == 0

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from diffscribe.commits.conventional import TYPES, format_header
 from diffscribe.commits.plan import plan_problem
+from diffscribe.data.caps import over_cap
 from diffscribe.data.duplicates import diff_digest
+from diffscribe.data.filters import filter_problem
 from diffscribe.data.secrets.redact import COUNTED, Redacted, redact
 from diffscribe.params import CurateParams
 from diffscribe.records import CuratedChange, LabeledChange, Plan, RejectedChange
@@ -34,8 +36,20 @@ class Reason(StrEnum):
     SHORT_SUBJECT = "short_subject"
     LONG_SUBJECT = "long_subject"
     LONG_BODY = "long_body"
+    LICENSE_NOT_ALLOWED = "license_not_allowed"
+    GENERATED_ONLY = "generated_only"
+    NOT_CONVENTIONAL = "not_conventional"
+    TRIVIAL_MESSAGE = "trivial_message"
+    TICKET_ONLY = "ticket_only"
+    NOT_ENGLISH = "not_english"
+    NOT_IMPERATIVE = "not_imperative"
+    LOW_RATING = "low_rating"
+    TEACHER_DISAGREES = "teacher_disagrees"
+    UNGROUNDED = "ungrounded"
     DUPLICATE_DIFF = "duplicate_diff"
     NEAR_DUPLICATE = "near_duplicate"
+    REPOSITORY_CAP = "repository_cap"
+    TYPE_CAP = "type_cap"
 
 
 class Curated(NamedTuple):
@@ -58,6 +72,7 @@ class Curated(NamedTuple):
             "clusters": len({change.cluster for change in self.kept}),
             "rejected": {reason.value: reasons[reason] for reason in Reason},
             "redacted": {name: self.redacted[name] for name in COUNTED},
+            "funnel": _funnel(len(self.kept) + len(self.rejected), reasons),
             "kept_commits_by_type": {type_: types[type_] for type_ in TYPES},
             "kept_by_commits": {
                 "0": sizes[0],
@@ -67,6 +82,16 @@ class Curated(NamedTuple):
                 "4_or_more": sizes[_MOST_COMMITS_COUNTED],
             },
         }
+
+
+def _funnel(changes: int, reasons: Counter[str]) -> list[dict[str, Any]]:
+    """Return what each reason drops and leaves, in their order, for DVC's plot."""
+    left = changes
+    rows: list[dict[str, Any]] = []
+    for reason in Reason:
+        left -= reasons[reason]
+        rows.append({"reason": reason, "dropped": reasons[reason], "left": left})
+    return rows
 
 
 def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
@@ -83,12 +108,17 @@ def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
         [change.diff for change in distinct], params.near_duplicate_similarity
     )
     kept = [distinct[index] for index in sorted(set(firsts))]
+    capped = over_cap(kept, params.max_per_repository, params.max_per_type)
+    kept = [change for change in kept if change.id not in capped]
     ids = {change.id for change in kept}
     alike = clusters([change.diff for change in kept], params.cluster_similarity)
     return Curated(
         _with_clusters(kept, alike),
         [
-            RejectedChange(reason=reason or Reason.NEAR_DUPLICATE, change=change)
+            RejectedChange(
+                reason=reason or capped.get(change.id) or Reason.NEAR_DUPLICATE,
+                change=change,
+            )
             for change, reason in judged
             if reason is not None or change.id not in ids
         ],
@@ -135,7 +165,8 @@ def broken_limit(change: LabeledChange, params: CurateParams) -> Reason | None:
     problem = plan_problem(plan, [file.path for file in change.files])
     if problem is not None:
         return Reason(f"plan_{problem}")
-    return _broken_message_limit(plan, params)
+    broken = _broken_message_limit(plan, params) or filter_problem(change, params)
+    return Reason(broken) if broken else None
 
 
 def _broken_message_limit(plan: Plan, params: CurateParams) -> Reason | None:
