@@ -20,6 +20,20 @@ class DiffscribeError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
+
+
+def shown(text: str) -> str:
+    """Return text that cannot drive a terminal: other letters become escapes.
+
+    Names of files and words of git come from whoever made them.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
 
 class InputError(DiffscribeError):
     """An input of a stage is not there, or cannot be read."""
