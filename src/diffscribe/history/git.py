@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -39,30 +39,46 @@ LIMITS = {
     "MALLOC_TOP_PAD_": str(4 * 2**20),
 }
 BOUNDS = {
-    resource.RLIMIT_CPU: 60,
+    resource.RLIMIT_CPU: 20,
     resource.RLIMIT_DATA: 768 * 2**20,
     resource.RLIMIT_FSIZE: 2**30,
 }
 """Seconds, bytes of memory and of output: for one range of commits, far too much."""
 ENDS = {
-    "SIGXCPU": "as it took a minute for one range of commits",
+    "SIGXCPU": "as it took 20 seconds for one range of commits",
     "SIGXFSZ": "as it printed more than 1 GiB about one range of commits",
 }
 
 
-def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Return what git said about the repository in `folder`, failed or not."""
-    with git_required():
-        return subprocess.run(
+def run_git(
+    folder: Path, *arguments: str, most_seconds: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Return what git said about the repository in `folder`, failed or not.
+
+    It ends when it has computed for `most_seconds`.
+    """
+    bounds = {resource.RLIMIT_DATA: BOUNDS[resource.RLIMIT_DATA]}
+    if most_seconds is not None:
+        bounds[resource.RLIMIT_CPU] = most_seconds
+    with (
+        git_required(),
+        subprocess.Popen(
             ["git", *arguments],
             cwd=folder,
             env=_environment(folder),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            check=False,
-        )
+        ) as git,
+    ):
+        try:
+            _bound(git.pid, bounds)
+            output, complaints = git.communicate()
+        finally:
+            git.kill()
+    return subprocess.CompletedProcess(git.args, git.returncode, output, complaints)
 
 
 def ask_git(
@@ -96,7 +112,7 @@ def ask_git(
             ) as git,
         ):
             try:
-                _bound(git.pid)
+                _bound(git.pid, BOUNDS)
                 git.wait()
             finally:
                 git.kill()
@@ -132,11 +148,11 @@ def parted(answers: IO[bytes], border: bytes, max_bytes: int) -> Iterator[bytes]
             yield content[start : min(stop, start + max_bytes + 1)]
 
 
-def _bound(pid: int) -> None:
+def _bound(pid: int, bounds: Mapping[int, int]) -> None:
     """Let the kernel stop a git that a bomb in the source would keep busy."""
     if sys.platform == "linux":
         with contextlib.suppress(ProcessLookupError):
-            for kind, most in BOUNDS.items():
+            for kind, most in bounds.items():
                 _, hard = resource.prlimit(pid, kind)
                 soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
                 resource.prlimit(pid, kind, (soft, hard))

@@ -10,6 +10,8 @@ REMOTE_URL = re.compile(
 )
 SCP_URL = re.compile(r"(?:[^/@]*@)?(?P<host>[^/:@]+):(?!//|:)(?P<path>.+)")
 PASSWORD = re.compile(r"\w+://[^/@]*:[^/@]*@")
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+MAX_NAME_CHARS = 200
 PLAIN_PART = re.compile(r"[\w~][\w.~+-]*")
 
 
@@ -19,7 +21,17 @@ def remote_name(url: str) -> str | None:
     if match is None:
         return None
     path = match["path"].strip("/").removesuffix(".git")
-    return f"{match['host'].lower()}/{path}"
+    name = f"{match['host'].lower()}/{path}"
+    is_plain = plain_name(name) == name and ".." not in name.split("/")
+    return name if is_plain else None
+
+
+def plain_name(name: str) -> str:
+    """Return a name as it can be shown and written: printable and not long."""
+    shown = (
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name
+    )
+    return "".join(shown)[:MAX_NAME_CHARS]
 
 
 def protocol_of(url: str) -> str:

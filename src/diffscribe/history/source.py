@@ -13,9 +13,16 @@ from typing import Any, NamedTuple
 
 from diffscribe.errors import SourceError
 from diffscribe.history.git import run_git
+from diffscribe.history.lender import lent
 from diffscribe.history.places import Bad, Place, find_places
-from diffscribe.history.remote import remote_name
+from diffscribe.history.remote import plain_name, remote_name
 from diffscribe.params import HarvestParams, SourceParams
+
+MAX_HEADER_BYTES = 2**24
+"""Of a bundle; git reads its header byte by byte."""
+UNBUNDLE_S = 30
+UNBUNDLE_BYTES_A_SECOND = 2**21
+"""Half as many as it takes a large and honest bundle."""
 
 
 class Source(NamedTuple):
@@ -63,7 +70,7 @@ class OpenSource(NamedTuple):
         try:
             return self.repository[sha]
         except (KeyError, pygit2.GitError) as error:
-            raise self._lacks(sha) from error
+            raise self.lacks(sha) from error
 
     def size_bytes(self, sha: str) -> int:
         """Return an object's size without reading it; SourceError if missing."""
@@ -72,9 +79,10 @@ class OpenSource(NamedTuple):
         try:
             return int(self.repository.odb.read_header(sha)[1])
         except (KeyError, pygit2.GitError) as error:
-            raise self._lacks(sha) from error
+            raise self.lacks(sha) from error
 
-    def _lacks(self, sha: Any) -> SourceError:
+    def lacks(self, sha: Any) -> SourceError:
+        """Return the error that says that an object cannot be read."""
         return SourceError(
             f"{self.path}: object {sha} is missing or broken; fetch the repository "
             "completely (partial clones cannot be read), 'git fsck' shows the damage"
@@ -127,26 +135,23 @@ def open_source(source: Source) -> Iterator[OpenSource]:
     """
     import pygit2
 
-    with tempfile.TemporaryDirectory(prefix="diffscribe-") as name:
-        folder = Path(name)
-        repository = pygit2.init_repository(folder, bare=True)
-        shallow = ""
+    with contextlib.ExitStack() as stack:
+        shallow = frozenset[str]()
         if source.git_folder is None:
+            name = tempfile.TemporaryDirectory(prefix="diffscribe-")
+            folder = Path(stack.enter_context(name))
+            pygit2.init_repository(folder, bare=True)
             head, tips = _unbundle(source.path, folder)
         else:
-            head, tips = str(source.head), _tips(source)
-            objects = source.git_folder / "objects"
-            (folder / "objects/info").mkdir(exist_ok=True)
-            (folder / "objects/info/alternates").write_text(f"{objects}\n")
-            with contextlib.suppress(FileNotFoundError):
-                shallow = (source.git_folder / "shallow").read_text()
-        repository = pygit2.Repository(folder)
+            view = stack.enter_context(lent(source.path))
+            folder, shallow = view.folder, view.shallow
+            head, tips = str(source.head), _tips(source, folder)
         yield OpenSource(
             source.path,
             head,
             folder,
-            repository,
-            frozenset(shallow.split()),
+            pygit2.Repository(folder),
+            shallow,
             tips if source.settings.branches == "all" else (),
         )
 
@@ -163,33 +168,32 @@ def _bundle(place: Place) -> Source:
             f"{place.path}: neither a repository nor a '.bundle' file; "
             "correct harvest.sources"
         )
-    return Source(place.path.stem, place.path, None, None, False, place.settings)
+    return Source(
+        plain_name(place.path.stem), place.path, None, None, False, place.settings
+    )
 
 
 def _repository(place: Place) -> Source:
     path, settings = place
-    with _readable(path):
-        repository = _opened(path)
-        url = settings.url or _origin(repository)
+    with lent(path) as view, _readable(path):
+        repository = _opened(view.folder)
         head = settings.revision
         if head is None and not repository.head_is_unborn:
             head = str(repository.head.target)
-    if head is None:
-        raise SourceError(
-            f"{path}: the repository has no commit; commit first or take it "
-            "out of harvest.sources"
-        )
-    if settings.revision is not None and settings.revision not in repository:
-        raise SourceError(
-            f"{path}: has no commit {settings.revision} yet; run 'make clone'"
-        )
+        if head is None:
+            raise SourceError(
+                f"{path}: the repository has no commit; commit first or take it "
+                "out of harvest.sources"
+            )
+        if head == settings.revision and head not in repository:
+            raise SourceError(f"{path}: has no commit {head} yet; run 'make clone'")
     folder = path.parent if path.name == ".git" else path
-    name = remote_name(url)
+    name = remote_name(settings.url or view.url)
     return Source(
-        name or folder.name.removesuffix(".git"),
+        name or plain_name(folder.name.removesuffix(".git")),
         path,
         head,
-        _common_folder(Path(repository.path)),
+        view.common,
         name is not None,
         settings,
     )
@@ -208,26 +212,21 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _opened(path: Path) -> Any:
+def _opened(folder: Path) -> Any:
     import pygit2
     from pygit2.enums import RepositoryOpenFlag
 
-    return pygit2.Repository(path, RepositoryOpenFlag.NO_SEARCH)
+    return pygit2.Repository(folder, RepositoryOpenFlag.NO_SEARCH)
 
 
-def _origin(repository: Any) -> str:
-    config = repository.config
-    return str(config["remote.origin.url"]) if "remote.origin.url" in config else ""
-
-
-def _tips(source: Source) -> tuple[str, ...]:
+def _tips(source: Source, folder: Path) -> tuple[str, ...]:
     """Return the commits that branches name; a pinned source has none."""
     if source.settings.branches == "default" or source.settings.revision is not None:
         return ()
     with _readable(source.path):
-        repository = _opened(source.path)
-        names = [name for name in repository.references if _is_branch(name)]
-        commits = [repository.references[name].peel().id for name in sorted(names)]
+        references = _opened(folder).references
+        names = sorted(name for name in references if _is_branch(name))
+        commits = [references[name].resolve().target for name in names]
     return tuple(dict.fromkeys(map(str, commits)))
 
 
@@ -235,24 +234,20 @@ def _is_branch(reference: str) -> bool:
     return reference.startswith(("refs/heads/", "refs/remotes/"))
 
 
-def _common_folder(git_folder: Path) -> Path:
-    """Return the folder with the objects: a linked work tree names another."""
-    pointer = git_folder / "commondir"
-    if not pointer.exists():
-        return git_folder
-    return (git_folder / pointer.read_text().rstrip("\n")).resolve()
-
-
 def _unbundle(bundle: Path, folder: Path) -> tuple[str, tuple[str, ...]]:
     """Unpack all objects and return the sha of HEAD, then of the branches."""
-    git = run_git(folder, "bundle", "unbundle", str(bundle))
+    _require_header(bundle)
+    seconds = UNBUNDLE_S + bundle.stat().st_size // UNBUNDLE_BYTES_A_SECOND
+    unbundle = ("bundle", "unbundle", str(bundle))
+    git = run_git(folder, *unbundle, most_seconds=seconds)
     if git.returncode != 0:
-        reason = " ".join(git.stderr.split())
+        reason = " ".join(git.stderr.split()) or f"it took more than {seconds} s"
         raise SourceError(
             f"{bundle}: the bundle cannot be read: {reason}; create it again with "
             "'git bundle create FILE HEAD --branches'"
         )
-    heads = {name: sha for sha, name in map(str.split, git.stdout.splitlines())}
+    lines = (line.partition(" ") for line in git.stdout.split("\n"))
+    heads = {name: sha for sha, _, name in lines}
     tips = tuple(heads[name] for name in sorted(heads) if _is_branch(name))
     for name in ("HEAD", "refs/heads/main", "refs/heads/master"):
         if name in heads:
@@ -260,4 +255,14 @@ def _unbundle(bundle: Path, folder: Path) -> tuple[str, tuple[str, ...]]:
     raise SourceError(
         f"{bundle}: the bundle has no HEAD, main or master; create it again with "
         "'git bundle create FILE HEAD --branches'"
+    )
+
+
+def _require_header(bundle: Path) -> None:
+    with bundle.open("rb") as file:
+        if b"\n\n" in file.read(MAX_HEADER_BYTES):
+            return
+    raise SourceError(
+        f"{bundle}: the bundle cannot be read: its header has no end; create it "
+        "again with 'git bundle create FILE HEAD --branches'"
     )
