@@ -1,8 +1,11 @@
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from diffscribe.history.license import license_reader, recognise
+from diffscribe.history.source import OpenSource
 from diffscribe.samples.builder import History
 
 BSD = "Redistribution and use in source and binary forms, with or without\nmodification"
@@ -75,13 +78,15 @@ def test_takes_no_time_for_a_text_that_was_made_to_take_long(text: str) -> None:
     assert time.process_time() - begin < 2
 
 
-def test_reads_the_first_known_license_file_of_the_root(history: History) -> None:
-    of_tree = license_reader(history.repository.__getitem__)
+def test_reads_the_first_known_license_file_of_the_root(
+    history: History, opened: Callable[[Path], OpenSource]
+) -> None:
+    history.commit("feat: begin", {"docs/LICENSE": ISC, "a": "1"})
+    of_tree = license_reader(opened(history.folder))
 
     def license_at_head() -> str | None:
         return of_tree(history.repository[history.head].tree_id)
 
-    history.commit("feat: begin", {"docs/LICENSE": ISC, "a": "1"})
     assert license_at_head() is None
     history.commit("docs: license", {"LICENCE.md": ISC, "COPYING": "Ours.\n"})
     assert license_at_head() == "ISC"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from diffscribe.history.objects import sizes_of
 from diffscribe.history.source import OpenSource
 from diffscribe.history.text import decode
 from diffscribe.history.trees import Entry
@@ -11,15 +12,28 @@ BINARY_BYTES = 8000
 
 
 class Sizes(dict[str, int]):
-    """The sizes of a source's blobs in bytes, asked for once; 0 if absent."""
+    """The sizes of a source's blobs in bytes; 0 if there is none.
 
-    def __init__(self, source: OpenSource) -> None:
-        super().__init__()
+    What has a size can be read. Those of `entries` are asked for at once.
+    """
+
+    def __init__(self, source: OpenSource, entries: Iterable[Entry] = ()) -> None:
+        blobs = {
+            blob
+            for entry in entries
+            if entry.has_blobs
+            for blob in (entry.old_blob, entry.blob)
+            if blob.strip("0")
+        }
+        super().__init__(sizes_of(source, blobs) if blobs else {})
         self._source = source
 
     def __missing__(self, blob: str) -> int:
         """Ask for the size of a blob."""
-        self[blob] = self._source.size_bytes(blob) if blob.strip("0") else 0
+        found = sizes_of(self._source, [blob]) if blob.strip("0") else {blob: 0}
+        if blob not in found:
+            raise self._source.lacks(blob)
+        self[blob] = found[blob]
         return self[blob]
 
 

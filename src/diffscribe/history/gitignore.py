@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diffscribe.errors import SourceError
+from diffscribe.history.objects import require_trees, sizes_of
 from diffscribe.history.source import OpenSource
 from diffscribe.history.trees import Entry
 
@@ -26,7 +27,7 @@ def read_ignores(source: OpenSource, tree: str) -> Ignores:
         SourceError: if the tree is deeper, or has more of them, than any project.
     """
     without: set[Any] = set()
-    found: dict[bytes, tuple[str, ...]] = {}
+    found: dict[bytes, str] = {}
 
     def collect(sha: Any, folder: bytes, depth: int) -> None:
         if depth > MAX_DEPTH or len(found) > MAX_FILES:
@@ -41,12 +42,13 @@ def read_ignores(source: OpenSource, tree: str) -> Ignores:
                 if entry.id not in without:
                     collect(entry.id, folder + name + b"/", depth + 1)
             elif name == NAME and f"{entry.filemode:o}" in REGULAR_FILE_MODES:
-                found[folder] = _patterns(source, str(entry.id))
+                found[folder] = str(entry.id)
         if len(found) == before:
             without.add(sha)
 
+    require_trees(source, tree)
     collect(tree, b"", 0)
-    return found
+    return _patterns(source, found)
 
 
 def next_ignores(
@@ -60,13 +62,14 @@ def next_ignores(
     ]
     if not touched:
         return before
-    after = dict(before)
-    for entry in touched:
-        folder = entry.path[: -len(NAME)]
-        after.pop(folder, None)
-        if entry.mode in REGULAR_FILE_MODES:
-            after[folder] = _patterns(source, entry.blob)
-    return after
+    folders = {entry.path[: -len(NAME)]: entry for entry in touched}
+    kept = {folder: before[folder] for folder in before if folder not in folders}
+    blobs = {
+        folder: entry.blob
+        for folder, entry in folders.items()
+        if entry.mode in REGULAR_FILE_MODES
+    }
+    return kept | _patterns(source, blobs)
 
 
 def joined(ignores: Ignores) -> tuple[str, ...]:
@@ -81,11 +84,17 @@ def joined(ignores: Ignores) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def _patterns(source: OpenSource, blob: str) -> tuple[str, ...]:
-    """Read a file, unless it is larger than git would be given to read."""
-    if source.size_bytes(blob) > MAX_FILE_BYTES:
-        return ()
-    return tuple(parse_patterns(source.read(blob).data))
+def _patterns(
+    source: OpenSource, blobs: Mapping[bytes, str]
+) -> dict[bytes, tuple[str, ...]]:
+    """Read files by folder; one too large for a .gitignore has no patterns."""
+    sizes = sizes_of(source, blobs.values()) if blobs else {}
+    return {
+        folder: tuple(parse_patterns(source.read(blob).data))
+        if sizes.get(blob, 0) <= MAX_FILE_BYTES
+        else ()
+        for folder, blob in blobs.items()
+    }
 
 
 def parse_patterns(content: bytes) -> list[str]:

@@ -5,7 +5,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from diffscribe.history.objects import sizes_of
+from diffscribe.history.source import OpenSource
+
 LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)
+MAX_FILE_BYTES = 2**20
 
 TITLES = {
     "gnu affero general public license version 3": "AGPL-3.0",
@@ -59,7 +63,7 @@ _TITLE = re.compile(
 )
 
 
-def license_reader(read: Callable[[Any], Any]) -> Callable[[Any], str | None]:
+def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
     """Return a function from the sha of a root tree to its SPDX id or None.
 
     Of several license files the first by name that is recognised counts.
@@ -67,10 +71,12 @@ def license_reader(read: Callable[[Any], Any]) -> Callable[[Any], str | None]:
 
     @cache
     def of_blob(blob: Any) -> str | None:
-        return recognise(read(blob).data.decode("utf-8", "replace"))
+        if sizes_of(source, [str(blob)]).get(str(blob), 0) > MAX_FILE_BYTES:
+            return None
+        return recognise(source.read(blob).data.decode("utf-8", "replace"))
 
     def of_tree(tree: Any) -> str | None:
-        for entry in read(tree):
+        for entry in source.read(tree):
             if entry.type_str == "blob" and LICENSE_FILE.match(entry.raw_name):
                 spdx_id = of_blob(entry.id)
                 if spdx_id is not None:

@@ -4,6 +4,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from diffscribe.history.windows import Window
 ROW = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 UTF8_BYTES = 4
 """Of one character, at most."""
+ASKED_FILES = 1000
+"""A window with more is dropped, as a rule, so that no size of it is asked for."""
 LISTING_BYTES = 2**20
 """Room for git's list of files beside a diff."""
 
@@ -93,7 +96,8 @@ def _own_objects(source: OpenSource) -> Iterator[Any]:
 
 
 def _write(work: Range, source: OpenSource, own: Any) -> Outcome:
-    sizes = Sizes(source)
+    few = (each.entries for each in work.windows if len(each.entries) <= ASKED_FILES)
+    sizes = Sizes(source, chain.from_iterable(few))
     targets = [target(work.terms, each, source, own, sizes) for each in work.windows]
     pairs = [
         (window.commits[0].commit.parent_tree, tree)

@@ -26,7 +26,7 @@ class Surroundings:
 
     def __init__(self, source: OpenSource) -> None:
         self._source = source
-        self._license = license_reader(source.read)
+        self._license = license_reader(source)
         self._states: OrderedDict[str, State] = OrderedDict()
 
     def of(self, commit: Commit) -> tuple[tuple[str, ...], str | None]:
