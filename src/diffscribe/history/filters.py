@@ -19,6 +19,7 @@ class CommitReason(StrEnum):
 
     SHALLOW_BOUNDARY = "shallow_boundary"
     ROOT = "root"
+    MESSAGE_TOO_LONG = "message_too_long"
     NOT_UTF8 = "not_utf8"
     BAD_DATE = "bad_date"
     MERGE = "merge"
@@ -32,6 +33,7 @@ class CommitReason(StrEnum):
     UNFINISHED = "unfinished"
     REVERT = "revert"
     TOO_MANY_FILES = "too_many_files"
+    UNSAFE_PATH = "unsafe_path"
     EXCLUDED_PATHS = "excluded_paths"
 
 

@@ -9,6 +9,7 @@ from diffscribe.history.filters import (
     unwanted_day,
     unwanted_message,
 )
+from diffscribe.history.paths import is_unsafe
 from diffscribe.history.presets import Facts, PresetReason, Stage, preset_reason
 from diffscribe.history.source import OpenSource
 from diffscribe.history.surroundings import Surroundings
@@ -45,6 +46,8 @@ def _unwanted(commit: Commit, source: OpenSource, terms: Terms) -> CommitReason 
     if not commit.parents:
         is_boundary = commit.sha in source.shallow
         return CommitReason.SHALLOW_BOUNDARY if is_boundary else CommitReason.ROOT
+    if commit.has_long_message:
+        return CommitReason.MESSAGE_TOO_LONG
     if commit.message is None:
         return CommitReason.NOT_UTF8
     if commit.committed_at is None:
@@ -56,8 +59,18 @@ def _unwanted(commit: Commit, source: OpenSource, terms: Terms) -> CommitReason 
         or unwanted_author(commit.signature, terms.settings, terms.params.bot_authors)
         or (CommitReason.EMPTY if commit.tree == commit.parent_tree else None)
         or unwanted_message(commit.message)
-        or (CommitReason.TOO_MANY_FILES if commit.entries is None else None)
+        or _unsafe(commit)
     )
+
+
+def _unsafe(commit: Commit) -> CommitReason | None:
+    """Return why no work tree can hold what the commit changed."""
+    if commit.entries is None:
+        return CommitReason.TOO_MANY_FILES
+    paths = {entry.path for entry in commit.entries}
+    if len(paths) < len(commit.entries) or any(map(is_unsafe, paths)):
+        return CommitReason.UNSAFE_PATH
+    return None
 
 
 def _broken(commit: Commit, terms: Terms) -> PresetReason | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from diffscribe.history.git import ask_git, new_border, parted
+from diffscribe.history.objects import tree_of
 from diffscribe.history.source import OpenSource
 from diffscribe.history.trees import Entry, parse_entries
 
@@ -14,6 +15,9 @@ RANGE_COMMITS = 500
 """So many are asked for at once: git keeps what it was asked for in memory."""
 MAX_LISTING_BYTES = 16 * 2**20
 """Longer lists of files, some 100,000 of them, are counted and not kept."""
+MAX_MESSAGE_BYTES = 2**16
+MAX_NAME_BYTES = 1000
+"""Of an author; longer ones are cut."""
 
 FIELDS = ("%H", "%T", "%P", "%ct", "%an", "%ae", "%B")
 LOG = (
@@ -39,6 +43,8 @@ class Commit(NamedTuple):
     """In UTC; None if no calendar has the date."""
     message: str | None
     """Without trailing blank lines; None if it cannot be decoded."""
+    has_long_message: bool
+    """Whether it has more than MAX_MESSAGE_BYTES, and was cut."""
     entries: tuple[Entry, ...] | None
     """Against the first parent, renames as two; None if there are too many."""
 
@@ -78,7 +84,7 @@ class Walk:
             (source.folder / "shallow").write_text(boundary)
         order = "--first-parent" if branches == "default" else "--topo-order"
         command = ("rev-list", "--stdin", order, f"-n{max_commits}")
-        heads = [f"{sha}\n".encode() for sha in (source.head, *source.tips)]
+        heads = [f"{sha}^{{commit}}\n".encode() for sha in (source.head, *source.tips)]
         with self._list.open("wb") as listed:
             ask_git(source.folder, source.path, command, heads, listed)
         self._line_bytes = len(source.head) + 1
@@ -92,14 +98,16 @@ class Walk:
         sha = tree = ""
         for shas in _ranges(self._list, self._line_bytes * RANGE_COMMITS):
             for record in self._records(shas):
-                *fields, listing = record.split(b"\0", len(FIELDS))
+                # A record that is cut may end in the midst of its message.
+                parts = record.split(b"\0", len(FIELDS))
+                *fields, listing = parts + [b""] * (len(FIELDS) + 1 - len(parts))
                 parents = tuple(fields[2].decode().split())
                 if not parents:
                     parent_tree = ""
                 elif parents[0] == sha:
                     parent_tree = tree
                 else:
-                    parent_tree = str(self._source.read(parents[0]).tree_id)
+                    parent_tree = tree_of(self._source, parents[0])
                 is_long = len(record) > MAX_LISTING_BYTES
                 entries = None if is_long else parse_entries(listing)
                 commit = _commit(fields, parents, parent_tree, entries)
@@ -140,10 +148,11 @@ def _commit(
         tree=tree.decode(),
         parents=parents,
         parent_tree=parent_tree,
-        name=name.decode("utf-8", "replace"),
-        email=email.decode("utf-8", "replace"),
+        name=name[:MAX_NAME_BYTES].decode("utf-8", "replace"),
+        email=email[:MAX_NAME_BYTES].decode("utf-8", "replace"),
         committed_at=_date(seconds),
-        message=_text(message),
+        message=_text(message[: MAX_MESSAGE_BYTES + 1]),
+        has_long_message=len(message) > MAX_MESSAGE_BYTES,
         entries=entries,
     )
 
