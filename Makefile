@@ -34,6 +34,10 @@ clone: .venv/.installed ## Bring the repositories that params name by URL; goes 
 repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
 	@dvc repro
 
+.PHONY: why
+why: .venv/.installed ## What each stage did with a change or commit: make why ID=1f2e3d4c
+	@python scripts/why.py "$(ID)"
+
 .PHONY: train
 train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARGS=--queue]
 	@python -m diffscribe.profiles "$(PROFILE)" $(ARGS)

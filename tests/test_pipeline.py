@@ -31,7 +31,7 @@ DOORS = {
 }
 """The only places that may import what leads outside."""
 
-COMMANDS = {"clone", "export_sft"}
+COMMANDS = {"clone", "export_sft", "why"}
 """Scripts that are no stage: what they do is asked for by name."""
 
 
