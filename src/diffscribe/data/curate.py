@@ -122,7 +122,7 @@ def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
             for change, reason in judged
             if reason is not None or change.id not in ids
         ],
-        sum((each.counts for each in redacted), Counter()),
+        Counter(name for each in redacted for name in each.counts.elements()),
     )
 
 
