@@ -6,6 +6,7 @@ traceback and exits with 1.
     DiffscribeError
     ├── InputError     2  an input that no stage has written yet
     ├── RecordError   65  a line or model answer does not fit its record
+    ├── LeakError     65  rows of different splits share what they must not
     ├── SourceError   66  a repository, bundle or folder cannot be read
     ├── ToolError     69  git, llama.cpp or a server is missing or failed
     ├── StorageError  74  the disk is full or refuses to be written
@@ -43,6 +44,12 @@ class InputError(DiffscribeError):
 
 class RecordError(DiffscribeError):
     """A line of a data file does not fit its record; names file and line."""
+
+    exit_code = 65
+
+
+class LeakError(DiffscribeError):
+    """A row of one split gives away a row of another; names both."""
 
     exit_code = 65
 

@@ -1,0 +1,103 @@
+"""The benchmark that plants leaks, on a few rows made here."""
+
+import importlib.util
+import random
+from pathlib import Path
+
+import pytest
+
+from diffscribe.data.leaks import Kind
+from diffscribe.records import (
+    FileChange,
+    Label,
+    OriginalCommit,
+    Plan,
+    PlannedCommit,
+    SplitChange,
+)
+
+PATH = Path(__file__).parents[2] / "benchmarks/leaks.py"
+EACH = 20
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("benchmark_of_leaks", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def rows(benchmark):
+    """Thirty changes a split of one to three files, each with a variant."""
+    draw = random.Random(7)
+    splits = {}
+    for name in benchmark.SPLITS:
+        splits[name] = []
+        for number in range(30):
+            paths = [f"src/{name}{number}_{n}.py" for n in range(1 + number % 3)]
+            row = change(benchmark, f"{name}-{number}", paths, draw)
+            variant = {"id": f"{row.id}-variant", "parent_id": row.id}
+            splits[name] += [row, row.model_copy(update=variant)]
+    return splits
+
+
+def change(benchmark, name, paths, draw):
+    commit = PlannedCommit(files=tuple(paths), type="fix", subject="stop the leak")
+    label = Label(
+        plan=Plan(commits=(commit,)),
+        source="history",
+        teacher=None,
+        prompt_sha256=None,
+        usage=None,
+        ratings={},
+    )
+    lines = [
+        f"{sign}    {draw.getrandbits(64):x} = {draw.getrandbits(64):x}"
+        for sign in "-+"
+        for _ in range(draw.randrange(1, 40))
+    ]
+    fields = {"old_path": None, "status": "M", "additions": 1, "deletions": 1}
+    return SplitChange(
+        id=name,
+        repo=name.partition("-")[0],
+        base="a",
+        head=name,
+        committed_at="2024-05-01T10:00:00Z",
+        languages=("python",),
+        files=tuple(FileChange(path=path, is_binary=False, **fields) for path in paths),
+        diff="".join(benchmark.new_file(path, lines) for path in paths),
+        commits=(OriginalCommit(sha=name, message="fix: x", files=tuple(paths)),),
+        gitignore=(),
+        license=None,
+        label=label,
+        cluster=name,
+        parent_id=None,
+        junk=(),
+    )
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_planted_leak_is_found_and_nothing_else(benchmark, rows, kind):
+    assert benchmark.count_found(rows, kind, EACH, seed=7) == (EACH, 0)
+
+
+def test_planted_near_duplicates_differ_up_to_the_limit(benchmark, rows):
+    held_out = rows["validation"] + rows["test"]
+    draw = random.Random(7)
+    indices = []
+    for _ in range(50):
+        planted = benchmark.near_duplicate(held_out, draw)["diff"]
+        lines = benchmark.runs(benchmark.changed_lines(planted))
+        indices.append(
+            max(
+                benchmark.jaccard(
+                    lines, benchmark.runs(benchmark.changed_lines(row.diff))
+                )
+                for row in held_out
+            )
+        )
+    assert min(indices) >= benchmark.SIMILARITY
+    assert min(indices) < benchmark.SIMILARITY + 0.05
+    assert sum(index < 1 for index in indices) > 25
