@@ -1,6 +1,7 @@
-"""Stage split: whole repositories apart, junk variants with their parents.
+r"""Stage split: changes that train, and held-out ones that share nothing with them.
 
-Usage: python scripts/split.py data/curated.jsonl data/splits metrics/split.json
+Usage: python scripts/split.py benchmark_sets data/curated.jsonl data/splits \
+    metrics/split.json
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import click
 
-from diffscribe.data.split import SPLITS, split_changes
+from diffscribe.data.assignment import SPLITS
+from diffscribe.data.benchmarks import read_benchmarks
+from diffscribe.data.leaks import count_leaks, find_leaks, refuse_leaks
+from diffscribe.data.split import split_changes
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
 from diffscribe.params import load_params
 from diffscribe.records import CuratedChange
@@ -17,20 +21,33 @@ from diffscribe.tracking import report
 
 
 @click.command(cls=Stage)
+@click.argument("benchmark_sets", type=INPUT)
 @click.argument("curated", type=INPUT)
 @click.argument("splits", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
-def main(curated: Path, splits: Path, metrics: Path, params: Path) -> None:
-    """Write train, validation and test of CURATED to the folder SPLITS."""
+def main(
+    benchmark_sets: Path, curated: Path, splits: Path, metrics: Path, params: Path
+) -> None:
+    """Write train, validation and test of CURATED to the folder SPLITS.
+
+    What the lists in BENCHMARK_SETS name that params list is kept out.
+    """
     section = load_params(params).split
+    benchmark = read_benchmarks(section.benchmarks, benchmark_sets)
     changes = list(progress(read_jsonl(curated, CuratedChange), "split"))
-    result = split_changes(changes, section)
+    result = split_changes(changes, benchmark, section)
+    leaks = find_leaks(result.rows, benchmark, section.by == "repository")
+    if section.by != "random":
+        refuse_leaks(leaks)
     with whole_folder(splits) as folder:
         for name in SPLITS:
             write_jsonl(folder / f"{name}.jsonl", result.rows[name])
     sizes = ", ".join(f"{len(result.rows[name])} {name}" for name in SPLITS)
-    report(metrics, result.metrics(), f"{sizes}; {result.dropped.total()} dropped")
+    counts = {"leaks": count_leaks(leaks)}
+    summary = f"{sizes}; {result.dropped.total()} dropped, {len(leaks)} leaks"
+    report(metrics, result.metrics() | counts, summary)
+    click.echo(result.statistics.table())
 
 
 if __name__ == "__main__":

@@ -238,18 +238,42 @@ class CurateParams(Section):
 
 
 class SplitParams(Section):
-    """Whole repositories go to one split each."""
+    """Which changes train, and which are held out to measure with."""
 
+    by: Literal["repository", "time", "interval", "random"]
+    """What stays whole: repositories, the past, or runs of commits of each one.
+    Random keeps nothing apart and only shows what leaks."""
     validation_repos: tuple[str, ...]
     """Repositories kept for validation; empty means: draw by fraction."""
     test_repos: tuple[str, ...]
     validation_fraction: Fraction
-    """Share of the rows, when no repositories are named."""
+    """Share of the rows, when no repositories are named; 0: no such split."""
     test_fraction: Fraction
+    benchmarks: tuple[str, ...]
+    """Kept out of all splits: repositories, or files of benchmark_sets/ that list
+    repositories and commits."""
     junk_fraction: Fraction
     """Share of the changes that also get a variant with junk files."""
     max_junk_files: Positive
     seed: int
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        held_out = self.validation_fraction + self.test_fraction
+        if held_out >= 1:
+            raise ValueError(
+                f"validation_fraction + test_fraction = {held_out:g} leaves nothing "
+                "to train on"
+            )
+        if self.by != "repository" and (self.validation_repos or self.test_repos):
+            raise ValueError(
+                f"by: {self.by} cuts every repository; empty validation_repos and "
+                "test_repos, or set by: repository"
+            )
+        both = set(self.validation_repos) & set(self.test_repos)
+        if both:
+            raise ValueError(f"{sorted(both)} is in validation and test")
+        return self
 
 
 class ScratchParams(Section):
@@ -387,9 +411,6 @@ class Params(Section):
                 "render.max_prompt_tokens + render.max_answer_tokens = "
                 f"{tokens} exceeds eval.context_tokens = {self.eval.context_tokens}"
             )
-        both = set(self.split.validation_repos) & set(self.split.test_repos)
-        if both:
-            raise ValueError(f"split: {sorted(both)} is in validation and test")
         return self
 
 

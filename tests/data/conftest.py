@@ -80,9 +80,9 @@ def make_labeled(plan=None, paths=("a.py", "b.py"), **fields):
     return LabeledChange(**dict(change), label=label)
 
 
-def make_curated(**fields):
+def make_curated(cluster=None, **fields):
     row = make_labeled(**fields)
-    return CuratedChange(**dict(row), cluster=row.id)
+    return CuratedChange(**dict(row), cluster=cluster or row.id)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from diffscribe.diffs.parse import parse_diff
 from diffscribe.params import SplitParams
 
 PARAMS = SplitParams(
+    by="repository",
+    benchmarks=(),
     validation_repos=(),
     test_repos=(),
     validation_fraction=0.1,

@@ -1,19 +1,29 @@
-from collections import Counter
-from itertools import permutations
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 
-from diffscribe.data.split import SPLITS, assign_repositories, split_changes
-from diffscribe.errors import ParamsError, SourceError
+from diffscribe.commits.conventional import TYPES
+from diffscribe.data.assignment import SPLITS
+from diffscribe.data.benchmarks import Benchmark
+from diffscribe.data.split import split_changes
+from diffscribe.errors import SourceError
 from diffscribe.params import SplitParams
+from diffscribe.records import Plan, PlannedCommit
+
+DOCS = Path(__file__).parents[2] / "docs/data.md"
+NO_BENCHMARK = Benchmark(frozenset(), frozenset())
 
 
 def params(**fields):
     values = {
+        "by": "repository",
         "validation_repos": (),
         "test_repos": (),
         "validation_fraction": 0.1,
         "test_fraction": 0.2,
+        "benchmarks": (),
         "junk_fraction": 0.3,
         "max_junk_files": 3,
         "seed": 7,
@@ -21,20 +31,33 @@ def params(**fields):
     return SplitParams(**{**values, **fields})
 
 
-def rows_of(curated, sizes):
-    return [
-        curated(repo=repo, head=f"{n:03}", committed_at=f"2024-01-{n % 28 + 1:02}")
-        for repo, size in sizes.items()
-        for n in range(size)
-    ]
+def split(rows, section=None, benchmark=NO_BENCHMARK):
+    return split_changes(rows, benchmark, section or params())
+
+
+@pytest.fixture
+def rows_of(curated):
+    def rows(sizes, **fields):
+        return [
+            curated(
+                repo=repo,
+                head=f"{n:03}",
+                committed_at=f"2024-{n // 28 + 1:02}-{n % 28 + 1:02}",
+                **fields,
+            )
+            for repo, size in sizes.items()
+            for n in range(size)
+        ]
+
+    return rows
 
 
 SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
 
 
-def test_every_row_is_in_the_split_of_its_repository(curated):
-    rows = rows_of(curated, SIZES)
-    result = split_changes(rows, params())
+def test_every_row_is_in_the_split_of_its_repository(rows_of):
+    rows = rows_of(SIZES)
+    result = split(rows)
     repos = [{row.repo for row in result.rows[name]} for name in SPLITS]
     assert not repos[0] & repos[1]
     assert not repos[0] & repos[2]
@@ -46,43 +69,14 @@ def test_every_row_is_in_the_split_of_its_repository(curated):
     assert result.dropped.total() == 0
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_the_shares_come_close_to_the_fractions(seed):
-    drawn = assign_repositories(Counter(SIZES), params(seed=seed))
-    shares = Counter()
-    for repo, name in drawn.items():
-        shares[name] += SIZES[repo] / sum(SIZES.values())
-    assert shares["test"] == pytest.approx(0.2, abs=0.03)
-    assert shares["validation"] == pytest.approx(0.1, abs=0.03)
+@pytest.mark.parametrize("by", ["repository", "random"])
+def test_the_order_of_the_rows_does_not_count(rows_of, by):
+    rows = rows_of(SIZES)
+    assert split(rows[::-1], params(by=by)) == split(rows, params(by=by))
 
 
-def test_the_seed_draws_other_repositories():
-    drawn = {
-        tuple(sorted(assign_repositories(Counter(SIZES), params(seed=seed)).items()))
-        for seed in range(10)
-    }
-    assert len(drawn) > 1
-
-
-@pytest.mark.parametrize("sizes", list(permutations([1, 5, 500])))
-def test_three_repositories_fill_three_splits_whatever_their_sizes(sizes):
-    rows = Counter(dict(zip("abc", sizes, strict=True)))
-    assert sorted(assign_repositories(rows, params()).values()) == sorted(SPLITS)
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0])
-def test_no_split_is_empty_at_the_ends_of_the_fractions(fraction):
-    section = params(validation_fraction=fraction, test_fraction=fraction)
-    assert set(assign_repositories(Counter(SIZES), section).values()) == set(SPLITS)
-
-
-def test_the_order_of_the_rows_does_not_count(curated):
-    rows = rows_of(curated, SIZES)
-    assert split_changes(rows[::-1], params()) == split_changes(rows, params())
-
-
-def test_rows_are_sorted_and_a_variant_follows_its_parent(curated):
-    result = split_changes(rows_of(curated, SIZES), params())
+def test_rows_are_sorted_and_a_variant_follows_its_parent(rows_of):
+    result = split(rows_of(SIZES))
     for name in SPLITS:
         parents = [row for row in result.rows[name] if row.parent_id is None]
         assert parents == sorted(parents, key=lambda r: (r.repo, r.committed_at, r.id))
@@ -90,73 +84,178 @@ def test_rows_are_sorted_and_a_variant_follows_its_parent(curated):
             assert row.parent_id in (None, before.id)
 
 
-def test_about_the_junk_fraction_of_the_changes_has_a_variant(curated):
-    rows = rows_of(curated, {f"r{n}": 100 for n in range(6)})
+def test_about_the_junk_fraction_of_the_changes_has_a_variant(rows_of):
+    rows = rows_of({f"r{n}": 100 for n in range(6)})
     for fraction, low, high in [(0.0, 0, 0), (0.3, 140, 220), (1.0, 600, 600)]:
-        metrics = split_changes(rows, params(junk_fraction=fraction)).metrics()
+        metrics = split(rows, params(junk_fraction=fraction)).metrics()
         assert low <= sum(metrics["variants"].values()) <= high
         assert sum(metrics["rows"].values()) == 600 + sum(metrics["variants"].values())
 
 
-def test_named_repositories_keep_their_split(curated):
-    section = params(validation_repos=("acme/r1",), test_repos=("acme/r2", "acme/r3"))
-    result = split_changes(rows_of(curated, SIZES), section)
-    assert {row.repo for row in result.rows["validation"]} == {"acme/r1"}
-    assert {row.repo for row in result.rows["test"]} == {"acme/r2", "acme/r3"}
-    assert result.metrics()["repositories"] == {"train": 9, "validation": 1, "test": 2}
-
-
-def test_only_the_split_that_is_not_named_is_drawn():
-    drawn = assign_repositories(Counter(a=5, b=5, c=5), params(test_repos=("a",)))
-    assert drawn["a"] == "test"
-    assert sorted(drawn.values()) == ["test", "train", "validation"]
-
-
-def test_an_unknown_name_is_explained_with_the_known_ones():
-    with pytest.raises(ParamsError, match=r"no rows of acme/x; known .* are a, b, c"):
-        assign_repositories(Counter(a=1, b=1, c=1), params(test_repos=("acme/x",)))
-
-
-@pytest.mark.parametrize(
-    ("rows", "section"),
-    [
-        (Counter(), params()),
-        (Counter(a=9), params()),
-        (Counter(a=9, b=9), params()),
-        (Counter(a=9, b=9), params(validation_repos=("a",), test_repos=("b",))),
-    ],
-)
-def test_too_few_repositories_are_explained(rows, section):
-    with pytest.raises(SourceError, match=r"not enough.*harvest\.sources"):
-        assign_repositories(rows, section)
+def test_variants_are_as_frequent_in_each_part_of_a_random_split(rows_of):
+    result = split(rows_of({"a": 330, "b": 330}), params(by="random"))
+    for name in SPLITS:
+        variants = sum(row.parent_id is not None for row in result.rows[name])
+        assert variants / (len(result.rows[name]) - variants) == pytest.approx(
+            0.3, abs=0.12
+        )
 
 
 NAMED = params(validation_repos=("v",), test_repos=("t",), junk_fraction=0.0)
+DROPPED = dict.fromkeys(
+    [
+        "benchmark",
+        "shared_commit",
+        "duplicate_diff",
+        "near_duplicate",
+        "shared_files",
+    ],
+    0,
+)
 
 
-@pytest.mark.parametrize("shared", ["commits", "diff"])
-def test_what_a_split_shares_with_a_later_one_is_dropped_from_it(curated, shared):
-    key = {"commits": "shared_commit", "diff": "duplicate_diff"}[shared]
-    test = curated(repo="t", head="1")
-    validation = curated(repo="v", head="1")
-    leaks = {shared: getattr(test, shared)}
+def test_metrics_count_each_split_and_every_reason(curated):
+    def row(repo, number, languages=(), type_="fix", **fields):
+        commit = PlannedCommit(files=("x",), type=type_, subject="stop it")
+        return curated(
+            plan=Plan(commits=(commit,)),
+            repo=repo,
+            head=str(number),
+            paths=(f"{repo}{number}.c",),
+            languages=languages,
+            **fields,
+        )
+
+    test = row("t", 1, ("go", "python"))
     rows = [
         test,
-        validation,
-        curated(repo="v", head="2", **leaks),
-        curated(repo="r", head="1"),
-        curated(repo="r", head="2", **leaks),
-        curated(repo="r", head="3", **{shared: getattr(validation, shared)}),
+        row("v", 1, type_="docs"),
+        row("r", 1, ("python",)),
+        row("r", 2, ("python",), cluster=test.id),
+        row("s", 1, ("go",), type_="feat"),
     ]
-    result = split_changes(rows, NAMED)
-    heads = {name: [row.head for row in result.rows[name]] for name in SPLITS}
-    assert heads == {"train": ["1"], "validation": ["1"], "test": ["1"]}
-    expected = {"shared_commit": 0, "duplicate_diff": 0, key: 3}
-    assert result.metrics()["dropped"] == expected
+    metrics = split(rows, NAMED).metrics()
+    assert metrics["rows"] == {"train": 2, "validation": 1, "test": 1}
+    assert metrics["repositories"] == {"train": 2, "validation": 1, "test": 1}
+    assert metrics["languages"] == {
+        "train": {"go": 1, "python": 1},
+        "validation": {"go": 0, "python": 0},
+        "test": {"go": 1, "python": 1},
+    }
+    types = dict.fromkeys(TYPES, 0)
+    assert metrics["types"] == {
+        "train": types | {"fix": 1, "feat": 1},
+        "validation": types | {"docs": 1},
+        "test": types | {"fix": 1},
+    }
+    assert metrics["dropped"] == DROPPED | {"near_duplicate": 1}
+    none = {"train": 0, "validation": 0, "test": 0}
+    assert metrics["statistics"] == {
+        "processed": 5,
+        "approved": 4,
+        "train": 2,
+        "validation": 1,
+        "test": 1,
+        "by_source": {
+            "r": {"processed": 2, "approved": 1, **none, "train": 1},
+            "s": {"processed": 1, "approved": 1, **none, "train": 1},
+            "t": {"processed": 1, "approved": 1, **none, "test": 1},
+            "v": {"processed": 1, "approved": 1, **none, "validation": 1},
+        },
+    }
+
+
+def test_random_keeps_what_the_others_drop(rows_of):
+    rows = rows_of({"a": 60, "b": 60}, cluster="one")
+    assert split(rows, params(by="random")).dropped.total() == 0
+    with pytest.raises(SourceError, match="no rows are left for train"):
+        split(rows, params(by="time"))
+
+
+def windows(curated, repo, count):
+    """A change for each run of up to three commits of a history."""
+    single = [curated(repo=repo, head=f"{n:03}").commits[0] for n in range(count)]
+    return [
+        curated(
+            repo=repo,
+            head=f"{end:03}-{size}",
+            committed_at=f"2024-{end // 28 + 1:02}-{end % 28 + 1:02}",
+            commits=tuple(single[end - size + 1 : end + 1]),
+            paths=(f"f{end}-{size}.py",),
+        )
+        for end in range(count)
+        for size in (1, 2, 3)
+        if size <= end + 1
+    ]
+
+
+def test_no_window_of_commits_straddles_a_border_in_time(curated):
+    rows = windows(curated, "a", 100)
+    result = split(rows, params(by="time", junk_fraction=0.0))
+    shas = {
+        name: {commit.sha for row in result.rows[name] for commit in row.commits}
+        for name in SPLITS
+    }
+    assert not shas["train"] & (shas["validation"] | shas["test"])
+    assert not shas["validation"] & shas["test"]
+    dates = {name: [row.committed_at for row in result.rows[name]] for name in SPLITS}
+    assert max(dates["train"]) <= min(dates["validation"])
+    assert max(dates["validation"]) <= min(dates["test"])
+    # A border parts at most two commits' windows of three from what they share.
+    assert 0 < result.dropped["shared_commit"] <= 2 * 6
+
+
+def test_no_window_of_commits_straddles_a_border_of_intervals(curated):
+    rows = windows(curated, "a", 300)
+    result = split(rows, params(by="interval", junk_fraction=0.0))
+    seen = {}
+    for name in SPLITS:
+        for row in result.rows[name]:
+            for commit in row.commits:
+                assert seen.setdefault(commit.sha, name) == name
+    assert 0 < result.dropped["shared_commit"] < 0.15 * len(rows)
+
+
+def test_benchmark_repositories_their_forks_and_commits_are_kept_out(rows_of, curated):
+    rows = rows_of(SIZES)
+    fork = curated(repo="acme/r3", head="x", commits=rows[0].commits)
+    single = next(row for row in rows if row.repo == "acme/r5")
+    copy = curated(repo="acme/r7", head="y", cluster=single.cluster)
+    benchmark = Benchmark(frozenset({"acme/r0"}), frozenset({single.commits[0].sha}))
+    result = split([*rows, fork, copy], benchmark=benchmark)
+    kept = {row.repo for name in SPLITS for row in result.rows[name]}
+    assert kept == set(SIZES) - {"acme/r0", "acme/r3"}
+    ids = {row.id for name in SPLITS for row in result.rows[name]}
+    assert ids.isdisjoint({single.id, copy.id})
+    assert result.metrics()["dropped"] == DROPPED | {
+        "benchmark": SIZES["acme/r0"] + SIZES["acme/r3"] + 1 + 1,
+        "near_duplicate": 1,
+    }
+
+
+def snippets():
+    """The settings that docs/data.md gives for two splits instead of three."""
+    section = DOCS.read_text().partition("## Splits and leaks")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    return [yaml.safe_load(block)["split"] for block in blocks]
+
+
+@pytest.mark.parametrize(("number", "trained"), [(0, 200), (1, 360)])
+def test_the_settings_of_the_docs_split_half_and_nine_tenths(rows_of, number, trained):
+    rows = rows_of({f"r{n:02}": 20 for n in range(20)})
+    metrics = split(rows, params(**snippets()[number])).metrics()["statistics"]
+    assert metrics["train"] == trained
+    assert metrics["validation"] == 400 - trained
+    assert metrics["test"] == 0
+
+
+def test_the_docs_name_every_reason():
+    section = DOCS.read_text().partition("## Splits and leaks")[2].partition("\n## ")[0]
+    assert [reason for reason in DROPPED if f"\n| `{reason}` |" not in section] == []
 
 
 def test_a_split_of_nothing_but_copies_is_explained(curated):
     test = curated(repo="t")
     rows = [test, curated(repo="v"), curated(repo="r", diff=test.diff)]
-    with pytest.raises(SourceError, match="every row of train"):
-        split_changes(rows, NAMED)
+    with pytest.raises(SourceError, match="no rows are left for train"):
+        split(rows, NAMED)

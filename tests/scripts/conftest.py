@@ -28,7 +28,7 @@ STAGES = {
     "harvest": ("", "harvested.jsonl harvest.json"),
     "label": ("harvested.jsonl", "labeled.jsonl label.json"),
     "curate": ("labeled.jsonl", "curated.jsonl rejected.jsonl curate.json"),
-    "split": ("curated.jsonl", "splits/ split.json"),
+    "split": ("benchmark_sets/ curated.jsonl", "splits/ split.json"),
     "base": ("prompts/ train.jsonl", "base/ base.json"),
     "render": ("prompts/ splits/ base/", "sft/ render.json"),
     "train": ("sft/ base/", "adapter/ curves/ train.json"),

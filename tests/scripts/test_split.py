@@ -18,17 +18,25 @@ def folder(tmp_path, curated):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["split"] |= {"validation_repos": [], "test_repos": []}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "benchmark_sets").mkdir()
     return tmp_path
 
 
+def change_params(folder, **fields):
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["split"] |= fields
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
 def split(stage, folder, *options):
-    names = ("curated.jsonl", "splits", "split.json")
+    names = ("benchmark_sets", "curated.jsonl", "splits", "split.json")
     options = options or ("--params", folder / "params.yaml")
     return stage("split", *(folder / name for name in names), *options)
 
 
 def test_the_splits_hold_every_row_once_and_the_variants(folder, stage):
-    assert split(stage, folder).returncode == 0
+    answer = split(stage, folder)
+    assert answer.returncode == 0
     rows = {
         name: list(read_jsonl(folder / "splits" / f"{name}.jsonl", SplitChange))
         for name in SPLITS
@@ -38,6 +46,11 @@ def test_the_splits_hold_every_row_once_and_the_variants(folder, stage):
     metrics = json.loads((folder / "split.json").read_text())
     assert metrics["rows"] == {name: len(rows[name]) for name in SPLITS}
     assert metrics["repositories"] == {"train": 3, "validation": 1, "test": 1}
+    assert set(metrics["leaks"].values()) == {0}
+    summary, _, _, whole, *sources = answer.stdout.splitlines()
+    assert summary.endswith(" test; 0 dropped, 0 leaks")
+    assert whole.split() == ["all", "50", "50", "30", "10", "10"]
+    assert [line.split()[0] for line in sources] == ["r0", "r1", "r2", "r3", "r4"]
 
 
 def test_a_broken_line_is_named_and_the_old_splits_stay(folder, stage):
@@ -60,9 +73,48 @@ def test_too_few_repositories_are_an_unusable_source(folder, stage):
 
 
 def test_an_unknown_repository_is_a_wrong_param(folder, stage):
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["split"]["test_repos"] = ["x"]
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    change_params(folder, test_repos=["x"])
     answer = split(stage, folder)
     assert answer.returncode == 78
     assert "no rows of x; known repositories are r0, r1" in answer.stderr
+
+
+def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, stage, curated):
+    """Such as near-duplicates whose cluster is lost."""
+    rows = [curated(repo=f"r{n % 5}", head=str(n)) for n in range(10)]
+    words = " ".join(f"word{n}" for n in range(60))
+    diffs = [
+        row.diff.replace("new", f"{words} {number}") for number, row in enumerate(rows)
+    ]
+    rows = [
+        row.model_copy(update={"diff": diff})
+        for row, diff in zip(rows, diffs, strict=True)
+    ]
+    split(stage, folder)
+    before = {path: path.read_bytes() for path in (folder / "splits").iterdir()}
+    write_jsonl(folder / "curated.jsonl", rows)
+    change_params(folder, junk_fraction=0.0)
+    answer = split(stage, folder)
+    assert answer.returncode == 65
+    assert "8 near_duplicate: near_duplicate of train row r" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert {path: path.read_bytes() for path in (folder / "splits").iterdir()} == before
+    change_params(folder, by="random", junk_fraction=0.0)
+    answer = split(stage, folder)
+    assert answer.returncode == 0
+    assert "0 dropped, 8 leaks" in answer.stdout
+    metrics = json.loads((folder / "split.json").read_text())
+    assert metrics["leaks"]["near_duplicate"] == 8
+
+
+def test_a_listed_benchmark_is_kept_out(folder, stage):
+    (folder / "benchmark_sets/theirs.txt").write_text("# a comment\nr3\n")
+    change_params(folder, benchmarks=["theirs.txt"])
+    assert split(stage, folder).returncode == 0
+    metrics = json.loads((folder / "split.json").read_text())
+    assert metrics["dropped"]["benchmark"] == 10
+    assert metrics["statistics"]["by_source"]["r3"]["approved"] == 0
+    change_params(folder, benchmarks=["other.txt"])
+    answer = split(stage, folder)
+    assert answer.returncode == 78
+    assert "benchmark_sets/other.txt' cannot be read" in answer.stderr
