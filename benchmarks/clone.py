@@ -4,12 +4,11 @@ Usage: python benchmarks/clone.py REPOSITORY... [--runs 5]
 
 Serves each repository with git's own daemon on this machine and brings HEAD with all of
 its history both ways, in turn: `git clone --bare --single-branch --no-tags`, and ours.
-Then ours is killed after the given shares of its usual time and run again: what is left
-to do is shown as a share of a whole run. CPU time is of git and ours, not the daemon's.
-Ratios are medians over the runs of ratios within a run.
+CPU time is of git and ours, not the daemon's. Ratios are medians over the runs of
+ratios within a run. Then what share of the bytes each step brought: an interruption
+costs the step it meets, where `git clone` begins anew.
 """
 
-import os
 import resource
 import socket
 import statistics
@@ -18,14 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGKILL
 from typing import NamedTuple
 
 import click
 
-KILLED_AFTER = (0.25, 0.5, 0.75)
 OURS = """
 import sys
 from pathlib import Path
@@ -69,10 +66,7 @@ def _compare(url: str, revision: str, runs: int) -> None:
     for at, field in enumerate(Cost._fields):
         ratio = statistics.median(ours[at] / theirs[at] for theirs, ours in pairs)
         print(f"ours / git clone, {field}: {ratio:.2f}")
-    usual_s = statistics.median(ours.wall_s for _, ours in pairs)
-    for share in KILLED_AFTER:
-        left = [_left(url, revision, share * usual_s) / usual_s for _ in range(runs)]
-        print(f"killed after {share:.0%}: {statistics.median(left):.0%} left to do")
+    print("steps, in percent of all bytes:", *_steps(url, revision))
 
 
 def _ours(url: str, revision: str, folder: str) -> list[str]:
@@ -91,18 +85,14 @@ def _cost(command: Callable[[str], list[str]]) -> Cost:
         return Cost(wall_s, cpu_s, size / 2**20)
 
 
-def _left(url: str, revision: str, kill_after_s: float) -> float:
-    """Return how long a second run takes, in seconds, after the first was killed."""
+def _steps(url: str, revision: str) -> list[str]:
+    """Return what share each step brought: the most that an interruption costs."""
     with tempfile.TemporaryDirectory() as folder:
-        command = _ours(url, revision, folder)
-        with subprocess.Popen(command, start_new_session=True) as first:
-            with suppress(subprocess.TimeoutExpired):
-                first.wait(kill_after_s)
-            with suppress(ProcessLookupError):
-                os.killpg(first.pid, SIGKILL)
-        begin = time.perf_counter()
-        subprocess.run(command, check=True)
-        return time.perf_counter() - begin
+        subprocess.run(_ours(url, revision, folder), check=True)
+        packs = [each.stat() for each in Path(folder).rglob("*.pack")]
+    total = sum(pack.st_size for pack in packs)
+    in_order = sorted(packs, key=lambda pack: pack.st_mtime_ns)
+    return [f"{100 * pack.st_size / total:.0f}" for pack in in_order]
 
 
 @contextmanager
