@@ -30,6 +30,9 @@ from diffscribe.records import Change
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = 5
 DIFF = ("diff", "-M", "-l1000", "--full-index", "--no-ext-diff", "--no-textconv")
+MOVED = (("-", "-"), ("0", "0"))
+"""--numstat reads a file that only moved, to tell that it is binary; -p does not."""
+DIFFER = "counts differ"
 SECTION = re.compile(rb"^(?=diff --git )", re.MULTILINE)
 
 
@@ -106,7 +109,10 @@ def _verdict(change: Change, folder: Path) -> tuple[Change, str]:
         for file in change.files
     ]
     if counted != own_counts:
-        return change, f"counts differ{suffix}"
+        pairs = set(zip(counted, own_counts, strict=True))
+        moved = {pair for pair in pairs if pair[0] != pair[1]} == {MOVED}
+        verdict = "equal, with a binary file that only moved" if moved else DIFFER
+        return change, f"{verdict}{suffix}"
     return change, f"equal{suffix}"
 
 

@@ -79,7 +79,7 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Write lines that are records already, each with its line feed."""
-    with whole_file(path) as partial, partial.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb", buffering=2**20) as file:
         file.writelines(lines)
 
 

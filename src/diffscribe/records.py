@@ -48,6 +48,7 @@ class FileChange(Record):
     deletions: int
     """Deleted lines; 0 if binary."""
     is_binary: bool
+    """Whether git shows a marker in place of the content; none if it only moved."""
     kind: FileKind = FileKind.FILE
     """At head, or at base if the file was deleted."""
 

@@ -17,6 +17,8 @@ from diffscribe.history.spool import Drawn, spooled
 from diffscribe.history.tally import Tally
 from diffscribe.params import HarvestParams
 
+BUFFER_BYTES = 2**20
+
 
 def harvest(params: HarvestParams, tally: Tally, watch: Watch) -> Iterator[bytes]:
     """Yield the changes of all sources as lines of JSON: by name, then oldest first.
@@ -118,7 +120,7 @@ def _finished(reading: Reading) -> Iterator[Drawn]:
             for window, reason in zip(work.windows, outcome.reasons, strict=True)
             if reason is None
         )
-        with work.rows.open("rb") as lines:
+        with work.rows.open("rb", BUFFER_BYTES) as lines:
             for line, sha, window in zip(lines, outcome.ids, windows, strict=True):
                 authors = frozenset(each.commit.author for each in window.commits)
                 candidate = Candidate(sha, work.terms.repo, authors)

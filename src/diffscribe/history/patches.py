@@ -122,7 +122,10 @@ def parse_patch(answer: bytes) -> Patch:
         )
     if next(sections, None) is not None:
         raise _unexpected()
-    return Patch(files, decode(diff), is_utf8(listing) and is_utf8(diff))
+    try:
+        return Patch(files, diff.decode(), is_utf8(listing))
+    except UnicodeDecodeError:
+        return Patch(files, decode(diff), is_utf8=False)
 
 
 def _unexpected() -> SourceError:

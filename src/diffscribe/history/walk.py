@@ -11,7 +11,7 @@ from diffscribe.history.objects import tree_of
 from diffscribe.history.source import OpenSource
 from diffscribe.history.trees import Entry, parse_entries
 
-RANGE_COMMITS = 500
+RANGE_COMMITS = 1000
 """So many are asked for at once: git keeps what it was asked for in memory."""
 MAX_LISTING_BYTES = 16 * 2**20
 """Longer lists of files, some 100,000 of them, are counted and not kept."""
