@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
@@ -14,12 +15,15 @@ def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
     """Return the paths that the patterns of a root .gitignore would ignore.
 
     Later patterns win and `!` takes back, but not below an ignored folder, as
-    in git. A pattern that git could
-    not read, or with so many wildcards that matching it would take minutes,
-    matches nothing: patterns come from models and strangers.
+    in git. A pattern that git could not read, or with so many wildcards that
+    matching it would take minutes, matches nothing: patterns come from models
+    and strangers.
     """
     compiled = [_compile(pattern) for pattern in patterns]
-    spec = GitIgnoreSpec([each for each in compiled if each is not None])
+    # For a few paths, the engines that compile all patterns at once take longer.
+    spec = GitIgnoreSpec(
+        [each for each in compiled if each is not None], backend="simple"
+    )
     return frozenset(
         path for path in paths if any(map(spec.match_file, _downwards(path)))
     )
@@ -32,6 +36,7 @@ def _downwards(path: str) -> Iterator[str]:
     yield path
 
 
+@lru_cache(maxsize=4096)
 def _compile(pattern: str) -> GitIgnoreSpecPattern | None:
     if len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS:
         return None
