@@ -139,6 +139,33 @@ def test_a_file_list_that_is_too_long_drops_the_sample():
     assert outcome(split_change(commit("a.py")), 8) is Reason.LONG_FILE_LIST
 
 
+def test_a_variant_shows_content_of_its_junk_or_is_dropped():
+    paths = ("a.py", "b.py", "z.log")
+    change = split_change(commit(*paths), lines=3)
+    seen = {Reason.LONG_FILE_LIST: 0, Reason.HIDDEN_JUNK: 0, "shown": 0}
+    for budget in range(20, 120):
+        parent = outcome(change, budget)
+        variant = outcome(change.model_copy(update={"junk": ("z.log",)}), budget)
+        if parent is Reason.LONG_FILE_LIST:
+            assert variant is parent
+            seen[parent] += 1
+        elif "=== z.log @@" in " ".join(parent.sample.prompt[1].content.split()):
+            assert variant.sample.prompt == parent.sample.prompt
+            seen["shown"] += 1
+        else:
+            assert variant is Reason.HIDDEN_JUNK
+            assert "z.log" in parent.sample.prompt[1].content
+            seen[variant] += 1
+    assert all(seen.values())
+
+
+def test_junk_without_hunks_is_visible_by_its_name():
+    change = split_change(commit("a.py", "z.bin"), lines=1, junk=("z.bin",))
+    first, _, _ = change.diff.partition("diff --git a/z.bin")
+    change = change.model_copy(update={"diff": first})
+    assert "z.bin" in outcome(change, 40).sample.prompt[1].content
+
+
 def test_metrics_add_up_what_was_shown_cut_and_dropped():
     cut = outcome(split_change(commit("a.py"), lines=200), 60)
     whole = outcome(split_change(commit("a.py")))
@@ -152,6 +179,7 @@ def test_metrics_add_up_what_was_shown_cut_and_dropped():
         "answer_fraction": round(6 / (6 + prompt_tokens), 4),
         "dropped_long_answer": 2,
         "dropped_long_file_list": 0,
+        "dropped_hidden_junk": 0,
     }
 
 

@@ -16,6 +16,8 @@ class Reason(StrEnum):
 
     LONG_ANSWER = "long_answer"
     LONG_FILE_LIST = "long_file_list"
+    HIDDEN_JUNK = "hidden_junk"
+    """A variant's junk is in the list of files, but its content is cut."""
 
 
 class Counters(NamedTuple):
@@ -99,6 +101,8 @@ def render_sample(
         if prompt_tokens <= params.max_prompt_tokens:
             break
         budget -= prompt_tokens - params.max_prompt_tokens
+    if not rendered.hidden.isdisjoint(change.junk):
+        return Reason.HIDDEN_JUNK
     sample = Sample(
         id=change.id,
         parent_id=change.parent_id,

@@ -44,6 +44,8 @@ class Rendered(NamedTuple):
     messages: tuple[Message, ...]
     hunks: int
     cut_hunks: int
+    hidden: frozenset[str]
+    """Files that have hunks, of which none is shown; their names always are."""
 
 
 def load_prompts(folder: Path) -> Prompts:
@@ -121,6 +123,7 @@ def render_prompt(
         messages=_fill(prompts, names, gitignore, "".join(sections).rstrip("\n")),
         hunks=total,
         cut_hunks=total - sum(kept.values()),
+        hidden=frozenset(path for path in hunks if hunks[path] and not kept[path]),
     )
 
 
