@@ -38,6 +38,14 @@ repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
 why: .venv/.installed ## What each stage did with a change or commit: make why ID=1f2e3d4c
 	@python scripts/why.py "$(ID)"
 
+.PHONY: datasheet
+datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
+	@python scripts/datasheet.py
+
+.PHONY: forget
+forget: .venv/.installed ## Take a repository out of all that was written: make forget REPO=name
+	@python scripts/forget.py "$(REPO)"
+
 .PHONY: train
 train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARGS=--queue]
 	@python -m diffscribe.profiles "$(PROFILE)" $(ARGS)

@@ -1,0 +1,31 @@
+"""Show what the data is: one page without network, and a dataset card.
+
+Usage: python scripts/datasheet.py    (or: make datasheet)
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage
+
+from pathlib import Path
+
+import click
+
+from diffscribe.data.datasheet import gather
+from diffscribe.data.datasheet_page import card, page
+from diffscribe.jsonl import whole_file
+
+
+@click.command(cls=Stage)
+@click.argument("folder", type=INPUT, default=Path("data"))
+@click.argument("metrics", type=INPUT, default=Path("metrics"))
+@click.argument("report", type=OUTPUT, default=Path("reports/data/index.html"))
+def main(folder: Path, metrics: Path, report: Path) -> None:
+    """Write REPORT and the card FOLDER/README.md from FOLDER and METRICS."""
+    sheet = gather(folder, metrics)
+    for path, text in ((report, page(sheet)), (folder / "README.md", card(sheet))):
+        with whole_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+        click.echo(f"datasheet: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Take a repository out of everything the pipeline wrote, and prove it is gone.
+
+Usage: python scripts/forget.py github.com/owner/name    (or: make forget REPO=...)
+"""
+
+from diffscribe.cli import Stage, params_option
+
+import sys
+from pathlib import Path
+
+import click
+
+from diffscribe.data.forget import forget
+from diffscribe.params import load_params
+
+
+@click.command(cls=Stage)
+@click.argument("repo")
+@params_option
+def main(repo: str, params: Path) -> None:
+    """Remove REPO, as rows name it, from data, models, reports and DVC's cache."""
+    result = forget(Path(), repo, load_params(params).base.source == "scratch")
+    click.echo(f"forget: {result.rows} rows of {repo} removed")
+    for path in result.removed:
+        click.echo(f"forget: {path} removed")
+    for path in result.found:
+        click.echo(f"forget: {path} still holds it", err=True)
+    click.echo(
+        f"forget: {result.scanned_files} files scanned, {len(result.found)} hold it; "
+        "take it out of harvest.sources, or the next harvest brings it back; "
+        "'dvc gc --workspace' drops older models from DVC's cache"
+    )
+    sys.exit(1 if result.found else 0)
+
+
+if __name__ == "__main__":
+    main()
