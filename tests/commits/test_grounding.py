@@ -25,6 +25,7 @@ diff --git a/src/http/client.py b/src/http/client.py
         ("raise the timeout from 30 to 60", 0.0),
         ("raise the timeout from 30 to 90", 0.5),
         ("rename httpclient in client.py", 0.0),
+        ("wrap HttpClients", 0.0),
         ("move it to server.py", 1.0),
         ("document --max-retries", 0.0),
         ("document --max-retry-time", 1.0),
