@@ -1,10 +1,11 @@
 import hashlib
+import json
 
 import pytest
 
 from diffscribe.data.forget import forget
 from diffscribe.errors import RecordError
-from diffscribe.jsonl import write_jsonl
+from diffscribe.jsonl import write_json, write_jsonl
 from diffscribe.records import RejectedChange
 
 
@@ -57,6 +58,18 @@ def test_no_row_of_the_repository_is_left_and_all_others_are(root):
         "reports/.gitignore",
     }
     assert result.scanned_files == 9
+
+
+def test_metrics_no_longer_count_the_repository(root):
+    path = root / "metrics/split.json"
+    sources = {"acme/app": {"train": 2}, "acme/other": {"train": 1}}
+    write_json(path, {"acme/app": 3, "by_source": sources})
+    result = forget(root, "acme/app", base_is_scratch=False)
+    assert result.found == ()
+    assert json.loads(path.read_text()) == {
+        "acme/app": 3,
+        "by_source": {"acme/other": {"train": 1}},
+    }
 
 
 def test_a_base_from_scratch_has_seen_the_rows_and_goes(root):

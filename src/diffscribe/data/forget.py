@@ -1,5 +1,6 @@
 """Take a repository out of everything the pipeline wrote, and prove it is gone."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from diffscribe.errors import RecordError
-from diffscribe.jsonl import whole_file
+from diffscribe.jsonl import whole_file, write_json
 
 ROWS = ("data/*.jsonl", "data/splits/*.jsonl", "data/sft/*.jsonl")
 LEARNED = (
@@ -24,6 +25,7 @@ LEARNED = (
 )
 """What holds a repository without saying where; a new run makes it again."""
 CACHE = ".dvc/cache"
+WRITTEN = ("data", "metrics", "models", "reports", CACHE)
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 _BLOCK_BYTES = 2**24
 
@@ -52,15 +54,15 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
         for pattern in ROWS
         for path in sorted(root.glob(pattern))
     )
+    for path in sorted(root.glob("metrics/*.json")):
+        _without_counts(path, repo)
     learned = (*LEARNED, "models/base") if base_is_scratch else LEARNED
     removed = [root / name for name in learned] if rows else []
     removed += _clones(root / "data" / "clones", repo)
     needle = orjson.dumps({"repo": repo})[1:-1]
     removed += [path for path in _files(root / CACHE) if _holds(path, needle, ids)]
     gone = [path for path in removed if _remove(path)]
-    left = [
-        p for name in ("data", "reports", "models", CACHE) for p in _files(root / name)
-    ]
+    left = [path for name in WRITTEN for path in _files(root / name)]
     found = [path for path in left if _holds(path, needle, ids)]
     return Forgotten(
         rows,
@@ -92,6 +94,24 @@ def _without(path: Path, repo: str, ids: set[bytes]) -> int:
         with whole_file(path) as partial:
             partial.write_bytes(b"".join(kept))
     return gone
+
+
+def _without_counts(path: Path, repo: str) -> None:
+    """Rewrite metrics that count by repository; the totals stay until the next run."""
+    before = json.loads(path.read_text(encoding="utf-8"))
+    after = _without_source(before, repo)
+    if after != before:
+        write_json(path, after)
+
+
+def _without_source(value: Any, repo: str) -> Any:
+    if not isinstance(value, dict):
+        return value
+    rest = {name: _without_source(each, repo) for name, each in value.items()}
+    if isinstance(rest.get("by_source"), dict):
+        # Elsewhere the same word may name a count: a repository may be called test.
+        rest["by_source"].pop(repo, None)
+    return rest
 
 
 def _clones(folder: Path, repo: str) -> list[Path]:
