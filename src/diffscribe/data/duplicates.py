@@ -19,14 +19,20 @@ def diff_digest(diff: str) -> str:
 
 
 def changed_lines(diff: str) -> list[str]:
-    """Return the added and removed lines of a git diff, with their sign.
+    """Return the added and removed lines of a git diff, with their sign."""
+    return _CHANGED_LINE.findall(hunks(diff))
+
+
+def hunks(diff: str) -> str:
+    """Return the hunks of all files of a git diff, with a line feed before each.
 
     Only headers of files lie between `diff --git` and the first `@@`, and no
     line of content begins with either.
     """
-    lines: list[str] = []
-    for section in f"\n{diff}".split("\ndiff --git ")[1:]:
-        hunks = section.find("\n@@ ")
-        if hunks >= 0:
-            lines += _CHANGED_LINE.findall(section, hunks)
-    return lines
+    sections = f"\n{diff}".split("\ndiff --git ")[1:]
+    starts = (section.find("\n@@ ") for section in sections)
+    return "".join(
+        section[start:]
+        for section, start in zip(sections, starts, strict=True)
+        if start >= 0
+    )

@@ -15,7 +15,7 @@ _MULTIPLIERS = np.frombuffer(hashlib.shake_256(b"minhash").digest(4 * HASHES), "
 _MARGIN = 4 * (0.25 / HASHES) ** 0.5
 """Below the limit that an estimate may be: four standard deviations at the most."""
 
-_BATCH_CHARS = 2**18
+_BATCH_CHARS = 2**19
 _PAIRS_AT_ONCE = 2**13
 _SETS_IN_MEMORY = 2**14
 
@@ -129,7 +129,7 @@ def _sign(diffs: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
 
 
 def _batches(diffs: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where batches of about 2^18 characters begin and end."""
+    """Yield where batches of about 2^19 characters begin and end."""
     start = chars = 0
     for end, diff in enumerate(diffs, start=1):
         chars += len(diff)

@@ -1,6 +1,7 @@
 """The changed lines of diffs as hashed shingles, without a loop over tokens."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from string import ascii_letters, digits, whitespace
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffscribe.data.duplicates import changed_lines
+from diffscribe.data.duplicates import hunks
 
 SHINGLE_TOKENS = 5
 
@@ -19,6 +20,9 @@ _KIND[list(f"{ascii_letters}{digits}_".encode())] = _WORD
 _KIND[0x80:] = _WORD
 _END = b"\0" * (SHINGLE_TOKENS - 1)
 """Below each side of a diff; four tokens that no shingle starts with."""
+
+_REMOVED_LINE = re.compile(r"\n-(.*)")
+_ADDED_LINE = re.compile(r"\n\+(.*)")
 
 _RANDOM = np.frombuffer(hashlib.shake_256(b"shingles").digest(8 * 515), "<u8")
 _VALUE, _SIDE, _BASE = _RANDOM[:512], _RANDOM[512:514], int(_RANDOM[514]) | 1
@@ -63,9 +67,9 @@ def shingle(diffs: Sequence[str]) -> Shingles:
 def _sides(diffs: Sequence[str]) -> Iterator[str]:
     """Yield the removed, then the added text of each diff."""
     for diff in diffs:
-        lines = changed_lines(diff)
-        for sign in "-+":
-            yield "\n".join([line[1:] for line in lines if line[0] == sign])
+        text = hunks(diff)
+        yield "\n".join(_REMOVED_LINE.findall(text))
+        yield "\n".join(_ADDED_LINE.findall(text))
 
 
 def _hash_windows(
