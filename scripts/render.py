@@ -6,12 +6,14 @@ Usage: python scripts/render.py prompts data/splits models/base data/sft
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import click
 
 from diffscribe.data.render import Counters, render_changes
+from diffscribe.data.statistics import Statistics
 from diffscribe.diffs.render import load_prompts
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
 from diffscribe.params import load_params
@@ -45,6 +47,8 @@ def main(
         prompt=partial(count_chat_tokens, tokenizer, asks=True),
     )
     figures = {}
+    processed: Counter[str] = Counter()
+    kept: dict[str, Counter[str]] = {}
     with whole_folder(sft) as folder:
         for split in SPLITS:
             changes = progress(
@@ -54,11 +58,16 @@ def main(
             samples = [each.sample for each in rendered.fitted]
             write_jsonl(folder / f"{split}.jsonl", samples)
             figures[split] = rendered.metrics()
+            processed += rendered.processed
+            kept[split] = rendered.approved()
+    approved = sum(kept.values(), Counter())
+    statistics = Statistics({"processed": processed, "approved": approved, **kept})
     report(
         metrics,
-        figures,
-        ", ".join(f"{split} {figures[split]['samples']}" for split in SPLITS),
+        figures | {"statistics": statistics.metrics()},
+        ", ".join(f"{split} {kept[split].total()}" for split in SPLITS),
     )
+    click.echo(statistics.table())
 
 
 if __name__ == "__main__":

@@ -269,3 +269,8 @@ def test_content_is_cut_at_line_feeds_only(curated):
 @pytest.mark.parametrize("path", ["größe.py", "with space.py", 'quo"te.py'])
 def test_no_name_is_made_of_a_path_that_git_would_quote(curated, path):
     assert junk_variant(curated(paths=(path,)), PARAMS) is None
+
+
+def test_a_scoped_package_has_junk_too(curated):
+    rows = variants(curated, 100, paths=("@acme/cli/src/a+b.ts",))
+    assert any(path.startswith("@acme/cli/") for _, row in rows for path in row.junk)

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 from diffscribe.data.render import (
     Counters,
@@ -170,7 +171,8 @@ def test_metrics_add_up_what_was_shown_cut_and_dropped():
     cut = outcome(split_change(commit("a.py"), lines=200), 60)
     whole = outcome(split_change(commit("a.py")))
     prompt_tokens = cut.prompt_tokens + whole.prompt_tokens
-    assert RenderedSplit([cut, whole], [Reason.LONG_ANSWER] * 2).metrics() == {
+    dropped = [Reason.LONG_ANSWER] * 2
+    assert RenderedSplit([cut, whole], dropped, Counter(r=4)).metrics() == {
         "samples": 2,
         "hunks": 2,
         "cut_hunks": 1,
@@ -185,8 +187,8 @@ def test_metrics_add_up_what_was_shown_cut_and_dropped():
 
 def test_metrics_of_nothing_are_zeros_under_the_same_keys():
     fitted = outcome(split_change(commit("a.py")))
-    nothing = RenderedSplit([], []).metrics()
-    assert nothing.keys() == RenderedSplit([fitted], []).metrics().keys()
+    nothing = RenderedSplit([], [], Counter()).metrics()
+    assert nothing.keys() == RenderedSplit([fitted], [], Counter(r=1)).metrics().keys()
     assert set(nothing.values()) == {0}
 
 
@@ -199,3 +201,5 @@ def test_changes_keep_their_order_and_the_dropped_their_reasons():
     rendered = render_changes(changes, PROMPTS, COUNT, limits(answer_tokens=3))
     assert tuple(each.sample.id for each in rendered.fitted) == names
     assert rendered.dropped == [Reason.LONG_ANSWER]
+    assert rendered.processed == {"r": 4}
+    assert rendered.approved() == {"r": 3}

@@ -13,7 +13,8 @@ from diffscribe.history.gitignore import anchor, parse_patterns
 from diffscribe.records import CuratedChange, FileStatus
 
 _MAX_LINES_BEFORE = 6
-_PLAIN = re.compile(r"[\w./-]+", re.ASCII)
+_PLAIN = re.compile(r"[\w./@+=,~-]+", re.ASCII)
+"""Names that neither git quotes nor a pattern takes for more than letters."""
 
 
 class Junk(NamedTuple):

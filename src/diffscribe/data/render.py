@@ -43,6 +43,12 @@ class RenderedSplit(NamedTuple):
 
     fitted: list[RenderedSample]
     dropped: list[Reason]
+    processed: Counter[str]
+    """All changes by repository, variants too."""
+
+    def approved(self) -> Counter[str]:
+        """Return how many samples are of each repository."""
+        return Counter(each.sample.repo for each in self.fitted)
 
     def metrics(self) -> dict[str, Any]:
         """Add up what was shown, cut and dropped, zeros included."""
@@ -67,8 +73,9 @@ def render_changes(
     params: RenderParams,
 ) -> RenderedSplit:
     """Render each change that fits, and keep the reasons of those that do not."""
-    rendered = RenderedSplit([], [])
+    rendered = RenderedSplit([], [], Counter())
     for change in changes:
+        rendered.processed[change.repo] += 1
         outcome = render_sample(change, prompts, count, params)
         if isinstance(outcome, Reason):
             rendered.dropped.append(outcome)
