@@ -51,8 +51,12 @@ train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARG
 	@python -m diffscribe.profiles "$(PROFILE)" $(ARGS)
 
 .PHONY: test
-test: llama.cpp ## Run all tests, slow ones too, and report the coverage
-	@pytest --cov=diffscribe --cov-report=term:skip-covered --durations=10
+test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
+	@pytest -m "not hostile" --cov=diffscribe --cov-report=term:skip-covered --durations=10
+
+.PHONY: hostile
+hostile: .venv/.installed ## Read repositories that attack their reader
+	@pytest -m hostile --durations=5
 
 .PHONY: check
 check: .venv/.installed ## Lint, formatting and types
