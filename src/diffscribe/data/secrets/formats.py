@@ -206,7 +206,7 @@ FORGES = (
     Format(
         "pypi_token",
         rf"\bpypi-AgE(?:IcHlwaS5vcmc|NdGVzdC5weXBpLm9yZw){WORD}{{50,}}",
-        "a macaroon whose location is pypi.org or test.pypi.org, in base64url",
+        "a macaroon whose location is the index or its test twin, in base64url",
     ),
     Format("rubygems_key", rf"\brubygems_{HEX}{{48}}\b", "rubygems_ and 48 hex digits"),
     Format("crates_token", rf"\bcio{ALNUM}{{32}}\b", "cio and 32 characters"),
