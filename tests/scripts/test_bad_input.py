@@ -117,8 +117,8 @@ def test_train_without_a_single_sample_says_where_they_went(workplace):
 def test_a_folder_that_is_no_repository_is_no_source(workplace):
     place = workplace("harvest")
     place.params["harvest"]["sources"] = ["in"]
-    words = f"{place.folder / 'in'}: cannot be read as a git repository"
-    place.assert_failed(place.run(), 66, words, "correct harvest.sources")
+    words = "harvest.sources: 'in' matches no repository or bundle"
+    place.assert_failed(place.run(), 66, words, "correct it in the params")
 
 
 def test_a_file_that_is_no_bundle_is_no_source(workplace):
@@ -145,7 +145,8 @@ def test_a_shallow_clone_gives_the_changes_it_has(workplace):
 
 def test_harvest_without_git_says_what_to_install(workplace):
     place = workplace("harvest")
-    place.put("in/a.bundle", "# v2 git bundle\n")
+    sha = "0" * 40
+    place.put("in/a.bundle", f"# v2 git bundle\n{sha} HEAD\n\nPACK")
     place.params["harvest"]["sources"] = ["in/a.bundle"]
     done = place.run(PATH=str(place.folder))
     place.assert_failed(done, 69, "git is not on PATH; install git 2.39 or newer")
