@@ -139,7 +139,8 @@ def test_while_building_samples(workplace):
 
 def test_while_git_works(workplace):
     place = workplace("harvest")
-    place.put("in/a.bundle", "# v2 git bundle\n")
+    sha = "0" * 40
+    place.put("in/a.bundle", f"# v2 git bundle\n{sha} HEAD\n\nPACK")
     place.params["harvest"]["sources"] = ["in/a.bundle"]
     deaf_programs(place.folder, "git")
     path = f"{place.folder / 'bin'}:{os.environ['PATH']}"
