@@ -123,12 +123,12 @@ def test_a_damaged_base_is_not_trained(base, params, name, content, words):
 
     def load(folder):
         load_tokenizer(folder)
-        load_student(folder, "trl", params)
+        load_student(folder, "trl", params, None)
 
     assert words in refused(base, load)
 
 
 def test_a_pickled_base_is_not_trained(base, params):
     (base / "model.safetensors").rename(base / "pytorch_model.bin")
-    words = refused(base, lambda folder: load_student(folder, "trl", params))
+    words = refused(base, lambda folder: load_student(folder, "trl", params, None))
     assert "no file named model.safetensors" in words
