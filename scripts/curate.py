@@ -33,7 +33,8 @@ def main(
     write_jsonl(curated, result.kept)
     write_jsonl(rejected, result.rejected)
     total = len(result.kept) + len(result.rejected)
-    report(metrics, result.metrics(), f"{len(result.kept)} of {total} changes kept")
+    summary = f"{len(result.kept)} of {total} changes kept"
+    report(metrics, result.metrics(), summary, result.statistics)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def main(
         counts,
         f"{counts['changes']} changes of {counts['commits_kept']} commits "
         f"kept of {counts['commits']} in {counts['sources']} sources",
+        tally.statistics,
     )
 
 

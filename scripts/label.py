@@ -6,12 +6,11 @@ metrics/label.json
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 
-from collections import Counter
 from pathlib import Path
 
 import click
 
-from diffscribe.data.label import Reason, label_changes
+from diffscribe.data.label import Tally, label_changes
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.params import load_params
 from diffscribe.records import Change
@@ -27,17 +26,11 @@ def main(harvested: Path, labeled: Path, metrics: Path, params: Path) -> None:
     """Write to LABELED the changes of HARVESTED, each with its plan."""
     section = load_params(params).label
     changes = progress(read_jsonl(harvested, Change), "label")
-    rejected: Counter[Reason] = Counter()
-    count = write_jsonl(labeled, label_changes(changes, section, rejected))
-    report(
-        metrics,
-        {
-            "changes": count + rejected.total(),
-            "labeled": count,
-            "rejected": {reason.value: rejected[reason] for reason in Reason},
-        },
-        f"{count} of {count + rejected.total()} changes labeled from {section.source}",
-    )
+    tally = Tally()
+    count = write_jsonl(labeled, label_changes(changes, section, tally))
+    counts = tally.metrics()
+    summary = f"{count} of {counts['changes']} changes labeled from {section.source}"
+    report(metrics, counts, summary, tally.statistics)
 
 
 if __name__ == "__main__":

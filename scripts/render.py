@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 
 from diffscribe.data.render import Counters, render_changes
-from diffscribe.data.statistics import Statistics
 from diffscribe.diffs.render import load_prompts
 from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
 from diffscribe.params import load_params
 from diffscribe.records import SplitChange
+from diffscribe.statistics import Statistics
 from diffscribe.tracking import report
 from diffscribe.training.tokenizer import (
     count_chat_tokens,
@@ -64,10 +64,10 @@ def main(
     statistics = Statistics({"processed": processed, "approved": approved, **kept})
     report(
         metrics,
-        figures | {"statistics": statistics.metrics()},
+        figures,
         ", ".join(f"{split} {kept[split].total()}" for split in SPLITS),
+        statistics,
     )
-    click.echo(statistics.table())
 
 
 if __name__ == "__main__":

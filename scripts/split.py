@@ -46,8 +46,7 @@ def main(
     sizes = ", ".join(f"{len(result.rows[name])} {name}" for name in SPLITS)
     counts = {"leaks": count_leaks(leaks)}
     summary = f"{sizes}; {result.dropped.total()} dropped, {len(leaks)} leaks"
-    report(metrics, result.metrics() | counts, summary)
-    click.echo(result.statistics.table())
+    report(metrics, result.metrics() | counts, summary, result.statistics)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import click
 
 from diffscribe.jsonl import write_json
 from diffscribe.params import Params
+from diffscribe.statistics import Statistics
 
 EXPERIMENT = "diffscribe"
 PIPELINE_TAG = "diffscribe.pipeline"
@@ -34,10 +35,19 @@ QUICK_AND_QUIET = {
 """MLflow's environment where the user set nothing: a dead server costs seconds."""
 
 
-def report(path: Path, metrics: Mapping[str, object], summary: str) -> None:
-    """Write a stage's metrics file and print its one summary line."""
+def report(
+    path: Path,
+    metrics: Mapping[str, object],
+    summary: str,
+    statistics: Statistics | None = None,
+) -> None:
+    """Write a stage's metrics file, print its summary line and its statistics."""
+    if statistics is not None:
+        metrics = {**metrics, "statistics": statistics.metrics()}
     write_json(path, metrics)
     click.echo(f"{path.stem}: {summary}")
+    if statistics is not None:
+        click.echo(statistics.table())
 
 
 @contextlib.contextmanager

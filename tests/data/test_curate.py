@@ -162,7 +162,8 @@ def test_the_funnel_adds_up_and_has_every_key(labeled):
         )
     )
     rows = [labeled(head="1"), labeled(head="2", plan=two), labeled(plan=plan("x"))]
-    metrics = curate(rows, LIMITS).metrics()
+    result = curate(rows, LIMITS)
+    metrics = result.metrics()
     assert (
         metrics["changes"] == metrics["kept"] + sum(metrics["rejected"].values()) == 3
     )
@@ -182,6 +183,11 @@ def test_the_funnel_adds_up_and_has_every_key(labeled):
         "2": 1,
         "3": 0,
         "4_or_more": 0,
+    }
+    counts = {"processed": 3, "approved": 2}
+    assert result.statistics.metrics() == {
+        **counts,
+        "by_source": {rows[0].repo: counts},
     }
 
 

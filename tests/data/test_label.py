@@ -1,8 +1,6 @@
-from collections import Counter
-
 import pytest
 
-from diffscribe.data.label import Reason, history_plan, label_changes
+from diffscribe.data.label import Reason, Tally, history_plan, label_changes
 from diffscribe.params import LabelParams
 from diffscribe.records import Plan, PlannedCommit
 
@@ -93,13 +91,16 @@ def test_a_message_gives_a_header_or_a_reason(message, rules, expected, change):
 
 
 def test_one_bad_commit_rejects_the_whole_change_under_one_reason(change):
-    rejected = Counter()
+    tally = Tally()
     changes = [
         change(("fix: a leak", ["a.py"]), ("wip", ["b.py"]), head="1"),
         change(("fix: a leak", ["a.py"]), head="2"),
     ]
-    kept = list(label_changes(changes, REJECT, rejected))
+    kept = list(label_changes(changes, REJECT, tally))
     assert [row.head for row in kept] == ["2"]
-    assert rejected == {Reason.NONCONVENTIONAL: 1}
+    assert tally.rejected == {Reason.NONCONVENTIONAL: 1}
+    counts = {"processed": 2, "approved": 1}
+    repo = changes[0].repo
+    assert tally.statistics.metrics() == {**counts, "by_source": {repo: counts}}
     assert kept[0].label.source == "history"
     assert kept[0].diff == changes[1].diff

@@ -134,7 +134,8 @@ def test_metrics_count_each_split_and_every_reason(curated):
         row("r", 2, ("python",), cluster=test.id),
         row("s", 1, ("go",), type_="feat"),
     ]
-    metrics = split(rows, NAMED).metrics()
+    result = split(rows, NAMED)
+    metrics = result.metrics()
     assert metrics["rows"] == {"train": 2, "validation": 1, "test": 1}
     assert metrics["repositories"] == {"train": 2, "validation": 1, "test": 1}
     assert metrics["languages"] == {
@@ -150,7 +151,7 @@ def test_metrics_count_each_split_and_every_reason(curated):
     }
     assert metrics["dropped"] == DROPPED | {"near_duplicate": 1}
     none = {"train": 0, "validation": 0, "test": 0}
-    assert metrics["statistics"] == {
+    assert result.statistics.metrics() == {
         "processed": 5,
         "approved": 4,
         "train": 2,
@@ -243,7 +244,7 @@ def snippets():
 @pytest.mark.parametrize(("number", "trained"), [(0, 200), (1, 360)])
 def test_the_settings_of_the_docs_split_half_and_nine_tenths(rows_of, number, trained):
     rows = rows_of({f"r{n:02}": 20 for n in range(20)})
-    metrics = split(rows, params(**snippets()[number])).metrics()["statistics"]
+    metrics = split(rows, params(**snippets()[number])).statistics.metrics()
     assert metrics["train"] == trained
     assert metrics["validation"] == 400 - trained
     assert metrics["test"] == 0

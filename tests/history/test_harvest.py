@@ -29,7 +29,10 @@ def changes_of(harvest_params):
         params = harvest_params(source, **changed)
         rows = harvest(params, tally, unwatched)
         changes = [Change.model_validate_json(row) for row in rows]
-        return changes, tally.metrics(params)
+        counts, totals = tally.metrics(params), tally.statistics.metrics()
+        assert totals["processed"] == counts["windows"]
+        assert totals["approved"] == counts["changes"]
+        return changes, counts
 
     return read
 
@@ -529,7 +532,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
             tmp_path / "*.bundle", workers=workers, composites_per_commit=0.5
         )
         rows = b"".join(harvest(params, tally, unwatched))
-        results.append((rows, tally.metrics(params)))
+        results.append((rows, tally.metrics(params), tally.statistics))
     assert results[0] == results[1] == results[2]
     assert results[0][1]["changes"] > 200
     assert results[0][1]["composites"] > 20

@@ -28,6 +28,9 @@ def harvested(harvest_params):
         changes = [Change.model_validate_json(row) for row in rows]
         counts = tally.metrics(params)
         assert_adds_up(counts, len(changes))
+        totals = tally.statistics.metrics()
+        assert totals["processed"] == counts["windows"]
+        assert totals["approved"] == counts["changes"]
         return changes, counts
 
     return read

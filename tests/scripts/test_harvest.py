@@ -44,7 +44,13 @@ def test_writes_changes_metrics_and_one_line(history: History, tmp_path: Path) -
     counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
     assert (done.returncode, done.stderr) == (0, "")
     assert len(changes) == counts["changes"] == 7
-    assert done.stdout == "harvest: 7 changes of 4 commits kept of 5 in 1 sources\n"
+    first, *table = done.stdout.splitlines()
+    assert first == "harvest: 7 changes of 4 commits kept of 5 in 1 sources"
+    assert [line.split() for line in table if line[0] != "-"] == [
+        ["source", "processed", "approved"],
+        ["all", "7", "7"],
+        ["repository", "7", "7"],
+    ]
     first = (tmp_path / "data/harvested.jsonl").read_bytes()
     run_harvest(tmp_path, str(history.folder))
     assert (tmp_path / "data/harvested.jsonl").read_bytes() == first

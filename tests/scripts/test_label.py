@@ -27,10 +27,12 @@ def test_every_change_is_labeled_or_counted(folder, stage):
         PlannedCommit(files=("a.py",), type="fix", scope="io", subject="stop the leak"),
     )
     assert second.label.plan.commits[0].subject == "fix it all"
+    counts = {"processed": 3, "approved": 2}
     assert json.loads((folder / "label.json").read_text()) == {
         "changes": 3,
         "labeled": 2,
         "rejected": {"empty_subject": 1, "nonconventional": 0},
+        "statistics": {**counts, "by_source": {first.repo: counts}},
     }
 
 

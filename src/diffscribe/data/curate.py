@@ -13,6 +13,7 @@ from diffscribe.data.filters import filter_problem
 from diffscribe.data.secrets.redact import COUNTED, Redacted, redact
 from diffscribe.params import CurateParams
 from diffscribe.records import CuratedChange, LabeledChange, Plan, RejectedChange
+from diffscribe.statistics import Statistics
 
 _MOST_COMMITS_COUNTED = 4
 
@@ -59,6 +60,13 @@ class Curated(NamedTuple):
     rejected: list[RejectedChange]
     redacted: Counter[str]
     """Distinct secrets and e-mails a row, and trailers, by format."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """All changes and those kept, by repository."""
+        approved = Counter(change.repo for change in self.kept)
+        rejected = Counter(row.change.repo for row in self.rejected)
+        return Statistics({"processed": approved + rejected, "approved": approved})
 
     def metrics(self) -> dict[str, Any]:
         """Count the funnel and what is kept, zeros included."""

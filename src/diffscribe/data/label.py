@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import Any
 
 from diffscribe.commits.cleanup import clean_body, clean_subject, strip_marks
 from diffscribe.commits.conventional import Header, parse_header, split_message
@@ -16,6 +17,7 @@ from diffscribe.records import (
     Plan,
     PlannedCommit,
 )
+from diffscribe.statistics import Statistics
 
 
 class Reason(StrEnum):
@@ -25,15 +27,39 @@ class Reason(StrEnum):
     EMPTY_SUBJECT = "empty_subject"
 
 
+class Tally:
+    """What became of the changes; filled while they are labeled."""
+
+    def __init__(self) -> None:
+        self.processed: Counter[str] = Counter()
+        self.approved: Counter[str] = Counter()
+        self.rejected: Counter[Reason] = Counter()
+
+    @property
+    def statistics(self) -> Statistics:
+        """All changes and those labeled, by repository."""
+        return Statistics({"processed": self.processed, "approved": self.approved})
+
+    def metrics(self) -> dict[str, Any]:
+        """Return all counts, zeros included."""
+        return {
+            "changes": self.processed.total(),
+            "labeled": self.approved.total(),
+            "rejected": {reason.value: self.rejected[reason] for reason in Reason},
+        }
+
+
 def label_changes(
-    changes: Iterable[Change], params: LabelParams, rejected: Counter[Reason]
+    changes: Iterable[Change], params: LabelParams, tally: Tally
 ) -> Iterator[LabeledChange]:
-    """Yield the changes that get a label, in order; count the others."""
+    """Yield the changes that get a label, in order; count all."""
     for change in changes:
+        tally.processed[change.repo] += 1
         plan = history_plan(change, params)
         if isinstance(plan, Reason):
-            rejected[plan] += 1
+            tally.rejected[plan] += 1
             continue
+        tally.approved[change.repo] += 1
         label = Label(
             plan=plan,
             source=params.source,

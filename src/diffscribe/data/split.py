@@ -15,10 +15,10 @@ from diffscribe.data.assignment import (
 )
 from diffscribe.data.benchmarks import Benchmark
 from diffscribe.data.junk import junk_variant
-from diffscribe.data.statistics import Statistics
 from diffscribe.errors import SourceError
 from diffscribe.params import SplitParams
 from diffscribe.records import CuratedChange, SplitChange
+from diffscribe.statistics import Statistics
 
 
 class Splits(NamedTuple):
@@ -50,7 +50,6 @@ class Splits(NamedTuple):
             ),
             "types": self._each(lambda rows: _tally(TYPES, map(_types, rows))),
             "dropped": {reason.value: self.dropped[reason] for reason in Reason},
-            "statistics": self.statistics.metrics(),
         }
 
     def _each(self, count: Callable[[list[SplitChange]], Any]) -> dict[str, Any]:

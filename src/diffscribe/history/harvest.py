@@ -72,7 +72,7 @@ def _within_caps(
         if reason is None:
             yield row
         else:
-            tally.windows[reason] += 1
+            tally.drop(row, reason)
 
 
 def _rows(
@@ -105,7 +105,7 @@ def _rows(
                 if work.is_last:
                     readings.popleft().stack.close()
                     if reading.error is None:
-                        tally.absorb(reading.tally)
+                        tally.absorb(reading.source.name, reading.tally)
     finally:
         for reading in readings:
             reading.stack.close()

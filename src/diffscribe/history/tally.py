@@ -11,6 +11,7 @@ from diffscribe.history.presets import Stage, preset_reasons
 from diffscribe.history.spool import Drawn
 from diffscribe.history.windows import WindowReason
 from diffscribe.params import HarvestParams
+from diffscribe.statistics import Statistics
 
 
 class Tally:
@@ -24,22 +25,35 @@ class Tally:
         self.windows: Counter[str | None] = Counter()
         self.sizes: Counter[int] = Counter()
         self.composites = 0
+        self.drawn: Counter[str] = Counter()
         self.repos: Counter[str] = Counter()
         self.authors: Counter[str] = Counter()
 
     def keep(self, row: Drawn) -> None:
         """Count a change that stays."""
         self.windows[None] += 1
+        self.drawn[row.candidate.repo] += 1
         self.sizes[row.commits] += 1
         self.composites += row.is_composite
         self.repos[row.candidate.repo] += 1
         self.authors.update(row.candidate.authors)
 
-    def absorb(self, other: "Tally") -> None:
+    def drop(self, row: Drawn, reason: CapReason) -> None:
+        """Count a change that a cap leaves out."""
+        self.windows[reason] += 1
+        self.drawn[row.candidate.repo] += 1
+
+    def absorb(self, repo: str, other: "Tally") -> None:
         """Add the commits and dropped windows of one source."""
         self.sources += 1
+        self.drawn[repo] += other.windows.total()
         self.commits += other.commits
         self.windows += other.windows
+
+    @property
+    def statistics(self) -> Statistics:
+        """Windows that were drawn, and those that are changes."""
+        return Statistics({"processed": self.drawn, "approved": self.repos})
 
     def metrics(self, params: HarvestParams) -> dict[str, object]:
         """Return all counts, zeros included."""

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from diffscribe.data.statistics import Statistics
+from diffscribe.statistics import Statistics
 
 
 @pytest.fixture
