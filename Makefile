@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST := 127.0.0.1
 TYPE ?= q8_0
+# Files of tests side by side; their models compute on one core each.
+PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 # Stages run `python`; so nobody has to activate .venv.
 SYSTEM_PATH := $(PATH)
@@ -52,11 +54,12 @@ train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARG
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
-	@pytest -m "not hostile" --cov=diffscribe --cov-report=term:skip-covered --durations=10
+	@OMP_NUM_THREADS=1 pytest $(PARALLEL) -m "not hostile" --durations=10 \
+		--cov=diffscribe --cov-report=term:skip-covered
 
 .PHONY: hostile
 hostile: .venv/.installed ## Read repositories that attack their reader
-	@pytest -m hostile --durations=5
+	@pytest $(PARALLEL) -m hostile --durations=5
 
 .PHONY: check
 check: .venv/.installed ## Lint, formatting and types

@@ -14,6 +14,12 @@ from diffscribe.params import ScratchParams
 from diffscribe.samples.builder import History
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker ends alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     """An empty repository in the folder `repository` of tmp_path."""

@@ -33,8 +33,8 @@ def test_draws_every_size_where_there_are_no_more() -> None:
 def test_draws_as_many_windows_as_asked_for_of_all_sizes(
     windows_per_commit: float,
 ) -> None:
-    heads = range(3000)
-    drawn = [draw_sizes(str(head), 3, limits(windows_per_commit)) for head in heads]
+    heads, params = range(3000), limits(windows_per_commit)
+    drawn = [draw_sizes(str(head), 3, params) for head in heads]
     sizes = Counter(size for each in drawn for size in each)
     assert sizes.total() / len(heads) == pytest.approx(windows_per_commit, abs=0.03)
     for size in (1, 2, 3):

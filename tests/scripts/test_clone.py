@@ -71,7 +71,8 @@ def test_clones_what_params_name_and_harvest_reads_it(
 
     read = run_script(tmp_path, "harvest", sources, **protocols)
     assert (read.returncode, read.stderr) == (0, "")
-    assert read.stdout.endswith("2 commits kept of 3 in 1 sources\n")
+    summary = "harvest: 2 changes of 2 commits kept of 3 in 1 sources\n"
+    assert read.stdout.startswith(summary)
     assert '"repo":"127.0.0.1/name"' in (tmp_path / "harvested.jsonl").read_text()
 
 
