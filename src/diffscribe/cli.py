@@ -1,6 +1,6 @@
 """What all stage scripts share: arguments, --params, progress, exit codes."""
 
-from diffscribe.interrupt import exit_interrupted
+from diffscribe.interrupt import exit_interrupted, interrupt_by_exception
 
 import sys
 from collections.abc import Iterable
@@ -31,6 +31,7 @@ class Stage(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the stage; exit as errors.py documents."""
         try:
+            interrupt_by_exception()
             for parameter in self.params:
                 if isinstance(parameter, click.Argument) and parameter.type is INPUT:
                     _require(ctx.params[str(parameter.name)])

@@ -13,9 +13,11 @@ import pytest
 from diffscribe.samples.builder import History
 
 PATIENCE_S = 120
+# It says so late that who started it knows its number by then.
 DEAF_PROGRAM = """#!/bin/sh
 [ "$1" = --help ] && exit 0
 trap '' INT
+sleep 0.3
 echo $$ > "${0%/bin/*}/started"
 exec sleep 100
 """
@@ -90,7 +92,7 @@ def assert_gone(pid):
 
 
 @pytest.mark.parametrize("name", STAGES)
-@pytest.mark.parametrize("delay_s", [0.05, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("delay_s", [0.1, 0.2, 0.3, 0.4])
 def test_while_importing(workplace, name, delay_s):
     """After the delay it still imports, or waits for its params."""
     place = workplace(name)
