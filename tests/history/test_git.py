@@ -16,14 +16,14 @@ def parts(content: bytes, max_bytes: int = 100) -> list[bytes]:
         return list(parted(answers, b"--", max_bytes))
 
 
-def test_parts_what_lies_behind_each_border() -> None:
-    assert parts(b"before--one--two\n----") == [b"one", b"two\n", b"", b""]
+def test_parts_what_lies_behind_each_border_from_the_end() -> None:
+    assert parts(b"before--one--two\n----") == [b"", b"", b"two\n", b"one"]
     assert parts(b"no border") == parts(b"") == []
 
 
 def test_cuts_a_part_that_is_too_long() -> None:
-    assert parts(b"--12345--123456--1", 5) == [b"12345", b"123456", b"1"]
-    assert parts(b"--1234567--1", 5) == [b"123456", b"1"]
+    assert parts(b"--12345--123456--1", 5) == [b"1", b"123456", b"12345"]
+    assert parts(b"--1234567--1", 5) == [b"1", b"123456"]
 
 
 def ask(history: History, *arguments: str) -> bytes:

@@ -24,8 +24,8 @@ SETTINGS = {
     "core.multiPackIndex": "false",
     "core.bigFileThreshold": str(MAX_BLOB_BYTES),
     "core.quotePath": "off",
-    # A third of git's own limit costs no time and keeps a worker small.
-    "core.deltaBaseCacheLimit": "32m",
+    # A sixth of git's own limit costs no time and keeps a worker small.
+    "core.deltaBaseCacheLimit": "16m",
     "core.packedGitLimit": "64m",
     "core.packedGitWindowSize": "8m",
     # What a root adds is no change, and may be a million files.
@@ -133,19 +133,19 @@ def new_border() -> bytes:
 
 
 def parted(answers: IO[bytes], border: bytes, max_bytes: int) -> Iterator[bytes]:
-    """Yield what a file has behind each border.
+    """Yield what a file has behind each border, the last part first.
 
-    A part with more than max_bytes is cut to one more than that.
+    So git can be asked about the newest first, from which packs tell the older
+    apart. A part with more than max_bytes is cut to one more than that.
     """
     if os.fstat(answers.fileno()).st_size == 0:
         return
     with mmap.mmap(answers.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        end = content.find(border)
-        while end >= 0:
-            start = end + len(border)
-            end = content.find(border, start)
-            stop = len(content) if end < 0 else end
-            yield content[start : min(stop, start + max_bytes + 1)]
+        end = len(content)
+        while (begin := content.rfind(border, 0, end)) >= 0:
+            start = begin + len(border)
+            yield content[start : min(end, start + max_bytes + 1)]
+            end = begin
 
 
 def _bound(pid: int, bounds: Mapping[int, int]) -> None:

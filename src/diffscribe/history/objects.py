@@ -49,7 +49,7 @@ def require_trees(source: OpenSource, tree: str) -> None:
 
 
 def _answers(source: OpenSource, lines: Iterable[bytes]) -> list[bytes]:
-    command = ("cat-file", "--batch-check")
+    command = ("cat-file", "--batch-check", "--buffer")
     with tempfile.TemporaryFile(dir=source.folder) as answers:
         ask_git(source.folder, source.path, command, lines, answers)
         answers.seek(0)

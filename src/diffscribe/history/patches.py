@@ -25,8 +25,12 @@ LFS = b"version https://git-lfs.github.com/spec/v1\n"
 POINTER = re.compile(rb"\n@@ -[01]\b[^@]+@@[^\n]*\n[ +-]" + re.escape(LFS))
 """The first line of a file that stands for one kept elsewhere."""
 
-STATUSES = {str(status): status for status in FileStatus}
-KINDS = {SUBMODULE: FileKind.SUBMODULE, SYMLINK: FileKind.SYMLINK}
+STATUSES = {ord(status): status for status in FileStatus}
+KINDS = {
+    SUBMODULE.encode(): FileKind.SUBMODULE,
+    SYMLINK.encode(): FileKind.SYMLINK,
+}
+ABSENT_MODE = ABSENT.encode()
 
 
 class ChangedFile(NamedTuple):
@@ -67,7 +71,7 @@ def diff_trees(
     border = new_border() + b"\n"
     questions = [f"{base} {head}\n".encode() for base, head in pairs]
     # git repeats a line that names no object; no file can hold this one.
-    lines = (line for question in questions for line in (border, question))
+    lines = (line for question in questions[::-1] for line in (border, question))
     with tempfile.TemporaryFile(dir=folder) as output:
         ask_git(folder, source, DIFF_TREE, lines, output)
         answers = parted(output, border, max_bytes)
@@ -90,14 +94,15 @@ def parse_patch(answer: bytes) -> Patch:
     may_point = LFS in diff
     files = []
     for numbers in fields:
-        old_mode, mode, _, _, letter = numbers[1:].decode().split(" ")
+        old_mode, mode, _, _, letter = numbers[1:].split(b" ")
+        status = STATUSES[letter[0]]
         old_path, path = None, next(fields)
-        if letter[0] == "R":
+        if status is FileStatus.RENAMED:
             old_path, path = path, next(fields)
         additions = deletions = 0
         is_binary = is_pointer = False
         # A file that becomes another kind of thing is deleted, then added.
-        for _ in range(2 if letter == "T" else 1):
+        for _ in range(2 if status is FileStatus.TYPE_CHANGED else 1):
             section = next(sections, None)
             if section is None:
                 raise _unexpected()
@@ -108,12 +113,12 @@ def parse_patch(answer: bytes) -> Patch:
             additions += section.count(b"\n+", start)
             deletions += section.count(b"\n-", start)
             is_pointer = may_point and POINTER.search(section, start) is not None
-        kind = KINDS.get(old_mode if mode == ABSENT else mode, FileKind.FILE)
+        kind = KINDS.get(old_mode if mode == ABSENT_MODE else mode, FileKind.FILE)
         files.append(
             ChangedFile(
                 decode(path),
                 None if old_path is None else decode(old_path),
-                STATUSES[letter[0]],
+                status,
                 additions,
                 deletions,
                 is_binary,

@@ -5,6 +5,7 @@ repository, or into `.git`.
 """
 
 import re
+from functools import lru_cache
 
 IGNORED_BY_HFS = rb"(?:\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf)*"
 """Letters that macOS leaves out when it compares names."""
@@ -17,6 +18,7 @@ UNSAFE = re.compile(
 )
 
 
+@lru_cache(maxsize=2**14)
 def is_unsafe(path: bytes) -> bool:
     """Tell whether a path is absolute, leaves its folder, or is one of git's own."""
     return UNSAFE.search(path) is not None

@@ -16,8 +16,11 @@ from diffscribe.history.walk import Commit, Walk
 from diffscribe.history.windows import Kept, Run, Window, WindowReason
 from diffscribe.params import HarvestParams
 
-RANGE_WINDOWS = 500
+RANGE_WINDOWS = 1000
 """So many are diffed by one git: neighbours share what it has unpacked."""
+LAST_WINDOWS = 250
+LAST_RANGES = 4
+"""The last ranges are smaller, so that no worker is busy alone for long."""
 
 Watch = Callable[[Iterable[Commit], str, int], Iterable[Commit]]
 
@@ -99,7 +102,9 @@ def _cut(
     for window in windows:
         if reading.error is not None:
             break
-        if len(waiting) == RANGE_WINDOWS:
+        left = terms.history_commits - reading.tally.commits.total()
+        most = min(RANGE_WINDOWS, max(LAST_WINDOWS, left // LAST_RANGES))
+        if len(waiting) >= most:
             yield work(waiting, is_last=False)
             waiting = []
         waiting.append(window)

@@ -115,7 +115,7 @@ class Walk:
                 yield commit
 
     def _records(self, shas: list[bytes]) -> Iterator[bytes]:
-        """Yield what git says about each of the commits."""
+        """Yield what git says about each of the commits, the last first."""
         source = self._source
         border = b"\0" + new_border() + b"\0"
         fields = "%x00".join((border.strip(b"\0").decode(), *FIELDS, ""))
@@ -126,13 +126,13 @@ class Walk:
 
 
 def _ranges(listed: Path, range_bytes: int) -> Iterator[list[bytes]]:
-    """Yield the lines of a file in ranges, the last line first."""
+    """Yield the lines of a file in ranges, the last of them first."""
     with listed.open("rb") as lines:
         end = listed.stat().st_size
         while end > 0:
             start = max(0, end - range_bytes)
             lines.seek(start)
-            yield lines.read(end - start).splitlines(keepends=True)[::-1]
+            yield lines.read(end - start).splitlines(keepends=True)
             end = start
 
 
