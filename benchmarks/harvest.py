@@ -114,7 +114,7 @@ def _ours(lent: Path, folder: Path, changed: dict[str, object]) -> Way:
         folder / "m.json",
     )
     command = [sys.executable, str(script), str(out), str(metrics), f"--params={path}"]
-    _run(command, lent)
+    timed(command, lent)
     counts = json.loads(metrics.read_text())
     is_every = "bot_authors" in changed
     kept = counts["windows"] if is_every else counts["commits"]
@@ -131,7 +131,7 @@ def _compare(lent: Path, ways: dict[str, Way], runs: int) -> None:
     for number in range(runs):
         turned = names[number % len(names) :] + names[: number % len(names)]
         for name in turned:
-            costs[name].append(_run(ways[name].command, lent))
+            costs[name].append(timed(ways[name].command, lent))
     print(
         f"\n| way (n = {runs}) | wall s | CPU s | MiB | commits/s "
         "| wall of git's | CPU of git's |"
@@ -146,7 +146,7 @@ def _compare(lent: Path, ways: dict[str, Way], runs: int) -> None:
         of_wall = statistics.median(a.wall_s * share / b.wall_s for a, b in pairs)
         of_cpu = statistics.median(a.cpu_s * share / b.cpu_s for a, b in pairs)
         print(
-            f"| {name} | {wall:.2f} | {cpu:.2f} | {_memory_mib(way.command, lent):.0f} "
+            f"| {name} | {wall:.2f} | {cpu:.2f} | {memory_mib(way.command, lent):.0f} "
             f"| {way.commits / wall:.0f} | {of_wall:.2f} | {of_cpu:.2f} |"
         )
     _ratios(ways, costs)
@@ -174,12 +174,13 @@ def _grow(lent: Path, folder: Path, sizes: list[int], runs: int) -> None:
     for size in (each for each in sizes if each <= _count(lent)):
         limited = EVERY_COMMIT | {"workers": 2, "max_commits_per_source": size}
         way = _ours(lent, folder, limited)
-        wall = statistics.median(_run(way.command, lent).wall_s for _ in range(runs))
-        mib = _memory_mib(way.command, lent, whole=True)
+        wall = statistics.median(timed(way.command, lent).wall_s for _ in range(runs))
+        mib = memory_mib(way.command, lent, whole=True)
         print(f"| {size} | {wall:.2f} | {1000 * wall / size:.3f} | {mib:.0f} |")
 
 
-def _run(command: list[str], folder: Path) -> Cost:
+def timed(command: list[str], folder: Path) -> Cost:
+    """Run a command and return what it and its children took."""
     start = time.perf_counter()
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, env=_environment()
@@ -191,7 +192,7 @@ def _run(command: list[str], folder: Path) -> Cost:
     return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime)
 
 
-def _memory_mib(command: list[str], folder: Path, whole: bool = False) -> float:
+def memory_mib(command: list[str], folder: Path, whole: bool = False) -> float:
     """Return the peak of a child and its children, or of all that is there."""
     peak = 0.0
     with subprocess.Popen(
