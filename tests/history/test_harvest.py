@@ -625,6 +625,15 @@ def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> Non
     )
 
 
+def test_a_preset_asks_for_no_size_of_a_submodule(
+    changes_of: Any, history: History
+) -> None:
+    history.commit("feat: begin with no module", {"a": "0\n"})
+    add_submodule(history)
+    ((module,), _) = changes_of(history.folder, preset="seed000")
+    assert [file.kind for file in module.files] == ["file", "submodule"]
+
+
 def add_submodule(history: History) -> None:
     """Commit a submodule that was never cloned on main."""
     folder = history.folder

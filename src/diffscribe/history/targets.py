@@ -9,7 +9,7 @@ from diffscribe.history.patches import ChangedFile
 from diffscribe.history.presets import Facts, PresetReason, Stage, preset_reason
 from diffscribe.history.source import OpenSource
 from diffscribe.history.text import decode
-from diffscribe.history.trees import Entry, write_tree
+from diffscribe.history.trees import SUBMODULE, Entry, write_tree
 from diffscribe.history.windows import Window, WindowReason
 from diffscribe.params import HarvestParams, SourceSettings
 from diffscribe.records import FileStatus
@@ -47,16 +47,21 @@ def target(
 
 def facts_of(terms: Terms, window: Window, sizes: Sizes) -> Facts:
     """Return what a preset may ask of a window before its diff is known."""
-    commit = window.commits[-1].commit
+    commit, entries = window.commits[-1].commit, window.entries
     if terms.params.preset is None:
         return Facts()
     return Facts(
         commit.message or "",
         commit.signature,
         terms.history_commits,
-        old_bytes=sum(sizes[each.old_blob] for each in window.entries),
-        new_bytes=sum(sizes[each.blob] for each in window.entries),
+        old_bytes=_bytes(((each.old_mode, each.old_blob) for each in entries), sizes),
+        new_bytes=_bytes(((each.mode, each.blob) for each in entries), sizes),
     )
+
+
+def _bytes(files: Iterable[tuple[str, str]], sizes: Sizes) -> int:
+    """Sum the sizes of files, given by mode and blob; a submodule has none."""
+    return sum(sizes[blob] for mode, blob in files if mode != SUBMODULE)
 
 
 def _unfit_number(
