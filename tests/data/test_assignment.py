@@ -1,26 +1,10 @@
 from collections import Counter
 
 import pytest
+from examples import split_params
 
 from diffscribe.data.assignment import SPLITS, assign_changes, histories
 from diffscribe.errors import ParamsError, SourceError
-from diffscribe.params import SplitParams
-
-
-def params(**fields):
-    values = {
-        "by": "repository",
-        "validation_repos": (),
-        "test_repos": (),
-        "validation_fraction": 0.1,
-        "test_fraction": 0.2,
-        "benchmarks": (),
-        "junk_fraction": 0.3,
-        "max_junk_files": 3,
-        "seed": 7,
-    }
-    return SplitParams(**{**values, **fields})
-
 
 SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
 
@@ -60,7 +44,7 @@ def shares(rows, section):
 
 
 def test_repositories_stay_whole(rows_of):
-    found = splits_by_repo(rows_of(), params())
+    found = splits_by_repo(rows_of(), split_params())
     assert {len(splits) for splits in found.values()} == {1}
     assert set.union(*found.values()) == set(SPLITS)
 
@@ -69,7 +53,7 @@ def test_repositories_stay_whole(rows_of):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_shares_come_close_to_the_fractions(rows_of, by, seed):
     rows = rows_of(SIZES if by != "interval" else {"a": 900, "b": 600})
-    found = shares(rows, params(by=by, seed=seed))
+    found = shares(rows, split_params(by=by, seed=seed))
     assert found["test"] == pytest.approx(0.2, abs=0.03)
     assert found["validation"] == pytest.approx(0.1, abs=0.03)
 
@@ -77,7 +61,7 @@ def test_the_shares_come_close_to_the_fractions(rows_of, by, seed):
 @pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
 @pytest.mark.parametrize("held_out", [0.5, 0.1])
 def test_a_fraction_of_zero_makes_no_such_split(rows_of, by, held_out):
-    section = params(by=by, validation_fraction=held_out, test_fraction=0.0)
+    section = split_params(by=by, validation_fraction=held_out, test_fraction=0.0)
     found = shares(rows_of({f"r{n:02}": 50 for n in range(20)}), section)
     assert found == {
         "train": pytest.approx(1 - held_out, abs=0.001),
@@ -88,7 +72,7 @@ def test_a_fraction_of_zero_makes_no_such_split(rows_of, by, held_out):
 
 def test_time_trains_on_the_past_of_each_repository(rows_of):
     rows = rows_of()
-    split_of = assign(rows, params(by="time"))
+    split_of = assign(rows, split_params(by="time"))
     for repo, size in SIZES.items():
         own = sorted(
             (row for row in rows if row.repo == repo), key=lambda row: row.committed_at
@@ -100,7 +84,7 @@ def test_time_trains_on_the_past_of_each_repository(rows_of):
 
 def test_intervals_are_runs_of_about_fifty_changes(rows_of):
     rows = rows_of({"a": 500})
-    split_of = assign(rows, params(by="interval"))
+    split_of = assign(rows, split_params(by="interval"))
     names = [split_of[row.id] for row in rows]
     tens = [names[first : first + 50] for first in range(0, 500, 50)]
     assert {len(set(ten)) for ten in tens} == {1}
@@ -110,7 +94,8 @@ def test_intervals_are_runs_of_about_fifty_changes(rows_of):
 def test_the_seed_draws_other_repositories(rows_of):
     rows = rows_of()
     draws = {
-        tuple(sorted(assign(rows, params(seed=seed)).items())) for seed in range(5)
+        tuple(sorted(assign(rows, split_params(seed=seed)).items()))
+        for seed in range(5)
     }
     assert len(draws) > 1
 
@@ -118,7 +103,7 @@ def test_the_seed_draws_other_repositories(rows_of):
 @pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
 def test_the_order_of_the_rows_does_not_count(rows_of, by):
     rows = rows_of({"a": 90, "b": 70, "c": 80, "d": 20})
-    section = params(by=by)
+    section = split_params(by=by)
     assert assign(rows[::-1], section) == assign(rows, section)
 
 
@@ -128,7 +113,7 @@ def test_languages_are_balanced(rows_of):
         *rows_of({f"g{n}": 20 for n in range(10)}, languages=("go", "shell")),
     ]
     for seed in range(5):
-        found = splits_by_repo(rows, params(seed=seed))
+        found = splits_by_repo(rows, split_params(seed=seed))
         by_language = Counter((repo[0], *found[repo]) for repo in found)
         assert by_language["p", "test"] == by_language["g", "test"] == 2
 
@@ -140,36 +125,40 @@ def test_repositories_that_share_commits_go_together(rows_of, curated):
         row = next(row for row in rows if row.repo == one)
         rows.append(curated(repo=other, head=f"x{number}", commits=row.commits))
     for seed in range(5):
-        found = splits_by_repo(rows, params(seed=seed))
+        found = splits_by_repo(rows, split_params(seed=seed))
         assert found["acme/r1"] == found["acme/r4"] == found["acme/r9"]
         assert len(found["acme/r1"]) == 1
-    found = splits_by_repo(rows, params(test_repos=("acme/r9",)))
+    found = splits_by_repo(rows, split_params(test_repos=("acme/r9",)))
     assert {repo for repo in found if found[repo] == {"test"}} == {
         "acme/r1",
         "acme/r4",
         "acme/r9",
     }
-    section = params(test_repos=("acme/r1",), validation_repos=("acme/r9",))
+    section = split_params(test_repos=("acme/r1",), validation_repos=("acme/r9",))
     with pytest.raises(ParamsError, match="acme/r1 shares commits with a repository"):
         assign(rows, section)
 
 
 def test_named_repositories_keep_their_split(rows_of):
-    section = params(validation_repos=("acme/r1",), test_repos=("acme/r2", "acme/r3"))
+    section = split_params(
+        validation_repos=("acme/r1",), test_repos=("acme/r2", "acme/r3")
+    )
     found = splits_by_repo(rows_of(), section)
     assert {repo for repo in found if found[repo] == {"validation"}} == {"acme/r1"}
     assert {repo for repo in found if found[repo] == {"test"}} == {"acme/r2", "acme/r3"}
 
 
 def test_only_the_split_that_is_not_named_is_drawn(rows_of):
-    found = splits_by_repo(rows_of({"a": 5, "b": 5, "c": 5}), params(test_repos=("a",)))
+    found = splits_by_repo(
+        rows_of({"a": 5, "b": 5, "c": 5}), split_params(test_repos=("a",))
+    )
     assert found.pop("a") == {"test"}
     assert sorted(found.values(), key=str) == [{"train"}, {"validation"}]
 
 
 def test_an_unknown_name_is_explained_with_the_known_ones(rows_of):
     with pytest.raises(ParamsError, match=r"no rows of acme/x; known .* are a, b, c"):
-        assign(rows_of({"a": 1, "b": 1, "c": 1}), params(test_repos=("acme/x",)))
+        assign(rows_of({"a": 1, "b": 1, "c": 1}), split_params(test_repos=("acme/x",)))
 
 
 @pytest.mark.parametrize(
@@ -184,4 +173,4 @@ def test_an_unknown_name_is_explained_with_the_known_ones(rows_of):
 )
 def test_too_few_repositories_are_explained(rows_of, sizes, fields):
     with pytest.raises(SourceError, match=r"not enough.*harvest\.sources"):
-        assign(rows_of(sizes), params(**fields))
+        assign(rows_of(sizes), split_params(**fields))

@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
+from examples import HEADERS
 
 from diffscribe.data.benchmarks import Benchmark
 from diffscribe.data.leaks import (
@@ -86,18 +87,6 @@ def test_patch_ids_ignore_whitespace_and_positions_but_no_more(row):
     ]:
         kinds = [leak[0] for leak in found([one], [row(repo="b", diff=text)])]
         assert kinds == expected, text
-
-
-HEADERS = [
-    "diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n",
-    "diff --git a/x b/z\nsimilarity index 100%\nrename from x\nrename to z\n",
-    "diff --git a/x b/x\nold mode 100644\nnew mode 100755\n",
-    f"diff --git a/x b/x\nindex {'1' * 40}..{'2' * 40} 100644\n"
-    "Binary files a/x and b/x differ\n",
-    f"diff --git a/x b/x\nindex {'1' * 40}..{'3' * 40} 100644\n"
-    "Binary files a/x and b/x differ\n",
-    f"diff --git a/x b/x\nnew file mode 100644\nindex {'0' * 40}..{'e' * 40}\n",
-]
 
 
 def test_changes_without_lines_are_told_apart_by_their_headers(row):

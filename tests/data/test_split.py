@@ -3,36 +3,21 @@ from pathlib import Path
 
 import pytest
 import yaml
+from examples import split_params
 
 from diffscribe.commits.conventional import TYPES
 from diffscribe.data.assignment import SPLITS
 from diffscribe.data.benchmarks import Benchmark
 from diffscribe.data.split import split_changes
 from diffscribe.errors import SourceError
-from diffscribe.params import SplitParams
 from diffscribe.records import Plan, PlannedCommit
 
 DOCS = Path(__file__).parents[2] / "docs/data.md"
 NO_BENCHMARK = Benchmark(frozenset(), frozenset())
 
 
-def params(**fields):
-    values = {
-        "by": "repository",
-        "validation_repos": (),
-        "test_repos": (),
-        "validation_fraction": 0.1,
-        "test_fraction": 0.2,
-        "benchmarks": (),
-        "junk_fraction": 0.3,
-        "max_junk_files": 3,
-        "seed": 7,
-    }
-    return SplitParams(**{**values, **fields})
-
-
 def split(rows, section=None, benchmark=NO_BENCHMARK):
-    return split_changes(rows, benchmark, section or params())
+    return split_changes(rows, benchmark, section or split_params())
 
 
 @pytest.fixture
@@ -72,7 +57,7 @@ def test_every_row_is_in_the_split_of_its_repository(rows_of):
 @pytest.mark.parametrize("by", ["repository", "random"])
 def test_the_order_of_the_rows_does_not_count(rows_of, by):
     rows = rows_of(SIZES)
-    assert split(rows[::-1], params(by=by)) == split(rows, params(by=by))
+    assert split(rows[::-1], split_params(by=by)) == split(rows, split_params(by=by))
 
 
 def test_rows_are_sorted_and_a_variant_follows_its_parent(rows_of):
@@ -87,13 +72,13 @@ def test_rows_are_sorted_and_a_variant_follows_its_parent(rows_of):
 def test_about_the_junk_fraction_of_the_changes_has_a_variant(rows_of):
     rows = rows_of({f"r{n}": 100 for n in range(6)})
     for fraction, low, high in [(0.0, 0, 0), (0.3, 140, 220), (1.0, 600, 600)]:
-        metrics = split(rows, params(junk_fraction=fraction)).metrics()
+        metrics = split(rows, split_params(junk_fraction=fraction)).metrics()
         assert low <= sum(metrics["variants"].values()) <= high
         assert sum(metrics["rows"].values()) == 600 + sum(metrics["variants"].values())
 
 
 def test_variants_are_as_frequent_in_each_part_of_a_random_split(rows_of):
-    result = split(rows_of({"a": 330, "b": 330}), params(by="random"))
+    result = split(rows_of({"a": 330, "b": 330}), split_params(by="random"))
     for name in SPLITS:
         variants = sum(row.parent_id is not None for row in result.rows[name])
         assert variants / (len(result.rows[name]) - variants) == pytest.approx(
@@ -101,7 +86,7 @@ def test_variants_are_as_frequent_in_each_part_of_a_random_split(rows_of):
         )
 
 
-NAMED = params(validation_repos=("v",), test_repos=("t",), junk_fraction=0.0)
+NAMED = split_params(validation_repos=("v",), test_repos=("t",), junk_fraction=0.0)
 DROPPED = dict.fromkeys(
     [
         "benchmark",
@@ -168,9 +153,9 @@ def test_metrics_count_each_split_and_every_reason(curated):
 
 def test_random_keeps_what_the_others_drop(rows_of):
     rows = rows_of({"a": 60, "b": 60}, cluster="one")
-    assert split(rows, params(by="random")).dropped.total() == 0
+    assert split(rows, split_params(by="random")).dropped.total() == 0
     with pytest.raises(SourceError, match="no rows are left for train"):
-        split(rows, params(by="time"))
+        split(rows, split_params(by="time"))
 
 
 def windows(curated, repo, count):
@@ -192,7 +177,7 @@ def windows(curated, repo, count):
 
 def test_no_window_of_commits_straddles_a_border_in_time(curated):
     rows = windows(curated, "a", 100)
-    result = split(rows, params(by="time", junk_fraction=0.0))
+    result = split(rows, split_params(by="time", junk_fraction=0.0))
     shas = {
         name: {commit.sha for row in result.rows[name] for commit in row.commits}
         for name in SPLITS
@@ -208,7 +193,7 @@ def test_no_window_of_commits_straddles_a_border_in_time(curated):
 
 def test_no_window_of_commits_straddles_a_border_of_intervals(curated):
     rows = windows(curated, "a", 300)
-    result = split(rows, params(by="interval", junk_fraction=0.0))
+    result = split(rows, split_params(by="interval", junk_fraction=0.0))
     seen = {}
     for name in SPLITS:
         for row in result.rows[name]:
@@ -244,7 +229,7 @@ def snippets():
 @pytest.mark.parametrize(("number", "trained"), [(0, 200), (1, 360)])
 def test_the_settings_of_the_docs_split_half_and_nine_tenths(rows_of, number, trained):
     rows = rows_of({f"r{n:02}": 20 for n in range(20)})
-    metrics = split(rows, params(**snippets()[number])).statistics.metrics()
+    metrics = split(rows, split_params(**snippets()[number])).statistics.metrics()
     assert metrics["train"] == trained
     assert metrics["validation"] == 400 - trained
     assert metrics["test"] == 0

@@ -1,5 +1,7 @@
 import subprocess
 
+from examples import HEADERS
+
 from diffscribe.data.traces import patch_id, traces_of
 from diffscribe.diffs.parse import parse_diff
 from diffscribe.records import SplitChange
@@ -12,18 +14,6 @@ def diff(*lines, path="a.py", at="1", context=" same\n"):
         f"diff --git a/{path} b/{path}\nindex {at * 40}..{'2' * 40} 100644\n"
         f"--- a/{path}\n+++ b/{path}\n@@ -{at} +{at},{size} @@\n{context}{body}"
     )
-
-
-HEADERS = [
-    "diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n",
-    "diff --git a/x b/z\nsimilarity index 100%\nrename from x\nrename to z\n",
-    "diff --git a/x b/x\nold mode 100644\nnew mode 100755\n",
-    f"diff --git a/x b/x\nindex {'1' * 40}..{'2' * 40} 100644\n"
-    "Binary files a/x and b/x differ\n",
-    f"diff --git a/x b/x\nindex {'1' * 40}..{'3' * 40} 100644\n"
-    "Binary files a/x and b/x differ\n",
-    f"diff --git a/x b/x\nnew file mode 100644\nindex {'0' * 40}..{'e' * 40}\n",
-]
 
 
 def test_patch_ids_are_equal_where_those_of_git_are():
