@@ -49,6 +49,7 @@ def test_work_that_never_ends_is_stopped(
 ) -> None:
     history.commit("feat: begin", {"a": "0\n" * 10**6})
     monkeypatch.setitem(git.BOUNDS, git.resource.RLIMIT_CPU, 1)
+    monkeypatch.setitem(git.BOUNDS, git.resource.RLIMIT_FSIZE, 2**35)
     questions = [b"HEAD:a\n"] * 10_000
     with (
         tempfile.TemporaryFile() as answers,

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import resource
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from diffscribe.diffs.parse import parse_diff
 from diffscribe.errors import SourceError
-from diffscribe.history.git import MAX_BLOB_BYTES
+from diffscribe.history.git import BOUNDS, MAX_BLOB_BYTES
 from diffscribe.history.gitignore import joined, read_ignores
 from diffscribe.history.harvest import harvest
 from diffscribe.history.tally import Tally
@@ -548,6 +549,21 @@ def test_an_error_in_a_worker_is_explained(
     (history.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(SourceError, match=f"{history.folder}: object {blob} is missi"):
         changes_of(history.folder, workers=workers)
+
+
+def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
+    changes_of: Any, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    for number in range(7):
+        lines = 20_000 if number == 3 else 2000
+        history.commit(f"feat: {number}", {f"f{number}": f"{number}\n" * lines})
+    single = {"max_window_commits": 1, "workers": 1, "max_diff_chars": 10**6}
+    everything, _ = changes_of(history.folder, **single)
+    monkeypatch.setitem(BOUNDS, resource.RLIMIT_FSIZE, 20_000)
+    changes, counts = changes_of(history.folder, **single)
+    assert dropped(counts, "windows") == {"diff_too_long": 1}
+    assert changes == everything[:3] + everything[4:]
 
 
 def test_bytes_that_are_no_text_survive_and_are_marked(

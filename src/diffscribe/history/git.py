@@ -41,13 +41,17 @@ LIMITS = {
 BOUNDS = {
     resource.RLIMIT_CPU: 20,
     resource.RLIMIT_DATA: 768 * 2**20,
-    resource.RLIMIT_FSIZE: 2**30,
+    resource.RLIMIT_FSIZE: 2**29,
 }
 """Seconds, bytes of memory and of output: for one range of commits, far too much."""
 ENDS = {
     "SIGXCPU": "as it took 20 seconds for one range of commits",
-    "SIGXFSZ": "as it printed more than 1 GiB about one range of commits",
+    "SIGXFSZ": "as it printed more than 512 MiB at once",
 }
+
+
+class OutputLimitError(SourceError):
+    """git printed more than it may at once."""
 
 
 def run_git(
@@ -95,7 +99,8 @@ def ask_git(
     objects to the repository in `folder`.
 
     Raises:
-        SourceError: if git fails, or needs more than any project does.
+        SourceError: if git fails, or needs more than any project does; if that is
+            more output, OutputLimitError.
     """
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
         asked.writelines(questions)
@@ -119,7 +124,8 @@ def ask_git(
         if git.returncode != 0:
             complaints.seek(0)
             reason = " ".join(complaints.read().decode(errors="replace").split())
-            raise SourceError(
+            is_output = git.returncode == -signal.SIGXFSZ
+            raise (OutputLimitError if is_output else SourceError)(
                 f"{source}: git cannot read the history: "
                 f"{reason or _signal(git.returncode)}; fetch the repository "
                 "completely (partial clones cannot be read), 'git fsck' shows the "

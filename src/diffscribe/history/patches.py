@@ -4,10 +4,10 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from diffscribe.errors import SourceError
-from diffscribe.history.git import ask_git, new_border, parted
+from diffscribe.history.git import OutputLimitError, ask_git, new_border, parted
 from diffscribe.history.text import decode, is_utf8
 from diffscribe.history.trees import ABSENT, SUBMODULE, SYMLINK
 from diffscribe.records import FileKind, FileStatus
@@ -63,23 +63,56 @@ def diff_trees(
 ) -> Iterator[Patch | None]:
     """Yield the patch between the two trees of each pair, by one git for all.
 
-    A patch with more than max_bytes is None.
+    A patch with more than max_bytes is None. Where all together are more than
+    git may print at once, it is asked for one half and then for the other.
 
     Raises:
         SourceError: if an object is missing or broken.
     """
-    border = new_border() + b"\n"
-    questions = [f"{base} {head}\n".encode() for base, head in pairs]
-    # git repeats a line that names no object; no file can hold this one.
-    lines = (line for question in questions[::-1] for line in (border, question))
+    pairs = list(pairs)
     with tempfile.TemporaryFile(dir=folder) as output:
+        border = _ask(folder, source, pairs, output)
+        if border is not None:
+            yield from _patches(output, border, pairs, max_bytes)
+            return
+    if len(pairs) == 1:
+        yield None
+        return
+    half = len(pairs) // 2
+    yield from diff_trees(folder, source, pairs[:half], max_bytes)
+    yield from diff_trees(folder, source, pairs[half:], max_bytes)
+
+
+def _ask(
+    folder: Path, source: Path, pairs: list[tuple[str, str]], output: IO[bytes]
+) -> bytes | None:
+    """Let git print its answers, the last first; return what is before each.
+
+    None if together they are more than git may print at once.
+    """
+    border = new_border() + b"\n"
+    # git repeats a line that names no object; no file can hold this one.
+    lines = (line for pair in pairs[::-1] for line in (border, _question(pair)))
+    try:
         ask_git(folder, source, DIFF_TREE, lines, output)
-        answers = parted(output, border, max_bytes)
-        for question, answer in zip(questions, answers, strict=True):
-            if not answer.startswith(question):
-                raise _unexpected()
-            is_long = len(answer) > max_bytes
-            yield None if is_long else parse_patch(answer[len(question) :])
+    except OutputLimitError:
+        return None
+    return border
+
+
+def _patches(
+    output: IO[bytes], border: bytes, pairs: list[tuple[str, str]], max_bytes: int
+) -> Iterator[Patch | None]:
+    for pair, answer in zip(pairs, parted(output, border, max_bytes), strict=True):
+        question = _question(pair)
+        if not answer.startswith(question):
+            raise _unexpected()
+        is_long = len(answer) > max_bytes
+        yield None if is_long else parse_patch(answer[len(question) :])
+
+
+def _question(pair: tuple[str, str]) -> bytes:
+    return f"{pair[0]} {pair[1]}\n".encode()
 
 
 def parse_patch(answer: bytes) -> Patch:
