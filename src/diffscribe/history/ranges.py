@@ -21,8 +21,6 @@ from diffscribe.history.windows import Window
 ROW = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 UTF8_BYTES = 4
 """Of one character, at most."""
-ASKED_FILES = 1000
-"""A window with more is dropped, as a rule, so that no size of it is asked for."""
 LISTING_BYTES = 2**20
 """Room for git's list of files beside a diff."""
 
@@ -96,8 +94,7 @@ def _own_objects(source: OpenSource) -> Iterator[Any]:
 
 
 def _write(work: Range, source: OpenSource, own: Any) -> Outcome:
-    few = (each.entries for each in work.windows if len(each.entries) <= ASKED_FILES)
-    sizes = Sizes(source, chain.from_iterable(few))
+    sizes = Sizes(source, chain.from_iterable(each.entries for each in work.windows))
     targets = [target(work.terms, each, source, own, sizes) for each in work.windows]
     pairs = [
         (window.commits[0].commit.parent_tree, tree)
