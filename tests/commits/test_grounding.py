@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from diffscribe.commits.grounding import absent_from, ungrounded_share
+from diffscribe.commits.grounding import absent_from, ungrounded, ungrounded_share
 
 DIFF = """\
 diff --git a/src/http/client.py b/src/http/client.py
@@ -41,6 +41,11 @@ diff --git a/src/http/client.py b/src/http/client.py
 )
 def test_share_of_the_names_that_the_change_does_not_show(text, share):
     assert ungrounded_share(text, DIFF) == share
+
+
+def test_what_is_not_grounded_is_named_once():
+    text = "read `parse` and --quick from load_file, as load_file did in 42"
+    assert ungrounded(text, "def parse(): 41") == ["--quick", "load_file", "42"]
 
 
 def test_absent_names_keep_their_order():

@@ -36,6 +36,11 @@ def ungrounded_share(text: str, evidence: str) -> float:
     return len(absent) / len(named) if named else 0.0
 
 
+def ungrounded(text: str, evidence: str) -> list[str]:
+    """Return what a text names and the evidence does not hold, each once."""
+    return absent_from(dict.fromkeys(_names(text)), evidence)
+
+
 def absent_from(names: Iterable[str], evidence: str) -> list[str]:
     """Return the names that a text does not hold, in their order."""
     lowered = evidence.lower()

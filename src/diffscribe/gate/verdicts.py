@@ -1,0 +1,191 @@
+"""What a person said of labels, and whether enough of them were accepted."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from diffscribe.commits.plan import plan_json
+from diffscribe.errors import InputError, RecordError
+from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.records import LabeledChange, Record
+
+VERDICTS = Path("reports/gate/verdicts.jsonl")
+"""Kept by git: no stage can make it again."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Choice(StrEnum):
+    """What a person says of a label."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    SKIP = "skip"
+
+
+class Shown(Record):
+    """A row that a page put before a person, without its content."""
+
+    row: Digest
+    """As row_digest has it."""
+    id: str
+    repo: str
+    source: str
+    teacher: str | None
+
+
+class Verdict(Shown):
+    """What was said of it."""
+
+    verdict: Choice
+    note: str
+
+
+class Judged(Record):
+    """One verdict as the page exports it."""
+
+    row: Digest
+    verdict: Choice
+    note: Annotated[str, Field(max_length=4000)] = ""
+
+
+class Export(Record):
+    """The JSON file that the page exports."""
+
+    format: Literal["diffscribe verdicts 1"]
+    verdicts: Annotated[tuple[Judged, ...], Field(min_length=1)]
+
+
+class Acceptance(NamedTuple):
+    """How many of the rows were accepted."""
+
+    rows: int
+    accepted: int
+    rejected: int
+    skipped: int
+    share: float
+    """Accepted of all rows: one that is skipped or not judged is not accepted."""
+    low: float
+    """Of the exact 95 % interval (Clopper and Pearson 1934)."""
+    high: float
+
+
+def row_digest(row: LabeledChange) -> str:
+    """Return the sha256 of all that a person judges: the change and its plan.
+
+    Who made the plan and at what cost is not part of it: the same plan for the
+    same change deserves the same verdict.
+    """
+    judged = {
+        "id": row.id,
+        "diff": row.diff,
+        "commits": [[commit.message, *commit.files] for commit in row.commits],
+        "gitignore": row.gitignore,
+        "plan": plan_json(row.label.plan),
+    }
+    text = json.dumps(judged, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shown(row: LabeledChange) -> Shown:
+    """Return what is kept of a row that was put before a person."""
+    label = row.label
+    return Shown(
+        row=row_digest(row),
+        id=row.id,
+        repo=row.repo,
+        source=label.source,
+        teacher=label.teacher,
+    )
+
+
+def read_export(path: Path) -> tuple[Judged, ...]:
+    """Return the verdicts of a file that the page exported.
+
+    Raises:
+        InputError: if it cannot be read.
+        RecordError: if it is not such a file, or has a row twice.
+    """
+    try:
+        verdicts = Export.model_validate_json(path.read_bytes()).verdicts
+    except OSError as error:
+        raise InputError(
+            f"verdicts '{path}' cannot be read: {error.strerror}; export them from "
+            "the page with the key e, and name that file"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordError(
+            f"{path}: no verdicts of a gate page: {where + ': ' if where else ''}"
+            f"{first['msg']}; export them again, nothing was recorded"
+        ) from error
+    twice = [
+        row for row, times in Counter(e.row for e in verdicts).items() if times > 1
+    ]
+    if twice:
+        raise RecordError(
+            f"{path}: row {twice[0]} has more than one verdict; export them again, "
+            "nothing was recorded"
+        )
+    return verdicts
+
+
+def read_verdicts(path: Path = VERDICTS) -> dict[str, Verdict]:
+    """Return the recorded verdicts by the digest of their row; none if no file."""
+    if not path.exists():
+        return {}
+    return {each.row: each for each in read_jsonl(path, Verdict)}
+
+
+def record(
+    judged: Sequence[Judged], known: Iterable[Shown], path: Path = VERDICTS
+) -> tuple[int, int]:
+    """Add verdicts to the recorded ones; return how many, and how many are left out.
+
+    Left out is what judges a row that is not known: the labels were made anew
+    since. A later verdict of a row replaces the earlier.
+    """
+    rows = {each.row: each for each in known}
+    verdicts = read_verdicts(path)
+    added = [each for each in judged if each.row in rows]
+    left_out = sum(each.row not in rows for each in judged)
+    verdicts |= {
+        each.row: Verdict(**dict(rows[each.row]), verdict=each.verdict, note=each.note)
+        for each in added
+    }
+    if added:
+        write_jsonl(path, [verdicts[row] for row in sorted(verdicts)])
+    return len(added), left_out
+
+
+def acceptance(digests: Iterable[str], verdicts: Mapping[str, Verdict]) -> Acceptance:
+    """Return how many of these rows were accepted; other verdicts do not count."""
+    from scipy.stats import binomtest
+
+    rows = list(dict.fromkeys(digests))
+    said = Counter(verdicts[row].verdict for row in rows if row in verdicts)
+    accepted = said[Choice.ACCEPT]
+    if not rows:
+        return Acceptance(0, 0, 0, 0, 0.0, 0.0, 1.0)
+    ends = binomtest(accepted, len(rows)).proportion_ci(0.95, method="exact")
+    return Acceptance(
+        len(rows),
+        accepted,
+        said[Choice.REJECT],
+        said[Choice.SKIP],
+        accepted / len(rows),
+        float(ends.low),
+        float(ends.high),
+    )
+
+
+def passes(acceptance: Acceptance, threshold: float) -> bool:
+    """Tell whether the accepted share is at or above a threshold; no row, no pass."""
+    return acceptance.rows > 0 and acceptance.share >= threshold
