@@ -18,6 +18,7 @@ import click
 
 from diffscribe.jsonl import write_json
 from diffscribe.params import Params
+from diffscribe.root import repository_root
 from diffscribe.statistics import Statistics
 
 EXPERIMENT = "diffscribe"
@@ -167,18 +168,8 @@ class TrackedRun:
 
 def _tracking_uri() -> str:
     """Return where runs go: the user's server, or one file at the repository's root."""
-    own = f"sqlite:///{_root() / 'mlflow.db'}"
+    own = f"sqlite:///{repository_root() / 'mlflow.db'}"
     return os.environ.get("MLFLOW_TRACKING_URI") or own
-
-
-def _root() -> Path:
-    """Return the repository, also from the copy that `dvc exp run --temp` works in."""
-    here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
-        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
-            return folder.parents[2]
-    holders = (folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir())
-    return next(holders, here)
 
 
 def _refuse_broken_sqlite(uri: str) -> None:
@@ -212,7 +203,7 @@ def _experiment(client: Any, uri: str) -> str:
     if experiment := client.get_experiment_by_name(name):
         return str(experiment.experiment_id)
     on_server = uri.startswith("http")
-    location = None if on_server else (_root() / "mlruns").as_uri()
+    location = None if on_server else (repository_root() / "mlruns").as_uri()
     return str(client.create_experiment(name, artifact_location=location))
 
 
