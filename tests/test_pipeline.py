@@ -31,7 +31,7 @@ DOORS = {
 }
 """The only places that may import what leads outside."""
 
-COMMANDS = {"clone", "datasheet", "export_sft", "forget", "why"}
+COMMANDS = {"clone", "datasheet", "export_sft", "forget", "ledger", "why"}
 """Scripts that are no stage: what they do is asked for by name."""
 
 

@@ -1,0 +1,80 @@
+"""Keep the teacher's answers: export, merge, prune or show the ledger.
+
+Usage: python scripts/ledger.py export answers.jsonl    (also: merge, prune, show)
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from diffscribe.llm import upkeep
+from diffscribe.llm.ledger import ledger_path
+
+
+@click.group()
+@click.option("--ledger", type=Path, help="Default: .cache/teacher.sqlite.")
+@click.pass_context
+def main(context: click.Context, ledger: Path | None) -> None:
+    """Work on the ledger, which a labeling may be using at the same time."""
+    context.obj = ledger or ledger_path()
+
+
+@main.command(cls=Stage)
+@click.argument("target", type=OUTPUT)
+@click.pass_obj
+def export(ledger: Path, target: Path) -> None:
+    """Write all answers to TARGET, one JSON object a line, ordered by key."""
+    click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
+
+
+@main.command(cls=Stage)
+@click.argument("sources", type=INPUT, nargs=-1, required=True)
+@click.pass_obj
+def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
+    """Take in the answers of SOURCES: exports or other ledgers."""
+    for source in sources:
+        merged = upkeep.merge(ledger, source)
+        click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
+        if not merged.is_whole:
+            click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
+
+
+@main.command(cls=Stage)
+@click.option("--model", "models", multiple=True, help="Drop answers of this model.")
+@click.option("--older-than", type=click.IntRange(0), help="Drop older ones, in days.")
+@click.option("--keep", type=INPUT, help="Keep those whose keys are in this file.")
+@click.pass_obj
+def prune(
+    ledger: Path, models: tuple[str, ...], older_than: int | None, keep: Path | None
+) -> None:
+    """Drop the answers that all given options allow to drop."""
+    if not models and older_than is None and keep is None:
+        raise click.UsageError("give at least one of --model, --older-than, --keep")
+    before = None if older_than is None else _days_ago(older_than)
+    kept = None if keep is None else upkeep.keys_in(keep)
+    dropped = upkeep.prune(ledger, models=models, before=before, kept=kept)
+    click.echo(f"prune: {dropped} answers dropped")
+
+
+@main.command(cls=Stage)
+@click.pass_obj
+def show(ledger: Path) -> None:
+    """Print answers, tokens and times for each model."""
+    from tabulate import tabulate
+
+    totals = upkeep.totals(ledger)
+    headers = [name.replace("_", " ") for name in upkeep.Totals._fields]
+    click.echo(tabulate(totals, headers=headers, intfmt=","))
+    answers = sum(total.answers for total in totals)
+    click.echo(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")
+
+
+def _days_ago(days: int) -> datetime:
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+if __name__ == "__main__":
+    main()

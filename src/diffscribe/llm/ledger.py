@@ -1,0 +1,183 @@
+"""Answers that were paid for: on the disk before they count, never asked again.
+
+One sqlite file, `.cache/teacher.sqlite`, which many processes and threads read
+and write at once. The key of an answer is `request_key` of what was asked.
+"""
+
+import sqlite3
+import threading
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import Field
+
+from diffscribe.errors import DiffscribeError
+from diffscribe.llm.ledger_file import explained, open_ledger, transaction
+from diffscribe.llm.request import Answer, TokenUsage
+from diffscribe.records import Record
+from diffscribe.root import repository_root
+
+USAGE = "prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens"
+COLUMNS = f"key, model, text, finish_reason, {USAGE}, latency_s, answered_at"
+INSERT = f"""
+INSERT INTO answers ({COLUMNS}) VALUES (:key, :model, :text, :finish_reason,
+    :prompt_tokens, :cached_tokens, :completion_tokens, :reasoning_tokens,
+    :latency_s, :answered_at)
+ON CONFLICT (key) DO NOTHING
+"""  # noqa: S608
+SELECT = f"SELECT text, {USAGE}, latency_s, finish_reason FROM answers WHERE key = ?"  # noqa: S608
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class LedgerRow(Record):
+    """An answer as an export holds it."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """`request_key` of what was asked."""
+    model: str
+    text: str
+    finish_reason: str
+    prompt_tokens: Count
+    cached_tokens: Count
+    completion_tokens: Count
+    reasoning_tokens: Count
+    latency_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    answered_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    """In UTC; ordered as text, it is ordered by time."""
+
+
+def ledger_path() -> Path:
+    """Return where the ledger is, also for an experiment in a copy of the tree."""
+    return repository_root() / ".cache" / "teacher.sqlite"
+
+
+class Ledger:
+    """The answers of teachers by key; close it, or use it as a context."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            StorageError: if it cannot be used, is damaged or is something else.
+        """
+        self._path = path
+        self._reader = open_ledger(path)
+        self._reading = threading.Lock()
+        self._puts: SimpleQueue[_Put | None] = SimpleQueue()
+        self._writer = threading.Thread(
+            target=self._write, args=(open_ledger(path),), daemon=True
+        )
+        self._writer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is on its way, then close the file."""
+        self._puts.put(None)
+        self._writer.join()
+        self._reader.close()
+
+    def get(self, key: str) -> Answer | None:
+        """Return the answer of a key, or None if it was never asked."""
+        with self._reading, explained(self._path):
+            found = self._reader.execute(SELECT, (key,)).fetchone()
+        if found is None:
+            return None
+        text, *usage, latency_s, finish_reason = found
+        return Answer(text, TokenUsage(*usage), latency_s, finish_reason)
+
+    def put(self, key: str, model: str, answer: Answer) -> Answer:
+        """Keep an answer and return the one that counts, when it is on the disk.
+
+        The first one kept counts, if somebody else asked at the same time.
+
+        Raises:
+            StorageError: if it cannot be kept.
+        """
+        return self.put_soon(key, model, answer).result()
+
+    def put_soon(self, key: str, model: str, answer: Answer) -> Future[Answer]:
+        """Return at once what `put` returns when the answer is on the disk.
+
+        Answers that come in while others are written share one wait for the disk.
+        """
+        future: Future[Answer] = Future()
+        # From here on nobody can cancel it: what was paid is kept.
+        future.set_running_or_notify_cancel()
+        self._puts.put(_Put(key, model, _storable(answer), future))
+        return future
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        is_open = True
+        while is_open:
+            puts = _taken(self._puts)
+            is_open = None not in puts
+            self._commit(connection, [put for put in puts if put])
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, puts: list["_Put"]) -> None:
+        try:
+            with explained(self._path), transaction(connection):
+                counting = [_insert(connection, put) for put in puts]
+        except (DiffscribeError, sqlite3.Error, OverflowError) as error:
+            for put in puts:
+                put.future.set_exception(error)
+        else:
+            for put, answer in zip(puts, counting, strict=True):
+                put.future.set_result(answer)
+
+
+class _Put(NamedTuple):
+    key: str
+    model: str
+    answer: Answer
+    future: Future[Answer]
+
+
+def _storable(answer: Answer) -> Answer:
+    """Return the answer without halves of surrogates, which sqlite refuses."""
+    text = answer.text.encode("utf-8", "replace").decode()
+    return answer._replace(text=text)
+
+
+def _taken(puts: "SimpleQueue[_Put | None]") -> list[_Put | None]:
+    """Wait for one and return it with all that came in meanwhile."""
+    taken = [puts.get()]
+    while True:
+        try:
+            taken.append(puts.get_nowait())
+        except Empty:
+            return taken
+
+
+def _insert(connection: sqlite3.Connection, put: _Put) -> Answer:
+    values = {
+        "key": put.key,
+        "model": put.model,
+        "text": put.answer.text,
+        "finish_reason": put.answer.finish_reason,
+        **put.answer.usage._asdict(),
+        "latency_s": put.answer.latency_s,
+        "answered_at": datetime.now(UTC).strftime(TIME),
+    }
+    if connection.execute(INSERT, values).rowcount:
+        return put.answer
+    text, *usage, latency_s, finish_reason = connection.execute(
+        SELECT, (put.key,)
+    ).fetchone()
+    return Answer(text, TokenUsage(*usage), latency_s, finish_reason)
