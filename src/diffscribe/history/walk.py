@@ -1,6 +1,7 @@
 """Read the commits of a source, oldest first, with what each of them touched."""
 
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from diffscribe.history.trees import Entry, parse_entries
 
 RANGE_COMMITS = 1000
 """So many are asked for at once: git keeps what it was asked for in memory."""
+REMEMBERED_TREES = 2**16
+"""So far back may a branch begin without a git of its own that is asked for it."""
 MAX_LISTING_BYTES = 16 * 2**20
 """Longer lists of files, some 100,000 of them, are counted and not kept."""
 MAX_MESSAGE_BYTES = 2**16
@@ -95,23 +98,22 @@ class Walk:
 
     def __iter__(self) -> Iterator[Commit]:
         """Yield the commits, oldest first."""
-        sha = tree = ""
+        trees: OrderedDict[str, str] = OrderedDict()
         for shas in _ranges(self._list, self._line_bytes * RANGE_COMMITS):
             for record in self._records(shas):
                 # A record that is cut may end in the midst of its message.
                 parts = record.split(b"\0", len(FIELDS))
                 *fields, listing = parts + [b""] * (len(FIELDS) + 1 - len(parts))
                 parents = tuple(fields[2].decode().split())
-                if not parents:
-                    parent_tree = ""
-                elif parents[0] == sha:
-                    parent_tree = tree
-                else:
+                parent_tree = trees.get(parents[0]) if parents else ""
+                if parent_tree is None:
                     parent_tree = tree_of(self._source, parents[0])
                 is_long = len(record) > MAX_LISTING_BYTES
                 entries = None if is_long else parse_entries(listing)
                 commit = _commit(fields, parents, parent_tree, entries)
-                sha, tree = commit.sha, commit.tree
+                trees[commit.sha] = commit.tree
+                if len(trees) > REMEMBERED_TREES:
+                    trees.popitem(last=False)
                 yield commit
 
     def _records(self, shas: list[bytes]) -> Iterator[bytes]:
