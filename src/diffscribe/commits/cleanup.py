@@ -51,7 +51,8 @@ _EMOJI = (
     "\u00a9\u00ae\u2139]"
 )
 _MARK = re.compile(
-    rf"(?:{_EMOJI}|:[a-z][a-z0-9_+-]*:|\[[^\[\]]+\](?=[\s:\[]):?|\[[^\[\]]+\]$"
+    rf"(?:{_EMOJI}|[-*\u2022](?:\s+|(?=[A-Z][a-z]))"
+    r"|:[a-z][a-z0-9_+-]*:|\[[^\[\]]+\](?=[\s:\[]):?|\[[^\[\]]+\]$"
     rf"|\(?{_REFERENCE}\)?\s*(?::|-(?=\s))|\b(?i:wip):)\s*"
 )
 _FINAL_MARK = re.compile(
@@ -73,7 +74,8 @@ _PROPER_NOUNS = """
 def strip_marks(header: str) -> str:
     """Return a header without the marks before and after its text.
 
-    Marks are emoji and their shortcodes, `[tags]`, and issues with a colon.
+    Marks are emoji and their shortcodes, bullets, `[tags]`, and issues with a
+    colon.
     """
     text = " ".join(header.split())
     while match := _MARK.match(text):
