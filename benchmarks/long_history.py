@@ -48,7 +48,9 @@ def main(commits: str) -> None:
 
 
 def _make(folder: Path, commits: int) -> None:
-    subprocess.run(["git", "init", "-q", "--bare", str(folder)], check=True)
+    subprocess.run(
+        ["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True
+    )
     with subprocess.Popen(
         ["git", "fast-import", "--quiet", "--depth=10"],
         cwd=folder,
