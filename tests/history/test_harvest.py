@@ -555,12 +555,13 @@ def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
     changes_of: Any, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
+    # Long enough that git is still at work when it gets its bounds.
     for number in range(7):
-        lines = 20_000 if number == 3 else 2000
-        history.commit(f"feat: {number}", {f"f{number}": f"{number}\n" * lines})
-    single = {"max_window_commits": 1, "workers": 1, "max_diff_chars": 10**6}
+        names = [f"{number}{letter}" for letter in ("abcd" if number == 3 else "a")]
+        history.commit(f"feat: {number}", dict.fromkeys(names, "x\n" * 10**6))
+    single = {"max_window_commits": 1, "workers": 1, "max_diff_chars": 2 * 10**7}
     everything, _ = changes_of(history.folder, **single)
-    monkeypatch.setitem(BOUNDS, resource.RLIMIT_FSIZE, 20_000)
+    monkeypatch.setitem(BOUNDS, resource.RLIMIT_FSIZE, 10**7)
     changes, counts = changes_of(history.folder, **single)
     assert dropped(counts, "windows") == {"diff_too_long": 1}
     assert changes == everything[:3] + everything[4:]
