@@ -5,7 +5,9 @@ from email.utils import formatdate
 import pytest
 
 from diffscribe.errors import ToolError
-from diffscribe.llm.client import AnswerError, Client, Completion
+from diffscribe.llm.client import Client
+from diffscribe.llm.failures import AnswerError
+from diffscribe.llm.request import Answer, TokenUsage
 from diffscribe.records import Message
 
 HELLO = (Message(role="user", content="hello"),)
@@ -26,9 +28,10 @@ def ask(endpoint, attempts=3, timeout_s=5.0, schema=None):
 
 def test_returns_text_counts_and_why_the_answer_ended(endpoint):
     endpoint.will_say("hi", prompt_tokens=11, completion_tokens=2)
-    completion = ask(endpoint)
-    assert completion == Completion("hi", 11, 2, completion.latency_s, "stop")
-    assert 0 < completion.latency_s < 5
+    answer = ask(endpoint)
+    usage = TokenUsage(11, 0, 2, 0)
+    assert answer == Answer("hi", usage, answer.latency_s, "stop")
+    assert 0 < answer.latency_s < 5
 
 
 def test_asks_greedily_with_seed_limit_key_and_schema(endpoint):
@@ -145,21 +148,23 @@ def test_a_slow_answer_is_given_up(endpoint):
     [
         ("<html>", "not a chat completion"),
         ('{"choices": [', "not a chat completion"),
-        ('{"choices": null}', "not a chat completion"),
+        ('{"choices": "hi"}', "not a chat completion"),
         ('{"choices": []}', "no choices"),
     ],
 )
 def test_nonsense_is_not_taken_for_an_answer(endpoint, body, words):
-    endpoint.will_send(200, body)
+    for _ in range(2):
+        endpoint.will_send(200, body)
     with pytest.raises(AnswerError, match=words):
-        ask(endpoint)
+        ask(endpoint, attempts=2)
+    assert len(endpoint.requests) == 2
 
 
 def test_a_refusal_without_usage_is_an_empty_answer(endpoint):
     endpoint.will_send(200, '{"choices": [{"message": {"content": null}}]}')
-    completion = ask(endpoint)
-    assert (completion.text, completion.prompt_tokens) == ("", 0)
-    assert (completion.completion_tokens, completion.finish_reason) == (0, "")
+    answer = ask(endpoint)
+    assert (answer.text, answer.usage) == ("", TokenUsage(0, 0, 0, 0))
+    assert answer.finish_reason == ""
 
 
 def test_words_that_are_not_json_are_shown_cut(endpoint):

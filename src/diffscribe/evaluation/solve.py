@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterable, Iterator
 
 from diffscribe.commits.plan import PlanError, parse_plan, plan_schema
-from diffscribe.llm.client import AnswerError, Client, Completion
+from diffscribe.llm.client import Client
+from diffscribe.llm.failures import AnswerError
+from diffscribe.llm.request import Answer
 from diffscribe.records import Plan, Prediction, Sample
 
 
@@ -23,14 +25,14 @@ def solve(
         schema = plan_schema(sample.files)
         started = time.perf_counter()
         try:
-            completion = client.complete(
+            answer = client.complete(
                 sample.prompt, schema, max_tokens=max_tokens, seed=seed
             )
         except AnswerError as error:
             waited_s = time.perf_counter() - started
             yield _without_answer(sample, system, str(error), waited_s)
         else:
-            yield _with_answer(sample, system, completion)
+            yield _with_answer(sample, system, answer)
 
 
 def _without_answer(
@@ -48,25 +50,25 @@ def _without_answer(
     )
 
 
-def _with_answer(sample: Sample, system: str, completion: Completion) -> Prediction:
-    plan, error = _plan_or_error(completion)
+def _with_answer(sample: Sample, system: str, answer: Answer) -> Prediction:
+    plan, error = _plan_or_error(answer)
     return Prediction(
         sample_id=sample.id,
         system=system,
-        text=completion.text,
+        text=answer.text,
         plan=plan,
         error=error,
-        latency_s=completion.latency_s,
-        prompt_tokens=completion.prompt_tokens,
-        completion_tokens=completion.completion_tokens,
+        latency_s=answer.latency_s,
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
     )
 
 
-def _plan_or_error(completion: Completion) -> tuple[Plan | None, str | None]:
+def _plan_or_error(answer: Answer) -> tuple[Plan | None, str | None]:
     try:
-        return parse_plan(completion.text), None
+        return parse_plan(answer.text), None
     except PlanError as error:
-        if completion.finish_reason == "length":
-            tokens = completion.completion_tokens
+        if answer.finish_reason == "length":
+            tokens = answer.usage.completion_tokens
             return None, f"cut off after {tokens} tokens: {error}"
         return None, str(error)

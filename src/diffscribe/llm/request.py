@@ -2,11 +2,21 @@
 
 import hashlib
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
 
 from diffscribe.records import Message
+
+
+class Rung(StrEnum):
+    """How firmly an endpoint can be held to a schema, firmest first."""
+
+    STRICT_SCHEMA = "strict json_schema"
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    TEXT = "text"
 
 
 class Request(NamedTuple):
@@ -60,3 +70,29 @@ def request_key(request: Request) -> str:
     }
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
+
+
+def request_body(request: Request, rung: Rung = Rung.JSON_SCHEMA) -> dict[str, Any]:
+    """Return the JSON to send to /chat/completions."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [
+            {"role": each.role, "content": each.content} for each in request.messages
+        ],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "seed": request.seed,
+    }
+    if request.reasoning_effort is not None:
+        body["reasoning_effort"] = request.reasoning_effort
+    if request.schema is not None and rung != Rung.TEXT:
+        body["response_format"] = _response_format(request.schema, rung)
+    return body
+
+
+def _response_format(schema: Mapping[str, Any], rung: Rung) -> dict[str, Any]:
+    if rung == Rung.JSON_OBJECT:
+        return {"type": "json_object"}
+    is_strict = rung == Rung.STRICT_SCHEMA
+    named = {"name": "answer", "schema": schema, "strict": is_strict}
+    return {"type": "json_schema", "json_schema": named}

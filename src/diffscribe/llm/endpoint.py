@@ -1,0 +1,268 @@
+"""One OpenAI-compatible endpoint; the only door to LLMs."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from diffscribe.errors import ParamsError, ToolError
+from diffscribe.llm.dialect import Dialect, is_about_one
+from diffscribe.llm.failures import (
+    AnswerError,
+    AttemptError,
+    Fault,
+    RefusalError,
+    attempt_error,
+)
+from diffscribe.llm.limiter import Limiter
+from diffscribe.llm.reply import read_reply
+from diffscribe.llm.request import Answer, Request, Rung
+from diffscribe.llm.retries import is_transient, wait_s
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+UNUSABLE = (401, 403, 404)
+"""No request will get through: wrong key, wrong address or wrong model."""
+MAX_CONNECT_S = 30.0
+CHARS_PER_TOKEN = 4
+
+
+class Endpoint:
+    """An address to ask; close it on the event loop that asked."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str,
+        timeout_s: float,
+        attempts: int,
+        limiter: Limiter,
+        rung: Rung | None = None,
+        traced: bool = False,
+    ) -> None:
+        """Prepare to ask; nothing is sent yet.
+
+        Args:
+            base_url: ends in /v1 for most endpoints.
+            api_key: anything for an endpoint that wants none.
+            timeout_s: for one attempt, from its first byte to the answer's last.
+            attempts: how often to ask while failures look transient.
+            limiter: shared with whoever else asks this endpoint.
+            rung: how to ask for JSON; None finds out with the first request.
+            traced: whether to ask where MLflow looks on, which takes longer.
+
+        Raises:
+            ParamsError: if the address holds what may be a key, and would be shown.
+        """
+        parts = urlsplit(base_url)
+        if "@" in parts.netloc or parts.query:
+            raise ParamsError(
+                f"an address at {parts.hostname} holds a user or a query; keys belong "
+                "in an environment variable, since addresses are logged"
+            )
+        self.faults: Counter[str] = Counter()
+        """Attempts without an answer, by reason."""
+        self.requests_sent = 0
+        self._base_url = base_url
+        self._api_key = api_key
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._limiter = limiter
+        self._fixed = None if rung is None else Dialect(rung)
+        self._found: dict[tuple[str, bool], Dialect] = {}
+        """By model and whether JSON is asked for."""
+        self._traced = traced
+        self._answers = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def ask(self, request: Request) -> Answer:
+        """Return a model's answer.
+
+        Timeouts, lost connections, replies that are no completion, 408, 409, 429
+        and 5xx are retried after what Retry-After says, up to two minutes, or a
+        growing, random wait. A 429 also slows down all others.
+
+        Raises:
+            AnswerError: if this request failed, and others may not.
+            RefusalError: if the endpoint does not take such requests.
+            ToolError: if it cannot be used at all.
+        """
+        self._connect()
+        kind = (request.model, request.schema is not None)
+        dialect = self._fixed or self._found.get(kind)
+        if dialect is None:
+            # One request finds out for all how this endpoint wants to be asked.
+            async with self._probing:
+                if kind not in self._found:
+                    answer, self._found[kind] = await self._understood(
+                        request, Dialect()
+                    )
+                    return answer
+            dialect = self._found[kind]
+        return (await self._understood(request, dialect))[0]
+
+    def rung(self, model: str) -> Rung | None:
+        """Return how a model is asked for JSON, or None before that is known."""
+        found = self._fixed or self._found.get((model, True))
+        return found.rung if found else None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._loop is not None:
+            self._loop = None
+            await self._openai.close()
+
+    def _connect(self) -> None:
+        """Make connections that belong to this event loop, if it has none yet."""
+        if self._loop is asyncio.get_running_loop():
+            return
+        import openai
+
+        self._loop = asyncio.get_running_loop()
+        self._probing = asyncio.Lock()
+        self._openai = openai.AsyncOpenAI(
+            base_url=self._base_url,
+            api_key=self._api_key,
+            max_retries=0,
+            timeout=openai.Timeout(
+                self._timeout_s, connect=min(self._timeout_s, MAX_CONNECT_S)
+            ),
+            http_client=openai.DefaultAsyncHttpxClient(
+                # A proxy named in the environment cannot reach this machine.
+                trust_env=not is_loopback(self._base_url),
+                limits=_unlimited(),
+            ),
+        )
+
+    async def _understood(
+        self, request: Request, dialect: Dialect
+    ) -> tuple[Answer, Dialect]:
+        """Return an answer and how it was asked for, which is milder after refusals."""
+        answers_before = self._answers
+        while True:
+            try:
+                return await self._retried(request, dialect), dialect
+            except AttemptError as failure:
+                milder = None if self._fixed else dialect.milder(failure, request)
+                if milder is None:
+                    is_alive = self._answers > answers_before
+                    raise self._explained(failure, request.model, is_alive) from None
+                dialect = milder
+
+    async def _retried(self, request: Request, dialect: Dialect) -> Answer:
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(is_transient),
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_s,
+            before_sleep=self._slow_down,
+            reraise=True,
+        )
+        chars = sum(len(message.content) for message in request.messages)
+        tokens = chars // CHARS_PER_TOKEN + request.max_tokens
+        return await retrying(self._attempt, dialect.body(request), tokens)
+
+    def _slow_down(self, state: "RetryCallState") -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, AttemptError) and failure.code == 429:
+            self._limiter.cool_down(state.upcoming_sleep, failure.sent_at)
+
+    async def _attempt(self, body: Mapping[str, Any], tokens: int) -> Answer:
+        sent_at = await self._limiter.enter(tokens)
+        unused_tokens = 0
+        try:
+            answer = await self._send(body)
+            used = answer.usage.prompt_tokens + answer.usage.completion_tokens
+            unused_tokens = tokens - used if used else 0
+        except AttemptError as failure:
+            failure.sent_at = sent_at
+            self.faults[failure.reason] += 1
+            raise
+        finally:
+            self._limiter.leave(unused_tokens)
+        self._answers += 1
+        self._limiter.succeeded()
+        return answer
+
+    async def _send(self, body: Mapping[str, Any]) -> Answer:
+        import openai
+
+        self.requests_sent += 1
+        started = time.perf_counter()
+        try:
+            # The client's own limits hold between two bytes, not for all of them.
+            async with asyncio.timeout(self._timeout_s):
+                content = await self._content(body)
+        except TimeoutError:
+            raise AttemptError(Fault.TIMEOUT, "no answer in time") from None
+        except openai.APIError as error:
+            raise attempt_error(error, self._api_key) from None
+        return read_reply(content, time.perf_counter() - started)
+
+    async def _content(self, body: Mapping[str, Any]) -> bytes:
+        """Return the body of a 200."""
+        completions = self._openai.chat.completions.with_raw_response
+        reply = await completions.create(**body)
+        content: bytes = reply.http_response.content
+        return content
+
+    def _explained(
+        self, failure: AttemptError, model: str, is_alive: bool
+    ) -> ToolError:
+        """Return what an attempt's failure means for the request, or for all."""
+        words = f"HTTP {failure.code}: {failure.words}"
+        if failure.fault == Fault.TIMEOUT:
+            return AnswerError(f"no answer within {self._timeout_s:g} s")
+        if failure.fault == Fault.NONSENSE:
+            return AnswerError(failure.words)
+        if failure.fault == Fault.CONNECTION:
+            if is_alive:
+                return AnswerError(f"the connection was lost: {failure.words}")
+            return ToolError(
+                f"{self._base_url} cannot be reached ({failure.words}); "
+                "check the address and that the server runs"
+            )
+        if failure.code in UNUSABLE or (failure.code == 429 and not is_alive):
+            return ToolError(
+                f"{self._base_url} refuses {model}: {words}; check the key, "
+                "its quota, the address and the model's name"
+            )
+        if failure.code in (400, 422) and not is_about_one(failure):
+            return RefusalError(f"{self._base_url} refuses {model}", words)
+        return AnswerError(words)
+
+
+def key_from(variable: str | None) -> str:
+    """Return the key in an environment variable; None names an endpoint without.
+
+    Raises:
+        ParamsError: if there is no such variable, or nothing in it.
+    """
+    if variable is None:
+        return "none"
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise ParamsError(
+            f"the environment holds no key named {variable}; run "
+            f"'export {variable}=...' first, or name another variable in params"
+        )
+    return key
+
+
+def is_loopback(base_url: str) -> bool:
+    """Tell whether what is sent there stays on this machine."""
+    return urlsplit(base_url).hostname in LOOPBACK
+
+
+def _unlimited() -> Any:
+    """Return limits of a pool that leave it to the limiter what is open."""
+    import httpx2
+
+    return httpx2.Limits(max_connections=None, max_keepalive_connections=None)
