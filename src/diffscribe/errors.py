@@ -10,6 +10,7 @@ traceback and exits with 1.
     ├── SourceError   66  a repository, bundle or folder cannot be read
     ├── ToolError     69  git, llama.cpp or a server is missing or failed
     ├── StorageError  74  the disk is full or refuses to be written
+    ├── BudgetError   75  what may be spent is spent; its answers are kept
     └── ParamsError   78  params.yaml or a profile does not fit
 
 Ctrl-C exits with 130, wrong command-line arguments with 2.
@@ -70,6 +71,12 @@ class StorageError(DiffscribeError):
     """An output could not be written; the previous version is untouched."""
 
     exit_code = 74
+
+
+class BudgetError(DiffscribeError):
+    """The next request may cost more than is left; all that was paid for is kept."""
+
+    exit_code = 75
 
 
 class ParamsError(DiffscribeError):
