@@ -1,6 +1,7 @@
-"""What several folders of tests share: a git history, a tiny model, an endpoint."""
+"""What several folders of tests share: a history, a browser, a model, an endpoint."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def history(tmp_path: Path) -> History:
     """An empty repository in the folder `repository` of tmp_path."""
     return History(tmp_path / "repository")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium: playwright's own, or the one on PATH."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        names = (own, "chromium", "chromium-browser", "google-chrome")
+        found = next(filter(None, map(shutil.which, names)), None)
+        if found is None:
+            pytest.skip("no Chromium: 'playwright install chromium' brings one")
+        # Chromium refuses to run as root in its sandbox.
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,21 @@ def test_the_page_needs_no_network_and_runs_nothing_of_a_sample(folder):
     assert json.loads(embedded)[0]["prompt"] == EVIL
 
 
+def test_a_browser_shows_the_samples_and_runs_no_script_of_them(folder, browser):
+    path = folder / "index.html"
+    path.write_text(page(gather(folder, folder)), encoding="utf-8")
+    tab = browser.new_page()
+    dialogs = []
+    tab.on("dialog", lambda dialog: [dialogs.append(dialog.message), dialog.dismiss()])
+    tab.goto(path.as_uri())
+    assert tab.inner_text("#title").startswith("1 of 3 · train · acme/app")
+    tab.click("#back")
+    assert tab.inner_text("#title").startswith("3 of 3 · test · x/<b>|y")
+    assert tab.inner_text("#prompt") == EVIL
+    assert dialogs == []
+    tab.close()
+
+
 def test_the_card_has_the_yaml_of_the_hub_and_whole_tables(folder):
     text = card(gather(folder, folder))
     _, front, body = text.split("---\n", 2)

@@ -1,57 +1,43 @@
 """The datasheet as one HTML page without network, and as a dataset card."""
 
-import html
-import json
 from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from diffscribe.data.datasheet import Datasheet, Table
+from diffscribe.data.datasheet import Datasheet
+from diffscribe.page import bars, section, table, whole_page
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Datasheet</title>
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<style>
-:root {{ color-scheme: light dark; --bar: #4a7dbd }}
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
- padding: 0 1rem }}
-h2 {{ margin-top: 2.2rem; border-bottom: 1px solid #8886 }}
-table {{ border-collapse: collapse; width: 100% }}
-th, td {{ padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top;
- overflow-wrap: anywhere }}
-td.n, th.n {{ text-align: right; white-space: nowrap; width: 6rem }}
-td.b {{ width: 45% }} td.b div {{ background: var(--bar); height: .8rem; margin-top:
- .35rem; min-width: 1px }}
-pre {{ background: #8881; padding: .8rem; overflow: auto; max-height: 32rem;
- white-space: pre-wrap; overflow-wrap: anywhere }}
-</style></head><body>
-<h1>Datasheet</h1>
+_STYLE = """
+pre { background: #8881; padding: .8rem; overflow: auto; max-height: 32rem;
+ white-space: pre-wrap; overflow-wrap: anywhere }
+"""
+
+_BEFORE = """<h1>Datasheet</h1>
 <p>Plans of commits for real changes of git repositories. Every figure is read from what
 the stages wrote; the card beside the data says what the fields are.</p>
-{sections}
+"""
+
+_SAMPLES = """
 <h2>Samples</h2>
 <p><button id="back">&larr; back</button> <button id="next">next &rarr;</button>
 <span id="title"></span></p>
-<h3>Prompt</h3><pre id="prompt"></pre><h3>Answer</h3><pre id="answer"></pre>
-<script type="application/json" id="samples">{samples}</script>
-<script>
+<h3>Prompt</h3><pre id="prompt"></pre><h3>Answer</h3><pre id="answer"></pre>"""
+
+_SCRIPT = """
 const samples = JSON.parse(document.getElementById("samples").textContent);
 let at = 0;
-function show(step) {{
+function show(step) {
   if (!samples.length) return;
   at = (at + step + samples.length) % samples.length;
   const sample = samples[at];
   document.getElementById("title").textContent =
-    `${{at + 1}} of ${{samples.length}} · ${{sample.title}}`;
+    `${at + 1} of ${samples.length} · ${sample.title}`;
   document.getElementById("prompt").textContent = sample.prompt;
   document.getElementById("answer").textContent = sample.answer;
-}}
+}
 document.getElementById("back").onclick = () => show(-1);
 document.getElementById("next").onclick = () => show(1);
 show(0);
-</script></body></html>
 """
 
 _CARD = """---
@@ -133,25 +119,24 @@ def page(sheet: Datasheet) -> str:
         for name, samples, prompt, answer in sheet.tokens
     ]
     sections = [
-        _section("Funnel", _bars(sheet.funnel)),
-        _section("Dropped by curation, by the first reason", _bars(sheet.rejected)),
-        _section(
+        section("Funnel", bars(sheet.funnel)),
+        section("Dropped by curation, by the first reason", bars(sheet.rejected)),
+        section(
             "Sizes in tokens",
-            _table(("split", "samples", "mean prompt", "mean answer"), tokens),
+            table(("split", "samples", "mean prompt", "mean answer"), tokens),
         ),
-        _section("Commits by type", _bars(sheet.types)),
-        _section("Changes by number of commits", _bars(sheet.commits)),
-        _section("Changes by language", _bars(sheet.languages)),
-        _section(
+        section("Commits by type", bars(sheet.types)),
+        section("Changes by number of commits", bars(sheet.commits)),
+        section("Changes by language", bars(sheet.languages)),
+        section(
             "Repositories and licenses",
-            _table(("repository", "license", "changes", "split"), sheet.repositories),
+            table(("repository", "license", "changes", "split"), sheet.repositories),
         ),
-        _section("Duplicates", _bars(sheet.clusters)),
-        _section("Secrets and people, replaced by placeholders", _bars(sheet.redacted)),
+        section("Duplicates", bars(sheet.clusters)),
+        section("Secrets and people, replaced by placeholders", bars(sheet.redacted)),
     ]
-    # A sample may say </script>; in JSON a < can be written otherwise.
-    samples = json.dumps(sheet.samples, ensure_ascii=False).replace("<", "\\u003c")
-    return _PAGE.format(sections="\n".join(sections), samples=samples)
+    body = _BEFORE + "\n".join(sections) + _SAMPLES
+    return whole_page("Datasheet", _STYLE, body, _SCRIPT, {"samples": sheet.samples})
 
 
 def card(sheet: Datasheet) -> str:
@@ -169,32 +154,6 @@ def card(sheet: Datasheet) -> str:
         ),
         redacted=_markdown(("kind", "times"), sheet.redacted),
     )
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{html.escape(title)}</h2>\n{content}"
-
-
-def _bars(table: Table) -> str:
-    """Return a row a name, with a bar as long as its share of the largest."""
-    if not table:
-        return "<p>None.</p>"
-    most = max(count for _, count in table) or 1
-    rows = "\n".join(
-        f'<tr><td>{html.escape(name)}</td><td class="n">{count:,}</td>'
-        f'<td class="b"><div style="width:{100 * count / most:.1f}%"></div></td></tr>'
-        for name, count in table
-    )
-    return f"<table>{rows}</table>"
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f"<th>{html.escape(each)}</th>" for each in headers)
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(each))}</td>" for each in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _markdown(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
