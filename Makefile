@@ -44,6 +44,18 @@ why: .venv/.installed ## What each stage did with a change or commit: make why I
 datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
 	@python scripts/datasheet.py
 
+.PHONY: gate
+gate: .venv/.installed ## Put a sample of labels before you: reports/gate/index.html
+	@python scripts/gate.py $(ARGS)
+
+.PHONY: gate-accept
+gate-accept: .venv/.installed ## Record the verdicts of that page: make gate-accept FILE=verdicts.json
+	@python scripts/gate_accept.py "$(FILE)"
+
+.PHONY: gate-compare
+gate-compare: .venv/.installed ## Two labeled files side by side: make gate-compare A=a.jsonl B=b.jsonl
+	@python scripts/gate_compare.py "$(A)" "$(B)" $(ARGS)
+
 .PHONY: forget
 forget: .venv/.installed ## Take a repository out of all that was written: make forget REPO=name
 	@python scripts/forget.py "$(REPO)"

@@ -31,7 +31,10 @@ DOORS = {
 }
 """The only places that may import what leads outside."""
 
-COMMANDS = {"clone", "datasheet", "export_sft", "forget", "ledger", "why"}
+COMMANDS = {
+    *("clone", "datasheet", "export_sft", "forget", "ledger", "why"),
+    *("gate", "gate_accept", "gate_compare"),
+}
 """Scripts that are no stage: what they do is asked for by name."""
 
 

@@ -44,6 +44,8 @@ FILES = {
     "prompts/system.md": "what a model is told once",
     "prompts/user.md": "how a change is put before a model",
     "pyproject.toml": "dependencies and the settings of ruff, mypy and pytest",
+    "src/diffscribe/gate/gate.css": "what the page of the gate looks like",
+    "src/diffscribe/gate/gate.js": "its keys, and how its verdicts are kept",
     "tools/llama-cpp.txt": "the release that carries llama.cpp, with its digest",
     "tools/llama_cpp.sh": "fetch and build llama.cpp, or find it",
     "tools/overrides-cpu.txt": "packages that are useless without a GPU",

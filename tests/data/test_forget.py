@@ -5,6 +5,7 @@ import pytest
 
 from diffscribe.data.forget import forget
 from diffscribe.errors import RecordError
+from diffscribe.gate.verdicts import Verdict, shown
 from diffscribe.jsonl import write_json, write_jsonl
 from diffscribe.records import RejectedChange
 
@@ -22,10 +23,19 @@ def root(tmp_path, labeled):
         )
         cached.parent.mkdir(parents=True, exist_ok=True)
         cached.write_bytes(path.read_bytes())
+    gate = tmp_path / "reports/gate"
+    write_jsonl(
+        gate / "verdicts.jsonl",
+        [
+            Verdict(**dict(shown(each)), verdict="reject", note="no")
+            for each in (ours, theirs)
+        ],
+    )
     rows = [RejectedChange(reason="long_body", change=each) for each in (ours, theirs)]
     write_jsonl(tmp_path / "data/rejected.jsonl", rows)
     for name in (
         "reports/eval/predictions.jsonl",
+        "reports/gate/index.html",
         "reports/.gitignore",
         "models/adapter/weights",
         "models/base/weights",
@@ -46,8 +56,8 @@ def files(root):
 
 def test_no_row_of_the_repository_is_left_and_all_others_are(root):
     result = forget(root, "acme/app", base_is_scratch=False)
-    assert (result.rows, result.found) == (5, ())
-    for path in root.glob("data/**/*.jsonl"):
+    assert (result.rows, result.found) == (6, ())
+    for path in [*root.glob("data/**/*.jsonl"), *root.glob("reports/gate/*.jsonl")]:
         (line,) = path.read_text().splitlines()
         assert '"repo":"acme/other"' in line
         assert '"repo":"acme/app"' not in line
@@ -55,9 +65,9 @@ def test_no_row_of_the_repository_is_left_and_all_others_are(root):
         *(f"data/{name}.jsonl" for name in ("harvested", "labeled", "rejected")),
         *("data/splits/train.jsonl", "data/sft/train.jsonl", "models/base/weights"),
         *("data/clones/acme/other.git/HEAD", ".dvc/cache/files/md5/unrelated"),
-        "reports/.gitignore",
+        *("reports/.gitignore", "reports/gate/verdicts.jsonl"),
     }
-    assert result.scanned_files == 9
+    assert result.scanned_files == 10
 
 
 def test_metrics_no_longer_count_the_repository(root):

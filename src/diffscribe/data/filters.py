@@ -55,7 +55,7 @@ def filter_problem(
     if agreement is not None and agreement < params.min_type_agreement:
         return FilterProblem.TEACHER_DISAGREES
     text = "\n".join(f"{each.subject}\n{each.body}" for each in plan.commits)
-    if ungrounded_share(text, _evidence(change)) > params.max_ungrounded_share:
+    if ungrounded_share(text, evidence(change)) > params.max_ungrounded_share:
         return FilterProblem.UNGROUNDED
     return None
 
@@ -101,6 +101,7 @@ def _is_generated(path: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in _GENERATED.split())
 
 
-def _evidence(change: LabeledChange) -> str:
+def evidence(change: LabeledChange) -> str:
+    """Return the text that a message may name things of: paths and diff."""
     paths = [path for f in change.files for path in (f.path, f.old_path or "")]
     return "\n".join([*paths, change.diff])

@@ -12,13 +12,18 @@ import orjson
 from diffscribe.errors import RecordError
 from diffscribe.jsonl import whole_file, write_json
 
-ROWS = ("data/*.jsonl", "data/splits/*.jsonl", "data/sft/*.jsonl")
+ROWS = (
+    *("data/*.jsonl", "data/splits/*.jsonl", "data/sft/*.jsonl"),
+    "reports/gate/*.jsonl",
+)
 LEARNED = (
     *(
         "data/exports",
         "data/README.md",
         "reports/data",
         "reports/eval",
+        "reports/gate/compare.html",
+        "reports/gate/index.html",
         "reports/train",
     ),
     *("models/adapter", "models/merged", "models/gguf"),

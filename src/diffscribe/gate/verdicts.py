@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.errors import InputError, RecordError
 from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import LabeledChange, Record
+from diffscribe.records import Change, LabeledChange, Record
 
 VERDICTS = Path("reports/gate/verdicts.jsonl")
 """Kept by git: no stage can make it again."""
@@ -82,15 +82,17 @@ def row_digest(row: LabeledChange) -> str:
     Who made the plan and at what cost is not part of it: the same plan for the
     same change deserves the same verdict.
     """
-    judged = {
-        "id": row.id,
-        "diff": row.diff,
-        "commits": [[commit.message, *commit.files] for commit in row.commits],
-        "gitignore": row.gitignore,
-        "plan": plan_json(row.label.plan),
-    }
-    text = json.dumps(judged, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _sha256([change_digest(row), plan_json(row.label.plan)])
+
+
+def change_digest(row: Change) -> str:
+    """Return the sha256 of what is shown of a change, without a plan."""
+    commits = [[commit.message, commit.files] for commit in row.commits]
+    return _sha256([row.id, row.diff, commits, row.gitignore])
+
+
+def _sha256(value: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def shown(row: LabeledChange) -> Shown:

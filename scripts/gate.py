@@ -1,0 +1,28 @@
+"""Put a sample of labels before a person: one page without network.
+
+Usage: python scripts/gate.py data/labeled.jsonl reports/gate    (or: make gate)
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage
+
+from pathlib import Path
+
+import click
+
+from diffscribe.gate.judging import show
+
+
+@click.command(cls=Stage)
+@click.argument("labeled", type=INPUT, default=Path("data/labeled.jsonl"))
+@click.argument("report", type=OUTPUT, default=Path("reports/gate"))
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=50, show_default=True, help="Shown."
+)
+def main(labeled: Path, report: Path, rows: int) -> None:
+    """Write REPORT/index.html with a stratified sample of the rows of LABELED."""
+    click.echo(f"gate: {show(labeled, report, rows)}")
+    click.echo(f"gate: open {report / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

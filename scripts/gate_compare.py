@@ -1,0 +1,33 @@
+"""Put two labeled files side by side: paired tests, and one page without network.
+
+Usage: python scripts/gate_compare.py a.jsonl b.jsonl reports/gate
+    (or: make gate-compare A=a.jsonl B=b.jsonl)
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage
+
+from pathlib import Path
+
+import click
+
+from diffscribe.gate.judging import show_both
+
+
+@click.command(cls=Stage)
+@click.argument("first", type=INPUT)
+@click.argument("second", type=INPUT)
+@click.argument("report", type=OUTPUT, default=Path("reports/gate"))
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=50, show_default=True, help="Shown."
+)
+def main(first: Path, second: Path, report: Path, rows: int) -> None:
+    """Write REPORT/compare.html with the labels that FIRST and SECOND give a sample.
+
+    What needs no person is compared over all changes that both have.
+    """
+    click.echo(show_both(first, second, report, rows))
+    click.echo(f"gate: open {report / 'compare.html'}")
+
+
+if __name__ == "__main__":
+    main()
