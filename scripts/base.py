@@ -1,6 +1,6 @@
 """Stage base: bring the model to start from, pinned.
 
-Usage: python scripts/base.py prompts data/splits/train.jsonl models/base
+Usage: python scripts/base.py prompts/student data/splits/train.jsonl models/base
            metrics/base.json
 """
 

@@ -1,6 +1,6 @@
 """Stage merge-quantize: ship the student for llama.cpp and Ollama.
 
-Usage: python scripts/merge_quantize.py prompts models/base models/adapter
+Usage: python scripts/merge_quantize.py prompts/student models/base models/adapter
            models/merged models/gguf metrics/merge_quantize.json
 """
 

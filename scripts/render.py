@@ -1,6 +1,6 @@
 """Stage render: turn changes into chat samples within the token budget.
 
-Usage: python scripts/render.py prompts data/splits models/base data/sft
+Usage: python scripts/render.py prompts/student data/splits models/base data/sft
            metrics/render.json
 """
 

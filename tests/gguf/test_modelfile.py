@@ -34,7 +34,7 @@ def test_every_instruction_is_there_once_with_its_value() -> None:
 
 def test_a_system_text_that_cannot_be_quoted_is_refused() -> None:
     assert 'say ""' in modelfile("a.gguf", 'say ""', 1, 0.0)
-    with pytest.raises(SourceError, match=r"prompts/system\.md"):
+    with pytest.raises(SourceError, match=r"prompts/student/system\.md"):
         modelfile("a.gguf", 'say """', 1, 0.0)
 
 

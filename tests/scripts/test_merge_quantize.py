@@ -18,7 +18,11 @@ def run_stage(
     outputs = [folder / name for name in ("merged", "gguf", "merge_quantize.json")]
     return subprocess.run(
         [
-            *(sys.executable, ROOT / "scripts/merge_quantize.py", ROOT / "prompts"),
+            *(
+                sys.executable,
+                ROOT / "scripts/merge_quantize.py",
+                ROOT / "prompts/student",
+            ),
             *(base, adapter, *outputs, "--params", folder / "params.yaml"),
         ],
         cwd=ROOT,

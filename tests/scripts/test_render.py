@@ -48,7 +48,7 @@ def folder(tmp_path, curated):
 def rendered(folder, stage, tiny_base):
     done = stage(
         "render",
-        *(ROOT / "prompts", folder / "splits", tiny_base),
+        *(ROOT / "prompts/student", folder / "splits", tiny_base),
         *(folder / "sft", folder / "render.json"),
         *("--params", folder / "params.yaml"),
     )

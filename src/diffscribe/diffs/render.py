@@ -4,7 +4,8 @@ Label, render, eval and use all come through here, so that a model is asked
 what it was trained on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from string import Template
 from typing import NamedTuple
@@ -54,15 +55,24 @@ def load_prompts(folder: Path) -> Prompts:
     Raises:
         InputError: if one cannot be read, or has an unknown $variable.
     """
-    prompts = Prompts(_text(folder / "system.md"), _text(folder / "user.md"))
-    user = Template(prompts.user)
-    if not user.is_valid() or not set(user.get_identifiers()) <= VARIABLES:
-        names = ", ".join(f"${name}" for name in sorted(VARIABLES))
+    system = _text(folder / "system.md")
+    return Prompts(system, read_prompt(folder / "user.md", VARIABLES))
+
+
+def read_prompt(path: Path, variables: Collection[str]) -> str:
+    """Return the text of a prompt in which only these $variables stand.
+
+    Raises:
+        InputError: if it cannot be read, or has an unknown $variable.
+    """
+    text = _text(path)
+    template = Template(text)
+    if not template.is_valid() or not set(template.get_identifiers()) <= set(variables):
+        names = ", ".join(f"${name}" for name in sorted(variables)) or "nothing"
         raise InputError(
-            f"{folder / 'user.md'}: only {names} can be filled in; write every "
-            "other $ as $$"
+            f"{path}: only {names} can be filled in; write every other $ as $$"
         )
-    return prompts
+    return text
 
 
 def _text(path: Path) -> str:
@@ -81,6 +91,7 @@ def render_prompt(
     max_tokens: int,
     context_lines: int,
     count_tokens: CountTokens,
+    more: Mapping[str, str] | None = None,
 ) -> Rendered | None:
     """Return the messages of a change, or None if not even its names fit.
 
@@ -89,13 +100,15 @@ def render_prompt(
     each file's first hunk before any second one. What was cut is said. Of the
     unchanged lines around a change, git's 3 at most, `context_lines` are shown.
     `count_tokens` is summed over pieces, so the sum may differ by a few tokens
-    from the count of the whole.
+    from the count of the whole. `more` fills in the variables of prompts that
+    ask for more than VARIABLES.
     """
     names = [file_line(file) for file in change.files]
     gitignore = _gitignore_line(
         change.gitignore, int(max_tokens * MAX_GITIGNORE_FRACTION), count_tokens
     )
-    fixed = _fill(prompts, names, gitignore, "")
+    fill = partial(_fill, prompts, more or {}, names, gitignore)
+    fixed = fill("")
     headings = [_heading(file) for file in change.files]
     budget = max_tokens - sum(count_tokens(each.content) for each in fixed)
     # Each file may also need its remark on hunks that were cut.
@@ -120,7 +133,7 @@ def render_prompt(
         sections.append(heading + "".join(shown) + _remark(len(shown), cut))
     total = sum(map(len, hunks.values()))
     return Rendered(
-        messages=_fill(prompts, names, gitignore, "".join(sections).rstrip("\n")),
+        messages=fill("".join(sections).rstrip("\n")),
         hunks=total,
         cut_hunks=total - sum(kept.values()),
         hidden=frozenset(path for path in hunks if hunks[path] and not kept[path]),
@@ -135,10 +148,14 @@ def file_line(file: FileChange) -> str:
 
 
 def _fill(
-    prompts: Prompts, names: Sequence[str], gitignore: str, diff: str
+    prompts: Prompts,
+    more: Mapping[str, str],
+    names: Sequence[str],
+    gitignore: str,
+    diff: str,
 ) -> tuple[Message, ...]:
     user = Template(prompts.user).substitute(
-        files="\n".join(names), gitignore=gitignore, diff=diff
+        more, files="\n".join(names), gitignore=gitignore, diff=diff
     )
     return (
         Message(role="system", content=prompts.system),

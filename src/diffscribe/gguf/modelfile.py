@@ -31,7 +31,7 @@ def modelfile(gguf: str, system: str, num_ctx: int, temperature: float) -> str:
     if QUOTES in system:
         raise SourceError(
             f"the system text holds {QUOTES}, which a Modelfile cannot quote; "
-            "reword prompts/system.md"
+            "reword prompts/student/system.md"
         )
     parameters = {"num_ctx": num_ctx, "temperature": temperature}
     lines = [
