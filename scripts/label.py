@@ -1,7 +1,7 @@
 """Stage label: give each change a commit plan.
 
-Usage: python scripts/label.py data/harvested.jsonl data/labeled.jsonl \
-metrics/label.json
+Usage: python scripts/label.py prompts/teacher data/harvested.jsonl \
+data/labeled.jsonl data/label_failures.jsonl metrics/label.json
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from diffscribe.data.asking import outcomes, prices, row_count
 from diffscribe.data.label import Tally, label_changes
+from diffscribe.data.label_failures import failures_file
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.params import load_params
 from diffscribe.records import Change
@@ -18,18 +20,33 @@ from diffscribe.tracking import report
 
 
 @click.command(cls=Stage)
+@click.argument("prompts", type=INPUT)
 @click.argument("harvested", type=INPUT)
 @click.argument("labeled", type=OUTPUT)
+@click.argument("failures", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
-def main(harvested: Path, labeled: Path, metrics: Path, params: Path) -> None:
+def main(
+    prompts: Path,
+    harvested: Path,
+    labeled: Path,
+    failures: Path,
+    metrics: Path,
+    params: Path,
+) -> None:
     """Write to LABELED the changes of HARVESTED, each with its plan."""
     section = load_params(params).label
-    changes = progress(read_jsonl(harvested, Change), "label")
-    tally = Tally()
-    count = write_jsonl(labeled, label_changes(changes, section, tally))
+    total = row_count(harvested) if section.asks else None
+    changes = progress(read_jsonl(harvested, Change), "label", total)
+    tally = Tally(prices(section))
+    with failures_file(failures) as on_failure:
+        became = outcomes(changes, prompts, section, changes.set_postfix_str)
+        rows = label_changes(became, section.max_failure_fraction, tally, on_failure)
+        count = write_jsonl(labeled, rows)
     counts = tally.metrics()
     summary = f"{count} of {counts['changes']} changes labeled from {section.source}"
+    if section.asks:
+        summary += f", {tally.unlabeled.total()} failed, {tally.bill.words()}"
     report(metrics, counts, summary, tally.statistics)
 
 

@@ -29,6 +29,8 @@ FOLDERS = {
     "reports": "curves and the evaluation's report; written by stages only",
     "scripts": "one thin command a stage: wiring, progress, one summary line",
     "src": "",
+    "student": "what the student is told, and how it is shown a change",
+    "teacher": "what a teacher is told: to plan, to clean, to rate, to mend",
     "tests": "mirrors src and scripts; smoke/ runs the whole pipeline",
     "tools": "what the Makefile runs that is no stage",
 }
@@ -41,8 +43,6 @@ FILES = {
     "dvc.lock": "what was last run, with digests",
     "dvc.yaml": "the pipeline: a stage is a command, its inputs and its outputs",
     "params.yaml": "every number or name one may change, a section a stage",
-    "prompts/system.md": "what a model is told once",
-    "prompts/user.md": "how a change is put before a model",
     "pyproject.toml": "dependencies and the settings of ruff, mypy and pytest",
     "src/diffscribe/gate/gate.css": "what the page of the gate looks like",
     "src/diffscribe/gate/gate.js": "its keys, and how its verdicts are kept",
@@ -60,7 +60,10 @@ SCORES = {
     "junk": "junk routed %",
 }
 SPEED_AND_SIZE = {"tokens_per_s": "tokens/s", "size_mb": "size MB"}
-FOLDED = ("tests", "metrics", "data", "models", "reports", ".dvc", ".ci")
+FOLDED = (
+    *("tests", "metrics", "data", "models", "reports", "student", "teacher"),
+    *(".dvc", ".ci"),
+)
 
 
 def main() -> None:

@@ -5,11 +5,14 @@ from diffscribe.interrupt import exit_interrupted, interrupt_by_exception
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from diffscribe.errors import DiffscribeError, InputError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 
@@ -53,7 +56,7 @@ def _require(paths: Path | tuple[Path, ...]) -> None:
             )
 
 
-def progress(items: Iterable[T], name: str, total: int | None = None) -> Iterable[T]:
+def progress(items: Iterable[T], name: str, total: int | None = None) -> "tqdm[T]":
     """Show rate and ETA on stderr while iterating; silent if no terminal."""
     from tqdm import tqdm
 

@@ -193,12 +193,92 @@ def _source(entry: object, defaults: dict[str, object]) -> object:
     return {**defaults, **entry} if isinstance(entry, Mapping) else entry
 
 
+class LabelRulesParams(Section):
+    """What the messages of a teacher have to keep to."""
+
+    max_header_chars: Positive
+    """Type and scope included."""
+    body: Literal["optional", "required"]
+    imperative: bool
+    """Every subject begins with a known verb in its base form."""
+    min_grounded_share: Fraction
+    """Of the paths, identifiers and numbers that messages name, so much the change
+    shows."""
+
+
+class TeacherParams(Section):
+    """The model that is asked, and how."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
+    """Ends in /v1 for most endpoints; holds no key."""
+    model: Annotated[str, Field(min_length=1)]
+    """Its name at the endpoint."""
+    api_key_variable: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None
+    """The environment variable that holds the key; None if none is needed."""
+    reasoning_effort: Annotated[str, Field(min_length=1)] | None
+    """Such as `low`; None leaves it to the model."""
+    temperature: Annotated[float, Field(ge=0, le=2)]
+    max_prompt_chars: Positive
+    """Hunks are cut to fit; a token is three to four characters."""
+    max_answer_tokens: Positive
+    """Thoughts included."""
+    timeout_s: Annotated[float, Field(gt=0)]
+    """For one answer."""
+    attempts: Positive
+    """How often to send a request while failures look transient."""
+    concurrency: Positive
+    """Requests open at once, at most."""
+    requests_per_minute: Positive | None
+    tokens_per_minute: Positive | None
+    reasks: Natural
+    """How often an answer that does not count is asked for again."""
+    seed: int
+
+
+class PriceParams(Section):
+    """US dollars for a million tokens of one model."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """Its name at the endpoint, whole."""
+    date: Day
+    """When this was the price; of several, the latest counts."""
+    prompt: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)]
+    """Of a prompt token that the endpoint had read before."""
+    completion: Annotated[float, Field(ge=0)]
+    """Thoughts included."""
+
+
 class LabelParams(Section):
     """Where the plan of a change comes from."""
 
-    source: Literal["history"]
+    source: Literal["history", "teacher", "blend"]
+    """Blend: the history's messages where they keep to the rules and are rated
+    high enough, the teacher's plan for all other changes."""
     nonconventional: Literal["path_rules", "reject"]
     """What a header that is not conventional gets: a type, or rejection."""
+    cleanup: Literal["rules", "teacher"]
+    """Who rids the history's messages of what a diff cannot tell."""
+    raters: tuple[Annotated[str, Field(min_length=1)], ...]
+    """Models of the endpoint that rate the history's messages, as they were and
+    cleaned; a name twice: two samples. Empty: nothing is rated."""
+    min_rating: Fraction
+    """Of cleaned messages; below it, blend asks the teacher."""
+    teacher: TeacherParams
+    rules: LabelRulesParams
+    max_failure_fraction: Fraction
+    """Of the changes asked about; with more failures the stage fails."""
+    budget_usd: Annotated[float, Field(gt=0)] | None
+    """What one run may spend; None for no limit."""
+    budget_tokens: Positive | None
+    prices: tuple[PriceParams, ...]
+    """Without one of its model, cost is told in tokens alone."""
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether a model is asked at all."""
+        by_model = self.cleanup == "teacher" or bool(self.raters)
+        return self.source != "history" or by_model
 
 
 class CurateParams(Section):

@@ -1,106 +1,104 @@
 import pytest
+from teaching import label_params
 
-from diffscribe.data.label import Reason, Tally, history_plan, label_changes
-from diffscribe.params import LabelParams
-from diffscribe.records import Plan, PlannedCommit
-
-RULES = LabelParams(source="history", nonconventional="path_rules")
-REJECT = LabelParams(source="history", nonconventional="reject")
-
-
-def test_each_original_commit_becomes_a_planned_commit_oldest_first(change):
-    window = change(
-        ("feat(api)!: Add foo (#12)\n\nIt is fast.\n\nCloses #3", ["b.py", "a.py"]),
-        ("docs: Describe foo.", ["README.md"]),
-    )
-    assert history_plan(window, REJECT) == Plan(
-        commits=(
-            PlannedCommit(
-                files=("a.py", "b.py"),
-                type="feat",
-                scope="api",
-                breaking=True,
-                subject="add foo",
-                body="It is fast.",
-            ),
-            PlannedCommit(files=("README.md",), type="docs", subject="describe foo"),
-        )
-    )
-
-
-def test_a_breaking_footer_breaks_and_stays_in_the_body(change):
-    message = "fix: drop foo\n\nWhy.\n\nBREAKING CHANGE: foo is gone\nRefs: #3"
-    (commit,) = history_plan(change((message, ["a.py"])), REJECT).commits
-    assert commit.breaking
-    assert commit.body == "Why.\n\nBREAKING CHANGE: foo is gone"
-
-
-def test_a_renamed_file_is_listed_by_its_new_path(change):
-    window = change(
-        ("fix: a", ["x.py"]),
-        ("refactor: b", ["old.py", "new.py"]),
-        renames=[("old.py", "new.py")],
-    )
-    assert [commit.files for commit in history_plan(window, REJECT).commits] == [
-        ("x.py",),
-        ("new.py",),
-    ]
-
-
-def test_a_file_changed_before_its_rename_is_in_both_commits(change):
-    window = change(
-        ("fix: a", ["old.py"]),
-        ("refactor: b", ["old.py", "new.py"]),
-        renames=[("old.py", "new.py")],
-    )
-    assert [commit.files for commit in history_plan(window, REJECT).commits] == [
-        ("new.py",),
-        ("new.py",),
-    ]
-
-
-def test_what_is_gone_again_at_head_is_not_listed(change):
-    window = change(
-        ("feat: add tmp and a", ["tmp.py", "a.py"]),
-        ("chore: remove tmp", ["tmp.py"]),
-        gone=["tmp.py"],
-    )
-    (commit,) = history_plan(window, REJECT).commits
-    assert (commit.subject, commit.files) == ("add tmp and a", ("a.py",))
-
-
-@pytest.mark.parametrize(
-    ("message", "rules", "expected"),
-    [
-        ("Fix the leak", REJECT, Reason.NONCONVENTIONAL),
-        ("Fix the leak", RULES, ("fix", "fix the leak")),
-        ("✨ feat: leak", REJECT, ("feat", "leak")),
-        ('Revert "feat: leak"', RULES, ("revert", "leak")),
-        ("fix: #12", REJECT, Reason.EMPTY_SUBJECT),
-        ("", RULES, Reason.EMPTY_SUBJECT),
-        ("", REJECT, Reason.NONCONVENTIONAL),
-    ],
+from diffscribe.data.flaws import Flaw
+from diffscribe.data.history_plan import Reason
+from diffscribe.data.label import (
+    Tally,
+    TooManyFailuresError,
+    label_changes,
+    recorded,
 )
-def test_a_message_gives_a_header_or_a_reason(message, rules, expected, change):
-    plan = history_plan(change((message, ["a.py"])), rules)
-    if isinstance(plan, Plan):
-        (commit,) = plan.commits
-        assert (commit.type, commit.subject) == expected
-    else:
-        assert plan == expected
+from diffscribe.data.label_outcome import (
+    FAILURES,
+    LabelFailure,
+    Outcome,
+    Spent,
+    Withheld,
+)
+from diffscribe.llm.request import TokenUsage
+
+REJECT = label_params(source="history", nonconventional="reject")
+SPENT = Spent("wise", TokenUsage(10, 4, 3, 1), False)
 
 
-def test_one_bad_commit_rejects_the_whole_change_under_one_reason(change):
-    tally = Tally()
+def failed(change, reason=Flaw.MISSING_PATH, head="b1"):
+    row = change(("fix: a leak", ["a.py"]), head=head)
+    failure = LabelFailure(
+        id=row.id,
+        repo=row.repo,
+        head=row.head,
+        reason=reason,
+        words="w",
+        model="wise",
+        answer="{}",
+    )
+    return Outcome(row, failure, () if reason in [*Withheld] else (SPENT,))
+
+
+def labeled(change, head="b1"):
+    (outcome,) = recorded([change(("fix: a leak", ["a.py"]), head=head)], REJECT)
+    return outcome._replace(spent=(SPENT, SPENT._replace(is_reask=True)))
+
+
+def run(outcomes, allowed=1.0):
+    tally, failures = Tally(), []
+    rows = list(label_changes(outcomes, allowed, tally, failures.append))
+    return rows, failures, tally
+
+
+def test_changes_that_history_rejects_are_counted_under_their_reason(change):
     changes = [
         change(("fix: a leak", ["a.py"]), ("wip", ["b.py"]), head="1"),
         change(("fix: a leak", ["a.py"]), head="2"),
     ]
-    kept = list(label_changes(changes, REJECT, tally))
-    assert [row.head for row in kept] == ["2"]
+    rows, failures, tally = run(recorded(changes, REJECT))
+    assert [row.head for row in rows] == ["2"]
     assert tally.rejected == {Reason.NONCONVENTIONAL: 1}
     counts = {"processed": 2, "approved": 1}
     repo = changes[0].repo
     assert tally.statistics.metrics() == {**counts, "by_source": {repo: counts}}
-    assert kept[0].label.source == "history"
-    assert kept[0].diff == changes[1].diff
+    assert rows[0].label.source == "history"
+    assert rows[0].diff == changes[1].diff
+    assert failures == []
+
+
+def test_every_answer_is_counted_and_failures_are_handed_on(change):
+    withheld = failed(change, Withheld.PRIVATE_KEY, head="3")
+    outcomes = [labeled(change), failed(change, head="2"), withheld]
+    rows, failures, tally = run(outcomes)
+    assert [row.head for row in rows] == ["b1"]
+    assert [failure.head for failure in failures] == ["2", "3"]
+    metrics = tally.metrics()
+    assert metrics["failed"] == {
+        **dict.fromkeys(map(str, FAILURES), 0),
+        "private_key": 1,
+        "missing_path": 1,
+    }
+    assert metrics["asked"] == {"changes": 2, "answers": 3, "reasks": 1}
+    assert metrics["tokens"] == {
+        "prompt_tokens": 30,
+        "cached_tokens": 12,
+        "completion_tokens": 9,
+        "reasoning_tokens": 3,
+    }
+
+
+@pytest.mark.parametrize(("allowed", "passes"), [(0.5, True), (0.49, False)])
+def test_the_share_of_failures_among_asked_changes_decides(allowed, passes, change):
+    withheld = failed(change, Withheld.PRIVATE_KEY)
+    outcomes = [withheld, labeled(change), failed(change), withheld]
+    if passes:
+        assert len(run(outcomes, allowed)[0]) == 1
+    else:
+        with pytest.raises(TooManyFailuresError) as caught:
+            run(outcomes, allowed)
+        assert "1 of 2 changes got no label (1 missing_path)" in str(caught.value)
+
+
+def test_failures_that_are_a_trend_stop_the_stage_early(change):
+    good, bad = labeled(change), failed(change)
+    drawn = iter([good] * 60 + [bad] * 100)
+    with pytest.raises(TooManyFailuresError, match="40 of 100 changes"):
+        run(drawn, 0.39)
+    assert len(list(drawn)) == 60

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from diffscribe.data.label_outcome import LabelFailure
 from diffscribe.data.trace import trace
 from diffscribe.errors import InputError
 from diffscribe.jsonl import write_jsonl
@@ -57,6 +58,23 @@ def test_a_kept_change_is_followed_to_where_it_stops(folder):
 
 def test_a_rejected_change_ends_with_its_reason(folder):
     assert story(folder, folder[2].id)[-1] == "  curate   rejected: long_body"
+
+
+def test_a_change_that_a_teacher_could_not_label_shows_why(folder):
+    bare = folder[3]
+    failure = LabelFailure(
+        id=bare.id,
+        repo=bare.repo,
+        head=bare.head,
+        reason="missing_path",
+        words="in no commit: `a.py`",
+        model="wise",
+        answer="{}",
+    )
+    write_jsonl(folder[0] / "label_failures.jsonl", [failure])
+    assert story(folder, bare.id[:8])[-1] == (
+        "  label    failed: missing_path: in no commit: `a.py`"
+    )
 
 
 def test_a_change_without_a_label_shows_what_is_counted(folder):

@@ -26,7 +26,10 @@ ROOT = Path(__file__).parents[2]
 STAGES = {
     "samples": ("", "samples/ samples.json"),
     "harvest": ("", "harvested.jsonl harvest.json"),
-    "label": ("harvested.jsonl", "labeled.jsonl label.json"),
+    "label": (
+        "teacher/ harvested.jsonl",
+        "labeled.jsonl label_failures.jsonl label.json",
+    ),
     "curate": ("labeled.jsonl", "curated.jsonl rejected.jsonl curate.json"),
     "split": ("benchmark_sets/ curated.jsonl", "splits/ split.json"),
     "base": ("prompts/ train.jsonl", "base/ base.json"),
@@ -62,7 +65,9 @@ class Workplace:
         for model in ("student-f16", "base-f16"):
             self.put(f"in/gguf/{model}.gguf")
         self.put("in/gguf/Modelfile", modelfile("student-f16.gguf", "Plan.", 8, 0.0))
-        shutil.copytree(ROOT / "prompts", folder / "in/prompts", dirs_exist_ok=True)
+        for here, there in (("student", "prompts"), ("teacher", "teacher")):
+            texts = ROOT / "prompts" / here
+            shutil.copytree(texts, folder / "in" / there, dirs_exist_ok=True)
         self.before = self.written()
 
     def put(self, name: str, content: str = "") -> Path:

@@ -12,7 +12,7 @@ STAGES = (
     *("base", "render", "train", "merge_quantize", "eval"),
 )
 INPUTS = {
-    "label": ("harvested.jsonl",),
+    "label": ("teacher", "harvested.jsonl"),
     "curate": ("labeled.jsonl",),
     "split": ("curated.jsonl",),
     "base": ("prompts", "train.jsonl"),

@@ -1,9 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import Change, LabeledChange, PlannedCommit
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -16,8 +19,9 @@ def folder(tmp_path, labeled):
 
 
 def label(stage, folder):
-    names = ("harvested.jsonl", "labeled.jsonl", "label.json")
-    return stage("label", *(folder / name for name in names))
+    names = ("labeled.jsonl", "label_failures.jsonl", "label.json")
+    inputs = (ROOT / "prompts/teacher", folder / "harvested.jsonl")
+    return stage("label", *inputs, *(folder / name for name in names))
 
 
 def test_every_change_is_labeled_or_counted(folder, stage):
@@ -28,12 +32,27 @@ def test_every_change_is_labeled_or_counted(folder, stage):
     )
     assert second.label.plan.commits[0].subject == "fix it all"
     counts = {"processed": 3, "approved": 2}
-    assert json.loads((folder / "label.json").read_text()) == {
+    metrics = json.loads((folder / "label.json").read_text())
+    assert set(metrics.pop("failed").values()) == {0}
+    assert metrics == {
         "changes": 3,
         "labeled": 2,
+        "from_history": 2,
+        "from_teacher": 0,
         "rejected": {"empty_subject": 1, "nonconventional": 0},
+        "asked": {"changes": 0, "answers": 0, "reasks": 0},
+        "tokens": {
+            "prompt_tokens": 0,
+            "cached_tokens": 0,
+            "completion_tokens": 0,
+            "reasoning_tokens": 0,
+        },
+        "cost_usd": 0.0,
+        "cost_usd_per_label": 0.0,
+        "tokens_per_label": 0.0,
         "statistics": {**counts, "by_source": {first.repo: counts}},
     }
+    assert (folder / "label_failures.jsonl").read_text() == ""
 
 
 def test_a_broken_line_is_named_and_nothing_is_written(folder, stage):
@@ -49,3 +68,131 @@ def test_no_changes_are_no_error(folder, stage):
     (folder / "harvested.jsonl").write_text("")
     assert label(stage, folder).returncode == 0
     assert (folder / "labeled.jsonl").read_text() == ""
+
+
+def plan(**fields):
+    commit = {"files": ["a.py"], "type": "fix", "subject": "stop the leak", **fields}
+    return json.dumps({"gitignore": [], "commits": [commit]})
+
+
+@pytest.fixture
+def taught(workplace, labeled, endpoint):
+    """A place to label three changes by a teacher, one after the other."""
+    place = workplace("label")
+    rows = [labeled(head=head, message="wip") for head in "123"]
+    changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
+    write_jsonl(place.folder / "in/harvested.jsonl", changes)
+    section = place.params["label"]
+    section |= {"source": "teacher", "max_failure_fraction": 0.5}
+    section["teacher"] |= {
+        "base_url": endpoint.base_url,
+        "model": "wise",
+        "concurrency": 1,
+        "reasks": 1,
+        "attempts": 1,
+    }
+    return place
+
+
+def metrics_of(place):
+    return json.loads((place.folder / "out/label.json").read_text())
+
+
+def test_a_teacher_labels_and_a_second_run_asks_nothing(taught, endpoint):
+    endpoint.will_say(plan(subject="stop the first leak"), 100, 10)
+    endpoint.will_say(plan(subject="stopped it"), 100, 10)
+    endpoint.will_say(plan(subject="see #12"), 150, 10)
+    endpoint.will_say(plan(files=["b.py"]), 100, 10)
+    endpoint.will_say(plan(subject="stop the last leak"), 150, 10)
+    taught.params["label"]["prices"] = [
+        {
+            "model": "wise",
+            "date": "2026-11-01",
+            "prompt": 1.0,
+            "cached": 0.1,
+            "completion": 5.0,
+        }
+    ]
+    done = taught.run()
+    assert done.returncode == 0, done.stderr
+    assert "2 of 3 changes labeled from teacher, 1 failed, 650 tokens, $" in done.stdout
+    rows = list(read_jsonl(taught.folder / "out/labeled.jsonl", LabeledChange))
+    assert [row.head for row in rows] == ["1", "3"]
+    assert rows[1].label.plan.commits[0].subject == "stop the last leak"
+    (failure,) = (
+        json.loads(line) for line in (taught.folder / "out/label_failures.jsonl").open()
+    )
+    assert (failure["head"], failure["reason"]) == ("2", "unknown_path")
+    metrics = metrics_of(taught)
+    assert metrics["asked"] == {"changes": 3, "answers": 5, "reasks": 2}
+    assert metrics["failed"]["unknown_path"] == 1
+    assert metrics["cost_usd"] == pytest.approx(850e-6)
+    assert metrics["cost_usd_per_label"] == pytest.approx(425e-6)
+
+    before, sent = taught.written(), len(endpoint.requests)
+    assert taught.run().returncode == 0
+    assert taught.written() == before
+    assert len(endpoint.requests) == sent
+
+
+def test_too_many_failures_fail_the_stage_and_say_why(taught, endpoint):
+    for _ in range(3):
+        endpoint.will_say("no")
+        endpoint.will_say("no")
+    done = taught.run()
+    assert done.returncode == 69
+    assert "3 of 3 changes got no label (3 not_json)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    failures = (taught.folder / "out/label_failures.jsonl").read_text()
+    assert failures.count("holds no whole JSON object") == 3
+    assert taught.written()["labeled.jsonl"] == b"old"
+
+
+def test_a_missing_key_is_named_before_anything_is_sent(taught, endpoint):
+    taught.params["label"]["teacher"]["api_key_variable"] = "NO_SUCH_KEY"
+    done = taught.run()
+    taught.assert_failed(done, 78, "the environment has no NO_SUCH_KEY", "export")
+    assert endpoint.requests == []
+
+
+def test_the_key_is_sent_and_stands_in_no_file(taught, endpoint):
+    for number in range(3):
+        endpoint.will_say(plan(subject=f"stop leak number {number}"))
+    taught.params["label"]["teacher"]["api_key_variable"] = "MY_KEY"
+    done = taught.run(MY_KEY="sk-wise-and-secret")
+    assert done.returncode == 0, done.stderr
+    headers = endpoint.requests[0].headers
+    assert "Bearer sk-wise-and-secret" in headers.values()
+    files = [path for path in taught.folder.rglob("*") if path.is_file()]
+    assert (taught.folder / ".cache/teacher.sqlite") in files
+    holders = [path for path in files if b"sk-wise" in path.read_bytes()]
+    assert holders == []
+    assert "sk-wise" not in done.stdout + done.stderr
+
+
+def test_a_private_change_stays_on_this_machine(taught, labeled):
+    row = labeled(head="p").model_dump(exclude={"label"})
+    write_jsonl(
+        taught.folder / "in/harvested.jsonl", [Change(**{**row, "private": True})]
+    )
+    taught.params["label"]["teacher"]["base_url"] = "https://api.example.com/v1"
+    done = taught.run()
+    words = ("acme/app is marked private", "may not be sent to api.example.com")
+    taught.assert_failed(done, 78, *words)
+
+
+def test_an_endpoint_that_refuses_schemas_is_asked_in_plain_words(taught, endpoint):
+    refusal = "This response_format type is unavailable now"
+    for _ in range(3):
+        endpoint.will_fail(400, refusal)
+    for number in range(3):
+        endpoint.will_say(f"Sure!\n```json\n{plan(subject=f'stop leak {number}')}\n```")
+    done = taught.run()
+    assert done.returncode == 0, done.stderr
+    assert metrics_of(taught)["from_teacher"] == 3
+    formats = [
+        (request.body.get("response_format") or {}).get("type")
+        for request in endpoint.requests
+    ]
+    assert formats == [*["json_schema"] * 2, "json_object", None, None, None]
+    assert '"enum":["a.py"]' in str(endpoint.requests[-1].body["messages"])

@@ -85,6 +85,11 @@ def strip_marks(header: str) -> str:
     return text.strip()
 
 
+def references(text: str) -> list[str]:
+    """Return the issues, tickets, commits and addresses that a text names."""
+    return [match[0] for match in _REFERS.finditer(text)]
+
+
 def clean_subject(subject: str) -> str:
     """Return a subject that says only what was changed, or an empty string.
 

@@ -135,7 +135,7 @@ def curate(changes: Iterable[LabeledChange], params: CurateParams) -> Curated:
 
 
 def _judged(
-    rows: Iterable[Redacted], params: CurateParams
+    rows: Iterable[Redacted[LabeledChange]], params: CurateParams
 ) -> Iterator[tuple[LabeledChange, Reason | None]]:
     """Yield each change and why it is rejected, near-duplicates aside."""
     seen: set[str] = set()

@@ -1,125 +1,143 @@
-"""Label a change with the plan that its own history amounts to."""
+"""Turn what became of changes into rows, failures and counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from diffscribe.commits.cleanup import clean_body, clean_subject, strip_marks
-from diffscribe.commits.conventional import Header, parse_header, split_message
-from diffscribe.commits.path_rules import guess_header
+from diffscribe.data.history_plan import Reason, history_plan
+from diffscribe.data.label_outcome import FAILURES, LabelFailure, Outcome, Withheld
+from diffscribe.errors import ToolError
+from diffscribe.llm.prices import Bill, Price
 from diffscribe.params import LabelParams
-from diffscribe.records import (
-    Change,
-    Label,
-    LabeledChange,
-    OriginalCommit,
-    Plan,
-    PlannedCommit,
-)
+from diffscribe.records import Change, Label, LabeledChange
 from diffscribe.statistics import Statistics
 
+_ENOUGH_TO_JUDGE = 100
+"""So many changes asked about tell whether the failures are a trend."""
+_REASONS_SHOWN = 3
 
-class Reason(StrEnum):
-    """Why a change gets no label; also its key in metrics/label.json."""
 
-    NONCONVENTIONAL = "nonconventional"
-    EMPTY_SUBJECT = "empty_subject"
+class TooManyFailuresError(ToolError):
+    """A teacher labels too few of the changes it is asked about."""
 
 
 class Tally:
     """What became of the changes; filled while they are labeled."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: Sequence[Price] = ()) -> None:
+        self.bill = Bill(prices)
+        """All answers, those that the ledger held too."""
         self.processed: Counter[str] = Counter()
         self.approved: Counter[str] = Counter()
+        self.sources: Counter[str] = Counter()
         self.rejected: Counter[Reason] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
 
     @property
     def statistics(self) -> Statistics:
         """All changes and those labeled, by repository."""
         return Statistics({"processed": self.processed, "approved": self.approved})
 
+    def count(self, outcome: Outcome) -> None:
+        """Add what became of one change."""
+        result, repo = outcome.result, outcome.change.repo
+        self.processed[repo] += 1
+        if isinstance(result, Label):
+            self.approved[repo] += 1
+            self.sources[result.source] += 1
+        elif isinstance(result, LabelFailure):
+            self.failed[result.reason] += 1
+        else:
+            self.rejected[result] += 1
+        sent = isinstance(result, LabelFailure) and result.reason not in [*Withheld]
+        self.asked["changes"] += bool(outcome.spent) or sent
+        for model, usage, is_reask in outcome.spent:
+            self.bill.add(model, usage)
+            self.asked["reasks"] += is_reask
+
+    @property
+    def unlabeled(self) -> Counter[str]:
+        """Return why changes that a model was asked about got no label."""
+        withheld = set(map(str, Withheld))
+        counts = {key: n for key, n in self.failed.items() if key not in withheld}
+        return Counter(counts)
+
     def metrics(self) -> dict[str, Any]:
         """Return all counts, zeros included."""
+        labeled, usage = self.approved.total(), self.bill.usage
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        usd = self.bill.usd
         return {
             "changes": self.processed.total(),
-            "labeled": self.approved.total(),
+            "labeled": labeled,
+            "from_history": self.sources["history"],
+            "from_teacher": self.sources["teacher"],
             "rejected": {reason.value: self.rejected[reason] for reason in Reason},
+            "failed": {str(reason): self.failed[reason] for reason in FAILURES},
+            "asked": {
+                "changes": self.asked["changes"],
+                "answers": self.bill.answers,
+                "reasks": self.asked["reasks"],
+            },
+            "tokens": usage._asdict(),
+            "cost_usd": usd,
+            "cost_usd_per_label": usd / labeled
+            if labeled and usd is not None
+            else None,
+            "tokens_per_label": tokens / labeled if labeled else None,
         }
 
 
-def label_changes(
-    changes: Iterable[Change], params: LabelParams, tally: Tally
-) -> Iterator[LabeledChange]:
-    """Yield the changes that get a label, in order; count all."""
+def recorded(changes: Iterable[Change], params: LabelParams) -> Iterator[Outcome]:
+    """Yield what becomes of each change by its own history, in order."""
     for change in changes:
-        tally.processed[change.repo] += 1
         plan = history_plan(change, params)
         if isinstance(plan, Reason):
-            tally.rejected[plan] += 1
+            yield Outcome(change, plan, ())
             continue
-        tally.approved[change.repo] += 1
         label = Label(
             plan=plan,
-            source=params.source,
+            source="history",
             teacher=None,
             prompt_sha256=None,
             usage=None,
             ratings={},
         )
-        yield LabeledChange.model_validate({**dict(change), "label": label})
+        yield Outcome(change, label, ())
 
 
-def history_plan(change: Change, params: LabelParams) -> Plan | Reason:
-    """Return the original commits as a plan, or why that cannot be.
+def label_changes(
+    outcomes: Iterable[Outcome],
+    max_failure_fraction: float,
+    tally: Tally,
+    on_failure: Callable[[LabelFailure], object],
+) -> Iterator[LabeledChange]:
+    """Yield the changes that got a label, in order; count all, hand on failures.
 
-    A commit keeps those of its files that are in the change, a renamed one by
-    its new path; a commit whose files are all gone again is left out. A file
-    that two commits touched is in both, which makes the plan invalid.
+    Raises:
+        TooManyFailuresError: at the end, or once they are a trend.
     """
-    planned = []
-    for original in change.commits:
-        files = _files_in_change(original, change)
-        if not files:
-            continue
-        commit = _planned(original, files, params)
-        if isinstance(commit, Reason):
-            return commit
-        planned.append(commit)
-    return Plan(commits=tuple(planned))
+    for change, result, spent in outcomes:
+        tally.count(Outcome(change, result, spent))
+        if isinstance(result, LabelFailure):
+            on_failure(result)
+            if tally.asked["changes"] >= _ENOUGH_TO_JUDGE:
+                _judge(tally, max_failure_fraction)
+        elif isinstance(result, Label):
+            yield LabeledChange.model_validate({**dict(change), "label": result})
+    _judge(tally, max_failure_fraction)
 
 
-def _files_in_change(original: OriginalCommit, change: Change) -> tuple[str, ...]:
-    now = {file.old_path: file.path for file in change.files if file.old_path}
-    now |= {file.path: file.path for file in change.files}
-    return tuple(sorted({now[path] for path in original.files if path in now}))
-
-
-def _planned(
-    original: OriginalCommit, files: tuple[str, ...], params: LabelParams
-) -> PlannedCommit | Reason:
-    message = split_message(original.message)
-    header = _header(message.header, files, params)
-    if header is None:
-        return Reason.NONCONVENTIONAL
-    subject = clean_subject(header.subject)
-    if not subject:
-        return Reason.EMPTY_SUBJECT
-    notes = [f"BREAKING CHANGE: {note}" for note in message.breaking_notes]
-    return PlannedCommit(
-        files=files,
-        type=header.type,
-        scope=header.scope,
-        breaking=header.breaking or bool(notes),
-        subject=subject,
-        body=clean_body("\n\n".join([message.body, *notes])),
+def _judge(tally: Tally, max_failure_fraction: float) -> None:
+    failed, asked = tally.unlabeled.total(), tally.asked["changes"]
+    if failed <= max_failure_fraction * asked:
+        return
+    most = tally.unlabeled.most_common(_REASONS_SHOWN)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in most)
+    raise TooManyFailuresError(
+        f"{failed} of {asked} changes got no label ({reasons}), more than "
+        "label.max_failure_fraction allows; data/label_failures.jsonl says why of "
+        "each; mend the prompt, the model or the limits and run again: no answer is "
+        "paid for twice"
     )
-
-
-def _header(text: str, files: tuple[str, ...], params: LabelParams) -> Header | None:
-    marked_off = strip_marks(text)
-    header = parse_header(marked_off)
-    if header is None and params.nonconventional == "path_rules":
-        return guess_header(marked_off, files)
-    return header

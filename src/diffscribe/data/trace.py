@@ -45,6 +45,10 @@ def _change_lines(folder: Path, metrics: Path, change: dict[str, Any]) -> Iterat
     yield f"change {id_[:_SHORT]} of {_plain(change['repo'])}"
     yield f"  harvest  {len(change['files'])} files of the commits {commits}"
     if not any(_rows(folder / "labeled.jsonl", id_)):
+        failure = next(_rows(folder / "label_failures.jsonl", id_), None)
+        if failure is not None:
+            yield f"  label    failed: {failure['reason']}: {_plain(failure['words'])}"
+            return
         yield "  label    no label; the reasons are only counted:"
         yield from _counts(metrics, "label")
         return

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import Enum, StrEnum
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import re2
 
@@ -13,7 +13,9 @@ from diffscribe.data.secrets.linear import compiled
 from diffscribe.data.secrets.personal import TRAILER, strip_trailers
 from diffscribe.data.secrets.private_keys import PRIVATE_KEY, find_private_keys
 from diffscribe.data.secrets.scan import FORMATS, find_secrets
-from diffscribe.records import LabeledChange
+from diffscribe.records import Change
+
+C = TypeVar("C", bound=Change)
 
 MAX_SECRET_BYTES = 100_000
 """Of all distinct ones in a row; more is a dump, not a change to learn from."""
@@ -42,16 +44,16 @@ class Problem(StrEnum):
     SECRETS_LEFT = "secrets_left"
 
 
-class Redacted(NamedTuple):
+class Redacted(NamedTuple, Generic[C]):
     """A row without its secrets, and what it had."""
 
-    change: LabeledChange
+    change: C
     counts: Counter[str]
     """Distinct secrets by format, and trailers; never a secret itself."""
     problem: Problem | None
 
 
-def redact(change: LabeledChange) -> Redacted:
+def redact(change: C) -> Redacted[C]:
     """Return a row with placeholders for secrets, e-mails and trailers removed.
 
     A secret has one placeholder in the whole row: diff, messages, paths, plan.
@@ -78,9 +80,7 @@ def redact(change: LabeledChange) -> Redacted:
     return Redacted(_changed(change, original, row), counts, Problem.SECRETS_LEFT)
 
 
-def _changed(
-    change: LabeledChange, original: dict[str, Any], row: dict[str, Any]
-) -> LabeledChange:
+def _changed(change: C, original: dict[str, Any], row: dict[str, Any]) -> C:
     return change if row == original else type(change).model_validate(row)
 
 

@@ -1,0 +1,147 @@
+"""What a teacher is asked about a change: a pure function of change and params."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from diffscribe.commits.plan import plan_schema
+from diffscribe.data.clean_messages import messages_schema
+from diffscribe.data.rating import rating_schema
+from diffscribe.diffs.render import VARIABLES, Prompts, read_prompt, render_prompt
+from diffscribe.llm.request import Request
+from diffscribe.params import LabelParams, LabelRulesParams
+from diffscribe.records import Change, Message
+
+_CONTEXT_LINES = 3
+"""All that git shows: a teacher has the room."""
+_NOTHING = "(nothing)"
+"""Endpoints refuse a turn without words."""
+
+
+class TeacherPrompts(NamedTuple):
+    """The texts a teacher is shown; house rules are filled in already."""
+
+    plan: Prompts
+    clean: Prompts
+    rate: Prompts
+    reask: str
+
+
+def load_teacher_prompts(folder: Path, rules: LabelRulesParams) -> TeacherPrompts:
+    """Read the teacher's prompts of a folder.
+
+    Raises:
+        InputError: if one cannot be read, or has an unknown $variable.
+    """
+    house = {
+        "max_header_chars": str(rules.max_header_chars),
+        "body": read_prompt(folder / f"body_{rules.body}.md", ()),
+    }
+
+    def prompts(name: str, more: set[str]) -> Prompts:
+        system = read_prompt(folder / f"{name}_system.md", house.keys())
+        user = read_prompt(folder / f"{name}_user.md", VARIABLES | more)
+        return Prompts(Template(system).substitute(house), user)
+
+    return TeacherPrompts(
+        plan=prompts("plan", {"schema"}),
+        clean=prompts("clean", {"schema", "messages"}),
+        rate=prompts("rate", {"schema", "messages"}),
+        reask=read_prompt(folder / "reask.md", {"complaint"}),
+    )
+
+
+def plan_request(
+    change: Change, prompts: TeacherPrompts, params: LabelParams
+) -> Request | None:
+    """Return the question for a plan, or None if not even the names fit.
+
+    The schema is in the prompt too: a server may use it as a grammar that the
+    model never sees, or refuse it.
+    """
+    schema = plan_schema([file.path for file in change.files])
+    return _request(change, prompts.plan, schema, {}, params)
+
+
+def clean_request(
+    change: Change,
+    messages: Sequence[str],
+    prompts: TeacherPrompts,
+    params: LabelParams,
+) -> Request | None:
+    """Return the question for the same messages, clean."""
+    shown = {"messages": _numbered(messages)}
+    return _request(
+        change, prompts.clean, messages_schema(len(messages)), shown, params
+    )
+
+
+def rate_request(
+    change: Change,
+    messages: Sequence[str],
+    rater: int,
+    prompts: TeacherPrompts,
+    params: LabelParams,
+) -> Request | None:
+    """Return the question of a rater, by its number in params.
+
+    The second sample of a model has another seed, and so is another request.
+    """
+    shown = {"messages": _numbered(messages)}
+    request = _request(change, prompts.rate, rating_schema(), shown, params)
+    model = params.raters[rater]
+    sample = params.raters[:rater].count(model)
+    seed = params.teacher.seed + sample
+    # At temperature 0 a second sample would be the first.
+    temperature = params.teacher.temperature or (1.0 if sample else 0.0)
+    return request and request._replace(model=model, seed=seed, temperature=temperature)
+
+
+def reask_request(
+    request: Request, answer: str, complaint: str, prompts: TeacherPrompts
+) -> Request:
+    """Return the request that shows the model its own answer and what is wrong."""
+    words = Template(prompts.reask).substitute(complaint=complaint)
+    turns = (
+        Message(role="assistant", content=answer or _NOTHING),
+        Message(role="user", content=words),
+    )
+    return request._replace(messages=(*request.messages, *turns))
+
+
+def _request(
+    change: Change,
+    prompts: Prompts,
+    schema: Mapping[str, Any],
+    shown: Mapping[str, str],
+    params: LabelParams,
+) -> Request | None:
+    teacher = params.teacher
+    compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    rendered = render_prompt(
+        change,
+        prompts,
+        teacher.max_prompt_chars,
+        _CONTEXT_LINES,
+        len,
+        {**shown, "schema": compact},
+    )
+    if rendered is None:
+        return None
+    return Request(
+        model=teacher.model,
+        messages=rendered.messages,
+        schema=schema,
+        max_tokens=teacher.max_answer_tokens,
+        temperature=teacher.temperature,
+        seed=teacher.seed,
+        reasoning_effort=teacher.reasoning_effort,
+    )
+
+
+def _numbered(messages: Sequence[str]) -> str:
+    return "\n\n".join(
+        f"--- message {number}\n{message}" for number, message in enumerate(messages, 1)
+    )
