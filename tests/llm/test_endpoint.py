@@ -9,7 +9,7 @@ import pytest
 from fault_server import TRANSIENT, Fault, FaultServer
 
 from diffscribe.errors import ParamsError, ToolError
-from diffscribe.llm.endpoint import Endpoint, key_from
+from diffscribe.llm.endpoint import Endpoint, key_from, needs_proxy
 from diffscribe.llm.failures import AnswerError, RefusalError
 from diffscribe.llm.in_order import in_order
 from diffscribe.llm.limiter import Limiter
@@ -87,6 +87,12 @@ def test_more_slots_than_the_endpoint_has_are_given_up():
     assert [said(answer) for answer in answers] == [str(n) for n in range(200)]
     assert endpoint.faults["HTTP 429"] < 200
     assert open_at_once <= 32
+
+
+def test_duplicated_answers_are_not_taken_for_the_next_ones():
+    with FaultServer(share=1.0, faults=[Fault.DUPLICATED]) as server:
+        answers, _ = ask(server, *[request(str(n)) for n in range(50)], slots=2)
+    assert [said(answer) for answer in answers] == [str(n) for n in range(50)]
 
 
 def test_connections_are_used_again():
@@ -239,6 +245,47 @@ def test_an_address_with_a_key_in_it_is_refused_unseen(url):
     with pytest.raises(ParamsError, match="environment") as caught:
         Endpoint(url, api_key=KEY, timeout_s=5, attempts=1, limiter=Limiter(1))
     assert "hush" not in str(caught.value)
+
+
+def test_who_is_traced_asks_by_openai_every_time():
+    with FaultServer().then(None, None, Fault.SERVER_ERROR, Fault.RESET) as server:
+        answers, endpoint = ask(
+            server, *[request(words) for words in "abc"], slots=1, traced=True
+        )
+    assert [said(answer) for answer in answers] == ["a", "b", "c"]
+    assert endpoint.faults == {"HTTP 500": 1, "connection lost": 1}
+
+
+def test_the_first_request_and_the_others_are_put_alike():
+    with FaultServer() as server:
+        ask(server, request(), request())
+        [first, second] = server.received
+    assert (first.headers, first.body) == (second.headers, second.body)
+    assert first.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("url", "variables", "is_proxied"),
+    [
+        ("https://api.example.com/v1", {"https_proxy": "http://p:1"}, True),
+        ("https://api.example.com/v1", {"http_proxy": "http://p:1"}, False),
+        ("http://127.0.0.1:80/v1", {"http_proxy": "http://p:1"}, False),
+        (
+            "https://api.example.com/v1",
+            {"all_proxy": "http://p:1", "no_proxy": "example.com"},
+            False,
+        ),
+    ],
+)
+def test_a_proxy_of_the_environment_is_for_others_than_this_machine(
+    url, variables, is_proxied, monkeypatch
+):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert needs_proxy(url) == is_proxied
 
 
 def test_one_endpoint_serves_one_loop_after_the_other():

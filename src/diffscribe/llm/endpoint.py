@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import orjson
 
 from diffscribe.errors import ParamsError, ToolError
 from diffscribe.llm.dialect import Dialect, is_about_one
@@ -15,7 +18,8 @@ from diffscribe.llm.failures import (
     AttemptError,
     Fault,
     RefusalError,
-    attempt_error,
+    status_error,
+    without_key,
 )
 from diffscribe.llm.limiter import Limiter
 from diffscribe.llm.reply import read_reply
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNUSABLE = (401, 403, 404)
 """No request will get through: wrong key, wrong address or wrong model."""
-MAX_CONNECT_S = 30.0
 CHARS_PER_TOKEN = 4
 
 
@@ -124,20 +127,20 @@ class Endpoint:
             return
         import openai
 
+        from diffscribe.llm.wire import Wire
+
         self._loop = asyncio.get_running_loop()
         self._probing = asyncio.Lock()
+        # What goes through a proxy is left to openai's own transport.
+        self._wire = None if needs_proxy(self._base_url) else Wire()
         self._openai = openai.AsyncOpenAI(
             base_url=self._base_url,
             api_key=self._api_key,
             max_retries=0,
-            timeout=openai.Timeout(
-                self._timeout_s, connect=min(self._timeout_s, MAX_CONNECT_S)
-            ),
-            http_client=openai.DefaultAsyncHttpxClient(
-                # A proxy named in the environment cannot reach this machine.
-                trust_env=not is_loopback(self._base_url),
-                limits=_unlimited(),
-            ),
+            timeout=self._timeout_s,
+            # Answers are small, and what is not compressed need not be unpacked.
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=openai.DefaultAsyncHttpxClient(transport=self._wire),
         )
 
     async def _understood(
@@ -156,7 +159,23 @@ class Endpoint:
                 dialect = milder
 
     async def _retried(self, request: Request, dialect: Dialect) -> Answer:
+        """Return an answer, by the last attempt that is allowed at the latest."""
+        chars = sum(len(message.content) for message in request.messages)
+        tokens = chars // CHARS_PER_TOKEN + request.max_tokens
+        body = dialect.body(request)
+        try:
+            return await self._attempt(body, tokens)
+        except AttemptError as failure:
+            if self._attempts == 1 or not is_transient(failure):
+                raise
+            failures = [failure]
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        # It takes longer to start than a request to send, so only failures see it.
+        async def attempt() -> Answer:
+            if failures:
+                raise failures.pop()
+            return await self._attempt(body, tokens)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(is_transient),
@@ -165,9 +184,7 @@ class Endpoint:
             before_sleep=self._slow_down,
             reraise=True,
         )
-        chars = sum(len(message.content) for message in request.messages)
-        tokens = chars // CHARS_PER_TOKEN + request.max_tokens
-        return await retrying(self._attempt, dialect.body(request), tokens)
+        return await retrying(attempt)
 
     def _slow_down(self, state: "RetryCallState") -> None:
         failure = state.outcome.exception() if state.outcome else None
@@ -192,26 +209,48 @@ class Endpoint:
         return answer
 
     async def _send(self, body: Mapping[str, Any]) -> Answer:
-        import openai
-
         self.requests_sent += 1
         started = time.perf_counter()
         try:
-            # The client's own limits hold between two bytes, not for all of them.
+            # openai's own limits hold between two bytes, not for all of them.
             async with asyncio.timeout(self._timeout_s):
-                content = await self._content(body)
+                template = self._wire.template if self._wire else None
+                if self._wire is None or template is None or self._traced:
+                    content = await self._sent_by_openai(body)
+                else:
+                    reply = await self._wire.exchange(template, orjson.dumps(body))
+                    if reply.status != 200:
+                        raise status_error(*reply, self._api_key)
+                    content = reply.content
         except TimeoutError:
             raise AttemptError(Fault.TIMEOUT, "no answer in time") from None
-        except openai.APIError as error:
-            raise attempt_error(error, self._api_key) from None
+        except OSError as error:
+            raise self._lost(error) from None
         return read_reply(content, time.perf_counter() - started)
 
-    async def _content(self, body: Mapping[str, Any]) -> bytes:
+    async def _sent_by_openai(self, body: Mapping[str, Any]) -> bytes:
         """Return the body of a 200."""
+        import openai
+
         completions = self._openai.chat.completions.with_raw_response
-        reply = await completions.create(**body)
+        try:
+            reply = await completions.create(**body)
+        except openai.APITimeoutError:
+            raise TimeoutError from None
+        except openai.APIConnectionError as error:
+            raise self._lost(error.__cause__ or error) from None
+        except openai.APIStatusError as error:
+            refused = error.response
+            headers = {name.lower(): value for name, value in refused.headers.raw}
+            raise status_error(
+                refused.status_code, headers, refused.content, self._api_key
+            ) from None
         content: bytes = reply.http_response.content
         return content
+
+    def _lost(self, error: BaseException) -> AttemptError:
+        words = without_key(str(error) or type(error).__name__, self._api_key)
+        return AttemptError(Fault.CONNECTION, words)
 
     def _explained(
         self, failure: AttemptError, model: str, is_alive: bool
@@ -261,8 +300,8 @@ def is_loopback(base_url: str) -> bool:
     return urlsplit(base_url).hostname in LOOPBACK
 
 
-def _unlimited() -> Any:
-    """Return limits of a pool that leave it to the limiter what is open."""
-    import httpx2
-
-    return httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+def needs_proxy(base_url: str) -> bool:
+    """Tell if the environment names a proxy, which cannot reach this machine."""
+    parts = urlsplit(base_url)
+    is_named = parts.scheme in getproxies() or "all" in getproxies()
+    return is_named and not is_loopback(base_url) and not proxy_bypass(parts.netloc)

@@ -1,14 +1,14 @@
 """What goes wrong with a request, in the endpoint's own words, without keys."""
 
 import time
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import orjson
 
 from diffscribe.errors import ToolError
-
-if TYPE_CHECKING:
-    import openai
 
 MAX_WORDS_CHARS = 300
 MIN_SECRET_CHARS = 8
@@ -66,24 +66,34 @@ class AttemptError(Exception):
         return f"HTTP {self.code}" if self.code else self.fault.value
 
 
-def attempt_error(error: "openai.APIError", api_key: str) -> AttemptError:
-    """Return what the client's error says, without its traceback, url and key."""
-    import openai
+def status_error(
+    code: int, headers: Mapping[bytes, bytes], content: bytes, api_key: str
+) -> AttemptError:
+    """Return what a reply that is no 200 says, in whichever shape.
 
-    if isinstance(error, openai.APIStatusError):
-        return AttemptError(
-            Fault.STATUS,
-            without_key(_words(error), api_key)[:MAX_WORDS_CHARS],
-            code=error.status_code,
-            names=" ".join(
-                str(name) for name in (error.type, error.code, error.param) if name
-            ),
-            asked_wait_s=_asked_wait_s(error),
-        )
-    if isinstance(error, openai.APITimeoutError):
-        return AttemptError(Fault.TIMEOUT, "no answer in time")
+    Args:
+        code: its status.
+        headers: by name in lower case.
+        content: its body.
+        api_key: not to be repeated.
+    """
+    try:
+        said = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        said = None
+    if isinstance(said, dict):
+        said = said.get("error") or said
+    names: Iterable[Any] = ()
+    if isinstance(said, dict):
+        names = [said.get(key) for key in ("type", "code", "param")]
+        said = said.get("message") or said.get("detail")
+    words = str(said or content.decode("utf-8", "replace") or "(no words)").strip()
     return AttemptError(
-        Fault.CONNECTION, without_key(str(error.__cause__ or error), api_key)
+        Fault.STATUS,
+        without_key(words, api_key)[:MAX_WORDS_CHARS],
+        code=code,
+        names=" ".join(str(name) for name in names if name),
+        asked_wait_s=_asked_wait_s(headers),
     )
 
 
@@ -93,23 +103,15 @@ def without_key(words: str, api_key: str) -> str:
     return words.replace(api_key, "[key]") if is_secret else words
 
 
-def _words(error: "openai.APIStatusError") -> str:
-    said: Any = error.body
-    if isinstance(said, dict):
-        said = said.get("message") or said.get("detail") or said.get("error")
-    return str(said or error.response.text or "(no words)").strip()
-
-
-def _asked_wait_s(error: "openai.APIStatusError") -> float | None:
+def _asked_wait_s(headers: Mapping[bytes, bytes]) -> float | None:
     """Return how long to wait: milliseconds, seconds, or until a date."""
-    headers = error.response.headers
-    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+    for name, per_second in ((b"retry-after-ms", 1000.0), (b"retry-after", 1.0)):
         try:
             return max(0.0, float(headers[name]) / per_second)
         except (KeyError, ValueError):
             continue
     try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
+        date = parsedate_to_datetime(headers.get(b"retry-after", b"").decode("latin-1"))
     except ValueError:
         return None
     return max(0.0, date.timestamp() - time.time())
