@@ -200,11 +200,19 @@ def test_render_names_a_corrupt_line(workplace, tiny_base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["base", "train"])
-def test_a_damaged_base_is_explained(workplace, tiny_base, name):
+@pytest.mark.parametrize(
+    ("name", "file", "content"),
+    [
+        ("base", "model.safetensors", "version https://git-lfs"),
+        ("train", "model.safetensors", "version https://git-lfs"),
+        ("base", "config.json", "[]"),
+        ("base", "tokenizer_config.json", '{"a":'),
+    ],
+)
+def test_a_damaged_base_is_explained(workplace, tiny_base, name, file, content):
     place = workplace(name)
     base = shutil.copytree(tiny_base, place.folder / "damaged")
-    (base / "model.safetensors").write_text("version https://git-lfs")
+    (base / file).write_text(content)
     place.put("in/sft/train.jsonl", SAMPLE)
     place.params["base"]["source"] = str(base)
     place.inputs[1] = base if name == "train" else place.inputs[1]

@@ -58,12 +58,13 @@ def _check_model(folder: Path) -> None:
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse a file that was cut off; transformers would not say which."""
+    """Refuse a file that is not whole or no object; transformers says not which."""
     from safetensors import safe_open
 
     for file in sorted(folder.glob("*.json")):
         with damage_explained(file):
-            json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(json.loads(file.read_text(encoding="utf-8")), dict):
+                raise ValueError("it holds no JSON object")
     for file in sorted(folder.glob("*.safetensors")):
         with damage_explained(file), safe_open(file, framework="pt"):
             """Opening it reads the header, and compares it with the size."""
