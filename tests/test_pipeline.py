@@ -33,7 +33,7 @@ DOORS = {
 
 COMMANDS = {
     *("clone", "datasheet", "export_sft", "forget", "ledger", "why"),
-    *("gate", "gate_accept", "gate_compare"),
+    *("gate", "gate_accept", "gate_compare", "gate_draw"),
 }
 """Scripts that are no stage: what they do is asked for by name."""
 

@@ -11,6 +11,7 @@ traceback and exits with 1.
     ├── ToolError     69  git, llama.cpp or a server is missing or failed
     ├── StorageError  74  the disk is full or refuses to be written
     ├── BudgetError   75  what may be spent is spent; its answers are kept
+    ├── GateError     77  too few labels of a sample were accepted
     └── ParamsError   78  params.yaml or a profile does not fit
 
 Ctrl-C exits with 130, wrong command-line arguments with 2.
@@ -77,6 +78,12 @@ class BudgetError(DiffscribeError):
     """The next request may cost more than is left; all that was paid for is kept."""
 
     exit_code = 75
+
+
+class GateError(DiffscribeError):
+    """Too few labels of a sample were accepted to make the rest."""
+
+    exit_code = 77
 
 
 class ParamsError(DiffscribeError):

@@ -119,6 +119,15 @@ def test_a_long_file_is_closed_until_it_is_wanted(opened, row):
     assert tab.page.locator("#diff .add").count() == 500
 
 
+def test_of_very_many_files_some_are_closed(opened, row):
+    paths = [f"{number:03}.py" for number in range(200)]
+    tab = opened(row(("fix: all", *paths), added=["line"] * 97))
+    assert tab.page.locator("#diff details").count() == 200
+    assert tab.page.locator("#diff details[open]").count() == 40
+    tab.press("j", "a")
+    assert "1 accepted" in tab.text("#status")
+
+
 def test_keys_judge_and_go_to_the_next_row_that_is_open(opened, three):
     tab = opened(*three)
     tab.press("j", "a")
@@ -174,6 +183,18 @@ def test_nothing_judged_is_nothing_exported(opened, three):
     tab = opened(*three)
     tab.press("e")
     assert tab.text("#status") == "Nothing to export: no row is judged yet."
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_exports(context, three, tmp_path):
+    """about:blank has no store."""
+    (tmp_path / "blank.html").touch()
+    tab = Tab(context, tmp_path / "blank.html")
+    tab.page.goto("about:blank")
+    rows = [(each,) for each in three]
+    tab.page.set_content(gate_page("Gate", rows, ["teacher-1"], ""))
+    assert "this browser keeps nothing" in tab.text("#status")
+    tab.press("r")
+    assert verdict_of(tab, three[0])["verdict"] == "reject"
 
 
 @pytest.mark.parametrize("kept", ["{", '"x"', "null", '{"verdict": "<b>"}', "[1]"])

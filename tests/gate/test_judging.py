@@ -3,8 +3,9 @@ import json
 import pytest
 
 from diffscribe.errors import InputError, RecordError
+from diffscribe.gate.acceptance import acceptance, passes
 from diffscribe.gate.judging import accept, show, show_both
-from diffscribe.gate.verdicts import acceptance, passes, read_verdicts, row_digest
+from diffscribe.gate.verdicts import read_verdicts, row_digest
 from diffscribe.jsonl import write_jsonl
 
 

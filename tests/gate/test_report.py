@@ -4,13 +4,12 @@ from scipy.stats import binomtest
 from diffscribe.evaluation.bootstrap import Estimate
 from diffscribe.gate.flags import Measures
 from diffscribe.gate.report import (
-    acceptance_line,
     agreement,
     compare,
     interval,
     summarize,
 )
-from diffscribe.gate.verdicts import Acceptance, Verdict
+from diffscribe.gate.verdicts import Verdict
 
 
 def measured(valid=1.0, grouping=1.0, types=1.0, grounded=1.0, junk=1.0):
@@ -73,11 +72,6 @@ def test_without_verdicts_nothing_differs():
     assert agreement([("a", "b")], {}) == (0, 0, 0, 0, 1.0)
 
 
-def test_lines_are_in_percent():
-    line = acceptance_line(Acceptance(50, 45, 3, 1, 0.9, 0.782, 0.967))
-    assert line == (
-        "45 of 50 rows accepted: 90 % (95 % interval 78 to 97); "
-        "3 rejected, 1 skipped, 1 not judged"
-    )
+def test_means_are_in_percent():
     assert interval(Estimate(value=0.5, low=0.25, high=1.0, n=3)) == "50.0 [25, 100]"
     assert interval(Estimate(value=None, low=None, high=None, n=0)) == "-"

@@ -5,6 +5,7 @@ import pytest
 
 from diffscribe.gate.sample import drawn, sampled
 from diffscribe.jsonl import write_jsonl
+from diffscribe.records import LabeledChange
 
 MESSAGES = ("feat: add it", "fix: mend it", "no convention")
 
@@ -82,6 +83,6 @@ def test_no_rows_give_no_sample():
 
 def test_the_sample_of_a_file_is_in_its_order(tmp_path, rows):
     write_jsonl(tmp_path / "labeled.jsonl", rows)
-    chosen = sampled(tmp_path / "labeled.jsonl", 10)
+    chosen = sampled(tmp_path / "labeled.jsonl", 10, LabeledChange)
     ids = drawn(rows, 10)
     assert chosen == [each for each in rows if each.id in ids]

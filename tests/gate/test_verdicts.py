@@ -6,8 +6,6 @@ from diffscribe.errors import InputError, RecordError
 from diffscribe.gate.verdicts import (
     Choice,
     Judged,
-    acceptance,
-    passes,
     read_export,
     read_verdicts,
     record,
@@ -140,45 +138,3 @@ def test_a_file_that_is_no_export_is_refused_with_what_is_wrong(
 def test_a_missing_export_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"none\.json.*cannot be read"):
         read_export(tmp_path / "none.json")
-
-
-def verdicts_of(tmp_path, rows, choices):
-    path = tmp_path / "verdicts.jsonl"
-    pairs = zip(rows, choices, strict=False)
-    said = [Judged(**judged(each, choice)) for each, choice in pairs if choice]
-    record(said, map(shown, rows), path)
-    return read_verdicts(path)
-
-
-def test_acceptance_is_of_all_rows_and_comes_with_an_exact_interval(tmp_path, row):
-    rows = [row(head=str(number)) for number in range(10)]
-    said = verdicts_of(tmp_path, rows, ["accept"] * 7 + ["reject", "skip", None])
-    result = acceptance(map(row_digest, rows), said)
-    assert result[:5] == (10, 7, 1, 1, 0.7)
-    assert (round(result.low, 4), round(result.high, 4)) == (0.3475, 0.9333)
-
-
-def test_other_verdicts_never_count(tmp_path, row):
-    rows = [row(head=str(number)) for number in range(4)]
-    said = verdicts_of(tmp_path, rows, ["accept"] * 4)
-    others = [row(head=str(number), repo="other") for number in range(4)]
-    assert acceptance(map(row_digest, others), said)[:5] == (4, 0, 0, 0, 0.0)
-    assert acceptance(map(row_digest, rows[:2]), said).accepted == 2
-
-
-@pytest.mark.parametrize(("accepted", "passed"), [(8, False), (9, True), (10, True)])
-def test_the_gate_opens_at_the_threshold(tmp_path, row, accepted, passed):
-    rows = [row(head=str(number)) for number in range(10)]
-    said = verdicts_of(tmp_path, rows, ["accept"] * accepted)
-    assert passes(acceptance(map(row_digest, rows), said), 0.9) is passed
-
-
-def test_skipping_the_rest_does_not_open_the_gate(tmp_path, row):
-    rows = [row(head=str(number)) for number in range(10)]
-    said = verdicts_of(tmp_path, rows, ["accept"] + ["skip"] * 9)
-    assert not passes(acceptance(map(row_digest, rows), said), 0.9)
-
-
-def test_no_rows_pass_no_gate():
-    assert acceptance([], {})[:5] == (0, 0, 0, 0, 0.0)
-    assert not passes(acceptance([], {}), 0.0)

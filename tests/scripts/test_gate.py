@@ -1,6 +1,8 @@
 import json
 
-from diffscribe.jsonl import write_jsonl
+from diffscribe.gate.verdicts import Shown
+from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.records import Change
 
 
 def test_labels_are_shown_judged_and_compared(tmp_path, stage, labeled):
@@ -18,6 +20,23 @@ def test_labels_are_shown_judged_and_compared(tmp_path, stage, labeled):
     compared = stage("gate_compare", file, file, report)
     assert "Both plans judged: 3. Accepted: both 3" in compared.stdout
     assert (report / "compare.html").is_file()
+
+
+def test_changes_are_drawn_before_they_have_labels(tmp_path, stage, labeled):
+    rows = [labeled(head=str(number)) for number in range(9)]
+    changes = [
+        Change(**{name: getattr(row, name) for name in Change.model_fields})
+        for row in rows
+    ]
+    write_jsonl(tmp_path / "labeled.jsonl", rows)
+    write_jsonl(tmp_path / "harvested.jsonl", changes)
+    sample = tmp_path / "gate" / "harvested.jsonl"
+    drawn = stage("gate_draw", tmp_path / "harvested.jsonl", sample, "--rows", 3)
+    assert drawn.stdout == f"gate: 3 changes drawn to {sample}\n"
+    ids = {change.id for change in read_jsonl(sample, Change)}
+    stage("gate", tmp_path / "labeled.jsonl", tmp_path / "gate", "--rows", 3)
+    shown = read_jsonl(tmp_path / "gate" / "index.jsonl", Shown)
+    assert {row.id for row in shown} == ids
 
 
 def test_what_is_no_export_is_an_explained_failure(tmp_path, stage):

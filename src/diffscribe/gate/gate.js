@@ -5,6 +5,7 @@ const { rows, names } = JSON.parse(document.getElementById("gate").textContent);
 const CHOICES = { a: "accept", r: "reject", s: "skip" };
 const FORMAT = "diffscribe verdicts 1";
 const MOST_LINES_OPEN = 400;
+const MOST_LINES_OPEN_IN_ALL = 4000;
 const MOST_CHARS_A_LINE = 2000;
 const MOST_CHARS_A_NOTE = 4000;
 // What a reader would not see, or would see elsewhere than it stands.
@@ -185,7 +186,13 @@ function showRow() {
   by("commits").replaceChildren(
     ...row.commits.map((commit, number) => commitOf(commit, number, "h")));
   by("labels").replaceChildren(...row.labels.map(cardOf));
-  by("diff").replaceChildren(...row.files.map(fileOf));
+  let left = MOST_LINES_OPEN_IN_ALL;
+  by("diff").replaceChildren(...row.files.map((file) => {
+    const lines = file.text.replace(/\n$/, "").split("\n");
+    const isOpen = lines.length <= Math.min(MOST_LINES_OPEN, left);
+    if (isOpen) left -= lines.length;
+    return fileOf(file, lines, isOpen);
+  }));
 }
 
 function commitOf(commit, number, letter) {
@@ -222,16 +229,15 @@ function cardOf(plan, place) {
   return card;
 }
 
-function fileOf(file) {
-  const lines = file.text.replace(/\n$/, "").split("\n");
+function fileOf(file, lines, isOpen) {
   const details = make("details", "file", make("summary", "mono",
     ...file.places.map((place) => make("span", "chip", place)), file.line));
   const fill = () => {
     if (details.open && !details.querySelector("pre")) details.append(linesOf(lines));
   };
   details.addEventListener("toggle", fill);
-  details.open = lines.length <= MOST_LINES_OPEN;
-  if (!details.open) {
+  details.open = isOpen;
+  if (!isOpen) {
     details.firstChild.append(make("span", "none", ` ${lines.length} lines`));
   }
   fill();

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.errors import InputError, RecordError
+from diffscribe.gate.acceptance import acceptance, acceptance_line
 from diffscribe.gate.flags import MEASURES, Measures, measures
 from diffscribe.gate.gate_page import gate_page
 from diffscribe.gate.report import (
     Agreement,
     Comparison,
-    acceptance_line,
     agreement,
     compare,
     interval,
@@ -21,7 +21,6 @@ from diffscribe.gate.report import (
 from diffscribe.gate.sample import drawn, sampled
 from diffscribe.gate.verdicts import (
     Shown,
-    acceptance,
     change_digest,
     read_export,
     read_verdicts,
@@ -48,7 +47,7 @@ def show(labeled: Path, report: Path, rows: int) -> str:
     Raises:
         RecordError: if there is no row.
     """
-    sample = sampled(labeled, rows)
+    sample = sampled(labeled, rows, LabeledChange)
     if not sample:
         raise RecordError(f"{labeled} {_NO_ROWS}")
     about = table(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
 from diffscribe.gate.flags import MEASURES, Measures
-from diffscribe.gate.verdicts import Acceptance, Choice, Verdict
+from diffscribe.gate.verdicts import Choice, Verdict
 
 _RESAMPLES = 2000
 _SEED = 7
@@ -82,16 +82,6 @@ def agreement(
         second,
         yes.count((False, False)),
         _sign_test(first, second),
-    )
-
-
-def acceptance_line(result: Acceptance) -> str:
-    """Return acceptance in one line."""
-    open_ = result.rows - result.accepted - result.rejected - result.skipped
-    return (
-        f"{result.accepted} of {result.rows} rows accepted: {100 * result.share:.0f} % "
-        f"(95 % interval {100 * result.low:.0f} to {100 * result.high:.0f}); "
-        f"{result.rejected} rejected, {result.skipped} skipped, {open_} not judged"
     )
 
 

@@ -4,12 +4,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from diffscribe.commits.cleanup import strip_marks
 from diffscribe.commits.conventional import parse_header, split_message
 from diffscribe.jsonl import read_jsonl
-from diffscribe.records import Change, LabeledChange
+from diffscribe.records import Change
+
+C = TypeVar("C", bound=Change)
 
 _MOST_COMMITS_APART = 4
 
@@ -48,13 +50,13 @@ def drawn(changes: Iterable[Change], rows: int) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def sampled(path: Path, rows: int) -> list[LabeledChange]:
-    """Return the rows of a labeled file that are drawn, in the order of the file.
+def sampled(path: Path, rows: int, kind: type[C]) -> list[C]:
+    """Return the rows of a file that are drawn, in the order of the file.
 
     The file is read twice, so that only these are in memory.
     """
-    ids = drawn(read_jsonl(path, LabeledChange), rows)
-    return [row for row in read_jsonl(path, LabeledChange) if row.id in ids]
+    ids = drawn(read_jsonl(path, kind), rows)
+    return [row for row in read_jsonl(path, kind) if row.id in ids]
 
 
 def _stratum(change: Change) -> Stratum:

@@ -1,12 +1,12 @@
-"""What a person said of labels, and whether enough of them were accepted."""
+"""What a person said of labels: exported by a page, kept in a file."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -60,20 +60,6 @@ class Export(Record):
 
     format: Literal["diffscribe verdicts 1"]
     verdicts: Annotated[tuple[Judged, ...], Field(min_length=1)]
-
-
-class Acceptance(NamedTuple):
-    """How many of the rows were accepted."""
-
-    rows: int
-    accepted: int
-    rejected: int
-    skipped: int
-    share: float
-    """Accepted of all rows: one that is skipped or not judged is not accepted."""
-    low: float
-    """Of the exact 95 % interval (Clopper and Pearson 1934)."""
-    high: float
 
 
 def row_digest(row: LabeledChange) -> str:
@@ -165,29 +151,3 @@ def record(
     if added:
         write_jsonl(path, [verdicts[row] for row in sorted(verdicts)])
     return len(added), left_out
-
-
-def acceptance(digests: Iterable[str], verdicts: Mapping[str, Verdict]) -> Acceptance:
-    """Return how many of these rows were accepted; other verdicts do not count."""
-    from scipy.stats import binomtest
-
-    rows = list(dict.fromkeys(digests))
-    said = Counter(verdicts[row].verdict for row in rows if row in verdicts)
-    accepted = said[Choice.ACCEPT]
-    if not rows:
-        return Acceptance(0, 0, 0, 0, 0.0, 0.0, 1.0)
-    ends = binomtest(accepted, len(rows)).proportion_ci(0.95, method="exact")
-    return Acceptance(
-        len(rows),
-        accepted,
-        said[Choice.REJECT],
-        said[Choice.SKIP],
-        accepted / len(rows),
-        float(ends.low),
-        float(ends.high),
-    )
-
-
-def passes(acceptance: Acceptance, threshold: float) -> bool:
-    """Tell whether the accepted share is at or above a threshold; no row, no pass."""
-    return acceptance.rows > 0 and acceptance.share >= threshold

@@ -1,0 +1,30 @@
+"""Draw the changes whose labels a person judges before all are made.
+
+Usage: python scripts/gate_draw.py data/harvested.jsonl reports/gate/harvested.jsonl
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage
+
+from pathlib import Path
+
+import click
+
+from diffscribe.gate.sample import sampled
+from diffscribe.jsonl import write_jsonl
+from diffscribe.records import Change
+
+
+@click.command(cls=Stage)
+@click.argument("harvested", type=INPUT)
+@click.argument("sample", type=OUTPUT)
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=50, show_default=True, help="Drawn."
+)
+def main(harvested: Path, sample: Path, rows: int) -> None:
+    """Write to SAMPLE a stratified sample of the changes of HARVESTED."""
+    count = write_jsonl(sample, sampled(harvested, rows, Change))
+    click.echo(f"gate: {count} changes drawn to {sample}")
+
+
+if __name__ == "__main__":
+    main()
