@@ -40,7 +40,7 @@ def main(
     changes = progress(read_jsonl(harvested, Change), "label", total)
     tally = Tally(prices(section))
     with failures_file(failures) as on_failure:
-        became = outcomes(changes, prompts, section, changes.set_postfix_str)
+        became = outcomes(changes, harvested, prompts, section, changes.set_postfix_str)
         rows = label_changes(became, section.max_failure_fraction, tally, on_failure)
         count = write_jsonl(labeled, rows)
     counts = tally.metrics()

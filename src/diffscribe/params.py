@@ -268,6 +268,12 @@ class LabelParams(Section):
     rules: LabelRulesParams
     max_failure_fraction: Fraction
     """Of the changes asked about; with more failures the stage fails."""
+    require_gate: bool
+    """Label more than `gate_rows` changes only once a sample of them was accepted."""
+    gate_rows: Positive
+    """How many changes a person judges."""
+    gate_threshold: Fraction
+    """Of the sample's labels, so much has to be accepted."""
     budget_usd: Annotated[float, Field(gt=0)] | None
     """What one run may spend; None for no limit."""
     budget_tokens: Positive | None

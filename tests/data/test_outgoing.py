@@ -1,7 +1,7 @@
 import pytest
 
 from diffscribe.data.label_outcome import Withheld
-from diffscribe.data.outgoing import is_loopback, outgoing
+from diffscribe.data.outgoing import outgoing
 from diffscribe.errors import ParamsError
 
 HERE = "http://127.0.0.1:8080/v1"
@@ -10,27 +10,31 @@ KEY = "AKIA" + "Q3EGRIZT5KMW7YXA"
 
 
 @pytest.mark.parametrize(
-    ("base_url", "expected"),
+    "base_url",
     [
-        (HERE, True),
-        ("http://127.8.9.1/v1", True),
-        ("http://[::1]:80/v1", True),
-        ("http://localhost:11434/v1", True),
-        ("http://LOCALHOST/v1", True),
-        ("http://localhost.example.com/v1", False),
-        ("http://127.0.0.1.example.com/v1", False),
-        ("http://0.0.0.0/v1", False),
-        ("http://192.168.1.5/v1", False),
-        (THERE, False),
+        "http://localhost.example.com/v1",
+        "http://127.0.0.1.example.com/v1",
+        "http://0.0.0.0/v1",
+        "http://192.168.1.5/v1",
+        "http://[fe80::1]/v1",
+        THERE,
     ],
 )
-def test_only_this_machine_is_loopback(base_url, expected):
-    assert is_loopback(base_url) is expected
+def test_a_private_change_goes_to_no_other_machine(base_url, change):
+    with pytest.raises(ParamsError, match="may not be sent"):
+        outgoing(change(("fix: x", ["a.py"]), private=True), base_url)
 
 
-def test_a_private_change_goes_to_this_machine_alone(change):
+@pytest.mark.parametrize(
+    "base_url", [HERE, "http://[::1]:80/v1", "http://LOCALHOST:11434/v1"]
+)
+def test_a_private_change_may_be_sent_to_this_machine(base_url, change):
+    row = change(("fix: x", ["a.py"]), private=True)
+    assert outgoing(row, base_url) == row
+
+
+def test_a_refusal_says_what_to_do(change):
     private = change(("fix: x", ["a.py"]), private=True)
-    assert outgoing(private, HERE) == private
     with pytest.raises(ParamsError) as caught:
         outgoing(private, THERE)
     assert str(caught.value) == (

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from diffscribe.gate.verdicts import VERDICTS, Verdict, row_digest
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import Change, LabeledChange, PlannedCommit
 
@@ -196,3 +197,52 @@ def test_an_endpoint_that_refuses_schemas_is_asked_in_plain_words(taught, endpoi
     ]
     assert formats == [*["json_schema"] * 2, "json_object", None, None, None]
     assert '"enum":["a.py"]' in str(endpoint.requests[-1].body["messages"])
+
+
+def judged(place, choice):
+    """Put down what a person says of the labels that were written last."""
+    rows = read_jsonl(place.folder / "out/labeled.jsonl", LabeledChange)
+    verdicts = [
+        Verdict(
+            row=row_digest(row),
+            id=row.id,
+            repo=row.repo,
+            source=row.label.source,
+            teacher=row.label.teacher,
+            verdict=choice,
+            note="",
+        )
+        for row in rows
+    ]
+    write_jsonl(place.folder / VERDICTS, verdicts)
+
+
+def test_a_long_run_waits_for_the_gate_and_pays_for_its_sample_once(taught, endpoint):
+    section = taught.params["label"]
+    section |= {"require_gate": True, "gate_rows": 2}
+    for number in range(2):
+        endpoint.will_say(plan(subject=f"stop leak number {number}"))
+    done = taught.run()
+    taught.assert_failed(done, 77, "the gate is closed", "make gate")
+    assert len(endpoint.requests) == 2
+
+    endpoint.will_say(plan(subject="stop the last leak"))
+    section["require_gate"] = False
+    assert taught.run().returncode == 0
+    assert len(endpoint.requests) == 3
+    labels = taught.written()["labeled.jsonl"]
+    section["require_gate"] = True
+    judged(taught, "reject")
+    assert taught.run().returncode == 77
+    judged(taught, "accept")
+    done = taught.run()
+    assert done.returncode == 0, done.stderr
+    assert taught.written()["labeled.jsonl"] == labels
+    assert len(endpoint.requests) == 3
+
+
+def test_a_run_of_no_more_than_the_gates_rows_needs_no_gate(taught, endpoint):
+    for number in range(3):
+        endpoint.will_say(plan(subject=f"stop leak number {number}"))
+    taught.params["label"] |= {"require_gate": True, "gate_rows": 3}
+    assert taught.run().returncode == 0

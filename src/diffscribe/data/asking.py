@@ -3,13 +3,19 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diffscribe.data.label import recorded
+from diffscribe.data.label import labeled_change, recorded
 from diffscribe.data.label_outcome import Outcome
 from diffscribe.errors import ParamsError
+from diffscribe.jsonl import read_jsonl
 from diffscribe.llm.prices import Price
 from diffscribe.params import LabelParams, TeacherParams
-from diffscribe.records import Change
+from diffscribe.records import Change, Label
+
+if TYPE_CHECKING:
+    from diffscribe.llm.budget import Budget
+    from diffscribe.llm.endpoint import Endpoint
 
 _ROWS_PER_SLOT = 4
 """So many changes are under way for each open request, so that none idles."""
@@ -17,6 +23,7 @@ _ROWS_PER_SLOT = 4
 
 def outcomes(
     changes: Iterable[Change],
+    harvested: Path,
     prompts: Path,
     params: LabelParams,
     show: Callable[[str], object],
@@ -24,39 +31,80 @@ def outcomes(
     """Yield what becomes of each change, in order.
 
     Args:
-        changes: drawn as they are needed.
+        changes: those of `harvested`, drawn as they are needed.
+        harvested: where the changes of the gate are read from before all others.
         prompts: the folder of the teacher's; not read if no model is asked.
         params: who labels, and how.
         show: told after each change what was asked and what it cost.
 
     Raises:
         ParamsError: if the key is missing, or a private change would be sent away.
+        GateError: if too few labels of the gate's changes were accepted.
         BudgetError: before the budget is exceeded.
         ToolError: if the endpoint cannot be used.
     """
     if not params.asks:
         return recorded(changes, params)
-    return _asked(changes, prompts, params, show)
+    return _asked(changes, harvested, prompts, params, show)
 
 
 def _asked(
     changes: Iterable[Change],
+    harvested: Path,
     prompts: Path,
     params: LabelParams,
     show: Callable[[str], object],
 ) -> Iterator[Outcome]:
     from diffscribe.data.label_prompts import load_teacher_prompts
     from diffscribe.data.label_teacher import Labeler
-    from diffscribe.llm.budget import Budget
-    from diffscribe.llm.endpoint import Endpoint
     from diffscribe.llm.in_order import in_order
     from diffscribe.llm.ledger import Ledger, ledger_path
-    from diffscribe.llm.limiter import Limiter
     from diffscribe.llm.teacher import Teacher
 
-    teacher = params.teacher
     texts = load_teacher_prompts(prompts, params.rules)
-    endpoint = Endpoint(
+    endpoint, budget = _endpoint(params.teacher), _budget(params)
+    with Ledger(ledger_path()) as ledger:
+        teacher = Teacher(endpoint, ledger, budget)
+
+        async def close() -> None:
+            await teacher.close()
+            await endpoint.close()
+
+        def labeled(rows: Iterable[Change]) -> Iterator[Outcome]:
+            labeler = Labeler(teacher.ask, texts, params)
+            window = _ROWS_PER_SLOT * params.teacher.concurrency
+            for outcome in in_order(labeler.label, rows, window, close):
+                show(teacher.line())
+                yield outcome
+
+        if params.require_gate and row_count(harvested) > params.gate_rows:
+            _pass_gate(labeled(_gate_sample(harvested, params.gate_rows)), params)
+        yield from labeled(changes)
+
+
+def _gate_sample(harvested: Path, rows: int) -> list[Change]:
+    from diffscribe.gate.sample import drawn
+
+    ids = drawn(read_jsonl(harvested, Change), rows)
+    return [each for each in read_jsonl(harvested, Change) if each.id in ids]
+
+
+def _pass_gate(sample: Iterable[Outcome], params: LabelParams) -> None:
+    from diffscribe.gate.acceptance import require
+
+    labels = [
+        labeled_change(each.change, each.result)
+        for each in sample
+        if isinstance(each.result, Label)
+    ]
+    require(labels, params.gate_threshold)
+
+
+def _endpoint(teacher: TeacherParams) -> "Endpoint":
+    from diffscribe.llm.endpoint import Endpoint
+    from diffscribe.llm.limiter import Limiter
+
+    return Endpoint(
         teacher.base_url,
         api_key=_api_key(teacher),
         timeout_s=teacher.timeout_s,
@@ -67,23 +115,14 @@ def _asked(
             tokens_per_minute=teacher.tokens_per_minute,
         ),
     )
-    budget = Budget(
-        prices(params),
-        max_usd=params.budget_usd,
-        max_tokens=params.budget_tokens,
+
+
+def _budget(params: LabelParams) -> "Budget":
+    from diffscribe.llm.budget import Budget
+
+    return Budget(
+        prices(params), max_usd=params.budget_usd, max_tokens=params.budget_tokens
     )
-    with Ledger(ledger_path()) as ledger:
-        asking = Teacher(endpoint, ledger, budget)
-        labeler = Labeler(asking.ask, texts, params)
-
-        async def close() -> None:
-            await asking.close()
-            await endpoint.close()
-
-        window = _ROWS_PER_SLOT * teacher.concurrency
-        for outcome in in_order(labeler.label, changes, window, close):
-            show(asking.line())
-            yield outcome
 
 
 def prices(params: LabelParams) -> tuple[Price, ...]:

@@ -125,8 +125,13 @@ def label_changes(
             if tally.asked["changes"] >= _ENOUGH_TO_JUDGE:
                 _judge(tally, max_failure_fraction)
         elif isinstance(result, Label):
-            yield LabeledChange.model_validate({**dict(change), "label": result})
+            yield labeled_change(change, result)
     _judge(tally, max_failure_fraction)
+
+
+def labeled_change(change: Change, label: Label) -> LabeledChange:
+    """Return a change with its label."""
+    return LabeledChange.model_validate({**dict(change), "label": label})
 
 
 def _judge(tally: Tally, max_failure_fraction: float) -> None:

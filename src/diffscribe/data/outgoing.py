@@ -1,12 +1,12 @@
 """What of a change may leave this machine."""
 
-from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from diffscribe.data.label_outcome import Withheld
 from diffscribe.data.secrets.redact import redact
 from diffscribe.errors import ParamsError
+from diffscribe.llm.endpoint import is_loopback
 from diffscribe.records import Change
 
 C = TypeVar("C", bound=Change)
@@ -30,12 +30,3 @@ def outgoing(change: C, base_url: str) -> C | Withheld:
         )
     redacted = redact(change)
     return Withheld(redacted.problem) if redacted.problem else redacted.change
-
-
-def is_loopback(base_url: str) -> bool:
-    """Tell this machine from all others, without asking a name server."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
