@@ -45,8 +45,11 @@ datasheet: .venv/.installed ## Show what the data is: reports/data/index.html an
 	@python scripts/datasheet.py
 
 .PHONY: gate
-gate: .venv/.installed ## Put a sample of labels before you: reports/gate/index.html
-	@python scripts/gate.py $(ARGS)
+gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html
+	@python scripts/gate_draw.py data/harvested.jsonl reports/gate/harvested.jsonl
+	@python scripts/label.py prompts/teacher reports/gate/harvested.jsonl \
+		reports/gate/labeled.jsonl reports/gate/label_failures.jsonl reports/gate/label.json
+	@python scripts/gate.py reports/gate/labeled.jsonl
 
 .PHONY: gate-accept
 gate-accept: .venv/.installed ## Record the verdicts of that page: make gate-accept FILE=verdicts.json

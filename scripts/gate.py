@@ -1,6 +1,7 @@
 """Put a sample of labels before a person: one page without network.
 
-Usage: python scripts/gate.py data/labeled.jsonl reports/gate    (or: make gate)
+Usage: python scripts/gate.py data/labeled.jsonl reports/gate
+    (make gate labels a sample first)
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage

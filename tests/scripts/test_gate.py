@@ -5,6 +5,10 @@ from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import Change
 
 
+def as_change(row):
+    return Change(**{name: getattr(row, name) for name in Change.model_fields})
+
+
 def test_labels_are_shown_judged_and_compared(tmp_path, stage, labeled):
     file, report = tmp_path / "labeled.jsonl", tmp_path / "gate"
     write_jsonl(file, [labeled(head=str(number)) for number in range(4)])
@@ -24,10 +28,7 @@ def test_labels_are_shown_judged_and_compared(tmp_path, stage, labeled):
 
 def test_changes_are_drawn_before_they_have_labels(tmp_path, stage, labeled):
     rows = [labeled(head=str(number)) for number in range(9)]
-    changes = [
-        Change(**{name: getattr(row, name) for name in Change.model_fields})
-        for row in rows
-    ]
+    changes = [as_change(row) for row in rows]
     write_jsonl(tmp_path / "labeled.jsonl", rows)
     write_jsonl(tmp_path / "harvested.jsonl", changes)
     sample = tmp_path / "gate" / "harvested.jsonl"
@@ -37,6 +38,19 @@ def test_changes_are_drawn_before_they_have_labels(tmp_path, stage, labeled):
     stage("gate", tmp_path / "labeled.jsonl", tmp_path / "gate", "--rows", 3)
     shown = read_jsonl(tmp_path / "gate" / "index.jsonl", Shown)
     assert {row.id for row in shown} == ids
+
+
+def test_a_sample_is_labeled_as_params_say_and_shown(tmp_path, stage, labeled):
+    """What `make gate` runs."""
+    changes = [as_change(labeled(head=str(number))) for number in range(9)]
+    write_jsonl(tmp_path / "harvested.jsonl", changes)
+    names = ("sample.jsonl", "labeled.jsonl", "failures.jsonl", "label.json")
+    files = [tmp_path / "gate" / name for name in names]
+    stage("gate_draw", tmp_path / "harvested.jsonl", files[0], "--rows", 4)
+    done = stage("label", "prompts/teacher", *files)
+    assert done.returncode == 0, done.stderr
+    shown = stage("gate", files[1], tmp_path / "gate")
+    assert "0 of 4 rows accepted" in shown.stdout
 
 
 def test_what_is_no_export_is_an_explained_failure(tmp_path, stage):
