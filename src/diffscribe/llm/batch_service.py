@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from diffscribe.errors import ToolError
 from diffscribe.llm.endpoint import is_loopback
-from diffscribe.llm.failures import AttemptError, Fault, attempt_error
+from diffscribe.llm.failures import AttemptError, Fault, status_error, without_key
 from diffscribe.llm.retries import is_transient, wait_s
 
 T = TypeVar("T")
@@ -141,7 +141,15 @@ class BatchService:
 
         try:
             return ask()
-        except openai.APIError as error:
-            raise attempt_error(error, self._api_key) from None
-        except httpx2.HTTPError as error:  # in the middle of a download
-            raise AttemptError(Fault.CONNECTION, str(error)) from None
+        except openai.APIStatusError as error:
+            response = error.response
+            headers = dict(response.headers.raw)
+            raise status_error(
+                error.status_code,
+                {name.lower(): value for name, value in headers.items()},
+                response.content,
+                self._api_key,
+            ) from None
+        except (openai.APIError, httpx2.HTTPError) as error:
+            words = without_key(str(error.__cause__ or error), self._api_key)
+            raise AttemptError(Fault.CONNECTION, words) from None
