@@ -4,23 +4,26 @@ Usage: python scripts/gate.py data/labeled.jsonl reports/gate
     (make gate labels a sample first)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
 from diffscribe.gate.judging import show
+from diffscribe.params import load_params
 
 
 @click.command(cls=Stage)
 @click.argument("labeled", type=INPUT, default=Path("data/labeled.jsonl"))
 @click.argument("report", type=OUTPUT, default=Path("reports/gate"))
 @click.option(
-    "--rows", type=click.IntRange(min=1), default=50, show_default=True, help="Shown."
+    "--rows", type=click.IntRange(min=1), help="How many; else params' label.gate_rows."
 )
-def main(labeled: Path, report: Path, rows: int) -> None:
+@params_option
+def main(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
     """Write REPORT/index.html with a stratified sample of the rows of LABELED."""
+    rows = rows or load_params(params).label.gate_rows
     click.echo(f"gate: {show(labeled, report, rows)}")
     click.echo(f"gate: open {report / 'index.html'}")
 

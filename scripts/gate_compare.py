@@ -4,13 +4,14 @@ Usage: python scripts/gate_compare.py a.jsonl b.jsonl reports/gate
     (or: make gate-compare A=a.jsonl B=b.jsonl)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
 from diffscribe.gate.judging import show_both
+from diffscribe.params import load_params
 
 
 @click.command(cls=Stage)
@@ -18,13 +19,17 @@ from diffscribe.gate.judging import show_both
 @click.argument("second", type=INPUT)
 @click.argument("report", type=OUTPUT, default=Path("reports/gate"))
 @click.option(
-    "--rows", type=click.IntRange(min=1), default=50, show_default=True, help="Shown."
+    "--rows", type=click.IntRange(min=1), help="How many; else params' label.gate_rows."
 )
-def main(first: Path, second: Path, report: Path, rows: int) -> None:
+@params_option
+def main(
+    first: Path, second: Path, report: Path, rows: int | None, params: Path
+) -> None:
     """Write REPORT/compare.html with the labels that FIRST and SECOND give a sample.
 
     What needs no person is compared over all changes that both have.
     """
+    rows = rows or load_params(params).label.gate_rows
     click.echo(show_both(first, second, report, rows))
     click.echo(f"gate: open {report / 'compare.html'}")
 

@@ -3,7 +3,7 @@
 Usage: python scripts/gate_draw.py data/harvested.jsonl reports/gate/harvested.jsonl
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import click
 
 from diffscribe.gate.sample import sampled
 from diffscribe.jsonl import write_jsonl
+from diffscribe.params import load_params
 from diffscribe.records import Change
 
 
@@ -18,10 +19,12 @@ from diffscribe.records import Change
 @click.argument("harvested", type=INPUT)
 @click.argument("sample", type=OUTPUT)
 @click.option(
-    "--rows", type=click.IntRange(min=1), default=50, show_default=True, help="Drawn."
+    "--rows", type=click.IntRange(min=1), help="How many; else params' label.gate_rows."
 )
-def main(harvested: Path, sample: Path, rows: int) -> None:
+@params_option
+def main(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
     """Write to SAMPLE a stratified sample of the changes of HARVESTED."""
+    rows = rows or load_params(params).label.gate_rows
     count = write_jsonl(sample, sampled(harvested, rows, Change))
     click.echo(f"gate: {count} changes drawn to {sample}")
 

@@ -40,6 +40,13 @@ def test_changes_are_drawn_before_they_have_labels(tmp_path, stage, labeled):
     assert {row.id for row in shown} == ids
 
 
+def test_params_say_how_many_are_drawn(tmp_path, stage, labeled):
+    changes = [as_change(labeled(head=str(number))) for number in range(52)]
+    write_jsonl(tmp_path / "harvested.jsonl", changes)
+    stage("gate_draw", tmp_path / "harvested.jsonl", tmp_path / "sample.jsonl")
+    assert len(list(read_jsonl(tmp_path / "sample.jsonl", Change))) == 50
+
+
 def test_a_sample_is_labeled_as_params_say_and_shown(tmp_path, stage, labeled):
     """What `make gate` runs."""
     changes = [as_change(labeled(head=str(number))) for number in range(9)]
