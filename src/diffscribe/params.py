@@ -257,6 +257,9 @@ class LabelParams(Section):
     high enough, the teacher's plan for all other changes."""
     nonconventional: Literal["path_rules", "reject"]
     """What a header that is not conventional gets: a type, or rejection."""
+    mode: Literal["online", "batch", "batch_files"]
+    """Ask and wait; or by the endpoint's batches; or by files of requests that
+    somebody answers, such as `vllm run-batch`."""
     cleanup: Literal["rules", "teacher"]
     """Who rids the history's messages of what a diff cannot tell."""
     raters: tuple[Annotated[str, Field(min_length=1)], ...]

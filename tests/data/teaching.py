@@ -31,6 +31,7 @@ def label_params(**fields):
     values = {
         "source": "teacher",
         "nonconventional": "path_rules",
+        "mode": "online",
         "cleanup": "rules",
         "raters": (),
         "min_rating": 0.7,

@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
+from batch_server import BatchServer
+from fault_server import completion
 
 from diffscribe.gate.verdicts import VERDICTS, Verdict, row_digest
 from diffscribe.jsonl import read_jsonl, write_jsonl
@@ -246,3 +248,60 @@ def test_a_run_of_no_more_than_the_gates_rows_needs_no_gate(taught, endpoint):
         endpoint.will_say(plan(subject=f"stop leak number {number}"))
     taught.params["label"] |= {"require_gate": True, "gate_rows": 3}
     assert taught.run().returncode == 0
+
+
+def answered(place, text):
+    """Answer all files of requests as `vllm run-batch` does; return how many."""
+    count = 0
+    for requests in sorted((place.folder / ".cache/batches/offline").glob("*.jsonl")):
+        body = {
+            "object": "chat.completion",
+            "choices": [
+                {"message": {"role": "assistant", "content": text}, "index": 0}
+            ],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+        }
+        lines = []
+        for line in requests.read_text().splitlines():
+            asked = json.loads(line)["custom_id"]
+            response = {"status_code": 200, "request_id": "1", "body": body}
+            lines.append(
+                {"id": "1", "custom_id": asked, "response": response, "error": None}
+            )
+        answers = requests.with_suffix(".answers.jsonl")
+        answers.write_text("".join(json.dumps(each) + "\n" for each in lines))
+        count += len(lines)
+    return count
+
+
+def test_files_of_requests_are_answered_elsewhere_reasks_too(taught, endpoint):
+    taught.params["label"]["mode"] = "batch_files"
+    taught.assert_failed(taught.run(), 69, "1 files wait", "vllm run-batch")
+    assert answered(taught, plan(subject="stopped the leak")) == 3
+    taught.assert_failed(taught.run(), 69, "1 files wait")
+    assert answered(taught, plan(subject="stop the leak")) == 3
+    done = taught.run()
+    assert done.returncode == 0, done.stderr
+    metrics = metrics_of(taught)
+    assert metrics["from_teacher"] == 3
+    assert metrics["asked"] == {"changes": 3, "answers": 6, "reasks": 3}
+    assert endpoint.requests == []
+    online = taught.written()
+    taught.params["label"]["mode"] = "online"
+    assert taught.run().returncode == 0
+    assert taught.written() == online
+
+
+def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
+    answer = json.loads(completion(plan()))
+    with BatchServer(looks=0, answer=lambda _: (200, answer)) as server:
+        taught.params["label"]["mode"] = "batch"
+        taught.params["label"]["teacher"]["base_url"] = server.base_url
+        done = taught.run()
+        assert done.returncode == 0, done.stderr
+        assert metrics_of(taught)["from_teacher"] == 3
+        assert server.paid.total() == 3
+        before = taught.written()
+        assert taught.run().returncode == 0
+        assert taught.written() == before
+        assert server.paid.total() == 3

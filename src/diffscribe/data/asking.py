@@ -1,19 +1,22 @@
 """What becomes of changes, by their history alone or with the models of params."""
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from diffscribe.data.label import labeled_change, recorded
 from diffscribe.data.label_outcome import Outcome
 from diffscribe.errors import ParamsError
 from diffscribe.jsonl import read_jsonl
 from diffscribe.llm.prices import Price
+from diffscribe.llm.request import Answer, Request
 from diffscribe.params import LabelParams, TeacherParams
 from diffscribe.records import Change, Label
 
 if TYPE_CHECKING:
+    from diffscribe.data.label_teacher import Labeler
     from diffscribe.llm.budget import Budget
     from diffscribe.llm.endpoint import Endpoint
 
@@ -26,7 +29,7 @@ def outcomes(
     harvested: Path,
     prompts: Path,
     params: LabelParams,
-    show: Callable[[str], object],
+    show: Callable[[str], None],
 ) -> Iterator[Outcome]:
     """Yield what becomes of each change, in order.
 
@@ -53,33 +56,100 @@ def _asked(
     harvested: Path,
     prompts: Path,
     params: LabelParams,
-    show: Callable[[str], object],
+    show: Callable[[str], None],
 ) -> Iterator[Outcome]:
     from diffscribe.data.label_prompts import load_teacher_prompts
     from diffscribe.data.label_teacher import Labeler
     from diffscribe.llm.in_order import in_order
-    from diffscribe.llm.ledger import Ledger, ledger_path
-    from diffscribe.llm.teacher import Teacher
 
     texts = load_teacher_prompts(prompts, params.rules)
-    endpoint, budget = _endpoint(params.teacher), _budget(params)
-    with Ledger(ledger_path()) as ledger:
-        teacher = Teacher(endpoint, ledger, budget)
-
-        async def close() -> None:
-            await teacher.close()
-            await endpoint.close()
+    window = _ROWS_PER_SLOT * params.teacher.concurrency
+    with _door(params) as door:
+        labeler = Labeler(door.ask, texts, params)
 
         def labeled(rows: Iterable[Change]) -> Iterator[Outcome]:
-            labeler = Labeler(teacher.ask, texts, params)
-            window = _ROWS_PER_SLOT * params.teacher.concurrency
-            for outcome in in_order(labeler.label, rows, window, close):
-                show(teacher.line())
+            for outcome in in_order(labeler.label, rows, window, door.close):
+                show(door.line())
                 yield outcome
 
         if params.require_gate and row_count(harvested) > params.gate_rows:
-            _pass_gate(labeled(_gate_sample(harvested, params.gate_rows)), params)
+            sample = _gate_sample(harvested, params.gate_rows)
+            door.bring(labeler, lambda: sample, show)
+            _pass_gate(labeled(sample), params)
+        door.bring(labeler, lambda: read_jsonl(harvested, Change), show)
         yield from labeled(changes)
+
+
+class _Door(NamedTuple):
+    """Where answers come from."""
+
+    ask: Callable[[Request], Awaitable[Answer]]
+    line: Callable[[], str]
+    """Tells what was asked and what it cost."""
+    close: Callable[[], Awaitable[None]] | None
+    """For the event loop that asked, at its end."""
+    run: Callable[[Callable[[str], None]], bool] | None
+    """Brings the answers that are pending, if not each is waited for."""
+
+    def bring(
+        self,
+        labeler: "Labeler",
+        read: Callable[[], Iterable[Change]],
+        show: Callable[[str], None],
+    ) -> None:
+        """Have all answers there that these changes need.
+
+        An answer decides what is asked next, so the changes are gone over until
+        nothing more is wanted.
+        """
+        if self.run is None:
+            return
+        from diffscribe.llm.batch import PendingError
+        from diffscribe.llm.in_order import in_order
+
+        async def want(change: Change) -> None:
+            with contextlib.suppress(PendingError):
+                await labeler.label(change)
+
+        wanting = True
+        while wanting:
+            for _ in in_order(want, read(), _ROWS_PER_SLOT):
+                """Its answers are there, or written down."""
+            wanting = self.run(show)
+
+
+@contextlib.contextmanager
+def _door(params: LabelParams) -> Iterator[_Door]:
+    from diffscribe.llm.batch import BatchTeacher, batch_folder
+    from diffscribe.llm.batch_service import BatchService
+    from diffscribe.llm.ledger import Ledger, ledger_path
+    from diffscribe.llm.teacher import Teacher
+
+    teacher, budget = params.teacher, _budget(params)
+    with contextlib.ExitStack() as opened:
+        ledger = opened.enter_context(Ledger(ledger_path()))
+        if params.mode == "online":
+            endpoint = _endpoint(teacher)
+            online = Teacher(endpoint, ledger, budget)
+
+            async def close() -> None:
+                await online.close()
+                await endpoint.close()
+
+            yield _Door(online.ask, online.line, close, None)
+            return
+        service = None
+        if params.mode == "batch":
+            service = BatchService(
+                teacher.base_url,
+                api_key=_api_key(teacher),
+                timeout_s=teacher.timeout_s,
+                attempts=teacher.attempts,
+            )
+            opened.callback(service.close)
+        folder = batch_folder(teacher.base_url if service else None)
+        batch = opened.enter_context(BatchTeacher(ledger, budget, folder, service))
+        yield _Door(batch.ask, batch.line, None, batch.run)
 
 
 def _gate_sample(harvested: Path, rows: int) -> list[Change]:
