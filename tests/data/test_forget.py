@@ -36,6 +36,7 @@ def root(tmp_path, labeled):
     for name in (
         "reports/eval/predictions.jsonl",
         "reports/gate/index.html",
+        "reports/gate/label.json",
         "reports/.gitignore",
         "models/adapter/weights",
         "models/base/weights",

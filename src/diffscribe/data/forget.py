@@ -24,6 +24,7 @@ LEARNED = (
         "reports/eval",
         "reports/gate/compare.html",
         "reports/gate/index.html",
+        "reports/gate/label.json",
         "reports/train",
     ),
     *("models/adapter", "models/merged", "models/gguf"),
