@@ -130,6 +130,24 @@ def test_a_wrong_key_or_model_stops_everything(endpoint, code):
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"message": "Wrong key k3y-0123456789.", "code": 401}}',
+        "<html>Wrong key k3y-0123456789.</html>",
+        '{"error": {"message": "' + "x" * 280 + ' Wrong key k3y-0123456789."}}',
+    ],
+)
+def test_a_200_that_repeats_the_key_is_shown_without_it(endpoint, body):
+    endpoint.will_send(200, body)
+    client = Client(
+        endpoint.base_url, "m", api_key="k3y-0123456789", timeout_s=5, attempts=1
+    )
+    with closing(client), pytest.raises(ToolError, match=r"x Wro|Wrong key") as caught:
+        client.complete(HELLO, None, max_tokens=7, seed=3)
+    assert "k3y" not in str(caught.value)
+
+
 def test_a_lost_server_stops_everything(endpoint):
     endpoint.will_hang_up()
     with pytest.raises(ToolError, match="cannot be reached") as e:

@@ -9,7 +9,7 @@ import pytest
 from fault_server import TRANSIENT, Fault, FaultServer
 
 from diffscribe.errors import ParamsError, ToolError
-from diffscribe.llm.endpoint import Endpoint, key_from, needs_proxy
+from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.failures import AnswerError, RefusalError
 from diffscribe.llm.in_order import in_order
 from diffscribe.llm.limiter import Limiter
@@ -228,16 +228,6 @@ def test_the_key_is_sent_and_in_nothing_that_is_shown(caplog):
     assert KEY not in shown
 
 
-def test_a_key_is_read_from_the_variable_that_is_named(monkeypatch):
-    monkeypatch.setenv("TEACHER_KEY", f" {KEY}\n")
-    assert key_from("TEACHER_KEY") == KEY
-    assert key_from(None) == "none"
-    for value in ("", "  "):
-        monkeypatch.setenv("TEACHER_KEY", value)
-        with pytest.raises(ParamsError, match="export TEACHER_KEY="):
-            key_from("TEACHER_KEY")
-
-
 @pytest.mark.parametrize(
     "url", ["http://me:hush-hush@host/v1", "http://host/v1?key=hush-hush"]
 )
@@ -262,30 +252,6 @@ def test_the_first_request_and_the_others_are_put_alike():
         [first, second] = server.received
     assert (first.headers, first.body) == (second.headers, second.body)
     assert first.headers["accept-encoding"] == "identity"
-
-
-@pytest.mark.parametrize(
-    ("url", "variables", "is_proxied"),
-    [
-        ("https://api.example.com/v1", {"https_proxy": "http://p:1"}, True),
-        ("https://api.example.com/v1", {"http_proxy": "http://p:1"}, False),
-        ("http://127.0.0.1:80/v1", {"http_proxy": "http://p:1"}, False),
-        (
-            "https://api.example.com/v1",
-            {"all_proxy": "http://p:1", "no_proxy": "example.com"},
-            False,
-        ),
-    ],
-)
-def test_a_proxy_of_the_environment_is_for_others_than_this_machine(
-    url, variables, is_proxied, monkeypatch
-):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert needs_proxy(url) == is_proxied
 
 
 def test_one_endpoint_serves_one_loop_after_the_other():

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from diffscribe.data.label_outcome import Withheld
 from diffscribe.data.secrets.redact import redact
 from diffscribe.errors import ParamsError
-from diffscribe.llm.endpoint import is_loopback
+from diffscribe.llm.address import is_loopback
 from diffscribe.records import Change
 
 C = TypeVar("C", bound=Change)

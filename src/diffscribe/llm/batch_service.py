@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from diffscribe.errors import ToolError
-from diffscribe.llm.endpoint import is_loopback
-from diffscribe.llm.failures import AttemptError, Fault, status_error, without_key
+from diffscribe.llm.address import is_loopback
+from diffscribe.llm.failures import AttemptError, Fault, shown_words, status_error
 from diffscribe.llm.retries import is_transient, wait_s
 
 T = TypeVar("T")
@@ -144,12 +144,13 @@ class BatchService:
         except openai.APIStatusError as error:
             response = error.response
             headers = dict(response.headers.raw)
-            raise status_error(
+            failure = status_error(
                 error.status_code,
                 {name.lower(): value for name, value in headers.items()},
                 response.content,
-                self._api_key,
-            ) from None
+            )
+            failure.words = shown_words(failure.words, self._api_key)
+            raise failure from None
         except (openai.APIError, httpx2.HTTPError) as error:
-            words = without_key(str(error.__cause__ or error), self._api_key)
+            words = shown_words(str(error.__cause__ or error), self._api_key)
             raise AttemptError(Fault.CONNECTION, words) from None

@@ -1,15 +1,11 @@
 """One OpenAI-compatible endpoint; the only door to LLMs."""
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-import orjson
 
 from diffscribe.errors import ParamsError, ToolError
 from diffscribe.llm.dialect import Dialect, is_about_one
@@ -18,8 +14,7 @@ from diffscribe.llm.failures import (
     AttemptError,
     Fault,
     RefusalError,
-    status_error,
-    without_key,
+    shown_words,
 )
 from diffscribe.llm.limiter import Limiter
 from diffscribe.llm.reply import read_reply
@@ -29,7 +24,6 @@ from diffscribe.llm.retries import is_transient, wait_s
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNUSABLE = (401, 403, 404)
 """No request will get through: wrong key, wrong address or wrong model."""
 CHARS_PER_TOKEN = 4
@@ -119,28 +113,21 @@ class Endpoint:
         """Close the connections."""
         if self._loop is not None:
             self._loop = None
-            await self._openai.close()
+            await self._door.close()
 
     def _connect(self) -> None:
         """Make connections that belong to this event loop, if it has none yet."""
         if self._loop is asyncio.get_running_loop():
             return
-        import openai
-
-        from diffscribe.llm.wire import Wire
+        from diffscribe.llm.door import Door
 
         self._loop = asyncio.get_running_loop()
         self._probing = asyncio.Lock()
-        # What goes through a proxy is left to openai's own transport.
-        self._wire = None if needs_proxy(self._base_url) else Wire()
-        self._openai = openai.AsyncOpenAI(
-            base_url=self._base_url,
+        self._door = Door(
+            self._base_url,
             api_key=self._api_key,
-            max_retries=0,
-            timeout=self._timeout_s,
-            # Answers are small, and what is not compressed need not be unpacked.
-            default_headers={"Accept-Encoding": "identity"},
-            http_client=openai.DefaultAsyncHttpxClient(transport=self._wire),
+            timeout_s=self._timeout_s,
+            traced=self._traced,
         )
 
     async def _understood(
@@ -195,11 +182,15 @@ class Endpoint:
         sent_at = await self._limiter.enter(tokens)
         unused_tokens = 0
         try:
-            answer = await self._send(body)
+            self.requests_sent += 1
+            started = time.perf_counter()
+            content = await self._door.send(body)
+            answer = read_reply(content, time.perf_counter() - started)
             used = answer.usage.prompt_tokens + answer.usage.completion_tokens
             unused_tokens = tokens - used if used else 0
         except AttemptError as failure:
             failure.sent_at = sent_at
+            failure.words = shown_words(failure.words, self._api_key)
             self.faults[failure.reason] += 1
             raise
         finally:
@@ -207,50 +198,6 @@ class Endpoint:
         self._answers += 1
         self._limiter.succeeded()
         return answer
-
-    async def _send(self, body: Mapping[str, Any]) -> Answer:
-        self.requests_sent += 1
-        started = time.perf_counter()
-        try:
-            # openai's own limits hold between two bytes, not for all of them.
-            async with asyncio.timeout(self._timeout_s):
-                template = self._wire.template if self._wire else None
-                if self._wire is None or template is None or self._traced:
-                    content = await self._sent_by_openai(body)
-                else:
-                    reply = await self._wire.exchange(template, orjson.dumps(body))
-                    if reply.status != 200:
-                        raise status_error(*reply, self._api_key)
-                    content = reply.content
-        except TimeoutError:
-            raise AttemptError(Fault.TIMEOUT, "no answer in time") from None
-        except OSError as error:
-            raise self._lost(error) from None
-        return read_reply(content, time.perf_counter() - started)
-
-    async def _sent_by_openai(self, body: Mapping[str, Any]) -> bytes:
-        """Return the body of a 200."""
-        import openai
-
-        completions = self._openai.chat.completions.with_raw_response
-        try:
-            reply = await completions.create(**body)
-        except openai.APITimeoutError:
-            raise TimeoutError from None
-        except openai.APIConnectionError as error:
-            raise self._lost(error.__cause__ or error) from None
-        except openai.APIStatusError as error:
-            refused = error.response
-            headers = {name.lower(): value for name, value in refused.headers.raw}
-            raise status_error(
-                refused.status_code, headers, refused.content, self._api_key
-            ) from None
-        content: bytes = reply.http_response.content
-        return content
-
-    def _lost(self, error: BaseException) -> AttemptError:
-        words = without_key(str(error) or type(error).__name__, self._api_key)
-        return AttemptError(Fault.CONNECTION, words)
 
     def _explained(
         self, failure: AttemptError, model: str, is_alive: bool
@@ -276,32 +223,3 @@ class Endpoint:
         if failure.code in (400, 422) and not is_about_one(failure):
             return RefusalError(f"{self._base_url} refuses {model}", words)
         return AnswerError(words)
-
-
-def key_from(variable: str | None) -> str:
-    """Return the key in an environment variable; None names an endpoint without.
-
-    Raises:
-        ParamsError: if there is no such variable, or nothing in it.
-    """
-    if variable is None:
-        return "none"
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise ParamsError(
-            f"the environment holds no key named {variable}; run "
-            f"'export {variable}=...' first, or name another variable in params"
-        )
-    return key
-
-
-def is_loopback(base_url: str) -> bool:
-    """Tell whether what is sent there stays on this machine."""
-    return urlsplit(base_url).hostname in LOOPBACK
-
-
-def needs_proxy(base_url: str) -> bool:
-    """Tell if the environment names a proxy, which cannot reach this machine."""
-    parts = urlsplit(base_url)
-    is_named = parts.scheme in getproxies() or "all" in getproxies()
-    return is_named and not is_loopback(base_url) and not proxy_bypass(parts.netloc)

@@ -48,7 +48,7 @@ class AttemptError(Exception):
         names: str = "",
         asked_wait_s: float | None = None,
     ) -> None:
-        super().__init__(words)
+        super().__init__()
         self.fault = fault
         self.words = words
         self.code = code
@@ -60,6 +60,9 @@ class AttemptError(Exception):
         self.sent_at = 0.0
         """In the time of the event loop."""
 
+    def __str__(self) -> str:
+        return self.words
+
     @property
     def reason(self) -> str:
         """Return what to count it under: `HTTP 429`, `timeout`, …."""
@@ -67,7 +70,7 @@ class AttemptError(Exception):
 
 
 def status_error(
-    code: int, headers: Mapping[bytes, bytes], content: bytes, api_key: str
+    code: int, headers: Mapping[bytes, bytes], content: bytes
 ) -> AttemptError:
     """Return what a reply that is no 200 says, in whichever shape.
 
@@ -75,7 +78,6 @@ def status_error(
         code: its status.
         headers: by name in lower case.
         content: its body.
-        api_key: not to be repeated.
     """
     try:
         said = orjson.loads(content)
@@ -90,17 +92,17 @@ def status_error(
     words = str(said or content.decode("utf-8", "replace") or "(no words)").strip()
     return AttemptError(
         Fault.STATUS,
-        without_key(words, api_key)[:MAX_WORDS_CHARS],
+        words,
         code=code,
         names=" ".join(str(name) for name in names if name),
         asked_wait_s=_asked_wait_s(headers),
     )
 
 
-def without_key(words: str, api_key: str) -> str:
-    """Return words in which an endpoint cannot repeat the key."""
+def shown_words(words: str, api_key: str) -> str:
+    """Return as much as an error can show of words that may repeat the key."""
     is_secret = len(api_key) >= MIN_SECRET_CHARS
-    return words.replace(api_key, "[key]") if is_secret else words
+    return (words.replace(api_key, "[key]") if is_secret else words)[:MAX_WORDS_CHARS]
 
 
 def _asked_wait_s(headers: Mapping[bytes, bytes]) -> float | None:

@@ -125,7 +125,7 @@ def _error_in_reply(error: _Error | str | None) -> AttemptError:
     )
     return AttemptError(
         Fault.STATUS,
-        f"(in a 200) {said or '(no words)'}"[:MAX_WORDS_CHARS],
+        f"(in a 200) {said or '(no words)'}",
         code=code if isinstance(code, int) and code >= 400 else UNKNOWN_ERROR,
         names=str(code or ""),
     )
