@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 from batch_server import BatchServer
 from fault_server import completion
+from secret_corpus import TOKENS
 
 from diffscribe.gate.verdicts import VERDICTS, Verdict, row_digest
 from diffscribe.jsonl import read_jsonl, write_jsonl
@@ -305,3 +307,41 @@ def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
         assert taught.run().returncode == 0
         assert taught.written() == before
         assert server.paid.total() == 3
+
+
+def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endpoint):
+    kinds = sorted(TOKENS)[:: len(TOKENS) // 20][:20]
+    keys = [TOKENS[kind](Random(kind)) for kind in kinds]
+    assert len(set(keys)) == 20
+    harvested = taught.folder / "in/harvested.jsonl"
+    row = next(read_jsonl(harvested, Change)).model_dump()
+    lines = "".join(f"+value_{number} = {key!r}\n" for number, key in enumerate(keys))
+    (commit,) = row["commits"]
+    message = "\n".join(["chore: add keys", "", *keys])
+    diff = row["diff"].replace("@@ -1 +1 @@", "@@ -1 +1,21 @@") + lines
+    row |= {"diff": diff, "commits": [{**commit, "message": message}]}
+    write_jsonl(harvested, [Change(**row)])
+    section = taught.params["label"]
+    section |= {"source": "blend", "cleanup": "teacher", "raters": ["wise"]}
+    section["teacher"] |= {"api_key_variable": "OWN_KEY", "reasks": 1}
+    endpoint.will_say('{"messages": [{"subject": "add keys"}]}')
+    for _ in range(2):
+        endpoint.will_say(
+            '{"format": 5, "clarity": 5, "imperative": 5, "agreement": 5}'
+        )
+    endpoint.will_say("?")
+    endpoint.will_say(plan())
+    done = taught.run(OWN_KEY="sk-of-this-machine", OTHER_KEY=keys[0])
+    assert done.returncode == 0, done.stderr
+    assert len(endpoint.requests) == 5
+    sent = json.dumps([request.body for request in endpoint.requests])
+    assert sent.count("<secret:") > 20
+    shown = sent + done.stdout + done.stderr
+    kept = [
+        path.read_bytes()
+        for path in taught.folder.rglob("*")
+        if path.is_file() and path.name not in ("harvested.jsonl", "labeled.jsonl")
+    ]
+    for key in [*keys, "sk-of-this-machine"]:
+        assert key not in shown
+        assert not any(key.encode() in each for each in kept)
