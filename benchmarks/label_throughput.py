@@ -5,9 +5,11 @@ Usage: python benchmarks/label_throughput.py [--slots 64 --slots 256 ...] [--row
 
 The server is on loopback in a process and on a core of its own: each answer takes
 the latency, and no more than its slots are open at once, so its capacity is slots
-divided by latency. The clients have one core: `door`, llm/endpoint.py behind
-in_order with as many slots, and `gather`, the plain way: openai's AsyncOpenAI in
-coroutines of all rows that asyncio.gather awaits under a semaphore.
+divided by latency; others wait in its queue. The clients have one core and ask a
+quarter more at once than there are slots, so that none is free while the next
+request is on its way: `door`, llm/endpoint.py behind in_order, and `gather`, the
+plain way: openai's AsyncOpenAI in coroutines of all rows that asyncio.gather awaits
+under a semaphore.
 
 Prints answers a second between the first and the last, as a share of the capacity,
 CPU time an answer, the core's load and the server's; then the peak memory of both
@@ -59,6 +61,8 @@ ANSWER = (
     b"content-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 )
 MEMORY_SLOTS = 256
+AHEAD = 1.25
+"""So many requests at once for each slot."""
 
 
 class Run(NamedTuple):
@@ -128,15 +132,16 @@ def measured(name: str, slots: int, rows: int, latency_s: float) -> tuple[Run, f
         ProcessPoolExecutor(1, mp_context=SPAWN) as process,
     ):
         before_s, cpu_before_s = time.perf_counter(), load()
-        run = process.submit(ask, name, base_url, slots, rows).result()
+        at_once = int(AHEAD * slots)
+        run = process.submit(ask, name, base_url, at_once, rows).result()
         wall_s = time.perf_counter() - before_s
         return run, (load() - cpu_before_s) / wall_s
 
 
-def ask(name: str, base_url: str, slots: int, rows: int) -> Run:
+def ask(name: str, base_url: str, at_once: int, rows: int) -> Run:
     """Return what a client needs for so many rows, on the first core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    wall_s, cpu_s = CLIENTS[name](base_url, slots, rows)
+    wall_s, cpu_s = CLIENTS[name](base_url, at_once, rows)
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Run((rows - 1) / wall_s, cpu_s / rows * 1e6, cpu_s / wall_s, peak_kib / 1024)
 
@@ -148,25 +153,25 @@ def requests(rows: int) -> Iterator[Request]:
         yield Request("m", (message,), SCHEMA, 256, 0.2, number)
 
 
-def ask_through_door(base_url: str, slots: int, rows: int) -> tuple[float, float]:
+def ask_through_door(base_url: str, at_once: int, rows: int) -> tuple[float, float]:
     """Return wall and CPU seconds from the first answer to the last."""
     endpoint = Endpoint(
-        base_url, api_key="k", timeout_s=60, attempts=6, limiter=Limiter(slots)
+        base_url, api_key="k", timeout_s=60, attempts=6, limiter=Limiter(at_once)
     )
-    answers = in_order(endpoint.ask, requests(rows), 2 * slots, endpoint.close)
+    answers = in_order(endpoint.ask, requests(rows), 2 * at_once, endpoint.close)
     assert next(answers).text
     wall, cpu = time.perf_counter(), time.process_time()
     assert sum(1 for answer in answers if answer.text) == rows - 1
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def ask_by_gather(base_url: str, slots: int, rows: int) -> tuple[float, float]:
+def ask_by_gather(base_url: str, at_once: int, rows: int) -> tuple[float, float]:
     """Return the same for the plain way."""
     import openai
 
     async def run() -> tuple[float, float]:
         client = openai.AsyncOpenAI(base_url=base_url, api_key="k")
-        turn = asyncio.Semaphore(slots)
+        turn = asyncio.Semaphore(at_once)
 
         async def label(request: Request) -> str:
             body = request_body(request, Rung.STRICT_SCHEMA)
