@@ -258,12 +258,13 @@ class Desk:
         """Answer all that are due."""
         now = self.loop.time()
         while self.open and self.open[0][0] <= now:
-            _, transport = self.open.popleft()
+            due, transport = self.open.popleft()
             transport.write(ANSWER)
             self.free += 1
             if self.waiting:
                 self.free -= 1
-                self.open.append((now + self.latency_s, self.waiting.popleft()))
+                # The slot was free when it was due, however late this timer is.
+                self.open.append((due + self.latency_s, self.waiting.popleft()))
         if self.open:
             self.loop.call_at(self.open[0][0], self.answer)
 
