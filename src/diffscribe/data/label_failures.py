@@ -8,6 +8,7 @@ import orjson
 
 from diffscribe.data.label import TooManyFailuresError
 from diffscribe.data.label_outcome import LabelFailure
+from diffscribe.errors import StorageError
 from diffscribe.jsonl import whole_file
 
 _FORMAT = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -20,12 +21,20 @@ def failures_file(path: Path) -> Iterator[Callable[[LabelFailure], object]]:
     It also appears if there are too many of them, since it says why.
     """
     too_many: TooManyFailuresError | None = None
-    with whole_file(path) as partial, partial.open("wb") as lines:
-        try:
-            yield lambda failure: lines.write(
-                orjson.dumps(failure.model_dump(mode="json"), option=_FORMAT)
-            )
-        except TooManyFailuresError as error:
-            too_many = error
+    told: StorageError | None = None
+    try:
+        with whole_file(path) as partial, partial.open("wb") as lines:
+            try:
+                yield lambda failure: lines.write(
+                    orjson.dumps(failure.model_dump(mode="json"), option=_FORMAT)
+                )
+            except TooManyFailuresError as error:
+                too_many = error
+            except StorageError as error:
+                told = error
+                raise
+    except StorageError as error:
+        # The file that is written meanwhile has said itself what is wrong.
+        raise told or error from None
     if too_many is not None:
         raise too_many
