@@ -27,9 +27,12 @@ def history(tmp_path: Path) -> History:
     return History(tmp_path / "repository")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium: playwright's own, or the one on PATH."""
+    """A headless Chromium: playwright's own, or the one on PATH.
+
+    While it is open an event loop runs, beside which others cannot.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
