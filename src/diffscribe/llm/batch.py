@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from diffscribe.errors import DiffscribeError, ToolError
+from diffscribe.errors import ToolError
 from diffscribe.llm.batch_files import PartWriter, parts_in
 from diffscribe.llm.batch_pending import Pending
 from diffscribe.llm.batch_round import Round, collect_beside
@@ -32,7 +32,7 @@ MAX_BYTES = 200_000_000
 DIALECT = Dialect(Rung.JSON_SCHEMA)
 
 
-class PendingError(DiffscribeError):
+class PendingError(Exception):
     """The answer is not there yet; `run` brings it."""
 
 
