@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from diffscribe.data.asking import outcomes, prices, row_count
-from diffscribe.data.label import Tally, label_changes
-from diffscribe.data.label_failures import failures_file
 from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.labels.asking import outcomes, row_count
+from diffscribe.labels.connection import prices
+from diffscribe.labels.failures_file import failures_file
+from diffscribe.labels.label import Tally, label_changes
 from diffscribe.params import load_params
 from diffscribe.records import Change
 from diffscribe.tracking import report

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from diffscribe.data.label_outcome import LabelFailure
 from diffscribe.data.trace import trace
 from diffscribe.errors import InputError
 from diffscribe.jsonl import write_jsonl
+from diffscribe.labels.outcome import LabelFailure
 from diffscribe.records import Change, CuratedChange, RejectedChange, SplitChange
 
 FIELDS = set(Change.model_fields)

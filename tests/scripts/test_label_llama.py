@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.data.flaws import Flaw
 from diffscribe.gguf.convert import convert
 from diffscribe.gguf.server import serve
 from diffscribe.jsonl import write_jsonl
+from diffscribe.labels.flaws import Flaw
 from diffscribe.records import Change
 
 pytestmark = pytest.mark.slow

@@ -16,14 +16,14 @@ from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grounding import ungrounded, ungrounded_share
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.commits.wording import WordingProblem, wording_problem
-from diffscribe.data.flaws import Flaw, FlawError
 from diffscribe.data.secrets.personal import is_personal, strip_trailers
+from diffscribe.labels.flaws import Flaw, FlawError
 from diffscribe.params import LabelRulesParams
 from diffscribe.records import Change, Plan, PlannedCommit
 
 
 class _Finding(NamedTuple):
-    flaw: Flaw
+    flaw: Flaw | WordingProblem
     words: str
 
 
@@ -47,7 +47,7 @@ def check_plan(plan: Plan, change: Change, rules: LabelRulesParams) -> None:
     paths = [file.path for file in change.files]
     problem = plan_problem(plan, paths)
     if problem is not None:
-        raise FlawError(Flaw(problem.value), _of_plan(problem, plan, paths))
+        raise FlawError(problem, _of_plan(problem, plan, paths))
     issues = [issue for commit in plan.commits for issue in commit.issues]
     strange = [issue.path for issue in issues if issue.path not in paths]
     if strange:
@@ -122,7 +122,7 @@ def _of_message(commit: PlannedCommit, rules: LabelRulesParams) -> Iterator[_Fin
     problem = wording_problem(commit, True, rules.imperative)
     if problem is not None:
         words = f"the subject {subject!r} {_WORDING[problem]}"
-        yield _Finding(Flaw(problem.value), words)
+        yield _Finding(problem, words)
     if rules.body == "required" and not commit.body.strip():
         yield _Finding(Flaw.BODY_MISSING, "it has no body, and every commit needs one")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import orjson
 
-from diffscribe.data.label import TooManyFailuresError
-from diffscribe.data.label_outcome import LabelFailure
 from diffscribe.errors import StorageError
 from diffscribe.jsonl import whole_file
+from diffscribe.labels.label import TooManyFailuresError
+from diffscribe.labels.outcome import LabelFailure
 
 _FORMAT = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 

@@ -6,14 +6,14 @@ import jsonschema
 import pytest
 from teaching import label_params, rules
 
-from diffscribe.data.label_prompts import (
+from diffscribe.errors import InputError
+from diffscribe.labels.questions import (
     clean_request,
     load_teacher_prompts,
     plan_request,
     rate_request,
     reask_request,
 )
-from diffscribe.errors import InputError
 from diffscribe.llm.request import request_key
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from diffscribe.data.answers import read_record
-from diffscribe.data.flaws import Flaw, FlawError
+from diffscribe.labels.answers import read_record
+from diffscribe.labels.flaws import Flaw, FlawError
 from diffscribe.records import Record
 
 

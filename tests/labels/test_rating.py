@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from diffscribe.data.flaws import FlawError
-from diffscribe.data.rating import agreement, parse_rating, rating_schema
+from diffscribe.labels.flaws import FlawError
+from diffscribe.labels.rating import agreement, parse_rating, rating_schema
 
 POINTS = {"format": 10, "clarity": 5, "imperative": 0, "agreement": 7}
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from teaching import label_params
 
-from diffscribe.data.history_plan import Reason
-from diffscribe.data.label_outcome import LabelFailure
-from diffscribe.data.label_prompts import load_teacher_prompts
-from diffscribe.data.label_teacher import Labeler
 from diffscribe.errors import ParamsError, ToolError
+from diffscribe.labels.history_plan import Reason
+from diffscribe.labels.labeler import Labeler
+from diffscribe.labels.outcome import LabelFailure
+from diffscribe.labels.questions import load_teacher_prompts
 from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.in_order import in_order
 from diffscribe.llm.limiter import Limiter

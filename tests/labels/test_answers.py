@@ -3,8 +3,8 @@ import json
 import pytest
 
 from diffscribe.commits.plan import plan_schema
-from diffscribe.data.answers import read_record
-from diffscribe.data.flaws import Flaw, FlawError
+from diffscribe.labels.answers import read_record
+from diffscribe.labels.flaws import Flaw, FlawError
 from diffscribe.records import Plan
 
 COMMITS = [{"files": ["a.py"], "type": "fix", "subject": "stop the {leak}"}]

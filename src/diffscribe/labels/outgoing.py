@@ -3,11 +3,11 @@
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from diffscribe.data.label_outcome import Withheld
 from diffscribe.data.secrets.redact import redact
 from diffscribe.errors import ParamsError
+from diffscribe.labels.outcome import Withheld
 from diffscribe.llm.address import is_loopback
-from diffscribe.records import Change
+from diffscribe.records import Change, Plan, PlannedCommit
 
 C = TypeVar("C", bound=Change)
 
@@ -30,3 +30,22 @@ def outgoing(change: C, base_url: str) -> C | Withheld:
         )
     redacted = redact(change)
     return Withheld(redacted.problem) if redacted.problem else redacted.change
+
+
+def with_paths_of(plan: Plan, sent: Change, change: Change) -> Plan:
+    """Return a plan with the paths as they are, not as they were sent."""
+    own = {
+        there.path: here.path
+        for there, here in zip(sent.files, change.files, strict=True)
+    }
+
+    def restored(commit: PlannedCommit) -> PlannedCommit:
+        issues = tuple(
+            issue.model_copy(update={"path": own[issue.path]})
+            for issue in commit.issues
+        )
+        files = tuple(own[path] for path in commit.files)
+        return commit.model_copy(update={"files": files, "issues": issues})
+
+    commits = tuple(map(restored, plan.commits))
+    return plan.model_copy(update={"commits": commits})

@@ -1,8 +1,10 @@
 import pytest
 from teaching import rules
 
-from diffscribe.data.flaws import Flaw, FlawError
-from diffscribe.data.plan_check import check_messages, check_plan
+from diffscribe.commits.plan import PlanProblem
+from diffscribe.commits.wording import WordingProblem
+from diffscribe.labels.flaws import Flaw, FlawError
+from diffscribe.labels.plan_check import check_messages, check_plan
 from diffscribe.records import Issue, Plan, PlannedCommit
 
 GOOD = {"files": ("a.py",), "type": "fix", "subject": "stop the leak"}
@@ -43,18 +45,22 @@ def test_a_plan_that_keeps_to_everything_is_accepted(window):
 @pytest.mark.parametrize(
     ("answer", "flaw", "words"),
     [
-        (plan({}, {"files": ()}), Flaw.EMPTY_COMMIT, "a commit has no files"),
-        (both(type="feature"), Flaw.UNKNOWN_TYPE, "there is no type `feature`"),
-        (both(subject=" "), Flaw.EMPTY_SUBJECT, "a commit has no subject"),
-        (plan({"files": ("a.py", "c.py")}), Flaw.UNKNOWN_PATH, "no files `c.py`"),
-        (plan({}, {}), Flaw.DUPLICATE_PATH, "in more than one place: `a.py`"),
-        (plan(gitignore=("*",)), Flaw.IGNORES_EVERYTHING, "match every file"),
+        (plan({}, {"files": ()}), PlanProblem.EMPTY_COMMIT, "a commit has no files"),
+        (both(type="feature"), PlanProblem.UNKNOWN_TYPE, "there is no type `feature`"),
+        (both(subject=" "), PlanProblem.EMPTY_SUBJECT, "a commit has no subject"),
+        (
+            plan({"files": ("a.py", "c.py")}),
+            PlanProblem.UNKNOWN_PATH,
+            "no files `c.py`",
+        ),
+        (plan({}, {}), PlanProblem.DUPLICATE_PATH, "in more than one place: `a.py`"),
+        (plan(gitignore=("*",)), PlanProblem.IGNORES_EVERYTHING, "match every file"),
         (
             plan({}, gitignore=("*.py",)),
-            Flaw.IGNORES_COMMITTED_PATH,
+            PlanProblem.IGNORES_COMMITTED_PATH,
             "both in a commit and ignored by gitignore: `a.py`",
         ),
-        (plan({}), Flaw.MISSING_PATH, "no gitignore pattern: `src/b.py`"),
+        (plan({}), PlanProblem.MISSING_PATH, "no gitignore pattern: `src/b.py`"),
         (
             both(issues=(Issue(path="c.py", message="odd"),)),
             Flaw.UNKNOWN_ISSUE_PATH,
@@ -80,10 +86,14 @@ def test_files_that_do_not_fit_are_named(answer, flaw, words, window):
             "73 characters; at most 72",
         ),
         ({"subject": "stop the leak."}, Flaw.FULL_STOP, "ends with a full stop"),
-        ({"subject": "update code"}, Flaw.TRIVIAL_MESSAGE, "says nothing"),
-        ({"subject": "#12"}, Flaw.TICKET_ONLY, "no words of its own"),
-        ({"subject": "repariere das Leck und die Pumpe"}, Flaw.NOT_ENGLISH, "English"),
-        ({"subject": "stopped the leak"}, Flaw.NOT_IMPERATIVE, "imperative"),
+        ({"subject": "update code"}, WordingProblem.TRIVIAL_MESSAGE, "says nothing"),
+        ({"subject": "#12"}, WordingProblem.TICKET_ONLY, "no words of its own"),
+        (
+            {"subject": "repariere das Leck und die Pumpe"},
+            WordingProblem.NOT_ENGLISH,
+            "English",
+        ),
+        ({"subject": "stopped the leak"}, WordingProblem.NOT_IMPERATIVE, "imperative"),
         ({"body": "So:\n```\nx\n```"}, Flaw.FENCE, "a code fence"),
         ({"body": "Drop <secret:aws-key:1>."}, Flaw.PLACEHOLDER, "<secret:aws-key:1>"),
         ({"body": "Signed-off-by: Ann <a@b.c>"}, Flaw.PERSON, "leave people out"),

@@ -1,7 +1,7 @@
 import pytest
 from teaching import label_params
 
-from diffscribe.data.history_plan import Reason, history_plan
+from diffscribe.labels.history_plan import Reason, history_plan
 from diffscribe.records import Plan, PlannedCommit
 
 RULES = label_params(nonconventional="path_rules")

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from diffscribe.data.flaws import Flaw, FlawError
+from diffscribe.labels.flaws import Flaw, FlawError
 from diffscribe.llm.json_text import extract_json
 from diffscribe.records import Record
 

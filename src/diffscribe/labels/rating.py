@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from diffscribe.data.answers import read_record
+from diffscribe.labels.answers import read_record
 from diffscribe.records import Record
 
 _HIGHEST = 10

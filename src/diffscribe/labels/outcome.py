@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from diffscribe.data.flaws import Flaw
-from diffscribe.data.history_plan import Reason
+from diffscribe.labels.flaws import FLAWS
+from diffscribe.labels.history_plan import Reason
 from diffscribe.llm.request import TokenUsage
 from diffscribe.records import Change, Label, Record
 
@@ -19,7 +19,7 @@ class Withheld(StrEnum):
 
 
 NO_ANSWER = "no_answer"
-FAILURES = (*Withheld, NO_ANSWER, *Flaw)
+FAILURES = (*Withheld, NO_ANSWER, *FLAWS)
 """Every reason that a failure can have, in the order of metrics/label.json."""
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from diffscribe.data.history_plan import Reason, history_plan
-from diffscribe.data.label_outcome import FAILURES, LabelFailure, Outcome, Withheld
 from diffscribe.errors import ToolError
+from diffscribe.labels.history_plan import Reason, history_plan
+from diffscribe.labels.outcome import FAILURES, LabelFailure, Outcome, Withheld
 from diffscribe.llm.prices import Bill, Price
 from diffscribe.params import LabelParams
 from diffscribe.records import Change, Label, LabeledChange

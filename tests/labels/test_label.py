@@ -1,15 +1,15 @@
 import pytest
 from teaching import label_params
 
-from diffscribe.data.flaws import Flaw
-from diffscribe.data.history_plan import Reason
-from diffscribe.data.label import (
+from diffscribe.commits.plan import PlanProblem
+from diffscribe.labels.history_plan import Reason
+from diffscribe.labels.label import (
     Tally,
     TooManyFailuresError,
     label_changes,
     recorded,
 )
-from diffscribe.data.label_outcome import (
+from diffscribe.labels.outcome import (
     FAILURES,
     LabelFailure,
     Outcome,
@@ -22,7 +22,7 @@ REJECT = label_params(source="history", nonconventional="reject")
 SPENT = Spent("wise", TokenUsage(10, 4, 3, 1), False)
 
 
-def failed(change, reason=Flaw.MISSING_PATH, head="b1"):
+def failed(change, reason=PlanProblem.MISSING_PATH, head="b1"):
     row = change(("fix: a leak", ["a.py"]), head=head)
     failure = LabelFailure(
         id=row.id,

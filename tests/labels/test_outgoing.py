@@ -1,8 +1,8 @@
 import pytest
 
-from diffscribe.data.label_outcome import Withheld
-from diffscribe.data.outgoing import outgoing
 from diffscribe.errors import ParamsError
+from diffscribe.labels.outcome import Withheld
+from diffscribe.labels.outgoing import outgoing
 
 HERE = "http://127.0.0.1:8080/v1"
 THERE = "https://api.example.com/v1"

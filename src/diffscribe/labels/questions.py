@@ -7,9 +7,9 @@ from string import Template
 from typing import Any, NamedTuple
 
 from diffscribe.commits.plan import plan_schema
-from diffscribe.data.clean_messages import messages_schema
-from diffscribe.data.rating import rating_schema
 from diffscribe.diffs.render import VARIABLES, Prompts, read_prompt, render_prompt
+from diffscribe.labels.clean_messages import messages_schema
+from diffscribe.labels.rating import rating_schema
 from diffscribe.llm.request import Request
 from diffscribe.params import LabelParams, LabelRulesParams
 from diffscribe.records import Change, Message

@@ -1,0 +1,1 @@
+"""Plans for changes: from their history, or from models that are asked and checked."""
