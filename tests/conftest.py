@@ -13,6 +13,7 @@ import pytest
 
 from diffscribe.params import ScratchParams
 from diffscribe.samples.builder import History
+from rows import make_change, make_curated, make_labeled
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +26,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def history(tmp_path: Path) -> History:
     """An empty repository in the folder `repository` of tmp_path."""
     return History(tmp_path / "repository")
+
+
+@pytest.fixture
+def change() -> Any:
+    """A function that makes a change; see rows.py."""
+    return make_change
+
+
+@pytest.fixture
+def labeled() -> Any:
+    """A function that makes a labeled change."""
+    return make_labeled
+
+
+@pytest.fixture
+def curated() -> Any:
+    """A function that makes a change as curate writes it."""
+    return make_curated
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What several tests of splits and leaks take as given."""
 
 from diffscribe.params import SplitParams
+from rows import make_curated
 
 HEADERS = [
     "diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n",
@@ -29,3 +30,20 @@ def split_params(**fields):
         "seed": 7,
     }
     return SplitParams(**{**values, **fields})
+
+
+SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
+
+
+def rows_of(sizes=SIZES, **fields):
+    """Return so many rows of each repository, a day apart."""
+    return [
+        make_curated(
+            repo=repo,
+            head=f"{n:03}",
+            committed_at=f"2024-{n // 28 + 1:02}-{n % 28 + 1:02}",
+            **fields,
+        )
+        for repo, size in sizes.items()
+        for n in range(size)
+    ]

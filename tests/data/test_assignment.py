@@ -1,29 +1,10 @@
 from collections import Counter
 
 import pytest
-from examples import split_params
+from examples import SIZES, rows_of, split_params
 
 from diffscribe.data.assignment import SPLITS, assign_changes, histories
 from diffscribe.errors import ParamsError, SourceError
-
-SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
-
-
-@pytest.fixture
-def rows_of(curated):
-    def rows(sizes=SIZES, **fields):
-        return [
-            curated(
-                repo=repo,
-                head=f"{n:03}",
-                committed_at=f"2024-{n // 28 + 1:02}-{n % 28 + 1:02}",
-                **fields,
-            )
-            for repo, size in sizes.items()
-            for n in range(size)
-        ]
-
-    return rows
 
 
 def assign(rows, section):
@@ -43,7 +24,7 @@ def shares(rows, section):
     return {name: counts[name] / len(rows) for name in SPLITS}
 
 
-def test_repositories_stay_whole(rows_of):
+def test_repositories_stay_whole():
     found = splits_by_repo(rows_of(), split_params())
     assert {len(splits) for splits in found.values()} == {1}
     assert set.union(*found.values()) == set(SPLITS)
@@ -51,7 +32,7 @@ def test_repositories_stay_whole(rows_of):
 
 @pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_shares_come_close_to_the_fractions(rows_of, by, seed):
+def test_the_shares_come_close_to_the_fractions(by, seed):
     rows = rows_of(SIZES if by != "interval" else {"a": 900, "b": 600})
     found = shares(rows, split_params(by=by, seed=seed))
     assert found["test"] == pytest.approx(0.2, abs=0.03)
@@ -60,7 +41,7 @@ def test_the_shares_come_close_to_the_fractions(rows_of, by, seed):
 
 @pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
 @pytest.mark.parametrize("held_out", [0.5, 0.1])
-def test_a_fraction_of_zero_makes_no_such_split(rows_of, by, held_out):
+def test_a_fraction_of_zero_makes_no_such_split(by, held_out):
     section = split_params(by=by, validation_fraction=held_out, test_fraction=0.0)
     found = shares(rows_of({f"r{n:02}": 50 for n in range(20)}), section)
     assert found == {
@@ -70,7 +51,7 @@ def test_a_fraction_of_zero_makes_no_such_split(rows_of, by, held_out):
     }
 
 
-def test_time_trains_on_the_past_of_each_repository(rows_of):
+def test_time_trains_on_the_past_of_each_repository():
     rows = rows_of()
     split_of = assign(rows, split_params(by="time"))
     for repo, size in SIZES.items():
@@ -82,7 +63,7 @@ def test_time_trains_on_the_past_of_each_repository(rows_of):
         assert ranks.count(2) == pytest.approx(0.2 * size, abs=0.5)
 
 
-def test_intervals_are_runs_of_about_fifty_changes(rows_of):
+def test_intervals_are_runs_of_about_fifty_changes():
     rows = rows_of({"a": 500})
     split_of = assign(rows, split_params(by="interval"))
     names = [split_of[row.id] for row in rows]
@@ -91,7 +72,7 @@ def test_intervals_are_runs_of_about_fifty_changes(rows_of):
     assert Counter(names) == {"train": 350, "test": 100, "validation": 50}
 
 
-def test_the_seed_draws_other_repositories(rows_of):
+def test_the_seed_draws_other_repositories():
     rows = rows_of()
     draws = {
         tuple(sorted(assign(rows, split_params(seed=seed)).items()))
@@ -101,13 +82,13 @@ def test_the_seed_draws_other_repositories(rows_of):
 
 
 @pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
-def test_the_order_of_the_rows_does_not_count(rows_of, by):
+def test_the_order_of_the_rows_does_not_count(by):
     rows = rows_of({"a": 90, "b": 70, "c": 80, "d": 20})
     section = split_params(by=by)
     assert assign(rows[::-1], section) == assign(rows, section)
 
 
-def test_languages_are_balanced(rows_of):
+def test_languages_are_balanced():
     rows = [
         *rows_of({f"p{n}": 20 for n in range(10)}, languages=("python",)),
         *rows_of({f"g{n}": 20 for n in range(10)}, languages=("go", "shell")),
@@ -118,7 +99,7 @@ def test_languages_are_balanced(rows_of):
         assert by_language["p", "test"] == by_language["g", "test"] == 2
 
 
-def test_repositories_that_share_commits_go_together(rows_of, curated):
+def test_repositories_that_share_commits_go_together(curated):
     rows = rows_of()
     linked = [("acme/r1", "acme/r4"), ("acme/r4", "acme/r9")]
     for number, (one, other) in enumerate(linked):
@@ -139,7 +120,7 @@ def test_repositories_that_share_commits_go_together(rows_of, curated):
         assign(rows, section)
 
 
-def test_named_repositories_keep_their_split(rows_of):
+def test_named_repositories_keep_their_split():
     section = split_params(
         validation_repos=("acme/r1",), test_repos=("acme/r2", "acme/r3")
     )
@@ -148,7 +129,7 @@ def test_named_repositories_keep_their_split(rows_of):
     assert {repo for repo in found if found[repo] == {"test"}} == {"acme/r2", "acme/r3"}
 
 
-def test_only_the_split_that_is_not_named_is_drawn(rows_of):
+def test_only_the_split_that_is_not_named_is_drawn():
     found = splits_by_repo(
         rows_of({"a": 5, "b": 5, "c": 5}), split_params(test_repos=("a",))
     )
@@ -156,7 +137,7 @@ def test_only_the_split_that_is_not_named_is_drawn(rows_of):
     assert sorted(found.values(), key=str) == [{"train"}, {"validation"}]
 
 
-def test_an_unknown_name_is_explained_with_the_known_ones(rows_of):
+def test_an_unknown_name_is_explained_with_the_known_ones():
     with pytest.raises(ParamsError, match=r"no rows of acme/x; known .* are a, b, c"):
         assign(rows_of({"a": 1, "b": 1, "c": 1}), split_params(test_repos=("acme/x",)))
 
@@ -171,6 +152,6 @@ def test_an_unknown_name_is_explained_with_the_known_ones(rows_of):
         ({"a": 60, "b": 60}, {"by": "interval"}),
     ],
 )
-def test_too_few_repositories_are_explained(rows_of, sizes, fields):
+def test_too_few_repositories_are_explained(sizes, fields):
     with pytest.raises(SourceError, match=r"not enough.*harvest\.sources"):
         assign(rows_of(sizes), split_params(**fields))

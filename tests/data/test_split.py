@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from examples import split_params
+from examples import SIZES, rows_of, split_params
 
 from diffscribe.commits.conventional import TYPES
 from diffscribe.data.assignment import SPLITS
@@ -20,28 +20,8 @@ def split(rows, section=None, benchmark=NO_BENCHMARK):
     return split_changes(rows, benchmark, section or split_params())
 
 
-@pytest.fixture
-def rows_of(curated):
-    def rows(sizes, **fields):
-        return [
-            curated(
-                repo=repo,
-                head=f"{n:03}",
-                committed_at=f"2024-{n // 28 + 1:02}-{n % 28 + 1:02}",
-                **fields,
-            )
-            for repo, size in sizes.items()
-            for n in range(size)
-        ]
-
-    return rows
-
-
-SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
-
-
-def test_every_row_is_in_the_split_of_its_repository(rows_of):
-    rows = rows_of(SIZES)
+def test_every_row_is_in_the_split_of_its_repository():
+    rows = rows_of()
     result = split(rows)
     repos = [{row.repo for row in result.rows[name]} for name in SPLITS]
     assert not repos[0] & repos[1]
@@ -55,13 +35,13 @@ def test_every_row_is_in_the_split_of_its_repository(rows_of):
 
 
 @pytest.mark.parametrize("by", ["repository", "random"])
-def test_the_order_of_the_rows_does_not_count(rows_of, by):
-    rows = rows_of(SIZES)
+def test_the_order_of_the_rows_does_not_count(by):
+    rows = rows_of()
     assert split(rows[::-1], split_params(by=by)) == split(rows, split_params(by=by))
 
 
-def test_rows_are_sorted_and_a_variant_follows_its_parent(rows_of):
-    result = split(rows_of(SIZES))
+def test_rows_are_sorted_and_a_variant_follows_its_parent():
+    result = split(rows_of())
     for name in SPLITS:
         parents = [row for row in result.rows[name] if row.parent_id is None]
         assert parents == sorted(parents, key=lambda r: (r.repo, r.committed_at, r.id))
@@ -69,7 +49,7 @@ def test_rows_are_sorted_and_a_variant_follows_its_parent(rows_of):
             assert row.parent_id in (None, before.id)
 
 
-def test_about_the_junk_fraction_of_the_changes_has_a_variant(rows_of):
+def test_about_the_junk_fraction_of_the_changes_has_a_variant():
     rows = rows_of({f"r{n}": 100 for n in range(6)})
     for fraction, low, high in [(0.0, 0, 0), (0.3, 140, 220), (1.0, 600, 600)]:
         metrics = split(rows, split_params(junk_fraction=fraction)).metrics()
@@ -77,7 +57,7 @@ def test_about_the_junk_fraction_of_the_changes_has_a_variant(rows_of):
         assert sum(metrics["rows"].values()) == 600 + sum(metrics["variants"].values())
 
 
-def test_variants_are_as_frequent_in_each_part_of_a_random_split(rows_of):
+def test_variants_are_as_frequent_in_each_part_of_a_random_split():
     result = split(rows_of({"a": 330, "b": 330}), split_params(by="random"))
     for name in SPLITS:
         variants = sum(row.parent_id is not None for row in result.rows[name])
@@ -151,7 +131,7 @@ def test_metrics_count_each_split_and_every_reason(curated):
     }
 
 
-def test_random_keeps_what_the_others_drop(rows_of):
+def test_random_keeps_what_the_others_drop():
     rows = rows_of({"a": 60, "b": 60}, cluster="one")
     assert split(rows, split_params(by="random")).dropped.total() == 0
     with pytest.raises(SourceError, match="no rows are left for train"):
@@ -202,8 +182,8 @@ def test_no_window_of_commits_straddles_a_border_of_intervals(curated):
     assert 0 < result.dropped["shared_commit"] < 0.15 * len(rows)
 
 
-def test_benchmark_repositories_their_forks_and_commits_are_kept_out(rows_of, curated):
-    rows = rows_of(SIZES)
+def test_benchmark_repositories_their_forks_and_commits_are_kept_out(curated):
+    rows = rows_of()
     fork = curated(repo="acme/r3", head="x", commits=rows[0].commits)
     single = next(row for row in rows if row.repo == "acme/r5")
     copy = curated(repo="acme/r7", head="y", cluster=single.cluster)
@@ -227,7 +207,7 @@ def snippets():
 
 
 @pytest.mark.parametrize(("number", "trained"), [(0, 200), (1, 360)])
-def test_the_settings_of_the_docs_split_half_and_nine_tenths(rows_of, number, trained):
+def test_the_settings_of_the_docs_split_half_and_nine_tenths(number, trained):
     rows = rows_of({f"r{n:02}": 20 for n in range(20)})
     metrics = split(rows, split_params(**snippets()[number])).statistics.metrics()
     assert metrics["train"] == trained

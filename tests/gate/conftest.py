@@ -1,17 +1,9 @@
 """Labeled rows to judge."""
 
-import hashlib
-
 import pytest
 
-from diffscribe.records import (
-    FileChange,
-    Label,
-    LabeledChange,
-    OriginalCommit,
-    Plan,
-    PlannedCommit,
-)
+from diffscribe.records import Label, LabeledChange, Plan, PlannedCommit
+from rows import make_change
 
 
 def make_patch(path, *added):
@@ -33,37 +25,20 @@ def make_plan(*commits, gitignore=()):
     )
 
 
-def make_row(
-    *commits, plan=None, repo="acme/app", head="b", added=("new",), status="M", **fields
-):
+def make_row(*commits, plan=None, added=("new",), status="M", **fields):
     """A commit is (message, *paths); without a plan, it is one commit of all."""
     commits = commits or (("fix: stop the leak", "a.py"),)
-    paths = sorted({path for _, *files in commits for path in files})
+    change = make_change(*((message, files) for message, *files in commits), **fields)
+    files = tuple(
+        file.model_copy(
+            update={"status": status, "additions": len(added), "deletions": 0}
+        )
+        for file in change.files
+    )
+    paths = [file.path for file in files]
     values = {
-        "id": hashlib.sha256(f"{repo} {head}".encode()).hexdigest(),
-        "repo": repo,
-        "base": "a",
-        "head": head,
-        "committed_at": "2024-05-01T10:00:00Z",
-        "languages": (),
-        "files": tuple(
-            FileChange(
-                path=path,
-                old_path=None,
-                status=status,
-                additions=len(added),
-                deletions=0,
-                is_binary=False,
-            )
-            for path in paths
-        ),
+        "files": files,
         "diff": "".join(make_patch(path, *added) for path in paths),
-        "commits": tuple(
-            OriginalCommit(sha=f"{number:040}", message=message, files=tuple(files))
-            for number, (message, *files) in enumerate(commits)
-        ),
-        "gitignore": (),
-        "license": None,
         "label": Label(
             plan=plan or make_plan(("fix", "stop the leak", *paths)),
             source="teacher",
@@ -73,7 +48,7 @@ def make_row(
             ratings={},
         ),
     }
-    return LabeledChange(**{**values, **fields})
+    return LabeledChange(**{**dict(change), **values, **fields})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How to run a stage as a user does, and a row to run it on."""
+"""How to run a stage as a user does."""
 
 import os
 import shutil
@@ -11,15 +11,6 @@ import pytest
 import yaml
 
 from diffscribe.gguf.modelfile import modelfile
-from diffscribe.records import (
-    CuratedChange,
-    FileChange,
-    Label,
-    LabeledChange,
-    OriginalCommit,
-    Plan,
-    PlannedCommit,
-)
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,60 +123,3 @@ def stage():
         )
 
     return run
-
-
-@pytest.fixture
-def labeled():
-    """A valid labeled change of one file."""
-
-    def make(repo="acme/app", head="b", message="fix: stop the leak"):
-        plan = Plan(
-            commits=(
-                PlannedCommit(files=("a.py",), type="fix", subject="stop the leak"),
-            )
-        )
-        file = FileChange(
-            path="a.py",
-            old_path=None,
-            status="M",
-            additions=1,
-            deletions=1,
-            is_binary=False,
-        )
-        return LabeledChange(
-            id=f"{repo}@{head}",
-            repo=repo,
-            base="a",
-            head=head,
-            committed_at="2024-05-01T10:00:00Z",
-            languages=("python",),
-            files=(file,),
-            diff="diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n"
-            f"-old {repo} {head}\n+new {repo} {head}\n",
-            commits=(
-                OriginalCommit(sha=f"{repo}@{head}", message=message, files=("a.py",)),
-            ),
-            gitignore=(),
-            license=None,
-            label=Label(
-                plan=plan,
-                source="history",
-                teacher=None,
-                prompt_sha256=None,
-                usage=None,
-                ratings={},
-            ),
-        )
-
-    return make
-
-
-@pytest.fixture
-def curated(labeled):
-    """The same as curate writes it."""
-
-    def make(**fields):
-        row = labeled(**fields)
-        return CuratedChange(**dict(row), cluster=row.id)
-
-    return make

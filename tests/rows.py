@@ -1,8 +1,6 @@
-"""Changes written by hand, with the diff git would print for them."""
+"""Rows written by hand: changes with the diff git would print, labeled, curated."""
 
 import hashlib
-
-import pytest
 
 from diffscribe.records import (
     Change,
@@ -65,8 +63,10 @@ def make_change(*commits, repo="acme/app", head="b1", renames=(), gone=(), **fie
     return Change(**{**values, **fields})
 
 
-def make_labeled(plan=None, paths=("a.py", "b.py"), **fields):
-    """A valid row unless told otherwise."""
+def make_labeled(
+    plan=None, paths=("a.py", "b.py"), message="fix: stop the leak", **fields
+):
+    """A valid row of one commit unless told otherwise."""
     default = PlannedCommit(files=tuple(paths), type="fix", subject="stop the leak")
     label = Label(
         plan=plan or Plan(commits=(default,)),
@@ -76,25 +76,10 @@ def make_labeled(plan=None, paths=("a.py", "b.py"), **fields):
         usage=None,
         ratings={},
     )
-    change = make_change(("fix: stop the leak", paths), **fields)
+    change = make_change((message, paths), **fields)
     return LabeledChange(**dict(change), label=label)
 
 
 def make_curated(cluster=None, **fields):
     row = make_labeled(**fields)
     return CuratedChange(**dict(row), cluster=cluster or row.id)
-
-
-@pytest.fixture
-def change():
-    return make_change
-
-
-@pytest.fixture
-def labeled():
-    return make_labeled
-
-
-@pytest.fixture
-def curated():
-    return make_curated
