@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ import pytest
 from diffscribe.params import ScratchParams
 from diffscribe.samples.builder import History
 from rows import make_change, make_curated, make_labeled
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C, which what runs in the background ignores, and its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

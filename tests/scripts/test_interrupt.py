@@ -49,7 +49,11 @@ def interrupt(place, until, **variables):
                 pytest.fail(f"not reached: {running.communicate()[1]}")
             time.sleep(0.02)
         os.killpg(running.pid, signal.SIGINT)
-        stdout, stderr = running.communicate(timeout=PATIENCE_S)
+        try:
+            stdout, stderr = running.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
     return SimpleNamespace(returncode=running.returncode, stdout=stdout, stderr=stderr)
 
 
