@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from diffscribe.gguf.modelfile import modelfile
+from rows import make_curated, make_labeled
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,3 +125,15 @@ def stage():
         )
 
     return run
+
+
+@pytest.fixture
+def labeled():
+    """A function that makes a labeled change, of one file."""
+    return partial(make_labeled, paths=("a.py",))
+
+
+@pytest.fixture
+def curated():
+    """The same as curate writes it."""
+    return partial(make_curated, paths=("a.py",))
