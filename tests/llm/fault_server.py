@@ -30,13 +30,16 @@ class Fault(StrEnum):
     HTML = "an HTML error page"
     ERROR_IN_200 = "a 200 that carries an error"
     DUPLICATED = "the answer twice"
+    MOVED = "307"
     EMPTY = "empty content"
     REASONING_ONLY = "reasoning only"
 
 
+PASSING = tuple(fault for fault in Fault if fault != Fault.MOVED)
+"""After which a run goes on."""
 TRANSIENT = tuple(
     fault
-    for fault in Fault
+    for fault in PASSING
     if fault not in (Fault.DUPLICATED, Fault.EMPTY, Fault.REASONING_ONLY)
 )
 """After which asking again may help; the others are answers of a kind."""
@@ -70,7 +73,7 @@ class FaultServer:
         self,
         *,
         share: float = 0.0,
-        faults: Sequence[Fault] = tuple(Fault),
+        faults: Sequence[Fault] = PASSING,
         refused_formats: Sequence[str] = (),
         refuses: Callable[[dict[str, Any]], str | None] = lambda body: None,
         answer: Callable[[dict[str, Any]], str] = echo,
@@ -263,6 +266,7 @@ STATUSES: dict[Fault | None, tuple[int, str, dict[str, str]]] = {
     Fault.RATE_LIMITED_SILENTLY: (429, BUSY, {}),
     Fault.SERVER_ERROR: (500, error("it broke", 500), {"Retry-After": "0"}),
     Fault.UNAVAILABLE: (503, error("too busy", 503), {"Retry-After": "0"}),
+    Fault.MOVED: (307, "", {"Location": "/v2"}),
     Fault.HTML: (502, PAGE, {"Retry-After": "0"}),
     Fault.ERROR_IN_200: (200, error("upstream broke", 502), {}),
     Fault.WRONG_JSON: (200, '{"object": "list", "data": []}', {}),

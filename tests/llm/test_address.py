@@ -1,30 +1,39 @@
 import pytest
 
-from diffscribe.llm.address import is_loopback, needs_proxy
+from diffscribe.llm.address import is_loopback, proxy_to
 
 
 @pytest.mark.parametrize(
-    ("url", "variables", "is_proxied"),
+    ("url", "variables", "proxy"),
     [
-        ("https://api.example.com/v1", {"https_proxy": "http://p:1"}, True),
-        ("https://api.example.com/v1", {"http_proxy": "http://p:1"}, False),
-        ("http://127.0.0.1:80/v1", {"http_proxy": "http://p:1"}, False),
+        ("https://api.example.com/v1", {}, None),
+        ("https://api.example.com/v1", {"https_proxy": "http://p:1"}, "http://p:1"),
+        ("https://api.example.com/v1", {"all_proxy": "http://p:1"}, "http://p:1"),
+        (
+            "https://api.example.com/v1",
+            {"https_proxy": "http://p:1", "all_proxy": "http://q:1"},
+            "http://p:1",
+        ),
+        ("https://api.example.com/v1", {"http_proxy": "http://p:1"}, None),
         (
             "https://api.example.com/v1",
             {"all_proxy": "http://p:1", "no_proxy": "example.com"},
-            False,
+            None,
         ),
+        ("http://127.0.0.1:80/v1", {"http_proxy": "http://p:1"}, None),
+        ("http://localhost:80/v1", {"all_proxy": "http://p:1"}, None),
+        ("http://[::1]:80/v1", {"all_proxy": "http://p:1"}, None),
     ],
 )
 def test_a_proxy_of_the_environment_is_for_others_than_this_machine(
-    url, variables, is_proxied, monkeypatch
+    url, variables, proxy, monkeypatch
 ):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert needs_proxy(url) == is_proxied
+    assert proxy_to(url) == proxy
 
 
 @pytest.mark.parametrize(

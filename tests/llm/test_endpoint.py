@@ -198,6 +198,13 @@ def test_an_endpoint_without_anyone_stops_all():
         ask(server, request(), attempts=1)
 
 
+def test_an_endpoint_that_has_moved_stops_all_and_the_key_stays():
+    with FaultServer().then(None, Fault.MOVED) as server:
+        with pytest.raises(ToolError, match=r"HTTP 307.* check the key, .* address"):
+            ask(server, request("a"), request("b"), slots=1)
+        assert len(server.received) == 2
+
+
 def test_a_connection_that_is_lost_again_and_again_costs_one_row_of_many():
     def work_of(endpoint):
         async def work(row):

@@ -11,8 +11,13 @@ def is_loopback(base_url: str) -> bool:
     return urlsplit(base_url).hostname in LOOPBACK
 
 
-def needs_proxy(base_url: str) -> bool:
-    """Tell if the environment names a proxy, which cannot reach this machine."""
+def proxy_to(base_url: str) -> str | None:
+    """Return the proxy that the environment names for an address, or None.
+
+    It cannot reach this machine, so what leads here has none.
+    """
     parts = urlsplit(base_url)
-    is_named = parts.scheme in getproxies() or "all" in getproxies()
-    return is_named and not is_loopback(base_url) and not proxy_bypass(parts.netloc)
+    if is_loopback(base_url) or proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

@@ -142,13 +142,8 @@ class BatchService:
         try:
             return ask()
         except openai.APIStatusError as error:
-            response = error.response
-            headers = dict(response.headers.raw)
-            failure = status_error(
-                error.status_code,
-                {name.lower(): value for name, value in headers.items()},
-                response.content,
-            )
+            reply = error.response
+            failure = status_error(reply.status_code, reply.headers, reply.content)
             failure.words = shown_words(failure.words, self._api_key)
             raise failure from None
         except (openai.APIError, httpx2.HTTPError) as error:

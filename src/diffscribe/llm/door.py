@@ -1,4 +1,4 @@
-"""How one request goes out and its reply comes in: openai's client and our wire.
+"""How one request goes out and its reply comes in: openai's client and the wire.
 
 Imported by who asks an endpoint, as openai takes long to load.
 """
@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import openai
 import orjson
 
-from diffscribe.llm.address import needs_proxy
+from diffscribe.llm.address import proxy_to
 from diffscribe.llm.failures import AttemptError, Fault, status_error
 from diffscribe.llm.wire import Wire
 
@@ -31,8 +32,7 @@ class Door:
         """
         self._timeout_s = timeout_s
         self._traced = traced
-        # What goes through a proxy is left to openai's own transport.
-        self._wire = None if needs_proxy(base_url) else Wire()
+        self._wire = Wire(proxy_to(base_url))
         self._openai = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=api_key,
@@ -40,7 +40,10 @@ class Door:
             timeout=timeout_s,
             # Answers are small, and what is not compressed need not be unpacked.
             default_headers={"Accept-Encoding": "identity"},
-            http_client=openai.DefaultAsyncHttpxClient(transport=self._wire),
+            # The key goes where it was meant to, and nowhere else.
+            http_client=openai.DefaultAsyncHttpxClient(
+                transport=self._wire, follow_redirects=False
+            ),
         )
 
     async def send(self, body: Mapping[str, Any]) -> bytes:
@@ -52,14 +55,14 @@ class Door:
         try:
             # openai's own limits hold between two bytes, not for all of them.
             async with asyncio.timeout(self._timeout_s):
-                if self._wire is None or self._wire.template is None or self._traced:
+                if self._traced or self._wire.template is None:
                     return await self._sent_by_openai(body)
                 reply = await self._wire.exchange(
                     self._wire.template, orjson.dumps(body)
                 )
         except TimeoutError:
             raise AttemptError(Fault.TIMEOUT, "no answer in time") from None
-        except OSError as error:
+        except aiohttp.ClientError as error:
             raise _lost(error) from None
         if reply.status != 200:
             raise status_error(*reply)
@@ -78,9 +81,10 @@ class Door:
         except openai.APIConnectionError as error:
             raise _lost(error.__cause__ or error) from None
         except openai.APIStatusError as error:
-            refused = error.response
-            headers = {name.lower(): value for name, value in refused.headers.raw}
-            raise status_error(refused.status_code, headers, refused.content) from None
+            reply = error.response
+            raise status_error(
+                reply.status_code, reply.headers, reply.content
+            ) from None
         content: bytes = reply.http_response.content
         return content
 

@@ -24,8 +24,8 @@ from diffscribe.llm.retries import is_transient, wait_s
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-UNUSABLE = (401, 403, 404)
-"""No request will get through: wrong key, wrong address or wrong model."""
+UNUSABLE = (301, 302, 303, 307, 308, 401, 403, 404)
+"""No request will get through: wrong address, wrong key or wrong model."""
 CHARS_PER_TOKEN = 4
 
 

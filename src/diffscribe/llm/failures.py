@@ -69,14 +69,12 @@ class AttemptError(Exception):
         return f"HTTP {self.code}" if self.code else self.fault.value
 
 
-def status_error(
-    code: int, headers: Mapping[bytes, bytes], content: bytes
-) -> AttemptError:
+def status_error(code: int, headers: Mapping[str, str], content: bytes) -> AttemptError:
     """Return what a reply that is no 200 says, in whichever shape.
 
     Args:
         code: its status.
-        headers: by name in lower case.
+        headers: by name, in any case or in lower case.
         content: its body.
     """
     try:
@@ -105,15 +103,15 @@ def shown_words(words: str, api_key: str) -> str:
     return (words.replace(api_key, "[key]") if is_secret else words)[:MAX_WORDS_CHARS]
 
 
-def _asked_wait_s(headers: Mapping[bytes, bytes]) -> float | None:
+def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
     """Return how long to wait: milliseconds, seconds, or until a date."""
-    for name, per_second in ((b"retry-after-ms", 1000.0), (b"retry-after", 1.0)):
+    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             return max(0.0, float(headers[name]) / per_second)
         except (KeyError, ValueError):
             continue
     try:
-        date = parsedate_to_datetime(headers.get(b"retry-after", b"").decode("latin-1"))
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
     except ValueError:
         return None
     return max(0.0, date.timestamp() - time.time())
