@@ -1,7 +1,7 @@
 """Stage eval: compare student, base and controls on held-out changes.
 
-Usage: python scripts/eval.py models/gguf data/sft/test.jsonl reports/eval
-           metrics/eval.json
+Usage: python scripts/eval.py models/gguf data/splits data/sft/test.jsonl
+           reports/eval metrics/eval.json
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
@@ -14,7 +14,7 @@ from diffscribe.evaluation.controls import predict_controls
 from diffscribe.evaluation.metrics import evaluate, headline
 from diffscribe.evaluation.models import ask, find_models, sha256
 from diffscribe.evaluation.report import summary, table, write_report
-from diffscribe.evaluation.scorers import score_all
+from diffscribe.evaluation.scoring.all import score_all
 from diffscribe.evaluation.selection import read_selection
 from diffscribe.jsonl import whole_folder
 from diffscribe.params import load_params
@@ -23,24 +23,31 @@ from diffscribe.tracking import report, tracked_run
 
 @click.command(cls=Stage)
 @click.argument("models", type=INPUT)
+@click.argument("splits", type=INPUT)
 @click.argument("test", type=INPUT)
 @click.argument("reports", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
-def main(models: Path, test: Path, reports: Path, metrics: Path, params: Path) -> None:
-    """Ask the GGUFs in MODELS the samples of TEST and compare them in REPORTS."""
+def main(
+    models: Path, splits: Path, test: Path, reports: Path, metrics: Path, params: Path
+) -> None:
+    """Ask the GGUFs in MODELS the samples of TEST and compare them in REPORTS.
+
+    The changes that the samples show are in SPLITS.
+    """
     values = load_params(params)
     section = values.eval
     ggufs = find_models(models)
-    samples = read_selection(test, section.max_samples, section.seed)
+    changes = splits / "test.jsonl"
+    cases = read_selection(test, changes, section.max_samples, section.seed)
     with tracked_run("eval", values) as run:
         predictions = [
             answer
             for system, gguf in ggufs.items()
-            for answer in ask(system, gguf, progress(samples, system), section)
+            for answer in ask(system, gguf, progress(cases, system), section)
         ]
-        predictions += predict_controls(samples)
-        scores = score_all(samples, predictions)
+        predictions += predict_controls(cases)
+        scores = score_all(cases, predictions)
         sizes_bytes = {name: gguf.stat().st_size for name, gguf in ggufs.items()}
         evaluation = evaluate(
             scores, predictions, sizes_bytes, section.resamples, section.seed

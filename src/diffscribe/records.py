@@ -216,17 +216,15 @@ class Prediction(Record):
 
 
 class Score(Record):
-    """How good one prediction is; every value from 0 to 1, failures are 0."""
+    """How good one prediction is, by every measure."""
 
     sample_id: str
+    repo: str
     cluster: str
-    """The sample and its variants share it; intervals resample clusters."""
+    """The sample and its variants share it."""
     system: str
-    valid: float
-    """1 if the plan is valid."""
-    type_accuracy: float
-    """Share of the target's commits whose aligned commit has its type."""
-    ari: float
-    """Adjusted Rand index of the file grouping."""
-    junk_routed: float | None
-    """Share of junk files left to .gitignore; None if there is no junk."""
+    values: dict[str, float | None]
+    """Every measure, always: None where there is nothing to measure, such as junk
+    without junk. An answer that failed has the worst value of each."""
+    findings: dict[str, tuple[str, ...]]
+    """What was found, in words, such as the paths that are missing."""

@@ -1,6 +1,7 @@
 import pytest
 
-from diffscribe.evaluation.metrics import SCORES, evaluate, headline
+from diffscribe.evaluation.metrics import HEADLINE, evaluate, headline
+from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.records import Prediction, Score
 
 SYSTEMS = ("student-q8_0", "student-q4_k_m", "base", "control-one-commit")
@@ -9,12 +10,12 @@ SYSTEMS = ("student-q8_0", "student-q4_k_m", "base", "control-one-commit")
 def score(system, n, valid=1.0, junk=None):
     return Score(
         sample_id=f"s{n}",
+        repo="r",
         cluster=f"c{n // 2}",
         system=system,
-        valid=valid,
-        type_accuracy=0.5,
-        ari=n / 10,
-        junk_routed=junk,
+        values=dict.fromkeys(SCORES)
+        | {"valid": valid, "type": 0.5, "ari": n / 10, "junk": junk},
+        findings={},
     )
 
 
@@ -94,7 +95,7 @@ def test_headline_keys_are_fixed_even_where_there_is_nothing_to_measure():
     assert (document["n"], document["n_junk"]) == (10, 0)
     assert document["student"] == "student-q8_0"
     assert list(document) == ["n", "n_junk", "student", "difference", *SYSTEMS]
-    keys = [f"{name}{end}" for name in SCORES for end in ("", "_low", "_high")]
+    keys = [f"{name}{end}" for name in HEADLINE for end in ("", "_low", "_high")]
     for system in SYSTEMS:
         assert list(document[system]) == [*keys, "tokens_per_s", "size_mb"]
     assert list(document["difference"]) == ["base", "control-one-commit"]

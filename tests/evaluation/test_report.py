@@ -1,8 +1,9 @@
 import pytest
 
 from diffscribe.evaluation.bootstrap import Estimate
-from diffscribe.evaluation.metrics import SCORES, Difference, Evaluation, SystemResult
+from diffscribe.evaluation.metrics import Difference, Evaluation, SystemResult
 from diffscribe.evaluation.report import markdown, summary, table
+from diffscribe.evaluation.scoring.all import SCORES
 
 NONE = Estimate(value=None, low=None, high=None, n=0)
 

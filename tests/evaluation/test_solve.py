@@ -23,8 +23,8 @@ def answers(endpoint):
     return ask
 
 
-def test_a_plan_is_read_and_its_cost_is_kept(endpoint, answers, sample):
-    asked = sample("s")
+def test_a_plan_is_read_and_its_cost_is_kept(endpoint, answers, case):
+    asked = case("s")
     text = plan_json(asked.target)
     endpoint.will_say(text, prompt_tokens=40, completion_tokens=20)
     [prediction] = answers(asked)
@@ -35,10 +35,10 @@ def test_a_plan_is_read_and_its_cost_is_kept(endpoint, answers, sample):
     assert prediction.latency_s > 0
 
 
-def test_the_schema_lists_the_files_of_the_sample_alone(endpoint, answers, sample):
+def test_the_schema_lists_the_files_of_the_sample_alone(endpoint, answers, case):
     endpoint.will_say("{}")
     endpoint.will_say("{}")
-    answers(sample("s", ("a",)), sample("t", ("b", "c")))
+    answers(case("s", ("a",)), case("t", ("b", "c")))
     formats = [each.body["response_format"] for each in endpoint.requests]
     commits = [
         each["json_schema"]["schema"]["properties"]["commits"] for each in formats
@@ -50,44 +50,44 @@ def test_the_schema_lists_the_files_of_the_sample_alone(endpoint, answers, sampl
 
 @pytest.mark.parametrize("text", ["", "I would rather not.", '{"commits": 3}', "[]"])
 def test_an_answer_without_a_plan_is_kept_with_the_reason(
-    endpoint, answers, sample, text
+    endpoint, answers, case, text
 ):
     endpoint.will_say(text)
-    [prediction] = answers(sample("s"))
+    [prediction] = answers(case("s"))
     assert (prediction.plan, prediction.text) == (None, text)
     assert len(prediction.error) > 10
 
 
-def test_an_answer_that_was_cut_says_so(endpoint, answers, sample):
+def test_an_answer_that_was_cut_says_so(endpoint, answers, case):
     endpoint.will_say('{"commits": [', completion_tokens=64, finish_reason="length")
-    [prediction] = answers(sample("s"))
+    [prediction] = answers(case("s"))
     assert prediction.plan is None
     assert prediction.error.startswith("cut off after 64 tokens: the JSON is broken")
 
 
-def test_a_prompt_that_is_too_long_costs_one_sample(endpoint, answers, sample):
-    asked = sample("t")
+def test_a_prompt_that_is_too_long_costs_one_sample(endpoint, answers, case):
+    asked = case("t")
     endpoint.will_fail(400, "the request exceeds the context size")
     endpoint.will_say(plan_json(asked.target))
-    first, second = answers(sample("s"), asked)
+    first, second = answers(case("s"), asked)
     assert first.error == "HTTP 400: the request exceeds the context size"
     assert (first.plan, first.text, first.completion_tokens) == (None, "", 0)
     assert second.plan == asked.target
 
 
-def test_a_slow_answer_costs_one_sample_and_its_time_counts(endpoint, answers, sample):
+def test_a_slow_answer_costs_one_sample_and_its_time_counts(endpoint, answers, case):
     endpoint.will_say("late", after_s=1.0)
     endpoint.will_say("{}")
-    first, second = answers(sample("s"), sample("t"), timeout_s=0.3)
+    first, second = answers(case("s"), case("t"), timeout_s=0.3)
     assert first.error == "no answer within 0.3 s"
     assert first.latency_s >= 0.3
     assert second.text == "{}"
 
 
-def test_a_server_that_is_gone_stops_the_evaluation(endpoint, answers, sample):
+def test_a_server_that_is_gone_stops_the_evaluation(endpoint, answers, case):
     endpoint.will_hang_up()
     started = time.monotonic()
     with pytest.raises(ToolError, match="cannot be reached"):
-        answers(sample("s"), sample("t"))
+        answers(case("s"), case("t"))
     assert time.monotonic() - started < 2
     assert len(endpoint.requests) == 1

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from diffscribe.gguf.modelfile import modelfile
+from diffscribe.jsonl import write_jsonl
+from diffscribe.records import Sample, SplitChange
 from rows import make_curated, make_labeled
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ STAGES = {
         "prompts/ base/ adapter/",
         "merged/ gguf/ merge_quantize.json",
     ),
-    "eval": ("gguf/ test.jsonl", "reports/ eval.json"),
+    "eval": ("gguf/ splits/ test.jsonl", "reports/ eval.json"),
 }
 """What each stage reads and writes, in the order of its arguments."""
 
@@ -69,6 +71,24 @@ class Workplace:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         return path
+
+    def put_case(self) -> None:
+        """Write a sample of the test split, and the change it shows."""
+        curated = make_curated(paths=("a",), id="1")
+        change = SplitChange(**dict(curated), parent_id=None, junk=())
+        sample = Sample(
+            id="1",
+            parent_id=None,
+            repo="r",
+            task="plan",
+            prompt=(),
+            completion=(),
+            files=("a",),
+            junk=(),
+            target=change.label.plan,
+        )
+        write_jsonl(self.folder / "in/test.jsonl", [sample])
+        write_jsonl(self.folder / "in/splits/test.jsonl", [change])
 
     def command(self) -> list[str]:
         """Return the command of the stage, with the params as they are now."""

@@ -19,7 +19,7 @@ INPUTS = {
     "render": ("prompts", "splits", "base"),
     "train": ("sft", "base"),
     "merge_quantize": ("prompts", "base", "adapter"),
-    "eval": ("gguf", "test.jsonl"),
+    "eval": ("gguf", "splits", "test.jsonl"),
 }
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
@@ -155,7 +155,7 @@ def test_harvest_without_git_says_what_to_install(workplace):
 @pytest.mark.parametrize("name", ["merge_quantize", "eval"])
 def test_a_missing_llama_cpp_says_how_to_get_it(workplace, name):
     place = workplace(name)
-    place.put("in/test.jsonl", SAMPLE)
+    place.put_case()
     done = place.run(PATH=str(place.folder), LLAMA_CPP_DIR=str(place.folder))
     place.assert_failed(done, 69, "llama-server not found", "run 'make llama.cpp'")
 

@@ -18,7 +18,9 @@ from diffscribe.records import (
     Prediction,
     Sample,
     Score,
+    SplitChange,
 )
+from rows import make_curated
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +43,11 @@ def sample(n, text="Split the change.", junk=()):
         junk=junk,
         target=target,
     )
+
+
+def change(sample):
+    curated = make_curated(plan=sample.target, paths=sample.files, id=sample.id)
+    return SplitChange(**dict(curated), parent_id=None, junk=sample.junk)
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +79,18 @@ def run_stage(models, samples, folder, max_samples=120):
     folder.mkdir(exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_jsonl(folder / "test.jsonl", samples)
+    write_jsonl(folder / "splits" / "test.jsonl", map(change, samples))
     outputs = [folder / "report", folder / "eval.json"]
     return subprocess.run(
         [
             *(sys.executable, ROOT / "scripts/eval.py", models),
-            *(folder / "test.jsonl", *outputs, "--params", folder / "params.yaml"),
+            *(
+                folder / "splits",
+                folder / "test.jsonl",
+                *outputs,
+                "--params",
+                folder / "params.yaml",
+            ),
         ],
         cwd=ROOT,
         env=os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"},

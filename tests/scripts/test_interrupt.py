@@ -180,7 +180,7 @@ def test_while_workers_diff(workplace):
 @pytest.mark.parametrize("name", ["merge_quantize", "eval"])
 def test_while_llama_cpp_works(workplace, name):
     place = workplace(name)
-    place.put("in/test.jsonl", SAMPLE)
+    place.put_case()
     deaf_programs(
         place.folder,
         *("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity"),

@@ -7,45 +7,46 @@ from types import MappingProxyType
 
 from diffscribe.commits.path_rules import type_of_paths
 from diffscribe.commits.plan import plan_json
-from diffscribe.records import Plan, PlannedCommit, Prediction, Sample
+from diffscribe.evaluation.cases import Case
+from diffscribe.records import Plan, PlannedCommit, Prediction
 
 SUBJECT = "update files"
 TYPE_OF_CODE = "feat"
 """What the paths of code do not tell; the most common type is the best guess."""
 
 
-def one_commit(sample: Sample) -> Plan:
+def one_commit(case: Case) -> Plan:
     """Return one commit of every file; junk is not told from the rest."""
-    return Plan(commits=(_commit(sample.files),))
+    return Plan(commits=(_commit(case.files),))
 
 
-def per_directory(sample: Sample) -> Plan:
+def per_directory(case: Case) -> Plan:
     """Return one commit for each directory that holds a changed file itself."""
     directories: dict[PurePosixPath, list[str]] = defaultdict(list)
-    for path in sample.files:
+    for path in case.files:
         directories[PurePosixPath(path).parent].append(path)
     return Plan(
         commits=tuple(_commit(tuple(directories[d])) for d in sorted(directories))
     )
 
 
-CONTROLS: Mapping[str, Callable[[Sample], Plan]] = MappingProxyType(
+CONTROLS: Mapping[str, Callable[[Case], Plan]] = MappingProxyType(
     {"control-one-commit": one_commit, "control-per-directory": per_directory}
 )
 
 
-def predict_controls(samples: Sequence[Sample]) -> list[Prediction]:
-    """Return what each of CONTROLS answers to each sample, at no cost."""
+def predict_controls(cases: Sequence[Case]) -> list[Prediction]:
+    """Return what each of CONTROLS answers to each case, at no cost."""
     return [
-        _prediction(control, sample, plan_of(sample))
+        _prediction(control, case, plan_of(case))
         for control, plan_of in CONTROLS.items()
-        for sample in samples
+        for case in cases
     ]
 
 
-def _prediction(control: str, sample: Sample, plan: Plan) -> Prediction:
+def _prediction(control: str, case: Case, plan: Plan) -> Prediction:
     return Prediction(
-        sample_id=sample.id,
+        sample_id=case.id,
         system=control,
         text=plan_json(plan),
         plan=plan,

@@ -1,18 +1,14 @@
 """Scores of samples to numbers of systems, and differences between systems."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.records import Prediction, Record, Score
 
-SCORES: Mapping[str, Callable[[Score], float | None]] = {
-    "valid": lambda score: score.valid,
-    "type": lambda score: score.type_accuracy,
-    "ari": lambda score: score.ari,
-    "junk": lambda score: score.junk_routed,
-}
-"""The four scores by the short names they have in metrics."""
+HEADLINE = ("valid", "type", "ari", "junk")
+"""The scores in metrics/eval.json and in the first table."""
 
 
 class SystemResult(Record):
@@ -111,11 +107,11 @@ def headline(evaluation: Evaluation) -> dict[str, object]:
 def _with_ends(scores: Mapping[str, Estimate]) -> dict[str, float | None]:
     return {
         key: number
-        for name, each in scores.items()
+        for name in HEADLINE
         for key, number in (
-            (name, each.value),
-            (f"{name}_low", each.low),
-            (f"{name}_high", each.high),
+            (name, scores[name].value),
+            (f"{name}_low", scores[name].low),
+            (f"{name}_high", scores[name].high),
         )
     }
 
@@ -136,8 +132,10 @@ def _result(
         system=scores[0].system,
         n=len(scores),
         scores={
-            name: estimate(_observed(scores, value), (0.0, 1.0), resamples, seed)
-            for name, value in SCORES.items()
+            name: estimate(
+                _observed(scores, name), (measure.low, measure.high), resamples, seed
+            )
+            for name, measure in SCORES.items()
         },
         tokens_per_s=tokens / sum(latencies_s) if tokens else None,
         latency_p50_s=float(p50_s),
@@ -146,13 +144,11 @@ def _result(
     )
 
 
-def _observed(
-    scores: Sequence[Score], value: Callable[[Score], float | None]
-) -> list[Observation]:
+def _observed(scores: Sequence[Score], name: str) -> list[Observation]:
     return [
-        Observation(score.cluster, measured)
+        Observation(score.cluster, value)
         for score in scores
-        if (measured := value(score)) is not None
+        if (value := score.values[name]) is not None
     ]
 
 
@@ -161,12 +157,13 @@ def _difference(
 ) -> Difference:
     other_of = {score.sample_id: score for score in others}
     estimates = {}
-    for name, value in SCORES.items():
+    for name, measure in SCORES.items():
         paired = [
             Observation(score.cluster, mine - theirs)
             for score in scores
-            if (mine := value(score)) is not None
-            and (theirs := value(other_of[score.sample_id])) is not None
+            if (mine := score.values[name]) is not None
+            and (theirs := other_of[score.sample_id].values[name]) is not None
         ]
-        estimates[name] = estimate(paired, (-1.0, 1.0), resamples, seed)
+        most = measure.high - measure.low
+        estimates[name] = estimate(paired, (-most, most), resamples, seed)
     return Difference(system=scores[0].system, other=others[0].system, scores=estimates)

@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from diffscribe.errors import SourceError
+from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.solve import solve
 from diffscribe.gguf.server import serve
 from diffscribe.llm.client import Client
 from diffscribe.params import EvalParams
-from diffscribe.records import Message, Prediction, Sample
+from diffscribe.records import Message, Prediction
 
 WARM_UP = (Message(role="user", content="Hello"),)
 
@@ -38,7 +39,7 @@ def find_models(folder: Path) -> dict[str, Path]:
 
 
 def ask(
-    system: str, gguf: Path, samples: Iterable[Sample], params: EvalParams
+    system: str, gguf: Path, cases: Iterable[Case], params: EvalParams
 ) -> list[Prediction]:
     """Return a GGUF's predictions, served for only as long as it is asked."""
     with serve(
@@ -57,7 +58,7 @@ def ask(
             # would count against whichever system is asked first.
             client.complete(WARM_UP, None, max_tokens=1, seed=params.seed)
             return list(
-                solve(client, system, samples, params.max_answer_tokens, params.seed)
+                solve(client, system, cases, params.max_answer_tokens, params.seed)
             )
 
 

@@ -1,10 +1,15 @@
 """The evaluation as a table, for the terminal and for Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from diffscribe.evaluation.bootstrap import Estimate
-from diffscribe.evaluation.metrics import Difference, Evaluation, SystemResult
+from diffscribe.evaluation.metrics import (
+    HEADLINE,
+    Difference,
+    Evaluation,
+    SystemResult,
+)
 from diffscribe.jsonl import write_json, write_jsonl
 from diffscribe.records import Prediction, Score
 
@@ -52,7 +57,7 @@ def summary(evaluation: Evaluation) -> str:
     """Return the main student's scores in one line."""
     main = evaluation.systems[0]
     values = ", ".join(
-        f"{name} {_percent(each.value)}" for name, each in main.scores.items()
+        f"{name} {_percent(main.scores[name].value)}" for name in HEADLINE
     )
     return f"{main.system} on {main.n} samples: {values} (%)"
 
@@ -62,7 +67,7 @@ def _rows(results: Iterable[SystemResult]) -> list[dict[str, str]]:
         {
             "system": result.system,
             "n": str(result.n),
-            **_cells(result.scores.values()),
+            **_cells(result.scores),
             "tok/s": _number(result.tokens_per_s),
             "MB": _number(result.size_mb),
         }
@@ -71,9 +76,7 @@ def _rows(results: Iterable[SystemResult]) -> list[dict[str, str]]:
 
 
 def _differences(differences: Iterable[Difference]) -> str:
-    rows = [
-        {"minus": each.other, **_cells(each.scores.values())} for each in differences
-    ]
+    rows = [{"minus": each.other, **_cells(each.scores)} for each in differences]
     return _table(rows, "github")
 
 
@@ -88,8 +91,10 @@ def _table(rows: list[dict[str, str]], style: str) -> str:
     )
 
 
-def _cells(scores: Iterable[Estimate]) -> dict[str, str]:
-    return {title: _cell(each) for title, each in zip(TITLES, scores, strict=True)}
+def _cells(scores: Mapping[str, Estimate]) -> dict[str, str]:
+    return {
+        title: _cell(scores[name]) for name, title in zip(HEADLINE, TITLES, strict=True)
+    }
 
 
 def _cell(score: Estimate) -> str:

@@ -1,4 +1,4 @@
-"""Which test samples are asked."""
+"""Which test cases are asked."""
 
 import hashlib
 from collections import defaultdict
@@ -6,47 +6,43 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diffscribe.errors import RecordError
-from diffscribe.jsonl import read_jsonl
-from diffscribe.records import Sample
+from diffscribe.evaluation.cases import Case, cluster_of, read_cases
 
 
-def read_selection(path: Path, max_samples: int, seed: int) -> list[Sample]:
-    """Return what `select` takes of a file.
+def read_selection(
+    samples: Path, changes: Path, max_samples: int, seed: int
+) -> list[Case]:
+    """Return what `select` takes of a split, rendered and whole.
 
     Raises:
         RecordError: if that is nothing, as no number can be given then.
     """
-    selected = select(read_jsonl(path, Sample), max_samples, seed)
+    selected = select(read_cases(samples, changes), max_samples, seed)
     if not selected:
         raise RecordError(
-            f"{path}: no sample to evaluate; raise split.test_fraction or name "
+            f"{samples}: no sample to evaluate; raise split.test_fraction or name "
             "split.test_repos, and see metrics/render.json for what was dropped"
         )
     return selected
 
 
-def select(samples: Iterable[Sample], max_samples: int, seed: int) -> list[Sample]:
+def select(cases: Iterable[Case], max_samples: int, seed: int) -> list[Case]:
     """Return at most max_samples, in the order given.
 
-    A sample and its variants are taken or left together. Which ones depends on
-    their ids and the seed alone, so that a sample stays when others come or go.
+    A case and its variants are taken or left together. Which ones depends on
+    their ids and the seed alone, so that a case stays when others come or go.
     """
-    clusters: dict[str, list[Sample]] = defaultdict(list)
-    everything = list(samples)
-    for sample in everything:
-        clusters[cluster_of(sample)].append(sample)
+    clusters: dict[str, list[Case]] = defaultdict(list)
+    everything = list(cases)
+    for case in everything:
+        clusters[cluster_of(case)].append(case)
     taken: set[str] = set()
     room = max_samples
     for cluster in sorted(clusters, key=lambda name: _digest(name, seed)):
         if len(clusters[cluster]) <= room:
             taken.add(cluster)
             room -= len(clusters[cluster])
-    return [sample for sample in everything if cluster_of(sample) in taken]
-
-
-def cluster_of(sample: Sample) -> str:
-    """Return what a sample shares with its variants."""
-    return sample.parent_id or sample.id
+    return [case for case in everything if cluster_of(case) in taken]
 
 
 def _digest(cluster: str, seed: int) -> str:

@@ -1,19 +1,20 @@
-"""One system's answers to samples."""
+"""One system's answers to cases."""
 
 import time
 from collections.abc import Iterable, Iterator
 
 from diffscribe.commits.plan import PlanError, parse_plan, plan_schema
+from diffscribe.evaluation.cases import Case
 from diffscribe.llm.client import Client
 from diffscribe.llm.failures import AnswerError
 from diffscribe.llm.request import Answer
-from diffscribe.records import Plan, Prediction, Sample
+from diffscribe.records import Plan, Prediction
 
 
 def solve(
-    client: Client, system: str, samples: Iterable[Sample], max_tokens: int, seed: int
+    client: Client, system: str, cases: Iterable[Case], max_tokens: int, seed: int
 ) -> Iterator[Prediction]:
-    """Yield one prediction a sample, in order.
+    """Yield one prediction a case, in order.
 
     A request that fails, such as one that does not fit the context, and an
     answer that holds no plan are predictions without a plan, and say why.
@@ -21,25 +22,25 @@ def solve(
     Raises:
         ToolError: if the endpoint cannot be used at all.
     """
-    for sample in samples:
-        schema = plan_schema(sample.files)
+    for case in cases:
+        schema = plan_schema(case.files)
         started = time.perf_counter()
         try:
             answer = client.complete(
-                sample.prompt, schema, max_tokens=max_tokens, seed=seed
+                case.prompt, schema, max_tokens=max_tokens, seed=seed
             )
         except AnswerError as error:
             waited_s = time.perf_counter() - started
-            yield _without_answer(sample, system, str(error), waited_s)
+            yield _without_answer(case, system, str(error), waited_s)
         else:
-            yield _with_answer(sample, system, answer)
+            yield _with_answer(case, system, answer)
 
 
 def _without_answer(
-    sample: Sample, system: str, error: str, latency_s: float
+    case: Case, system: str, error: str, latency_s: float
 ) -> Prediction:
     return Prediction(
-        sample_id=sample.id,
+        sample_id=case.id,
         system=system,
         text="",
         plan=None,
@@ -50,10 +51,10 @@ def _without_answer(
     )
 
 
-def _with_answer(sample: Sample, system: str, answer: Answer) -> Prediction:
+def _with_answer(case: Case, system: str, answer: Answer) -> Prediction:
     plan, error = _plan_or_error(answer)
     return Prediction(
-        sample_id=sample.id,
+        sample_id=case.id,
         system=system,
         text=answer.text,
         plan=plan,

@@ -11,7 +11,8 @@ from diffscribe.commits.grounding import ungrounded, ungrounded_share
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.data.filters import evidence
 from diffscribe.data.junk_kinds import KINDS
-from diffscribe.evaluation.scorers import ari, type_accuracy
+from diffscribe.evaluation.scoring.plan import ari
+from diffscribe.evaluation.scoring.types import type_accuracy
 from diffscribe.records import FileStatus, LabeledChange, Plan, PlannedCommit
 
 _JUNK = tuple(kind.patterns[0] for kind in KINDS if "$" not in kind.patterns[0])

@@ -1,0 +1,1 @@
+"""One answer to its scores: a family of measures a module, all in `all`."""
