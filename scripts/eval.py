@@ -47,7 +47,7 @@ def main(
             for answer in ask(system, gguf, progress(cases, system), section)
         ]
         predictions += predict_controls(cases)
-        scores = score_all(cases, predictions)
+        scores = score_all(cases, predictions, section.house)
         sizes_bytes = {name: gguf.stat().st_size for name, gguf in ggufs.items()}
         evaluation = evaluate(
             scores, predictions, sizes_bytes, section.resamples, section.seed

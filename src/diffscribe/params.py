@@ -449,6 +449,25 @@ class MergeQuantizeParams(Section):
     temperature: Annotated[float, Field(ge=0)]
 
 
+class HouseParams(Section):
+    """What a good message keeps to, beyond the specification."""
+
+    types: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    """In lower case, as they are written."""
+    max_header_chars: Positive
+    """Type and scope included."""
+    max_body_chars: Positive
+    """Of a line with more than one word."""
+    imperative: bool
+    """Subjects begin with a known verb in its base form."""
+    lower_case: bool
+    """Subjects do not begin with a capital, save names and acronyms."""
+    full_stop: bool
+    """Subjects may end with one."""
+
+
 class EvalParams(Section):
     """How the student is compared."""
 
@@ -463,6 +482,7 @@ class EvalParams(Section):
     """For one answer."""
     resamples: Positive
     """Of the bootstrap behind every interval."""
+    house: HouseParams
     seed: int
 
 

@@ -1,10 +1,16 @@
 """Plans, cases and predictions written by hand."""
 
+from pathlib import Path
+
 from diffscribe.commits.conventional import format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.evaluation.cases import Case
+from diffscribe.params import load_params
 from diffscribe.records import Message, OriginalCommit, Plan, PlannedCommit, Prediction
 from rows import patch
+
+HOUSE = load_params(Path(__file__).parents[2] / "params.yaml").eval.house
+"""The rules of the default pipeline."""
 
 
 def commit(files, type_="feat", subject="do it", **fields):

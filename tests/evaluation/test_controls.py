@@ -1,3 +1,5 @@
+from planned import HOUSE
+
 from diffscribe.commits.plan import parse_plan, plan_problem
 from diffscribe.evaluation.controls import one_commit, per_directory, predict_controls
 from diffscribe.evaluation.scoring.all import score
@@ -28,7 +30,7 @@ def test_controls_are_valid_and_route_no_junk(case):
     for prediction in predict_controls([noisy]):
         assert plan_problem(prediction.plan, noisy.files) is None
         assert parse_plan(prediction.text) == prediction.plan
-        assert score(noisy, prediction).values["junk"] == 0.0
+        assert score(noisy, prediction, HOUSE).values["junk"] == 0.0
 
 
 def test_each_control_answers_each_sample_at_no_cost(case):

@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from planned import commit, make_case, plan, prediction
+from planned import HOUSE, commit, make_case, plan, prediction
 from sklearn.metrics import adjusted_rand_score
 
 from diffscribe.evaluation.scoring.all import SCORES, score, score_all
@@ -34,66 +34,66 @@ def labels(of, paths):
 
 
 def test_the_target_itself_is_perfect():
-    assert values(score(CASE, prediction(TARGET))) == (1.0, 1.0, 1.0, 1.0)
+    assert values(score(CASE, prediction(TARGET), HOUSE)) == (1.0, 1.0, 1.0, 1.0)
 
 
 def test_an_answer_without_a_plan_is_worth_nothing():
-    scored = score(CASE, prediction(None, "no JSON"))
+    scored = score(CASE, prediction(None, "no JSON"), HOUSE)
     assert values(scored) == (0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_plan_without_commits_is_worth_nothing():
-    assert values(score(CASE, prediction(plan()))) == (0.0, 0.0, 0.0, 0.0)
+    assert values(score(CASE, prediction(plan()), HOUSE)) == (0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_plan_without_commits_is_worth_nothing_even_for_a_single_file():
     single = make_case(plan(commit("a.py")))
-    assert values(score(single, prediction(plan()))) == (0.0, 0.0, 0.0, None)
+    assert values(score(single, prediction(plan()), HOUSE)) == (0.0, 0.0, 0.0, None)
 
 
 def test_everything_in_one_commit_is_valid_but_groups_by_chance():
     lump = plan(commit("src/a.py src/b.py docs/c.md x.log build/y.o", "fix"))
-    assert values(score(CASE, prediction(lump))) == (1.0, 0.5, 0.0, 0.0)
+    assert values(score(CASE, prediction(lump), HOUSE)) == (1.0, 0.5, 0.0, 0.0)
 
 
 def test_one_commit_a_file_is_valid_but_groups_by_chance():
     alone = plan(*(commit(path, "fix") for path in CASE.files))
-    assert values(score(CASE, prediction(alone))) == (1.0, 0.5, 0.0, 0.0)
+    assert values(score(CASE, prediction(alone), HOUSE)) == (1.0, 0.5, 0.0, 0.0)
 
 
 def test_ignoring_everything_routes_no_junk():
     greedy = plan(*TARGET.commits, gitignore=["*"])
-    assert values(score(CASE, prediction(greedy))) == (0.0, 1.0, 1.0, 0.0)
+    assert values(score(CASE, prediction(greedy), HOUSE)) == (0.0, 1.0, 1.0, 0.0)
 
 
 def test_a_plan_that_repeats_files_is_not_valid_and_gains_nothing():
     groups = ["src/a.py src/b.py", "docs/c.md", "src/a.py docs/c.md", "src/b.py"]
     overlapping = plan(*(commit(files, "fix") for files in groups))
-    scored = score(CASE, prediction(overlapping))
+    scored = score(CASE, prediction(overlapping), HOUSE)
     assert (scored.values["valid"], scored.values["ari"]) == (0.0, 0.0)
 
 
 def test_every_measure_has_a_value_in_the_order_of_the_table():
-    assert list(score(CASE, prediction(TARGET)).values) == list(SCORES)
-    assert list(score(CASE, prediction(None)).values) == list(SCORES)
+    assert list(score(CASE, prediction(TARGET), HOUSE).values) == list(SCORES)
+    assert list(score(CASE, prediction(None), HOUSE).values) == list(SCORES)
 
 
 def test_a_plan_that_is_not_valid_says_why():
-    assert score(CASE, prediction(TARGET)).findings == {}
+    assert score(CASE, prediction(TARGET), HOUSE).findings == {}
     greedy = plan(*TARGET.commits, gitignore=["*"])
-    found = score(CASE, prediction(greedy)).findings
+    found = score(CASE, prediction(greedy), HOUSE).findings
     assert found["plan_problem"] == ("ignores_everything",)
 
 
 def test_a_variant_shares_the_cluster_of_its_parent():
     variant = make_case(TARGET, parent_id="s0")
-    assert score(variant, prediction(TARGET)).cluster == "s0"
-    assert score(CASE, prediction(TARGET)).cluster == "s1"
+    assert score(variant, prediction(TARGET), HOUSE).cluster == "s0"
+    assert score(CASE, prediction(TARGET), HOUSE).cluster == "s1"
 
 
 def test_scores_find_their_samples_by_id():
     other = CASE.model_copy(update={"id": "s2", "target": plan(commit("z"))})
-    [scored] = score_all([other, CASE], [prediction(TARGET)])
+    [scored] = score_all([other, CASE], [prediction(TARGET)], HOUSE)
     assert (scored.sample_id, scored.values["ari"]) == ("s1", 1.0)
 
 
@@ -106,7 +106,11 @@ def test_random_plans_keep_the_laws(seed):
     assert ari(target, answer) == pytest.approx(max(0.0, index), abs=1e-12)
     assert ari(target, answer) == pytest.approx(ari(answer, target), abs=1e-12)
     assert 0 <= type_accuracy(target, answer) <= 1
-    assert values(score(make_case(target), prediction(target)))[:3] == (1.0, 1.0, 1.0)
+    assert values(score(make_case(target), prediction(target), HOUSE))[:3] == (
+        1.0,
+        1.0,
+        1.0,
+    )
     shuffled = plan(
         *(
             each.model_copy(update={"files": each.files[::-1]})
@@ -114,8 +118,8 @@ def test_random_plans_keep_the_laws(seed):
         )
     )
     case = make_case(target)
-    assert values(score(case, prediction(shuffled))) == pytest.approx(
-        values(score(case, prediction(answer)))
+    assert values(score(case, prediction(shuffled), HOUSE)) == pytest.approx(
+        values(score(case, prediction(answer), HOUSE))
     )
 
 
@@ -133,6 +137,6 @@ def test_scores_of_broken_plans_stay_within_bounds(seed):
         gitignore=rng.choices(["*", "!f1", "f2", "*.log", "[", ""], k=2),
     )
     case = make_case(target, junk=("junk.log",))
-    scored = values(score(case, prediction(broken)))
+    scored = values(score(case, prediction(broken), HOUSE))
     assert all(0 <= value <= 1 for value in scored)
     assert all(type(value) is float for value in scored)

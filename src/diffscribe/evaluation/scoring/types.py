@@ -1,38 +1,103 @@
-"""Family types: type, scope and breaking mark of commits, one to one."""
+"""Family types: type, scope and breaking mark of commits, one to one.
+
+Every measure is a share of the target's commits, so that commits which have no
+partner count as wrong. Where the target says no type, as of a message that is not
+conventional, there is nothing to compare with.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.scoring.measure import Measure
-from diffscribe.records import Plan, Prediction
+from diffscribe.records import Plan, PlannedCommit, Prediction
 
 MEASURES = {
     "type": Measure("types", "commits whose aligned commit has their type"),
+    "scope": Measure("types", "commits whose aligned commit has their scope, or none"),
+    "scope_presence": Measure("types", "commits that agree whether there is a scope"),
+    "breaking_recall": Measure("types", "breaking commits that are marked so"),
+    "breaking_agrees": Measure("types", "commits that agree whether they break"),
 }
+
+
+class Pair(NamedTuple):
+    """A commit of the target and its partner."""
+
+    target: PlannedCommit
+    partner: PlannedCommit | None
 
 
 def scores(case: Case, prediction: Prediction) -> dict[str, float | None]:
     """Return MEASURES of one answer."""
-    plan = prediction.plan or Plan(commits=())
-    return {"type": type_accuracy(case.target, plan)}
+    pairs = align(case.target, prediction.plan or Plan(commits=()))
+    if not all(pair.target.type for pair in pairs):
+        return dict.fromkeys(MEASURES)
+    breaking = [pair for pair in pairs if pair.target.breaking]
+    return {
+        "type": _share(pairs, lambda t, p: t.type == p.type),
+        "scope": _share(pairs, lambda t, p: _scope(t) == _scope(p)),
+        "scope_presence": _share(pairs, lambda t, p: bool(t.scope) == bool(p.scope)),
+        "breaking_recall": _share(breaking, lambda _, p: p.breaking),
+        "breaking_agrees": _share(pairs, lambda t, p: t.breaking == p.breaking),
+    }
+
+
+def findings(case: Case, prediction: Prediction) -> dict[str, tuple[str, ...]]:
+    """Return the types that are not the target's, as `fix, not feat`."""
+    pairs = align(case.target, prediction.plan or Plan(commits=()))
+    wrong = [
+        f"{pair.partner.type or 'none'}, not {pair.target.type}"
+        for pair in pairs
+        if pair.partner and pair.target.type not in ("", pair.partner.type)
+    ]
+    return {"types": tuple(wrong)}
 
 
 def type_accuracy(target: Plan, plan: Plan) -> float:
-    """Return the share of the target's commits whose partner has their type.
+    """Return the share of the target's commits whose partner has their type."""
+    return _share(align(target, plan), lambda t, p: t.type == p.type) or 0.0
+
+
+@lru_cache(maxsize=16)
+def align(target: Plan, plan: Plan) -> tuple[Pair, ...]:
+    """Return each of the target's commits with its partner, in their order.
 
     Partners are the one-to-one alignment that shares the most files; of equal
     alignments the one with the fewest equal types counts, so that guessing many
     types for many small commits does not pay. No shared file, no partner.
+    (The assignment problem, Kuhn 1955, as scipy solves it.)
     """
-    if not plan.commits:
-        return 0.0
+    partners: list[PlannedCommit | None] = [None] * len(target.commits)
+    if plan.commits:
+        for row, column in _assignment(target, plan):
+            partners[row] = plan.commits[column]
+    return tuple(map(Pair, target.commits, partners))
+
+
+def _assignment(target: Plan, plan: Plan) -> list[tuple[int, int]]:
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
+    files = [set(p.files) for p in plan.commits]
     shared = np.array(
-        [[len({*t.files} & {*p.files}) for p in plan.commits] for t in target.commits]
+        [[len({*t.files} & each) for each in files] for t in target.commits]
     )
     same = np.array([[t.type == p.type for p in plan.commits] for t in target.commits])
-    same &= shared > 0
     # One shared file outweighs every tie-break together.
-    weights = shared * (len(target.commits) + 1) - same
+    weights = shared * (len(target.commits) + 1) - (same & (shared > 0))
     rows, columns = linear_sum_assignment(weights, maximize=True)
-    return float(same[rows, columns].sum() / len(target.commits))
+    return [(r, c) for r, c in zip(rows, columns, strict=True) if shared[r, c]]
+
+
+def _share(
+    pairs: Sequence[Pair], agree: Callable[[PlannedCommit, PlannedCommit], bool]
+) -> float | None:
+    if not pairs:
+        return None
+    return sum(bool(p and agree(t, p)) for t, p in pairs) / len(pairs)
+
+
+def _scope(commit: PlannedCommit) -> str:
+    return (commit.scope or "").strip().lower()

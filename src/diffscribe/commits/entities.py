@@ -1,0 +1,200 @@
+"""What a message names, by kind, and whether the change shows it.
+
+Stricter than `grounding.py`, which filters what a model is trained on: a name
+has to be there as a whole, so that a name from elsewhere is told from one that
+happens to be part of another.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+
+class EntityKind(StrEnum):
+    """What can be looked up in a change."""
+
+    PATH = "path"
+    IDENTIFIER = "identifier"
+    """Code: snake_case, camelCase, calls, flags, dotted and back-ticked names."""
+    NUMBER = "number"
+    """Versions, and integers from 10 on."""
+    ISSUE = "issue"
+    QUOTED = "quoted"
+    """A string of several words in quotes or backticks."""
+    COUNT = "count"
+    """A number of files."""
+
+
+class Entity(NamedTuple):
+    """Something that a message names."""
+
+    kind: EntityKind
+    text: str
+
+
+_WORDS_OF_COUNT = "two three four five six seven eight nine ten"
+_COUNTS = dict(zip(_WORDS_OF_COUNT.split(), range(2, 11), strict=True))
+_ENDINGS = (
+    "bat|c|cc|cfg|cjs|cpp|cs|csproj|css|csv|cts|cxx|dart|erb|exs|go|gradle|h|hcl|hpp|hs"
+    "|html?|ini|ipynb|java|js|json[5lc]?|jsx|kts?|less|lock|log|lua|md|mdx|mjs|mts|nix"
+    "|patch|php|pl|png|properties|proto|ps1|pyi?|pyx|rb|rs|rst|sass|scala|scss|sh|sln"
+    "|snap|sql|svelte|svg|swift|toml|tsx?|tsv|txt|vue|xml|ya?ml|zig|zsh"
+)
+_URL = r"(?P<url>https?://\S+)"
+_CODE = r"`(?P<code>[^`\n]{1,120})`"
+_QUOTE = r"(?<![\w'])(?P<mark>[\"'])(?P<quoted>[^\"'\n]{2,80})(?P=mark)(?!\w)"
+_ISSUE = r"(?<![\w&/-])(?P<issue>(?:[\w.-]+/[\w.-]+|GH-?)?#\d+\b|GH-\d+\b)"
+_COUNT = rf"\b(?P<count>\d{{1,4}}|{'|'.join(_COUNTS)})(?=\s+(?:\w+\s+)?files\b)"
+_PATH = (
+    r"(?<![\w/@.])(?P<path>\.{0,2}/?(?:[\w.@+-]+/)+[\w.@+-]*[\w-]\.\w{1,8}"
+    rf"|\.?[\w@+-][\w.@+-]*\.(?:{_ENDINGS}))(?![\w(/-])"
+)
+_FLAG = r"(?<![\w-])(?P<flag>--[A-Za-z][\w-]*\w)"
+_NUMBER = (
+    r"(?<![\w.-])(?<!PEP )(?<!RFC )(?<!ISO )"
+    r"(?P<number>v?\d+(?:\.\d+)+(?:-[a-z]+[.\d]*)?|\d{2,})(?![\w-]|\.\d)"
+)
+_NAME = (
+    r"\b(?P<name>[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)*\(\)"
+    r"|[A-Za-z]\w*_\w+|_+[A-Za-z]\w+|[a-z]+\d*(?:[A-Z]+[a-z0-9]+)+[A-Z]*\b"
+    r"|(?:[A-Z]+[a-z0-9]+){2,}[A-Z]*\b|[A-Z][a-z0-9]+[A-Z]{2,}\b)"
+)
+_PIECES = re.compile(
+    "|".join((_URL, _CODE, _QUOTE, _ISSUE, _COUNT, _PATH, _FLAG, _NUMBER, _NAME))
+)
+_WORDS = re.compile(r"\w+(?:-\w+)*")
+_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_CODE_LIKE = re.compile(r"[\w.:>$@#-]+(?:\(.*\))?")
+_KINDS = {
+    "path": EntityKind.PATH,
+    "flag": EntityKind.IDENTIFIER,
+    "name": EntityKind.IDENTIFIER,
+    "number": EntityKind.NUMBER,
+    "issue": EntityKind.ISSUE,
+    "count": EntityKind.COUNT,
+    "quoted": EntityKind.QUOTED,
+}
+_WELL_KNOWN = """
+    bitbucket changelog circleci codecov devops ecmascript fastapi github gitlab graphql
+    ios ipython iterm javadoc javascript jsdoc jquery linkedin macos mongodb mysql
+    next.js node.js opengl openssl postgresql powershell pypi pytorch readme readmes
+    scikit sqlite stackoverflow tensorflow typescript typos virtualenv vscode vue.js
+    webassembly webkit webpack websocket websockets youtube
+"""
+"""Names that are spelled like identifiers and are words all the same."""
+
+
+def entities(text: str) -> list[Entity]:
+    """Return what a text names, each once, in order.
+
+    URLs lead outside of any change and are passed over.
+    """
+    return list(dict.fromkeys(_found(text)))
+
+
+def _found(text: str) -> Iterator[Entity]:
+    for match in _PIECES.finditer(text):
+        group = match.lastgroup or ""
+        if group == "code":
+            yield from _in_code(match["code"].strip())
+        elif group in _KINDS and match[group].lower() not in _WELL_KNOWN.split():
+            yield Entity(_KINDS[group], match[group])
+
+
+def _in_code(code: str) -> Iterator[Entity]:
+    """A name in backticks is one even if it is spelled like a word."""
+    inside = [each for each in _found(code) if each.text == code]
+    if inside:
+        yield from inside
+    elif _CODE_LIKE.fullmatch(code):
+        yield Entity(EntityKind.IDENTIFIER, code)
+    elif code:
+        yield Entity(EntityKind.QUOTED, code)
+
+
+class Evidence:
+    """The paths and the diff of a change, to look entities up in."""
+
+    def __init__(self, paths: Iterable[str], diff: str) -> None:
+        self.paths = tuple(paths)
+        self.text = "\n".join([*self.paths, diff]).lower()
+        self._diff = diff
+
+    def holds(self, entity: Entity) -> bool:
+        """Tell whether a change shows what a message names."""
+        kind, text = entity
+        match kind:
+            case EntityKind.PATH:
+                return self._has_path(text.lower())
+            case EntityKind.IDENTIFIER:
+                return self._has_name(text)
+            case EntityKind.NUMBER:
+                return self._has_number(text)
+            case EntityKind.ISSUE:
+                return (
+                    re.search(rf"{re.escape(text.lower())}(?!\d)", self.text)
+                    is not None
+                )
+            case EntityKind.COUNT:
+                return int(_COUNTS.get(text, text)) == len(self.paths)
+            case EntityKind.QUOTED:
+                return self._has_words(text)
+
+    def _has_issue(self, issue: str) -> bool:
+        return re.search(rf"{re.escape(issue.lower())}(?!\d)", self.text) is not None
+
+    def _has_path(self, path: str) -> bool:
+        """A path is there whole, or as the end of one; so is a file's name."""
+        path = re.escape(path.removeprefix("./").removeprefix("/"))
+        return re.search(rf"(?<![\w-]){path}(?![\w-])", self.text) is not None
+
+    def _has_name(self, name: str) -> bool:
+        """Case, `_`, `-` and a plural's s do not tell names apart.
+
+        A flag of one word needs its dashes. A name of several words is there too
+        if all of them stand in one line.
+        """
+        words = _WORDS.findall(name)
+        if name.startswith("--") and "-" not in name[2:]:
+            return re.search(rf"{name.lower()}(?![\w-])", self.text) is not None
+        if all(_plain(word) in self._names for word in words):
+            return True
+        parts = [part.lower() for part in _PARTS.findall(name)]
+        return len(parts) > 1 and any(
+            all(part in line for part in parts) for line in self._lines
+        )
+
+    def _has_number(self, number: str) -> bool:
+        """A version is there too as the beginning of a longer one, or as py310."""
+        found = _NUMBERS.search(number)
+        core = found[0] if found else number
+        return core in self._numbers or f"py{core.replace('.', '')}" in self.text
+
+    def _has_words(self, text: str) -> bool:
+        return all(_plain(word) in self._names for word in _WORDS.findall(text))
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        words = set(_WORDS.findall(self.text))
+        words |= {part for word in words if "-" in word for part in word.split("-")}
+        return frozenset(map(_plain, words))
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset(
+            ".".join(parts[:end])
+            for parts in (n.split(".") for n in set(_NUMBERS.findall(self.text)))
+            for end in range(1, len(parts) + 1)
+        )
+
+
+def _plain(word: str) -> str:
+    bare = word.lower().replace("_", "").replace("-", "")
+    return bare.removesuffix("s") or word.lower()

@@ -1,0 +1,57 @@
+"""Whether a whole message keeps to Conventional Commits 1.0.0, to the letter.
+
+`conventional.py` reads what people write; this judges it. Where the
+specification leaves something open, such as which nouns are types, it is open
+here: the house decides that (`house.py`).
+"""
+
+import re
+from enum import StrEnum
+
+_HEADER = re.compile(
+    r"[A-Za-z][\w-]*"  # 1, 14, 15: a noun, any, in any case
+    r"(?:\((?=[^\s()])[^()\r\n]*(?<=[^\s(])\))?"  # 4: a scope in parentheses
+    r"!?: "  # 1, 13: `!` right before the colon, which a space follows
+    r"\S[^\r\n]*"  # 5: the description, immediately
+)
+_MEANT = re.compile(r"breaking[ -]change(?=:| #)", re.IGNORECASE)
+_BREAKING = re.compile(r"BREAKING[ -]CHANGE: \S")
+_FOOTER = re.compile(r"(?:BREAKING CHANGE: |[A-Za-z][\w-]*(?:: | #))\S")
+
+
+class Violation(StrEnum):
+    """What a message breaks first, in the order of the checks."""
+
+    HEADER = "header"
+    """No `type(scope)!: description`; rules 1, 4, 5 and 13."""
+    NO_BLANK_LINE = "no_blank_line"
+    """The body does not begin one blank line after the description; rule 6."""
+    BREAKING_FOOTER = "breaking_footer"
+    """Not `BREAKING CHANGE: ` (or with `-`) in capitals with a description, or not
+    among the footers after a blank line; rules 8, 12, 15 and 16."""
+
+
+def violation(message: str) -> Violation | None:
+    """Return the first rule that a message breaks, or None.
+
+    Line feeds at the end are git's. A footer in another form than the
+    specification's is prose of the body, which is free; only a line that
+    begins with BREAKING CHANGE and a separator is surely meant as a footer.
+    """
+    header, *rest = message.rstrip("\n").split("\n")
+    if not _HEADER.fullmatch(header):
+        return Violation.HEADER
+    if rest and (rest[0] != "" or rest[1:2] == [""]):
+        return Violation.NO_BLANK_LINE
+    for number, line in enumerate(rest):
+        if _MEANT.match(line) and not _is_footer(rest, number):
+            return Violation.BREAKING_FOOTER
+    return None
+
+
+def _is_footer(lines: list[str], number: int) -> bool:
+    """Tell whether a breaking line is one: in form, and in a block of footers."""
+    start = number
+    while lines[start - 1] != "":
+        start -= 1
+    return bool(_BREAKING.match(lines[number]) and _FOOTER.match(lines[start]))

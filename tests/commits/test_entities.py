@@ -1,0 +1,116 @@
+import time
+
+import pytest
+
+from diffscribe.commits.entities import EntityKind, Evidence, entities
+
+DIFF = """\
+diff --git a/src/http/client.py b/src/http/client.py
+--- a/src/http/client.py
++++ b/src/http/client.py
+@@ -1,2 +1,2 @@ class HttpClient:
+-    def read_all(self, timeout=30):
++    def read_all(self, timeout=60, retry=False):
+     parser.add_argument("--max-retries", help="see #41, py310")
+     parser.add_argument("--quiet")  # since 2.13.1
+"""
+CHANGE = Evidence(("src/http/client.py", ".travis.yml"), DIFF)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("stop the leak", []),
+        ("let read_all() retry", [("identifier", "read_all()")]),
+        ("rename HttpClient", [("identifier", "HttpClient")]),
+        ("use ForwardedByClientIP", [("identifier", "ForwardedByClientIP")]),
+        ("rename httpClient and http_client", ["httpClient", "http_client"]),
+        ("call parser.parse()", [("identifier", "parser.parse()")]),
+        ("pass --max-retries", [("identifier", "--max-retries")]),
+        ("trust `timeout`", [("identifier", "timeout")]),
+        ("trust `src/a.py`", [("path", "src/a.py")]),
+        ("run `make the docs`", [("quoted", "make the docs")]),
+        ("say 'not now' once", [("quoted", "not now")]),
+        ("don't say it isn't so", []),
+        ("move src/a.py to b.py", [("path", "src/a.py"), ("path", "b.py")]),
+        ("ignore .travis.yml", [("path", ".travis.yml")]),
+        ("raise 30 to 60", [("number", "30"), ("number", "60")]),
+        ("retry 3 times", []),
+        ("support python 3.12", [("number", "3.12")]),
+        ("follow RFC 6750 and PEP 703", []),
+        ("close #41 and acme/app#7, GH-12", ["#41", "acme/app#7", "GH-12"]),
+        ("move two files, then 12 files", [("count", "two"), ("count", "12")]),
+        ("call GitHub from JavaScript and node.js", []),
+        ("see https://example.com/some_page.html#L123", []),
+        ("write_all write_all", [("identifier", "write_all")]),
+        ("", []),
+    ],
+)
+def test_what_a_text_names(text, found):
+    named = entities(text)
+    if found and isinstance(found[0], str):
+        assert [each.text for each in named] == found
+    else:
+        assert [(each.kind.value, each.text) for each in named] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("read_all()", True),
+        ("readAll()", True),
+        ("read_alls", True),
+        ("write_all()", False),
+        ("`httpclient`", True),
+        ("ClientHttp", True),
+        ("ServerHttp", False),
+        ("--max-retries", True),
+        ("--max-retry", False),
+        ("--quiet", True),
+        ("--timeout", False),
+        ("`retry`", True),
+        ("`client.retry`", True),
+        ("`server.retry`", False),
+        ("src/http/client.py", True),
+        ("http/client.py", True),
+        ("client.py", True),
+        ("lient.py", False),
+        ("server.py", False),
+        (".travis.yml", True),
+        ("30", True),
+        ("90", False),
+        ("2.13.1", True),
+        ("2.13", True),
+        ("v2.13", True),
+        ("2.13.2", False),
+        ("2.1", False),
+        ("3.10", True),
+        ("3.11", False),
+        ("#41", True),
+        ("#4", False),
+        ("2 files", True),
+        ("two files", True),
+        ("three files", False),
+        ("'read all'", False),
+        ("'retry false'", True),
+    ],
+)
+def test_what_a_change_shows(text, there):
+    [entity] = entities(text)
+    assert CHANGE.holds(entity) is there
+
+
+def test_every_kind_can_be_found_and_missed():
+    kinds = {each.kind for text in ALL_KINDS for each in entities(text)}
+    assert kinds == set(EntityKind)
+
+
+ALL_KINDS = ["a.py", "read_all", "42", "#42", "'two words'", "3 files"]
+
+
+@pytest.mark.parametrize("piece", ["a_", "a/", "1.", "aB", "`", "a` ", "_", "a .", "'"])
+def test_a_long_line_takes_little_time(piece):
+    begin = time.perf_counter()
+    for each in entities(piece * 5_000):
+        CHANGE.holds(each)
+    assert time.perf_counter() - begin < 5
