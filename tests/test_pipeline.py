@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc_deps import code_deps, data_deps, imported, imports, script
+from dvc_deps import CODE, code_deps, data_deps, imported, imports, script
 
 from diffscribe.params import Params, merge_params, parse_params
 
@@ -81,7 +81,7 @@ def test_command_names_exactly_the_declared_paths_in_order(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_depends_on_the_code_it_imports(stage):
-    declared = [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
+    declared = [dep for dep in STAGES[stage]["deps"] if dep.endswith(CODE)]
     assert declared == code_deps(script(stage)), "run 'make deps'"
 
 

@@ -46,6 +46,8 @@ FILES = {
     "pyproject.toml": "dependencies and the settings of ruff, mypy and pytest",
     "src/diffscribe/gate/gate.css": "what the page of the gate looks like",
     "src/diffscribe/gate/gate.js": "its keys, and how its verdicts are kept",
+    "src/diffscribe/page.css": "what all pages look like",
+    "src/diffscribe/page.js": "how all pages show texts, diffs and commits",
     "tools/llama-cpp.txt": "the release that carries llama.cpp, with its digest",
     "tools/llama_cpp.sh": "fetch and build llama.cpp, or find it",
     "tools/overrides-cpu.txt": "packages that are useless without a GPU",

@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 ROOT = Path(__file__).resolve().parents[1]
 PLUMBING = {"cli", "errors", "interrupt", "params", "root", "tracking"}
 """Modules of src/diffscribe that cannot change a byte of an output."""
+CODE = (".py", ".css", ".js")
 
 
 def main() -> None:
@@ -34,14 +35,19 @@ def script(stage: str) -> Path:
 
 def data_deps(stage: CommentedMap) -> list[str]:
     """Return the deps of a stage that are not code."""
-    return [dep for dep in stage.get("deps", []) if not dep.endswith(".py")]
+    return [dep for dep in stage.get("deps", []) if not dep.endswith(CODE)]
 
 
 def code_deps(path: Path) -> list[str]:
-    """Return a script and what it imports, sorted, relative to the repository."""
+    """Return a script and what it imports, sorted, relative to the repository.
+
+    A page's module brings the style and the script of its name beside it.
+    """
     files = {path} | imported(path)
     plumbing = {ROOT / "src" / "diffscribe" / f"{name}.py" for name in PLUMBING}
-    return sorted(str(file.relative_to(ROOT)) for file in files - plumbing)
+    beside = (file.with_suffix(suffix) for file in files for suffix in CODE)
+    code = {file for file in beside if file.is_file()} - plumbing
+    return sorted(str(file.relative_to(ROOT)) for file in code)
 
 
 def imported(path: Path, seen: frozenset[Path] = frozenset()) -> set[Path]:

@@ -5,20 +5,10 @@ import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
-_STYLE = """
-:root { color-scheme: light dark; --bar: #4a7dbd }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
- padding: 0 1rem }
-h2 { margin-top: 2.2rem; border-bottom: 1px solid #8886 }
-table { border-collapse: collapse; width: 100% }
-th, td { padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top;
- overflow-wrap: anywhere }
-td.n, th.n { text-align: right; white-space: nowrap; width: 6rem }
-td.b { width: 45% }
-td.b div { background: var(--bar); height: .8rem; margin-top: .35rem; min-width: 1px }
-"""
+_FOLDER = files("diffscribe")
 
 
 def whole_page(
@@ -30,10 +20,12 @@ def whole_page(
         title: text.
         style: CSS on top of what all pages share.
         body: HTML, in which the caller has escaped what is text.
-        script: JavaScript, run after the body is there.
+        script: JavaScript below what all pages share, run when the body is there.
         embedded: what the script reads, by the id of the element that holds it as
             JSON; it may hold anything.
     """
+    style = _asset("page.css") + style
+    script = _asset("page.js") + script
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     values = "\n".join(_embedded(name, each) for name, each in embedded.items())
     return f"""<!doctype html>
@@ -42,7 +34,7 @@ def whole_page(
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; base-uri 'none'; form-action 'none';
  style-src 'unsafe-inline'; script-src 'sha256-{digest}'">
-<style>{_STYLE}{style}</style></head><body>
+<style>{style}</style></head><body>
 {body}
 {values}
 <script>{script}</script></body></html>
@@ -75,6 +67,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _asset(name: str) -> str:
+    return _FOLDER.joinpath(name).read_text(encoding="utf-8")
 
 
 def _embedded(name: str, value: Any) -> str:

@@ -42,3 +42,15 @@ def test_imports_count_through_modules_in_functions_and_from_packages(house):
 def test_plumbing_is_no_dep(house):
     path = script(house, "from diffscribe.cli import Stage\n")
     assert dvc_deps.code_deps(path) == ["scripts/eval.py"]
+
+
+def test_a_page_brings_its_style_and_script(house):
+    package = house / "src" / "diffscribe"
+    for name in ("page.py", "page.css", "page.js", "other.css"):
+        (package / name).write_text("")
+    path = script(house, "from diffscribe.page import whole_page\n")
+    deps = dvc_deps.code_deps(path)
+    assert deps == ["scripts/eval.py"] + [
+        f"src/diffscribe/page.{suffix}" for suffix in ("css", "js", "py")
+    ]
+    assert dvc_deps.data_deps({"deps": ["data/x.jsonl", *deps]}) == ["data/x.jsonl"]

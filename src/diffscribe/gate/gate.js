@@ -1,56 +1,14 @@
-// Shows one row at a time and keeps what the judge says of it. All that comes from a
-// repository or a model becomes text nodes: nothing here writes HTML.
-"use strict";
+// Shows one row at a time and keeps what the judge says of it; below page.js.
 const { rows, names } = JSON.parse(document.getElementById("gate").textContent);
 const CHOICES = { a: "accept", r: "reject", s: "skip" };
 const FORMAT = "diffscribe verdicts 1";
-const MOST_LINES_OPEN = 400;
-const MOST_LINES_OPEN_IN_ALL = 4000;
-const MOST_CHARS_A_LINE = 2000;
 const MOST_CHARS_A_NOTE = 4000;
-// What a reader would not see, or would see elsewhere than it stands.
-const UNSEEN = new RegExp(
-  "[\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5" +
-  "\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0" +
-  "\\ufff0-\\ufffb\\ud800-\\udfff\\u{e0000}-\\u{e0fff}\\u{10ff00}-\\u{10ffff}]", "gu");
 const verdicts = new Map();
 let canKeep = true;
 let at = 0;
 let side = 0;
 
-const by = (id) => document.getElementById(id);
 const label = () => rows[at].labels[side];
-
-function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  for (const each of children) {
-    if (typeof each === "string") element.append(...seen(each));
-    else if (each) element.append(each);
-  }
-  return element;
-}
-
-function* seen(text) {
-  let from = 0;
-  for (const found of text.matchAll(UNSEEN)) {
-    if (found.index > from) yield text.slice(from, found.index);
-    const escape = document.createElement("span");
-    escape.className = "escape";
-    escape.textContent = escaped(found[0].codePointAt(0));
-    yield escape;
-    from = found.index + found[0].length;
-  }
-  if (from < text.length) yield text.slice(from);
-}
-
-function escaped(code) {
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  const hex = (number) => number.toString(16).toUpperCase();
-  // The harvest writes a byte that is no UTF-8 as U+10FF00 plus the byte.
-  if (code >= 0x10ff00) return `\\x${hex(code - 0x10ff00).padStart(2, "0")}`;
-  return `U+${hex(code).padStart(4, "0")}`;
-}
 
 function load() {
   for (const row of rows) {
@@ -131,12 +89,7 @@ function save() {
   const said = [...known].filter((row) => verdicts.has(row)).sort()
     .map((row) => ({ row, ...verdicts.get(row) }));
   if (!said.length) return tell("Nothing to export: no row is judged yet.");
-  const text = JSON.stringify({ format: FORMAT, verdicts: said }, null, 1) + "\n";
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = "verdicts.json";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  saveJson("verdicts.json", { format: FORMAT, verdicts: said });
   tell(`${said.length} of ${known.size} verdicts are in verdicts.json. Record them: ` +
     "make gate-accept FILE=path/to/verdicts.json");
 }
@@ -184,26 +137,9 @@ function showRow() {
   const row = rows[at];
   by("title").replaceChildren(...seen(row.repo), make("small", "", row.about));
   by("commits").replaceChildren(
-    ...row.commits.map((commit, number) => commitOf(commit, number, "h")));
+    ...row.commits.map((commit, number) => commitOf(commit, `h${number + 1}`)));
   by("labels").replaceChildren(...row.labels.map(cardOf));
-  let left = MOST_LINES_OPEN_IN_ALL;
-  by("diff").replaceChildren(...row.files.map((file) => {
-    const lines = file.text.replace(/\n$/, "").split("\n");
-    const isOpen = lines.length <= Math.min(MOST_LINES_OPEN, left);
-    if (isOpen) left -= lines.length;
-    return fileOf(file, lines, isOpen);
-  }));
-}
-
-function commitOf(commit, number, letter) {
-  const files = make("ul", "mono");
-  for (const path of commit.files) files.append(make("li", "", path));
-  return make("div", "commit",
-    make("div", "head", make("span", "chip", `${letter}${number + 1}`), commit.header),
-    commit.body ? make("div", "body", commit.body) : null,
-    files,
-    ...(commit.issues ?? []).map((issue) =>
-      make("div", "body", `issue in ${issue.path}: ${issue.message}`)));
+  by("diff").replaceChildren(...diffOf(row.files));
 }
 
 const letterOf = (place) => names.length > 1 ? "ab"[place] : "p";
@@ -219,44 +155,12 @@ function cardOf(plan, place) {
     make("div", "", ...(plan.flags.length
       ? plan.flags.map((flag) => make("span", "flag", `${flag.kind}: ${flag.text}`))
       : [make("span", "none", "no flags")])),
-    ...plan.commits.map((each, number) => commitOf(each, number, letterOf(place))),
-    plan.gitignore.length
-      ? make("div", "commit", make("div", "head", "to .gitignore"),
-        make("pre", "body", plan.gitignore.join("\n")))
-      : null,
+    ...plan.commits.map((each, number) =>
+      commitOf(each, `${letterOf(place)}${number + 1}`)),
+    patternsOf(plan.gitignore),
     make("div", "said"));
   card.addEventListener("click", () => { if (side !== place) go(at, place); });
   return card;
-}
-
-function fileOf(file, lines, isOpen) {
-  const details = make("details", "file", make("summary", "mono",
-    ...file.places.map((place) => make("span", "chip", place)), file.line));
-  const fill = () => {
-    if (details.open && !details.querySelector("pre")) details.append(linesOf(lines));
-  };
-  details.addEventListener("toggle", fill);
-  details.open = isOpen;
-  if (!isOpen) {
-    details.firstChild.append(make("span", "none", ` ${lines.length} lines`));
-  }
-  fill();
-  return details;
-}
-
-function linesOf(lines) {
-  const shown = make("pre");
-  let inHunk = false;
-  for (const line of lines) {
-    const isHeader = line.startsWith("@@ ");
-    inHunk ||= isHeader;
-    const kind = isHeader ? "hunk" : !inHunk ? "meta" :
-      { "+": "add", "-": "del" }[line[0]] ?? "";
-    const more = line.length - MOST_CHARS_A_LINE;
-    shown.append(make("div", kind, line.slice(0, MOST_CHARS_A_LINE),
-      more > 0 ? make("span", "escape", `${more} more characters`) : null));
-  }
-  return shown;
 }
 
 const KEYS = {

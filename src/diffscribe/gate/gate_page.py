@@ -5,9 +5,8 @@ from importlib.resources import files
 from typing import Any
 
 from diffscribe.commits.conventional import format_header
-from diffscribe.diffs.parse import parse_diff
 from diffscribe.diffs.render import file_line
-from diffscribe.errors import RecordError
+from diffscribe.diffs.shown import shown_patches
 from diffscribe.gate.flags import flags, original_plan
 from diffscribe.gate.verdicts import row_digest
 from diffscribe.page import whole_page
@@ -43,8 +42,6 @@ like <span class="escape">U+202E</span> stand for letters that cannot be seen.</
 <button data-key="e"><kbd>e</kbd> export</button>
 <p id="status" role="status"></p>
 </div>"""
-_DULL = ("index ", "--- ", "+++ ")
-"""Lines of a patch's header that say what its title says."""
 _TWO_SIDES = " <kbd>1</kbd> <kbd>2</kbd> first and second plan,"
 
 
@@ -108,18 +105,8 @@ def _about(change: LabeledChange) -> str:
 
 
 def _files(change: LabeledChange, plans: Mapping[str, Plan]) -> list[dict[str, Any]]:
-    """Return each file's patch and the commits that have the file.
-
-    A diff that git did not write is shown whole, above files without a patch.
-    """
-    texts: dict[str, str] = {file.path: "" for file in change.files}
-    try:
-        for patch in parse_diff(change.diff):
-            header = [each for each in patch.header[1:] if not each.startswith(_DULL)]
-            text = "".join((*header, *(each.text for each in patch.hunks)))
-            texts[patch.path] = texts.get(patch.path, "") + text
-    except RecordError:
-        texts = {"": change.diff, **dict.fromkeys(texts, "")}
+    """Return each file's patch and the commits that have the file."""
+    texts = shown_patches(change.diff, [file.path for file in change.files])
     lines = {file.path: file_line(file) for file in change.files}
     return [
         {
