@@ -13,6 +13,7 @@ import click
 from diffscribe.evaluation.controls import predict_controls
 from diffscribe.evaluation.metrics import evaluate, headline
 from diffscribe.evaluation.models import ask, find_models, sha256
+from diffscribe.evaluation.page.report_page import write_page
 from diffscribe.evaluation.report import summary, table, write_report
 from diffscribe.evaluation.scoring.all import score_all
 from diffscribe.evaluation.selection import read_selection
@@ -54,6 +55,7 @@ def main(
         )
         with whole_folder(reports) as folder:
             write_report(folder, predictions, scores, evaluation)
+            write_page(folder, cases, predictions, scores, evaluation, section)
         run.log_metrics(headline(evaluation))
         run.set_tags({f"sha256.{name}": sha256(path) for name, path in ggufs.items()})
         run.log_folder(reports)

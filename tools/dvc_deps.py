@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 ROOT = Path(__file__).resolve().parents[1]
 PLUMBING = {"cli", "errors", "interrupt", "params", "root", "tracking"}
 """Modules of src/diffscribe that cannot change a byte of an output."""
-CODE = (".py", ".css", ".js")
+CODE = (".py", ".css", ".html", ".js")
 
 
 def main() -> None:

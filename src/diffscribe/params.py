@@ -483,6 +483,8 @@ class EvalParams(Section):
     resamples: Positive
     """Of the bootstrap behind every interval."""
     house: HouseParams
+    page_samples: Positive | None
+    """Changes that the page puts side by side for blind votes; None is all."""
     seed: int
 
 

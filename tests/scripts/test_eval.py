@@ -112,6 +112,8 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
         assert max(map(len, done.stdout.splitlines())) <= 100
     report = tmp_path / "first" / "report"
     assert sorted(path.name for path in report.iterdir()) == [
+        "ballots.jsonl",
+        "index.html",
         "metrics.json",
         "predictions.jsonl",
         "scores.jsonl",

@@ -1,7 +1,5 @@
 """Which rows a person is asked to judge: a stratified draw by the hash of the id."""
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -10,6 +8,7 @@ from diffscribe.commits.cleanup import strip_marks
 from diffscribe.commits.conventional import parse_header, split_message
 from diffscribe.jsonl import read_jsonl
 from diffscribe.records import Change
+from diffscribe.strata import stratified
 
 C = TypeVar("C", bound=Change)
 
@@ -29,25 +28,11 @@ class Stratum(NamedTuple):
 def drawn(changes: Iterable[Change], rows: int) -> frozenset[str]:
     """Return the ids of so many changes, or of all if there are not more.
 
-    Strata stand in order, and every N/n-th change of all gives its stratum a
-    place; so each has within one of its share, and so has each repository. The
-    places of a stratum go to the smallest hashes of ids. Every change has the
-    same chance, hence a share of the sample estimates that of all. The order of
-    the changes and their labels play no part, and a new change replaces few.
+    Repositories, numbers of commits and types have their share; see `stratified`.
     """
-    members: dict[Stratum, list[str]] = defaultdict(list)
-    for change in changes:
-        members[_stratum(change)].append(change.id)
-    total = sum(map(len, members.values()))
-    chosen: list[str] = []
-    before = 0
-    for stratum in sorted(members):
-        ids = members[stratum]
-        after = before + len(ids)
-        places = _places(after, rows, total) - _places(before, rows, total)
-        chosen += sorted(ids, key=_hash)[:places]
-        before = after
-    return frozenset(chosen)
+    return stratified(
+        ((change.id, _stratum(change)) for change in changes), rows, "gate"
+    )
 
 
 def sampled(path: Path, rows: int, kind: type[C]) -> list[C]:
@@ -67,14 +52,3 @@ def _stratum(change: Change) -> Stratum:
         min(len(change.commits), _MOST_COMMITS_APART),
         header.type if header else "",
     )
-
-
-def _places(changes: int, rows: int, total: int) -> int:
-    """Return how many of the first changes are drawn: the middle one of each N/n."""
-    if rows >= total:
-        return changes
-    return (2 * changes * rows + total) // (2 * total)
-
-
-def _hash(change_id: str) -> str:
-    return hashlib.sha256(f"gate {change_id}".encode()).hexdigest()

@@ -1,0 +1,99 @@
+"""Where a system is reliable: its scores on parts of the cases."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.page.sizes import (
+    COMMITS_BANDS,
+    SIZE_BANDS,
+    commits_band,
+    size_band,
+)
+from diffscribe.evaluation.scoring.all import SCORES
+from diffscribe.records import Score
+
+_ORDER = {name: at for at, name in enumerate((*COMMITS_BANDS, *SIZE_BANDS))}
+KINDS = ("repository", "language", "commits", "diff size", "type", "junk")
+
+
+class Slice(NamedTuple):
+    """Some of the cases."""
+
+    kind: str
+    """Of KINDS."""
+    name: str
+    ids: frozenset[str]
+
+
+def slices(cases: Sequence[Case]) -> list[Slice]:
+    """Return the parts of the cases by each of KINDS, in the order of tables.
+
+    A case is in one part of a kind; in one of each of its languages and types.
+    """
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for case in cases:
+        for kind, names in names_of(case).items():
+            for name in names:
+                ids[kind, name].add(case.id)
+    ordered = sorted(ids, key=lambda each: (_rank(*each), each))
+    return [Slice(*each, frozenset(ids[each])) for each in ordered]
+
+
+def names_of(case: Case) -> dict[str, tuple[str, ...]]:
+    """Return the parts that a case is in, by kind."""
+    commits = case.target.commits
+    return {
+        "repository": (case.repo,),
+        "language": case.languages or ("other",),
+        "commits": (commits_band(len(commits)),),
+        "diff size": (size_band(case.diff),),
+        "type": tuple(sorted({commit.type for commit in commits})),
+        "junk": ("with junk" if case.junk else "without",),
+    }
+
+
+def reliability(
+    scores: Iterable[Score],
+    parts: Sequence[Slice],
+    names: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> list[Mapping[str, Estimate]]:
+    """Return one system's scores on each part, with 95 % intervals.
+
+    Args:
+        scores: of one system.
+        parts: of the cases.
+        names: of the scores wanted.
+        resamples: of the bootstrap.
+        seed: of its draws.
+    """
+    of_id = {score.sample_id: score for score in scores}
+    return [
+        {
+            name: _estimate(
+                [of_id[id_] for id_ in sorted(part.ids)], name, resamples, seed
+            )
+            for name in names
+        }
+        for part in parts
+    ]
+
+
+def _estimate(
+    scores: Sequence[Score], name: str, resamples: int, seed: int
+) -> Estimate:
+    observed = (
+        Observation(score.cluster, value)
+        for score in scores
+        if (value := score.values[name]) is not None
+    )
+    measure = SCORES[name]
+    return estimate(observed, (measure.low, measure.high), resamples, seed)
+
+
+def _rank(kind: str, name: str) -> tuple[int, int]:
+    return KINDS.index(kind), _ORDER.get(name, 0)
