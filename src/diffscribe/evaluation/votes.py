@@ -1,0 +1,224 @@
+"""What voters said of pairs of answers, as a preference with an exact interval."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from diffscribe.errors import InputError, RecordError
+from diffscribe.evaluation.page.ballot import Ballot
+from diffscribe.exact import Interval, mcnemar, proportion_interval
+from diffscribe.records import Record
+
+FORMAT: Literal["diffscribe votes 1"] = "diffscribe votes 1"
+OVERALL = "overall"
+_RESAMPLES = 2000
+_SEED = 7
+_TAILS = (0.025, 0.975)
+
+
+class Choice(StrEnum):
+    """Which of two answers is better."""
+
+    FIRST = "first"
+    TIE = "tie"
+    SECOND = "second"
+
+
+class Axis(StrEnum):
+    """What an answer can be better in, apart from the whole."""
+
+    ACCURACY = "accuracy"
+    SPECIFICITY = "specificity"
+    BREVITY = "brevity"
+    TYPE = "type"
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("holds letters that cannot be printed")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+"""Of a system or a voter: it is shown in a terminal, wherever the file is from."""
+
+
+class Vote(Ballot):
+    """A ballot with what was said of it."""
+
+    first: Name
+    second: Name
+    choice: Choice
+    axes: dict[Axis, Choice]
+
+
+class Votes(Record):
+    """The JSON file that the page exports, or that a judge writes."""
+
+    format: Literal["diffscribe votes 1"]
+    voter: Name
+    """`person`, or the model that judged."""
+    votes: Annotated[tuple[Vote, ...], Field(min_length=1)]
+
+
+class Preference(NamedTuple):
+    """How often one system was preferred to another."""
+
+    system: str
+    other: str
+    axis: str
+    """OVERALL, or one of Axis."""
+    wins: int
+    ties: int
+    losses: int
+    interval: Interval
+    """Of wins among votes that are no tie, at 95 % (Clopper and Pearson 1934)."""
+    p: float
+    """Of the exact sign test, two-sided: ties do not count."""
+
+    @property
+    def share(self) -> float | None:
+        """Return wins among the votes that are no tie; None if all are."""
+        decided = self.wins + self.losses
+        return self.wins / decided if decided else None
+
+
+class Kappa(NamedTuple):
+    """How far two voters agree beyond chance on the ballots that both have."""
+
+    system: str
+    other: str
+    n: int
+    agreed: int
+    value: float | None
+    """Cohen 1960, over A, tie and B; None if both said one thing throughout."""
+    low: float | None
+    high: float | None
+
+
+def read_votes(path: Path) -> Votes:
+    """Return the votes of a file.
+
+    Raises:
+        InputError: if it cannot be read.
+        RecordError: if it is not such a file, or has a ballot twice.
+    """
+    try:
+        votes = Votes.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"votes '{path}' cannot be read: {error.strerror}; export them from "
+            "reports/eval/index.html with the key e, and name that file"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordError(
+            f"{path}: no votes of an evaluation's page: "
+            f"{where + ': ' if where else ''}{first['msg']}; export them again"
+        ) from error
+    times = Counter(vote.ballot for vote in votes.votes)
+    twice = next((each for each, count in times.items() if count > 1), None)
+    if twice:
+        raise RecordError(f"{path}: ballot {twice} is there twice; export them again")
+    return votes
+
+
+def preferences(votes: Iterable[Vote]) -> list[Preference]:
+    """Return a preference for each pair of systems: overall, then each axis.
+
+    Students are first in their pair. The overall vote is the result; the axes say
+    why, and are four more chances for a small p.
+    """
+    by_pair = _by_pair(votes)
+    return [
+        _preference(pair, axis, by_pair[pair])
+        for pair in by_pair
+        for axis in (OVERALL, *Axis)
+    ]
+
+
+def kappas(first: Iterable[Vote], second: Iterable[Vote]) -> list[Kappa]:
+    """Return how far two voters agree overall, a pair of systems each.
+
+    The interval is of a bootstrap over ballots.
+    """
+    others = {vote.ballot: vote for vote in second}
+    common = [vote for vote in first if vote.ballot in others]
+    return [
+        _kappa(pair, [(vote.choice, others[vote.ballot].choice) for vote in own])
+        for pair, own in _by_pair(common).items()
+    ]
+
+
+def order_share(votes: Iterable[Vote]) -> tuple[int, int]:
+    """Return how often A was chosen, and how many votes are no tie."""
+    choices = Counter(vote.choice for vote in votes)
+    return choices[Choice.FIRST], choices[Choice.FIRST] + choices[Choice.SECOND]
+
+
+def _by_pair(votes: Iterable[Vote]) -> dict[tuple[str, str], list[Vote]]:
+    pairs: dict[tuple[str, str], list[Vote]] = {}
+    for vote in votes:
+        one, other = sorted(
+            (vote.first, vote.second),
+            key=lambda name: (not name.startswith("student"), name),
+        )
+        pairs.setdefault((one, other), []).append(vote)
+    return {pair: pairs[pair] for pair in sorted(pairs)}
+
+
+def _preference(pair: tuple[str, str], axis: str, votes: Sequence[Vote]) -> Preference:
+    said = [
+        (vote, choice)
+        for vote in votes
+        if (choice := vote.choice if axis == OVERALL else vote.axes.get(Axis(axis)))
+    ]
+    ties = sum(choice == Choice.TIE for _, choice in said)
+    wins = sum(
+        choice == (Choice.FIRST if vote.first == pair[0] else Choice.SECOND)
+        for vote, choice in said
+    )
+    losses = len(said) - ties - wins
+    return Preference(
+        *pair,
+        axis,
+        wins,
+        ties,
+        losses,
+        proportion_interval(wins, wins + losses),
+        mcnemar(wins, losses),
+    )
+
+
+def _kappa(pair: tuple[str, str], said: Sequence[tuple[Choice, Choice]]) -> Kappa:
+    import numpy as np
+
+    order = list(Choice)
+    counts = np.zeros((3, 3))
+    for one, other in said:
+        counts[order.index(one), order.index(other)] += 1
+    n = len(said)
+    draws = np.random.default_rng(_SEED).multinomial(
+        n, counts.ravel() / n, size=_RESAMPLES
+    )
+    agreed = int(counts.trace())
+    value = _cohen(counts.tolist())
+    if value is None:
+        return Kappa(*pair, n, agreed, None, None, None)
+    drawn = (_cohen(draw.reshape(3, 3).tolist()) for draw in draws)
+    low, high = np.quantile([each for each in drawn if each is not None], _TAILS)
+    return Kappa(*pair, n, agreed, value, float(low), float(high))
+
+
+def _cohen(counts: list[list[float]]) -> float | None:
+    n = sum(map(sum, counts))
+    seen = sum(counts[at][at] for at in range(3)) / n
+    chance = sum(
+        sum(counts[at]) * sum(row[at] for row in counts) for at in range(3)
+    ) / (n * n)
+    return None if chance == 1 else (seen - chance) / (1 - chance)
