@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from diffscribe.llm import upkeep
-from diffscribe.llm.ledger import ledger_path
+from diffscribe.llm.ledger import upkeep
+from diffscribe.llm.ledger.answers import ledger_path
 
 
 @click.group()

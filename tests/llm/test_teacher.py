@@ -12,7 +12,7 @@ from diffscribe.llm.budget import Budget
 from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.failures import AnswerError
 from diffscribe.llm.in_order import in_order
-from diffscribe.llm.ledger import Ledger
+from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.limiter import Limiter
 from diffscribe.llm.prices import Price
 from diffscribe.llm.request import Request, TokenUsage, request_key

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.llm.ledger import Ledger
+from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.request import Answer, TokenUsage
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "ledger.py"

@@ -44,7 +44,7 @@ class Connection(NamedTuple):
         """
         if self.run is None:
             return
-        from diffscribe.llm.batch import PendingError
+        from diffscribe.llm.batch.teacher import PendingError
         from diffscribe.llm.in_order import in_order
 
         async def want(change: Change) -> None:
@@ -66,9 +66,9 @@ def connected(params: LabelParams) -> Iterator[Connection]:
         ParamsError: if its key is not in the environment.
         ToolError: if another process works on the same batches.
     """
-    from diffscribe.llm.batch import BatchTeacher, batch_folder
-    from diffscribe.llm.batch_service import BatchService
-    from diffscribe.llm.ledger import Ledger, ledger_path
+    from diffscribe.llm.batch.service import BatchService
+    from diffscribe.llm.batch.teacher import BatchTeacher, batch_folder
+    from diffscribe.llm.ledger.answers import Ledger, ledger_path
     from diffscribe.llm.teacher import Teacher
 
     teacher, budget = params.teacher, _budget(params)

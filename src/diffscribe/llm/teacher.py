@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from diffscribe.llm.budget import Budget
 from diffscribe.llm.failures import AnswerError
-from diffscribe.llm.ledger import Ledger
+from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.prices import Bill
 from diffscribe.llm.request import Answer, Request, request_key
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from diffscribe.errors import InputError, RecordError, StorageError
-from diffscribe.llm.ledger import Ledger, LedgerRow
-from diffscribe.llm.request import Answer, TokenUsage
-from diffscribe.llm.upkeep import (
+from diffscribe.llm.ledger.answers import Ledger, LedgerRow
+from diffscribe.llm.ledger.upkeep import (
     Merged,
     add,
     export,
@@ -17,6 +16,7 @@ from diffscribe.llm.upkeep import (
     rows,
     totals,
 )
+from diffscribe.llm.request import Answer, TokenUsage
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -10,12 +10,12 @@ import pytest
 from batch_server import BatchServer, echo
 
 from diffscribe.errors import BudgetError, RecordError, ToolError
-from diffscribe.llm.batch import BatchTeacher, PendingError
-from diffscribe.llm.batch_files import parts_in, read_answers
-from diffscribe.llm.batch_service import BatchService
+from diffscribe.llm.batch.parts import parts_in, read_answers
+from diffscribe.llm.batch.service import BatchService
+from diffscribe.llm.batch.teacher import BatchTeacher, PendingError
 from diffscribe.llm.budget import Budget
 from diffscribe.llm.failures import AnswerError
-from diffscribe.llm.ledger import Ledger
+from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.prices import Price
 from diffscribe.llm.request import Answer, Request, TokenUsage, request_key
 from diffscribe.records import Message

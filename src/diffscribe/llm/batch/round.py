@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from diffscribe.errors import ToolError
-from diffscribe.llm.batch_files import Part
-from diffscribe.llm.batch_pending import Pending
-from diffscribe.llm.batch_service import BatchService, BatchStatus
+from diffscribe.llm.batch.parts import Part
+from diffscribe.llm.batch.pending import Pending
+from diffscribe.llm.batch.service import BatchService, BatchStatus
 
 TOO_MUCH_AT_ONCE = "token_limit_exceeded"
 

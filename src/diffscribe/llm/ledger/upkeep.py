@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from diffscribe.errors import InputError
 from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.llm.ledger import COLUMNS, INSERT, TIME, LedgerRow
-from diffscribe.llm.ledger_file import explained, open_ledger, result_code, transaction
+from diffscribe.llm.ledger.answers import COLUMNS, INSERT, TIME, LedgerRow
+from diffscribe.llm.ledger.file import explained, open_ledger, result_code, transaction
 
 SQLITE = b"SQLite format 3\0"
 KEY = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import Field
 
 from diffscribe.errors import DiffscribeError
-from diffscribe.llm.ledger_file import explained, open_ledger, transaction
+from diffscribe.llm.ledger.file import explained, open_ledger, transaction
 from diffscribe.llm.request import Answer, TokenUsage
 from diffscribe.records import Record
 from diffscribe.root import repository_root

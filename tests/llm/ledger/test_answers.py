@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 
 from diffscribe.errors import StorageError
-from diffscribe.llm.ledger import Ledger, ledger_path
+from diffscribe.llm.ledger.answers import Ledger, ledger_path
 from diffscribe.llm.request import Answer, TokenUsage
 
 HI = Answer("hi", TokenUsage(10, 4, 3, 1), 0.25, "stop")

@@ -13,14 +13,14 @@ from types import TracebackType
 from typing import Self
 
 from diffscribe.errors import ToolError
-from diffscribe.llm.batch_files import PartWriter, parts_in
-from diffscribe.llm.batch_pending import Pending
-from diffscribe.llm.batch_round import Round, collect_beside
-from diffscribe.llm.batch_service import BatchService
+from diffscribe.llm.batch.parts import PartWriter, parts_in
+from diffscribe.llm.batch.pending import Pending
+from diffscribe.llm.batch.round import Round, collect_beside
+from diffscribe.llm.batch.service import BatchService
 from diffscribe.llm.budget import Budget
 from diffscribe.llm.dialect import Dialect
 from diffscribe.llm.failures import AnswerError
-from diffscribe.llm.ledger import Ledger
+from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.prices import Bill
 from diffscribe.llm.request import Answer, Request, Rung, request_key
 from diffscribe.llm.teacher import Counts

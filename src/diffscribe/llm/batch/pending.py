@@ -1,9 +1,9 @@
 """Requests of a batch that are on their way, and what becomes of them."""
 
-from diffscribe.llm.batch_files import Part, read_answers
+from diffscribe.llm.batch.parts import Part, read_answers
 from diffscribe.llm.budget import Budget, Cost
 from diffscribe.llm.failures import AnswerError
-from diffscribe.llm.ledger import Ledger
+from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.request import Answer, Request
 
 

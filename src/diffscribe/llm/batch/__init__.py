@@ -1,0 +1,1 @@
+"""Answers by files of requests: written, submitted, waited for and collected."""

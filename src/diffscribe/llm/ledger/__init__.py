@@ -1,0 +1,1 @@
+"""The answers that were paid for, in one sqlite file."""
