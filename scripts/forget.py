@@ -18,9 +18,17 @@ from diffscribe.params import load_params
 @click.argument("repo")
 @params_option
 def main(repo: str, params: Path) -> None:
-    """Remove REPO, as rows name it, from data, models, reports and DVC's cache."""
+    """Remove REPO, as rows name it, from all that stages wrote and teachers said."""
     result = forget(Path(), repo, load_params(params).base.source == "scratch")
-    click.echo(f"forget: {result.rows} rows of {repo} removed")
+    click.echo(
+        f"forget: {result.rows} rows of {repo}, {result.answers} answers and "
+        f"{result.requests} requests of batches removed"
+    )
+    if result.sent:
+        click.echo(
+            f"forget: the service still holds requests: {', '.join(result.sent)}; "
+            "delete them there, what it answers is ignored here"
+        )
     for path in result.removed:
         click.echo(f"forget: {path} removed")
     for path in result.found:

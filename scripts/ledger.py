@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.llm.ledger import upkeep
+from diffscribe.llm.ledger import pruning, upkeep
 from diffscribe.llm.ledger.answers import ledger_path
 
 
@@ -44,18 +44,26 @@ def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
 
 @main.command(cls=Stage)
 @click.option("--model", "models", multiple=True, help="Drop answers of this model.")
+@click.option("--repo", "repos", multiple=True, help="Drop answers about this one.")
 @click.option("--older-than", type=click.IntRange(0), help="Drop older ones, in days.")
 @click.option("--keep", type=INPUT, help="Keep those whose keys are in this file.")
 @click.pass_obj
 def prune(
-    ledger: Path, models: tuple[str, ...], older_than: int | None, keep: Path | None
+    ledger: Path,
+    models: tuple[str, ...],
+    repos: tuple[str, ...],
+    older_than: int | None,
+    keep: Path | None,
 ) -> None:
     """Drop the answers that all given options allow to drop."""
-    if not models and older_than is None and keep is None:
-        raise click.UsageError("give at least one of --model, --older-than, --keep")
+    if not models and not repos and older_than is None and keep is None:
+        names = "--model, --repo, --older-than, --keep"
+        raise click.UsageError(f"give at least one of {names}")
     before = None if older_than is None else _days_ago(older_than)
-    kept = None if keep is None else upkeep.keys_in(keep)
-    dropped = upkeep.prune(ledger, models=models, before=before, kept=kept)
+    kept = None if keep is None else pruning.keys_in(keep)
+    dropped = pruning.prune(
+        ledger, models=models, repos=repos, before=before, kept=kept
+    )
     click.echo(f"prune: {dropped} answers dropped")
 
 

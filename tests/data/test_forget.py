@@ -1,12 +1,16 @@
 import hashlib
 import json
+import shutil
 
 import pytest
+from ledger_rows import key, row
 
 from diffscribe.data.forget import forget
-from diffscribe.errors import RecordError
+from diffscribe.errors import RecordError, ToolError
 from diffscribe.gate.verdicts import Verdict, shown
 from diffscribe.jsonl import write_json, write_jsonl
+from diffscribe.llm.batch.folder import hold
+from diffscribe.llm.ledger.upkeep import add, rows
 from diffscribe.records import RejectedChange
 
 
@@ -41,6 +45,7 @@ def root(tmp_path, labeled):
         "models/adapter/weights",
         "models/base/weights",
         "data/exports/train.jsonl",
+        ".dvc/tmp/exps/standalone/notes",
         "data/clones/acme/app.git/HEAD",
         "data/clones/acme/other.git/HEAD",
         ".dvc/cache/files/md5/unrelated",
@@ -66,9 +71,10 @@ def test_no_row_of_the_repository_is_left_and_all_others_are(root):
         *(f"data/{name}.jsonl" for name in ("harvested", "labeled", "rejected")),
         *("data/splits/train.jsonl", "data/sft/train.jsonl", "models/base/weights"),
         *("data/clones/acme/other.git/HEAD", ".dvc/cache/files/md5/unrelated"),
+        ".dvc/tmp/exps/standalone/notes",
         *("reports/.gitignore", "reports/gate/verdicts.jsonl"),
     }
-    assert result.scanned_files == 10
+    assert result.scanned_files == 11
 
 
 def test_metrics_no_longer_count_the_repository(root):
@@ -105,8 +111,63 @@ def test_the_scan_finds_what_removal_does_not_know_of(root, labeled, by_id):
     assert result.found == ("data/notes.bin",)
 
 
-def test_a_broken_row_is_named(root):
-    with (root / "data/labeled.jsonl").open("a") as lines:
+@pytest.fixture
+def taught(root, labeled):
+    """A workplace where both repositories asked for one answer, and each for its own.
+
+    The rows of answer 1 and 2 are labels; 3 was shown to the model as no good.
+    """
+    repos = ("acme/app", "acme/other", "acme/app", "acme/other")
+    add(
+        root / ".cache/teacher.sqlite",
+        [row(number, about=repo) for number, repo in enumerate(repos, 1)],
+    )
+    labels = []
+    for repo, number in (("acme/app", 2), ("acme/app", 1), ("acme/other", 2)):
+        change = labeled(repo=repo, head=f"h{number}")
+        of_teacher = {"source": "teacher", "prompt_sha256": key(number)}
+        label = change.label.model_copy(update=of_teacher)
+        labels.append(change.model_copy(update={"label": label}))
+    write_jsonl(root / "data/labeled.jsonl", labels)
+    return root
+
+
+def test_answers_about_it_go_and_those_its_labels_share_with_others(taught):
+    result = forget(taught, "acme/app", base_is_scratch=False)
+    assert (result.answers, result.requests, result.found) == (3, 0, ())
+    assert [each.key for each in rows(taught / ".cache/teacher.sqlite")] == [key(4)]
+    assert key(2) in (taught / "data/labeled.jsonl").read_text(), "of the other one"
+
+
+def test_a_copy_of_the_ledger_that_was_moved_away_is_found(taught):
+    ledger = taught / ".cache/teacher.sqlite"
+    shutil.copy(ledger, taught / ".cache/old.sqlite")
+    result = forget(taught, "acme/app", base_is_scratch=False)
+    assert result.found == (".cache/old.sqlite",)
+
+
+def test_a_copy_of_rows_in_an_experiment_that_was_cut_short_goes(root):
+    copy = root / ".dvc/tmp/exps/standalone/data.jsonl"
+    shutil.copy(root / "data/labeled.jsonl", copy)
+    result = forget(root, "acme/app", base_is_scratch=False)
+    assert not copy.exists()
+    assert result.found == ()
+
+
+def test_a_broken_row_is_named_before_anything_is_removed(taught):
+    with (taught / "data/labeled.jsonl").open("a") as lines:
         lines.write("{\n")
-    with pytest.raises(RecordError, match=r"labeled.jsonl:3: not JSON"):
-        forget(root, "acme/app", base_is_scratch=False)
+    before = {name: (taught / name).read_bytes() for name in files(taught)}
+    with pytest.raises(RecordError, match=r"labeled.jsonl:4: not JSON"):
+        forget(taught, "acme/app", base_is_scratch=False)
+    assert {name: (taught / name).read_bytes() for name in files(taught)} == before
+
+
+def test_a_second_run_finds_all_that_a_first_one_could_not_reach(taught):
+    batches = taught / ".cache/batches/offline"
+    with hold(batches), pytest.raises(ToolError, match="another process"):
+        forget(taught, "acme/app", base_is_scratch=True)
+    assert "models/base/weights" in files(taught)
+    result = forget(taught, "acme/app", base_is_scratch=True)
+    assert result.rows == 7
+    assert "models/base/weights" not in files(taught)

@@ -98,6 +98,18 @@ def test_a_model_is_shown_its_own_answer_and_the_complaint(prompts, window):
     assert again._replace(messages=()) == request._replace(messages=())
 
 
+def test_every_question_says_which_repository_it_is_about(prompts, window):
+    params = label_params(raters=["wise"])
+    plan = plan_request(window, prompts, params)
+    questions = [
+        plan,
+        clean_request(window, ["fix: x"], prompts, params),
+        rate_request(window, ["fix: x"], 0, prompts, params),
+        reask_request(plan, "{", "no", prompts),
+    ]
+    assert {question.about for question in questions} == {window.repo}
+
+
 def test_an_unknown_variable_in_a_prompt_is_named_with_its_file(tmp_path):
     folder = shutil.copytree(FOLDER, tmp_path / "teacher")
     (folder / "rate_user.md").write_text("$diff $mesages")

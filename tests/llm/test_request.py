@@ -1,6 +1,6 @@
 import pytest
 
-from diffscribe.llm.request import Request, request_key
+from diffscribe.llm.request import Request, request_body, request_key
 from diffscribe.records import Message
 
 REQUEST = Request(
@@ -36,3 +36,9 @@ def test_equal_requests_have_one_key_and_it_never_changes():
 )
 def test_all_that_decides_the_answer_changes_the_key(change):
     assert request_key(REQUEST._replace(**change)) != request_key(REQUEST)
+
+
+def test_what_is_asked_about_is_not_sent_and_in_no_key():
+    asked = REQUEST._replace(about="acme/app")
+    assert request_key(asked) == request_key(REQUEST)
+    assert request_body(asked) == request_body(REQUEST)

@@ -22,7 +22,7 @@ def place(tmp_path):
     (tmp_path / ".dvc").mkdir()
     with Ledger(tmp_path / ".cache" / "teacher.sqlite") as ledger:
         for number, model in enumerate(("small", "small", "large")):
-            ledger.put(key(number), model, SAID)
+            ledger.put(key(number), model, SAID, about="acme/app")
     return tmp_path
 
 
@@ -55,12 +55,14 @@ def test_pruning_and_showing(place):
     assert said.splitlines()[-1].startswith("show: 2 answers, ")
     (place / "keys").write_text(key(0))
     assert run(place, "prune", "--keep", "keys")[1] == "prune: 1 answers dropped\n"
+    assert run(place, "prune", "--repo", "acme")[1] == "prune: 0 answers dropped\n"
+    assert run(place, "prune", "--repo", "acme/app")[1] == "prune: 1 answers dropped\n"
 
 
 def test_pruning_without_a_condition_is_refused(place):
     code, _, words = run(place, "prune")
     assert code == 2
-    assert "at least one of --model, --older-than, --keep" in words
+    assert "at least one of --model, --repo, --older-than, --keep" in words
 
 
 def test_failures_are_a_line_and_a_code(place, tmp_path):

@@ -1,16 +1,19 @@
 """Take a repository out of everything the pipeline wrote, and prove it is gone."""
 
 import json
-import re
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from diffscribe.data.absence import holds
 from diffscribe.errors import RecordError
-from diffscribe.jsonl import whole_file, write_json
+from diffscribe.jsonl import write_json, write_lines
+from diffscribe.llm.batch.folder import forget_requests
+from diffscribe.llm.ledger.pruning import forget_answers
 
 ROWS = (
     *("data/*.jsonl", "data/splits/*.jsonl", "data/sft/*.jsonl"),
@@ -30,16 +33,24 @@ LEARNED = (
     *("models/adapter", "models/merged", "models/gguf"),
 )
 """What holds a repository without saying where; a new run makes it again."""
-CACHE = ".dvc/cache"
-WRITTEN = ("data", "metrics", "models", "reports", CACHE)
-_DIGEST = re.compile(rb"[0-9a-f]{64}")
-_BLOCK_BYTES = 2**24
+COPIES = (".dvc/cache", ".dvc/tmp")
+"""DVC's copies of what stages wrote, here and in experiments that were cut short."""
+TEACHERS = ".cache"
+LEDGER = f"{TEACHERS}/teacher.sqlite"
+BATCHES = f"{TEACHERS}/batches"
+WRITTEN = ("data", "metrics", "models", "reports", *COPIES)
 
 
 class Forgotten(NamedTuple):
     """What was taken out, and what a scan of all that is left found."""
 
     rows: int
+    answers: int
+    """Of teachers, in the ledger."""
+    requests: int
+    """To teachers, in batches that are not collected."""
+    sent: tuple[str, ...]
+    """Files and batches of a service that still hold some of these requests."""
     removed: tuple[str, ...]
     """Files and folders that went as a whole."""
     scanned_files: int
@@ -47,40 +58,71 @@ class Forgotten(NamedTuple):
     """Files that still hold the repository: none if all went well."""
 
 
+class _Seen(NamedTuple):
+    """What there is of a repository."""
+
+    rows: Counter[Path]
+    """How many in each file."""
+    ids: set[bytes]
+    keys: set[str]
+    """Of the answers that are its labels."""
+
+
 def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
     """Remove a repository's rows, clones, cached rows and what learned from them.
 
-    A base from scratch saw the training split, so it goes too. The scan is a
-    search of its own: it looks for the name of the repository as rows write it,
-    and for the id of every row that was removed, in every file that is left.
+    What teachers were asked and answered goes too, and a base from scratch, as
+    it saw the training split. Rows go last: until then a second run finds all
+    that a first one left. The scan is a search of its own: it looks for the name
+    of the repository as rows write it, for the ids of its rows and for the keys
+    of its answers.
+
+    Raises:
+        RecordError: naming file and line, if a row cannot be read.
+        StorageError: if another process reads the ledger.
+        ToolError: if another process works on a batch.
     """
-    ids: set[bytes] = set()
-    rows = sum(
-        _without(path, repo, ids)
-        for pattern in ROWS
-        for path in sorted(root.glob(pattern))
-    )
+    seen = _seen(root, repo)
+    keys, answers, requests, sent = _forget_teachers(root, repo, seen.keys)
     for path in sorted(root.glob("metrics/*.json")):
         _without_counts(path, repo)
     learned = (*LEARNED, "models/base") if base_is_scratch else LEARNED
-    removed = [root / name for name in learned] if rows else []
+    removed = [root / name for name in learned] if seen.rows else []
     removed += _clones(root / "data" / "clones", repo)
-    needle = orjson.dumps({"repo": repo})[1:-1]
-    removed += [path for path in _files(root / CACHE) if _holds(path, needle, ids)]
+    names = tuple(orjson.dumps({key: repo})[1:-1] for key in ("repo", "about"))
+    removed += [each for each in _files(root, COPIES) if holds(each, names, seen.ids)]
     gone = [path for path in removed if _remove(path)]
-    left = [path for name in WRITTEN for path in _files(root / name)]
-    found = [path for path in left if _holds(path, needle, ids)]
+    for path in seen.rows:
+        write_lines(path, (line for line, of_it in _lines(path, repo) if not of_it))
+    # Two repositories may ask the same, so a key may stand in the other's rows.
+    sought = [(path, seen.ids) for path in _files(root, WRITTEN)]
+    sought += [(path, seen.ids | keys) for path in _files(root, (TEACHERS,))]
+    found = [path for path, digests in sought if holds(path, names, digests)]
     return Forgotten(
-        rows,
-        tuple(str(path.relative_to(root)) for path in gone),
-        len(left),
-        tuple(str(path.relative_to(root)) for path in found),
+        rows=seen.rows.total(),
+        answers=answers,
+        requests=requests,
+        sent=sent,
+        removed=tuple(str(path.relative_to(root)) for path in gone),
+        scanned_files=len(sought),
+        found=tuple(str(path.relative_to(root)) for path in found),
     )
 
 
-def _without(path: Path, repo: str, ids: set[bytes]) -> int:
-    """Rewrite a file of rows without a repository; return how many went."""
-    kept, gone = [], 0
+def _seen(root: Path, repo: str) -> _Seen:
+    seen = _Seen(Counter(), set(), set())
+    for path in (path for pattern in ROWS for path in sorted(root.glob(pattern))):
+        for _, change in _lines(path, repo):
+            if change:
+                seen.rows[path] += 1
+                seen.ids.add(change["id"].encode())
+                label = change.get("label") or {}
+                seen.keys.update(filter(None, [label.get("prompt_sha256")]))
+    return seen
+
+
+def _lines(path: Path, repo: str) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """Yield the lines of a file of rows, with the change if it is of a repository."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
@@ -90,16 +132,22 @@ def _without(path: Path, repo: str, ids: set[bytes]) -> int:
                     f"{path}:{number}: not JSON: {error}; remove the file or run the "
                     "stage that writes it, then forget again"
                 ) from error
-            change: dict[str, Any] = row.get("change", row)
-            if change.get("repo") == repo:
-                gone += 1
-                ids.add(change["id"].encode())
-            else:
-                kept.append(line)
-    if gone:
-        with whole_file(path) as partial:
-            partial.write_bytes(b"".join(kept))
-    return gone
+            change = row.get("change", row)
+            yield line, change if change.get("repo") == repo else None
+
+
+def _forget_teachers(
+    root: Path, repo: str, keys: set[str]
+) -> tuple[set[bytes], int, int, tuple[str, ...]]:
+    """Return all keys that are gone, how many of either kind, and what was sent."""
+    ledger = root / LEDGER
+    answers = forget_answers(ledger, repo, keys) if ledger.exists() else set()
+    folders = sorted(path for path in (root / BATCHES).glob("*") if path.is_dir())
+    batches = [forget_requests(folder, repo, keys | answers) for folder in folders]
+    requests = {key for batch in batches for key in batch.keys}
+    sent = tuple(each for batch in batches for each in batch.ids)
+    all_keys = {key.encode() for key in keys | answers | requests}
+    return all_keys, len(answers), len(requests), sent
 
 
 def _without_counts(path: Path, repo: str) -> None:
@@ -138,18 +186,10 @@ def _remove(path: Path) -> bool:
     return there
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _holds(path: Path, needle: bytes, ids: set[bytes]) -> bool:
-    """Search a file block by block, with an overlap as long as what is sought."""
-    overlap = max(len(needle), 64) - 1
-    before = b""
-    with path.open("rb") as content:
-        while block := content.read(_BLOCK_BYTES):
-            text = before + block
-            if needle in text or not ids.isdisjoint(_DIGEST.findall(text)):
-                return True
-            before = text[-overlap:]
-    return False
+def _files(root: Path, names: Iterable[str]) -> list[Path]:
+    return [
+        path
+        for name in names
+        for path in sorted((root / name).rglob("*"))
+        if path.is_file()
+    ]

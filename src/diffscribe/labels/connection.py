@@ -66,8 +66,9 @@ def connected(params: LabelParams) -> Iterator[Connection]:
         ParamsError: if its key is not in the environment.
         ToolError: if another process works on the same batches.
     """
+    from diffscribe.llm.batch.folder import batch_folder
     from diffscribe.llm.batch.service import BatchService
-    from diffscribe.llm.batch.teacher import BatchTeacher, batch_folder
+    from diffscribe.llm.batch.teacher import BatchTeacher
     from diffscribe.llm.ledger.answers import Ledger, ledger_path
     from diffscribe.llm.teacher import Teacher
 

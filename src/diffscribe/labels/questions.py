@@ -138,6 +138,7 @@ def _request(
         temperature=teacher.temperature,
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
+        about=change.repo,
     )
 
 

@@ -34,6 +34,8 @@ class Request(NamedTuple):
     seed: int
     reasoning_effort: str | None = None
     """`low`, `medium`, …; None leaves it to the model."""
+    about: str = ""
+    """The repository that is asked about: kept with the answer, and never sent."""
 
 
 class TokenUsage(NamedTuple):
@@ -64,10 +66,9 @@ def request_key(request: Request) -> str:
 
     Keys of the schema in another order give the same digest.
     """
-    content = {
-        **request._asdict(),
-        "messages": [message.model_dump() for message in request.messages],
-    }
+    content = request._asdict()
+    del content["about"]
+    content["messages"] = [message.model_dump() for message in request.messages]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
 

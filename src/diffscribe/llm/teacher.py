@@ -114,7 +114,9 @@ class Teacher:
         try:
             answer = await self._endpoint.ask(request)
             usage = answer.usage
-            kept = self._ledger.put_soon(key, request.model, answer)
+            kept = self._ledger.put_soon(
+                key, request.model, answer, about=request.about
+            )
         finally:
             self._budget.settle(most, request.model, usage)
         return await asyncio.wrap_future(kept)

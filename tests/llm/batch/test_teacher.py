@@ -10,7 +10,8 @@ import pytest
 from batch_server import BatchServer, echo
 
 from diffscribe.errors import BudgetError, RecordError, ToolError
-from diffscribe.llm.batch.parts import parts_in, read_answers
+from diffscribe.llm.batch.parts import parts_in
+from diffscribe.llm.batch.results import read_answers
 from diffscribe.llm.batch.service import BatchService
 from diffscribe.llm.batch.teacher import BatchTeacher, PendingError
 from diffscribe.llm.budget import Budget

@@ -1,48 +1,14 @@
-import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ledger_rows import key, numbers, row
 
 from diffscribe.errors import InputError, RecordError, StorageError
-from diffscribe.llm.ledger.answers import Ledger, LedgerRow
-from diffscribe.llm.ledger.upkeep import (
-    Merged,
-    add,
-    export,
-    keys_in,
-    merge,
-    prune,
-    rows,
-    totals,
-)
+from diffscribe.llm.ledger.answers import Ledger
+from diffscribe.llm.ledger.pruning import forget_answers, prune
+from diffscribe.llm.ledger.upkeep import Merged, add, export, merge, rows, totals
 from diffscribe.llm.request import Answer, TokenUsage
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-def key(number):
-    return hashlib.sha256(str(number).encode()).hexdigest()
-
-
-def row(number, model="small", days_ago=0):
-    return LedgerRow(
-        key=key(number),
-        model=model,
-        text=f"answer {number} ✓",
-        finish_reason="stop",
-        prompt_tokens=100,
-        cached_tokens=40,
-        completion_tokens=10,
-        reasoning_tokens=3,
-        latency_s=0.25,
-        answered_at=(NOW - timedelta(days=days_ago)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    )
-
-
-def numbers(path):
-    by_key = {key(number): number for number in range(5000)}
-    return sorted(by_key[each.key] for each in rows(path))
 
 
 @pytest.fixture
@@ -64,7 +30,7 @@ def test_an_export_has_a_line_for_each_answer_ordered_by_key(path, tmp_path):
     with Ledger(path) as ledger:
         said = Answer("hi", TokenUsage(10, 4, 3, 1), 0.25, "stop")
         for number in range(9):
-            ledger.put(key(number), "small", said)
+            ledger.put(key(number), "small", said, about="acme/app")
     export(path, tmp_path / "a.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
     assert [line["key"] for line in lines] == sorted(key(n) for n in range(9))
@@ -73,6 +39,7 @@ def test_an_export_has_a_line_for_each_answer_ordered_by_key(path, tmp_path):
     assert lines[0] == {
         "key": min(key(n) for n in range(9)),
         "model": "small",
+        "about": "acme/app",
         "text": "hi",
         "finish_reason": "stop",
         "prompt_tokens": 10,
@@ -106,7 +73,10 @@ def test_merging_goes_on_while_a_ledger_is_in_use(path, tmp_path):
     add(tmp_path / "other.sqlite", map(row, range(1500)))
     with Ledger(path) as ledger:
         said = Answer("hi", TokenUsage(1, 0, 1, 0), 0.1, "stop")
-        puts = [ledger.put_soon(key(n), "small", said) for n in range(1400, 3000)]
+        puts = [
+            ledger.put_soon(key(n), "small", said, about="acme/app")
+            for n in range(1400, 3000)
+        ]
         merge(path, tmp_path / "other.sqlite")
         assert all(put.result() for put in puts)
         assert ledger.get(key(0)).text == "answer 0 ✓"
@@ -154,47 +124,6 @@ def test_what_a_damaged_ledger_still_holds_is_merged(path, tmp_path):
         list(rows(source))
 
 
-def test_pruning_by_model_leaves_the_others(path):
-    add(path, [row(1), row(2, "large"), row(3, "huge")])
-    assert prune(path, models=["small", "huge"]) == 2
-    assert numbers(path) == [2]
-
-
-def test_pruning_by_age_leaves_what_is_as_young_as_that(path):
-    add(path, [row(1, days_ago=8), row(2, days_ago=7), row(3)])
-    assert prune(path, before=NOW - timedelta(days=7)) == 1
-    assert numbers(path) == [2, 3]
-
-
-def test_pruning_keeps_the_keys_it_is_given_and_drops_unknown_ones_silently(path):
-    add(path, map(row, range(5)))
-    assert prune(path, kept=[key(1), key(1), key(4), key(99)]) == 3
-    assert numbers(path) == [1, 4]
-
-
-def test_conditions_of_pruning_hold_together(path):
-    add(path, [row(1, days_ago=9), row(2, "large", 9), row(3), row(4, days_ago=9)])
-    before = NOW - timedelta(days=1)
-    assert prune(path, models=["small"], before=before, kept=[key(4)]) == 1
-    assert numbers(path) == [2, 3, 4]
-
-
-def test_a_pruned_ledger_is_smaller(path):
-    add(path, map(row, range(3000)))
-    before = path.stat().st_size
-    prune(path, kept=[key(1)])
-    assert path.stat().st_size < before / 10
-
-
-def test_keys_are_found_in_exports_lists_and_rows(tmp_path):
-    file = tmp_path / "keys"
-    longer, upper = "0" * 65, key(9).upper()
-    file.write_text(
-        f'{key(1)}\n{{"key": "{key(2)}", "x": "{key(3)}"}}\n{longer} {upper}\n'
-    )
-    assert list(keys_in(file)) == [key(1), key(2), key(3)]
-
-
 def test_totals_are_told_for_each_model(path):
     add(path, [row(1, "b", 3), row(2, "b", 1), row(3, "a")])
     assert [tuple(total) for total in totals(path)] == [
@@ -204,7 +133,8 @@ def test_totals_are_told_for_each_model(path):
 
 
 def test_a_ledger_that_is_not_there_is_not_made(path, tmp_path):
-    for use in (totals, prune, lambda path: export(path, tmp_path / "a")):
+    uses = (totals, prune, lambda path: export(path, tmp_path / "a"))
+    for use in (*uses, lambda path: forget_answers(path, "acme/app", ())):
         with pytest.raises(InputError, match=r"teacher\.sqlite' does not exist"):
             use(path)
     with pytest.raises(InputError, match=r"none.* cannot be read"):

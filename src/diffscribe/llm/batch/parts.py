@@ -1,22 +1,26 @@
-"""Files of a batch: requests split by the limits of a service, and answers."""
+"""The files of requests that a batch is made of, split by the limits of a service."""
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ValidationError
 
-from diffscribe.errors import RecordError
-from diffscribe.jsonl import whole_file, write_json
-from diffscribe.llm.failures import MAX_WORDS_CHARS, AnswerError
-from diffscribe.llm.reply import read_answer
-from diffscribe.llm.request import Answer
+from diffscribe.jsonl import whole_file, write_json, write_lines
+from diffscribe.llm.failures import AnswerError
 
 URL = "/v1/chat/completions"
-OVER = ("batch_expired", "batch_cancelled")
-"""Codes of requests that were neither answered nor refused."""
+KEY = re.compile(rb"[0-9a-f]{64}")
+
+
+class Asked(NamedTuple):
+    """Whom a request of a part asks, and about what."""
+
+    model: str
+    about: str
+    """The repository."""
 
 
 class Part(NamedTuple):
@@ -34,6 +38,11 @@ class Part(NamedTuple):
         """Where answers are expected if nobody submits the file."""
         return self.requests.with_suffix(".answers.jsonl")
 
+    @property
+    def about_file(self) -> Path:
+        """Where the repository of each request is, which nobody is sent."""
+        return self.requests.with_suffix(".about.json")
+
     def ids(self) -> dict[str, str]:
         """Return `file` and `batch` as far as they are known."""
         if not self.state_file.exists():
@@ -44,15 +53,38 @@ class Part(NamedTuple):
         """Remember ids, whatever happens next."""
         write_json(self.state_file, ids)
 
-    def models(self) -> dict[str, str]:
-        """Return the model that is asked, by the key of the request."""
+    def about(self) -> dict[str, str]:
+        """Return the repository that is asked about, by the key of the request."""
+        return dict(orjson.loads(self.about_file.read_bytes()))
+
+    def asked(self) -> dict[str, Asked]:
+        """Return who is asked about what, by the key of the request."""
+        about = self.about()
         with self.requests.open("rb") as lines:
             loaded = map(orjson.loads, lines)
-            return {line["custom_id"]: line["body"]["model"] for line in loaded}
+            keys = ((line["custom_id"], line["body"]["model"]) for line in loaded)
+            return {key: Asked(model, about[key]) for key, model in keys}
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Delete requests and what was answered to them; the part if no other is left.
+
+        Answers that a service has for them are ignored when they come.
+        """
+        left = {key: repo for key, repo in self.about().items() if key not in keys}
+        if not left:
+            self.remove()
+            return
+        dropped = {key.encode() for key in keys}
+        for file in filter(Path.exists, (self.answers, self.requests)):
+            with file.open("rb") as lines:
+                kept = (each for each in lines if dropped.isdisjoint(KEY.findall(each)))
+                write_lines(file, kept)
+        # Last, as it says which requests are still to be dropped.
+        write_json(self.about_file, left)
 
     def remove(self) -> None:
-        """Delete its files; the requests last, as they make the part."""
-        for file in (self.state_file, self.answers, self.requests):
+        """Delete its files; requests make the part, and need what is beside them."""
+        for file in (self.state_file, self.answers, self.requests, self.about_file):
             file.unlink(missing_ok=True)
 
 
@@ -72,10 +104,16 @@ class PartWriter:
         self._max_bytes = max_bytes
         self._stack = contextlib.ExitStack()
         self._file: IO[bytes] | None = None
-        self._requests = self._bytes = 0
+        self._about: dict[str, str] = {}
+        self._bytes = 0
 
-    def add(self, key: str, body: dict[str, Any]) -> None:
+    def add(self, key: str, body: dict[str, Any], about: str) -> None:
         """Write a request; its file appears when it is full, or closed.
+
+        Args:
+            key: of the request.
+            body: that is sent.
+            about: the repository, which is kept beside the file.
 
         Raises:
             AnswerError: if it is larger than a whole file may be.
@@ -84,79 +122,26 @@ class PartWriter:
         line = orjson.dumps(named, option=orjson.OPT_APPEND_NEWLINE)
         if len(line) > self._max_bytes:
             raise AnswerError(f"{len(line)} bytes are more than a batch takes")
-        is_full = self._requests == self._max_requests
+        is_full = len(self._about) == self._max_requests
         if is_full or self._bytes + len(line) > self._max_bytes:
             self.close()
         if self._file is None:
-            partial = self._stack.enter_context(whole_file(self._next()))
+            part = Part(self._next())
+            partial = self._stack.enter_context(whole_file(part.requests))
+            # No request appears before it is known what it is about.
+            self._stack.callback(write_json, part.about_file, self._about)
             self._file = self._stack.enter_context(partial.open("wb"))
         self._file.write(line)
-        self._requests += 1
+        self._about[key] = about
         self._bytes += len(line)
 
     def close(self) -> None:
         """Let the file that is being written appear."""
         self._stack.close()
         self._file = None
-        self._requests = self._bytes = 0
+        self._about, self._bytes = {}, 0
 
     def _next(self) -> Path:
         parts = parts_in(self._folder)
         last = int(parts[-1].requests.stem.removeprefix("part-")) if parts else 0
         return self._folder / f"part-{last + 1:05}.jsonl"
-
-
-class _Response(BaseModel):
-    status_code: int = 200
-    body: Any = None
-
-
-class _Line(BaseModel):
-    custom_id: str
-    response: _Response | None = None
-    error: Any = None
-
-
-def read_answers(file: Path) -> Iterator[tuple[str, Answer | AnswerError]]:
-    """Yield what became of each request: of a service, or of `vllm run-batch`.
-
-    Requests that a service did not come to before the end are left out.
-
-    Raises:
-        RecordError: naming file and line, at the first that is none of a batch.
-    """
-    with file.open("rb") as lines:
-        for number, text in enumerate(lines, start=1):
-            try:
-                line = _Line.model_validate_json(text)
-            except ValidationError as error:
-                first = error.errors()[0]["msg"]
-                raise RecordError(
-                    f"{file}:{number}: not an answer of a batch: {first}; "
-                    "fetch the file again"
-                ) from None
-            if not (isinstance(line.error, dict) and line.error.get("code") in OVER):
-                yield line.custom_id, _result(line)
-
-
-def _result(line: _Line) -> Answer | AnswerError:
-    response = line.response
-    if response is None or response.status_code != 200 or line.error:
-        return AnswerError(_words(line))
-    try:
-        return read_answer(orjson.dumps(response.body))
-    except AnswerError as error:
-        return error
-
-
-def _words(line: _Line) -> str:
-    """Return what a service says of a request, in whichever place it does."""
-    body = line.response.body if line.response else None
-    for place in (body, line.error):
-        said = place.get("error", place) if isinstance(place, dict) else place
-        words = said.get("message") if isinstance(said, dict) else said
-        if words:
-            code = line.response.status_code if line.response else 0
-            prefix = f"HTTP {code}: " if code else ""
-            return f"{prefix}{words}"[:MAX_WORDS_CHARS]
-    return "no answer in the batch"

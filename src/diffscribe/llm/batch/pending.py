@@ -1,6 +1,7 @@
 """Requests of a batch that are on their way, and what becomes of them."""
 
-from diffscribe.llm.batch.parts import Part, read_answers
+from diffscribe.llm.batch.parts import Part
+from diffscribe.llm.batch.results import read_answers
 from diffscribe.llm.budget import Budget, Cost
 from diffscribe.llm.failures import AnswerError
 from diffscribe.llm.ledger.answers import Ledger
@@ -27,7 +28,7 @@ class Pending:
 
     def take_over(self, part: Part) -> None:
         """Count on the answers to what an earlier run submitted."""
-        self._most |= dict.fromkeys(part.models())
+        self._most |= dict.fromkeys(part.asked())
 
     def add(self, key: str, request: Request) -> bool:
         """Return whether a request is new, and fits into the budget."""
@@ -54,13 +55,15 @@ class Pending:
 
     def collect(self, part: Part) -> None:
         """Take the file of answers of a part; all of it is on the disk then."""
-        models = part.models()
+        asked = part.asked()
         puts = []
         for key, result in read_answers(part.answers):
-            if key in models and key in self._most:
+            if key in asked and key in self._most:
+                model, about = asked[key]
                 if isinstance(result, Answer):
-                    puts.append(self._ledger.put_soon(key, models[key], result))
-                self.settle(key, models[key], result)
+                    put = self._ledger.put_soon(key, model, result, about=about)
+                    puts.append(put)
+                self.settle(key, model, result)
         for put in puts:
             put.result()
 
@@ -71,10 +74,10 @@ class Pending:
             part: what was collected of it counts.
             is_final: whether what has no answer failed, or may be asked again.
         """
-        models = part.models()
-        left = [key for key in models if key in self._most]
+        asked = part.asked()
+        left = [key for key in asked if key in self._most]
         for key in left:
             error = AnswerError("the batch ended without an answer")
-            self.settle(key, models[key], error if is_final else None)
+            self.settle(key, asked[key].model, error if is_final else None)
         part.remove()
-        return len(models) if is_final else len(models) - len(left)
+        return len(asked) if is_final else len(asked) - len(left)

@@ -5,14 +5,12 @@ on with what an earlier run left at any of the three. Without a service the file
 are for whoever answers them, such as `vllm run-batch`.
 """
 
-import fcntl
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from diffscribe.errors import ToolError
+from diffscribe.llm.batch.folder import hold
 from diffscribe.llm.batch.parts import PartWriter, parts_in
 from diffscribe.llm.batch.pending import Pending
 from diffscribe.llm.batch.round import Round, collect_beside
@@ -24,7 +22,6 @@ from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.prices import Bill
 from diffscribe.llm.request import Answer, Request, Rung, request_key
 from diffscribe.llm.teacher import Counts
-from diffscribe.root import repository_root
 
 MAX_REQUESTS = 50_000
 MAX_BYTES = 200_000_000
@@ -34,12 +31,6 @@ DIALECT = Dialect(Rung.JSON_SCHEMA)
 
 class PendingError(Exception):
     """The answer is not there yet; `run` brings it."""
-
-
-def batch_folder(base_url: str | None) -> Path:
-    """Return where the batches of a service are kept until they are collected."""
-    name = hashlib.sha256(base_url.encode()).hexdigest()[:12] if base_url else "offline"
-    return repository_root() / ".cache" / "batches" / name
 
 
 class BatchTeacher:
@@ -82,9 +73,7 @@ class BatchTeacher:
         self._folder = folder
         self._poll_s = poll_s
         self._known = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / "lock").open("wb")
-        self._hold()
+        self._lock = hold(folder)
         self._writer = PartWriter(folder, max_requests, max_bytes)
         self._pending = Pending(ledger, budget)
         for part in parts_in(folder):
@@ -162,19 +151,10 @@ class BatchTeacher:
             f"{self._budget.bill.words()}"
         )
 
-    def _hold(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ToolError(
-                f"'{self._folder}': another process works on these batches; "
-                "wait for it or end it"
-            ) from error
-
     def _want(self, key: str, request: Request) -> None:
         if self._pending.add(key, request):
             try:
-                self._writer.add(key, self._dialect.body(request))
+                self._writer.add(key, self._dialect.body(request), request.about)
             except AnswerError as error:
                 self._pending.settle(key, request.model, error)
                 raise

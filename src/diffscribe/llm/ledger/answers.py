@@ -22,9 +22,9 @@ from diffscribe.records import Record
 from diffscribe.root import repository_root
 
 USAGE = "prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens"
-COLUMNS = f"key, model, text, finish_reason, {USAGE}, latency_s, answered_at"
+COLUMNS = f"key, model, about, text, finish_reason, {USAGE}, latency_s, answered_at"
 INSERT = f"""
-INSERT INTO answers ({COLUMNS}) VALUES (:key, :model, :text, :finish_reason,
+INSERT INTO answers ({COLUMNS}) VALUES (:key, :model, :about, :text, :finish_reason,
     :prompt_tokens, :cached_tokens, :completion_tokens, :reasoning_tokens,
     :latency_s, :answered_at)
 ON CONFLICT (key) DO NOTHING
@@ -41,6 +41,8 @@ class LedgerRow(Record):
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """`request_key` of what was asked."""
     model: str
+    about: str
+    """The repository that was asked about."""
     text: str
     finish_reason: str
     prompt_tokens: Count
@@ -101,17 +103,25 @@ class Ledger:
         text, *usage, latency_s, finish_reason = found
         return Answer(text, TokenUsage(*usage), latency_s, finish_reason)
 
-    def put(self, key: str, model: str, answer: Answer) -> Answer:
+    def put(self, key: str, model: str, answer: Answer, *, about: str) -> Answer:
         """Keep an answer and return the one that counts, when it is on the disk.
 
         The first one kept counts, if somebody else asked at the same time.
 
+        Args:
+            key: of the request.
+            model: that was asked.
+            answer: to keep.
+            about: the repository that was asked about.
+
         Raises:
             StorageError: if it cannot be kept.
         """
-        return self.put_soon(key, model, answer).result()
+        return self.put_soon(key, model, answer, about=about).result()
 
-    def put_soon(self, key: str, model: str, answer: Answer) -> Future[Answer]:
+    def put_soon(
+        self, key: str, model: str, answer: Answer, *, about: str
+    ) -> Future[Answer]:
         """Return at once what `put` returns when the answer is on the disk.
 
         Answers that come in while others are written share one wait for the disk.
@@ -119,7 +129,7 @@ class Ledger:
         future: Future[Answer] = Future()
         # From here on nobody can cancel it: what was paid is kept.
         future.set_running_or_notify_cancel()
-        self._puts.put(_Put(key, model, _storable(answer), future))
+        self._puts.put(_Put(key, model, about, _storable(answer), future))
         return future
 
     def _write(self, connection: sqlite3.Connection) -> None:
@@ -145,6 +155,7 @@ class Ledger:
 class _Put(NamedTuple):
     key: str
     model: str
+    about: str
     answer: Answer
     future: Future[Answer]
 
@@ -169,6 +180,7 @@ def _insert(connection: sqlite3.Connection, put: _Put) -> Answer:
     values = {
         "key": put.key,
         "model": put.model,
+        "about": put.about,
         "text": put.answer.text,
         "finish_reason": put.answer.finish_reason,
         **put.answer.usage._asdict(),

@@ -10,7 +10,7 @@ from diffscribe.errors import DiffscribeError, InputError, StorageError
 
 APPLICATION_ID = 0x64734C67
 """`dsLg`: tells a ledger from any other sqlite file."""
-VERSION = 1
+VERSION = 2
 BUSY_S = 60.0
 """How long to wait for other processes that write; they take milliseconds."""
 
@@ -18,6 +18,7 @@ TABLE = """
 CREATE TABLE answers (
     key TEXT PRIMARY KEY,
     model TEXT NOT NULL,
+    about TEXT NOT NULL,
     text TEXT NOT NULL,
     finish_reason TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL,
@@ -121,8 +122,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     if _number(connection, "user_version") != VERSION:
         raise StorageError(
-            f"ledger '{path}' is of another version of diffscribe; export it there "
-            "and merge the export here"
+            f"ledger '{path}' is of another version of diffscribe; use that one, or "
+            "move the file away and run again"
         )
     # After a power cut too, what was answered is there.
     connection.execute("PRAGMA synchronous=FULL")

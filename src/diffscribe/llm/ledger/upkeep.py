@@ -1,10 +1,8 @@
-"""What is done with a whole ledger: exported, merged, pruned and summed up."""
+"""A whole ledger: exported, merged with another, and summed up."""
 
 import contextlib
-import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +11,10 @@ from pydantic import ValidationError
 
 from diffscribe.errors import InputError
 from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.llm.ledger.answers import COLUMNS, INSERT, TIME, LedgerRow
+from diffscribe.llm.ledger.answers import COLUMNS, INSERT, LedgerRow
 from diffscribe.llm.ledger.file import explained, open_ledger, result_code, transaction
 
 SQLITE = b"SQLite format 3\0"
-KEY = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 ROWS_PER_TRANSACTION = 1000
 MIN_ROW_BYTES = 100
 """A row and its key in the index take more."""
@@ -100,55 +97,6 @@ def add(path: Path, answers: Iterable[LedgerRow]) -> tuple[int, int]:
                 added += connection.executemany(INSERT, values).rowcount
             seen += len(some)
     return added, seen - added
-
-
-def prune(
-    path: Path,
-    *,
-    models: Sequence[str] = (),
-    before: datetime | None = None,
-    kept: Iterable[str] | None = None,
-) -> int:
-    """Drop the answers that meet all conditions and return how many they were.
-
-    Args:
-        path: the ledger, which becomes as small as it can be.
-        models: drop answers of these; of all, if empty.
-        before: drop answers that came before this time.
-        kept: keys of answers that stay, whatever else holds.
-    """
-    clauses, values = ["key NOT IN temp.kept"], list(models)
-    if models:
-        clauses.append(f"model IN ({', '.join('?' * len(models))})")
-    if before:
-        clauses.append("answered_at < ?")
-        values.append(before.astimezone(UTC).strftime(TIME))
-    with contextlib.closing(open_ledger(path, must_exist=True)) as connection:
-        with explained(path), transaction(connection):
-            connection.execute("CREATE TEMP TABLE kept (key TEXT PRIMARY KEY)")
-            connection.executemany(
-                "INSERT OR IGNORE INTO temp.kept VALUES (?)",
-                ((key,) for key in kept or ()),
-            )
-            where = " AND ".join(clauses)
-            dropped = connection.execute(f"DELETE FROM answers WHERE {where}", values)  # noqa: S608
-        with explained(path):
-            connection.execute("VACUUM")
-    return dropped.rowcount
-
-
-def keys_in(path: Path) -> Iterator[str]:
-    """Yield every key that a text file names: an export, a list, labeled rows.
-
-    Raises:
-        InputError: if the file cannot be read.
-    """
-    try:
-        with path.open("rb") as lines:
-            for line in lines:
-                yield from (found.decode() for found in KEY.findall(line))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read: {error.strerror}") from error
 
 
 def totals(path: Path) -> list[Totals]:
