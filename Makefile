@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: help
 help: ## This list
 	@sed -n 's/^\([a-z][a-z.-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
-		while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+		while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: .venv/.installed ## Create .venv with every pinned version (PYTHON=python3.12 picks another)
@@ -43,6 +43,10 @@ why: .venv/.installed ## What each stage did with a change or commit: make why I
 .PHONY: datasheet
 datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
 	@python scripts/datasheet.py
+
+.PHONY: label-estimate
+label-estimate: .venv/.installed ## Tell what labeling would ask and cost, before anything is sent
+	@python scripts/label_estimate.py prompts/teacher data/harvested.jsonl $(ARGS)
 
 .PHONY: gate
 gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html

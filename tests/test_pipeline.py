@@ -32,7 +32,7 @@ DOORS = {
 """The only places that may import what leads outside."""
 
 COMMANDS = {
-    *("clone", "datasheet", "export_sft", "forget", "ledger", "why"),
+    *("clone", "datasheet", "export_sft", "forget", "label_estimate", "ledger", "why"),
     *("gate", "gate_accept", "gate_compare", "gate_draw"),
 }
 """Scripts that are no stage: what they do is asked for by name."""

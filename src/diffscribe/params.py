@@ -247,6 +247,8 @@ class PriceParams(Section):
     """Of a prompt token that the endpoint had read before."""
     completion: Annotated[float, Field(ge=0)]
     """Thoughts included."""
+    batch_discount: Fraction | None = None
+    """Of all three in a batch; None if that is not known."""
 
 
 class LabelParams(Section):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def folder(tmp_path, labeled):
     messages = ["fix(io): Stop the leak (#12)", "Fix it all", "fix: #12"]
-    rows = [labeled(message=message) for message in messages]
+    rows = [labeled(message=message, paths=["a.py"]) for message in messages]
     changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
     write_jsonl(tmp_path / "harvested.jsonl", changes)
     return tmp_path
@@ -84,7 +84,7 @@ def plan(**fields):
 def taught(workplace, labeled, endpoint):
     """A place to label three changes by a teacher, one after the other."""
     place = workplace("label")
-    rows = [labeled(head=head, message="wip") for head in "123"]
+    rows = [labeled(head=head, paths=["a.py"], message="wip") for head in "123"]
     changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
     write_jsonl(place.folder / "in/harvested.jsonl", changes)
     section = place.params["label"]
@@ -176,7 +176,7 @@ def test_the_key_is_sent_and_stands_in_no_file(taught, endpoint):
 
 
 def test_a_private_change_stays_on_this_machine(taught, labeled):
-    row = labeled(head="p").model_dump(exclude={"label"})
+    row = labeled(head="p", paths=["a.py"]).model_dump(exclude={"label"})
     write_jsonl(
         taught.folder / "in/harvested.jsonl", [Change(**{**row, "private": True})]
     )
@@ -298,10 +298,14 @@ def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
     answer = json.loads(completion(plan()))
     with BatchServer(looks=0, answer=lambda _: (200, answer)) as server:
         taught.params["label"]["mode"] = "batch"
+        usd = {"prompt": 1.0, "cached": 0.1, "completion": 4.0}
+        price = {"model": "wise", "date": "2026-11-01", "batch_discount": 0.5, **usd}
+        taught.params["label"]["prices"] = [price]
         taught.params["label"]["teacher"]["base_url"] = server.base_url
         done = taught.run()
         assert done.returncode == 0, done.stderr
         assert metrics_of(taught)["from_teacher"] == 3
+        assert metrics_of(taught)["cost_usd"] == pytest.approx(3 * 26e-6)
         assert server.paid.total() == 3
         before = taught.written()
         assert taught.run().returncode == 0

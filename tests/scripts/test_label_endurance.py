@@ -38,7 +38,11 @@ def teach(body):
 
 def prepared(place, labeled, rows, base_url, **teacher):
     changes = [
-        Change(**labeled(head=f"n{n:04}", message="wip").model_dump(exclude={"label"}))
+        Change(
+            **labeled(head=f"n{n:04}", paths=["a.py"], message="wip").model_dump(
+                exclude={"label"}
+            )
+        )
         for n in range(rows)
     ]
     write_jsonl(place.folder / "in/harvested.jsonl", changes)

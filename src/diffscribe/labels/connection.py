@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from diffscribe.errors import ParamsError
 from diffscribe.llm.prices import Price
 from diffscribe.llm.request import Answer, Request
-from diffscribe.params import LabelParams, TeacherParams
+from diffscribe.params import LabelParams, PriceParams, TeacherParams
 from diffscribe.records import Change
 
 if TYPE_CHECKING:
@@ -125,8 +125,30 @@ def _budget(params: LabelParams) -> "Budget":
 
 
 def prices(params: LabelParams) -> tuple[Price, ...]:
-    """Return what params say of prices."""
-    return tuple(Price(**each.model_dump()) for each in params.prices)
+    """Return what params say of prices, for the mode that they ask in.
+
+    A model whose discount is not known has no price in a batch.
+    """
+    if params.mode != "batch":
+        return tuple(_price(each, 1.0) for each in params.prices)
+    latest = {
+        each.model: each for each in sorted(params.prices, key=lambda each: each.date)
+    }
+    return tuple(
+        _price(each, 1.0 - each.batch_discount)
+        for each in latest.values()
+        if each.batch_discount is not None
+    )
+
+
+def _price(price: PriceParams, share: float) -> Price:
+    return Price(
+        model=price.model,
+        date=price.date,
+        prompt=share * price.prompt,
+        cached=share * price.cached,
+        completion=share * price.completion,
+    )
 
 
 def _api_key(teacher: TeacherParams) -> str:

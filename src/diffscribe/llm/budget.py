@@ -132,7 +132,8 @@ class Budget:
         if price is None:
             raise ParamsError(
                 f"budget_usd cannot be kept: no price of '{model}' is known; add it "
-                "to the prices, or set budget_tokens instead"
+                "to the prices, for batches with its batch_discount, or set "
+                "budget_tokens instead"
             )
         return Cost(tokens, cost_usd(usage, price))
 

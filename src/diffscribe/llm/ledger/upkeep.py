@@ -28,6 +28,22 @@ FROM answers GROUP BY model ORDER BY model
 """
 
 
+MEANS = """
+SELECT model, count(*), avg(completion_tokens), avg(nullif(latency_s, 0))
+FROM answers WHERE prompt_tokens > 0 GROUP BY model
+"""
+
+
+class Mean(NamedTuple):
+    """What the counted answers of one model took on average."""
+
+    answers: int
+    completion_tokens: float
+    """Thoughts included."""
+    latency_s: float | None
+    """None if all came by batches."""
+
+
 class Merged(NamedTuple):
     """What a merge brought."""
 
@@ -106,6 +122,16 @@ def totals(path: Path) -> list[Totals]:
         explained(path),
     ):
         return [Totals(*row) for row in connection.execute(TOTALS)]
+
+
+def means(path: Path) -> dict[str, Mean]:
+    """Return what an answer takes, by model; without uncounted answers."""
+    with (
+        contextlib.closing(open_ledger(path, must_exist=True)) as connection,
+        explained(path),
+    ):
+        found = connection.execute(MEANS)
+        return {model: Mean(*values) for model, *values in found}
 
 
 def _is_ledger(source: Path) -> bool:

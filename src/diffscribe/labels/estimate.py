@@ -1,0 +1,266 @@
+"""What labeling would ask of a teacher, and cost, before anything is sent.
+
+The label stage itself is rehearsed: its questions are put to the ledger, and what
+is not there is counted, and supposed to be answered well.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import orjson
+from tabulate import tabulate
+
+from diffscribe.labels.connection import prices
+from diffscribe.labels.history_plan import Reason, history_plan
+from diffscribe.labels.labeler import Labeler
+from diffscribe.labels.questions import TeacherPrompts
+from diffscribe.labels.rating import Rating
+from diffscribe.llm.failures import AnswerError
+from diffscribe.llm.in_order import in_order
+from diffscribe.llm.ledger.answers import Ledger
+from diffscribe.llm.ledger.upkeep import Mean
+from diffscribe.llm.prices import NOTHING, Bill, dollars, is_counted
+from diffscribe.llm.request import Answer, Request, TokenUsage, request_key
+from diffscribe.params import LabelParams, TeacherParams
+from diffscribe.records import Change
+
+CHARS_PER_TOKEN = 3.1
+"""Of prompts that are mostly diff, for a model that has counted none yet."""
+
+_POOR = orjson.dumps(dict.fromkeys(Rating.model_fields, 0)).decode()
+_SUPPOSED_SUBJECT = "add a test"
+
+
+class Estimate(NamedTuple):
+    """What one teacher would be asked; re-asks included where their share is known."""
+
+    model: str
+    rows: int
+    """Changes about which something is asked that the ledger does not answer."""
+    known: int
+    """Answers that the ledger has."""
+    requests: int
+    usage: TokenUsage
+    usd: float | None
+    """None without a price of each model that is asked."""
+    time_s: float | None
+    """None if neither an answer's time nor a limit is known."""
+    basis: tuple[str, ...]
+    """For each model, what was measured and what is supposed."""
+
+
+def teachers(params: LabelParams) -> list[LabelParams]:
+    """Return the params with each model of the price table, their own model first.
+
+    Where params ask nobody, they ask for all plans here.
+    """
+    asking = params if params.asks else params.model_copy(update={"source": "teacher"})
+    models = dict.fromkeys(
+        [params.teacher.model, *(each.model for each in params.prices)]
+    )
+    return [
+        asking.model_copy(
+            update={"teacher": params.teacher.model_copy(update={"model": model})}
+        )
+        for model in models
+    ]
+
+
+def estimate(
+    changes: Iterable[Change],
+    texts: TeacherPrompts,
+    params: LabelParams,
+    ledger: Ledger,
+    means: Mapping[str, Mean],
+) -> Estimate:
+    """Return what labeling these changes would take; nothing is sent.
+
+    Every rating that is not known is supposed to be poor, so `blend` is never
+    dearer than its estimate.
+
+    Raises:
+        ParamsError: if a private change would be sent away.
+    """
+    rehearsal = _Rehearsal(texts, params, ledger)
+    rows = sum(in_order(rehearsal.wants, changes, window=1))
+    models = sorted({model for model, what in rehearsal.counts if what == "wanted"})
+    expected = [
+        _expected(model, rehearsal.counts, means.get(model)) for model in models
+    ]
+    bill = Bill(prices(params))
+    for each in expected:
+        bill.add(each.model, each.usage)
+    return Estimate(
+        model=params.teacher.model,
+        rows=rows,
+        known=rehearsal.known,
+        requests=sum(each.requests for each in expected),
+        usage=bill.usage,
+        usd=bill.usd,
+        time_s=_time_s(expected, params.teacher) if params.mode == "online" else None,
+        basis=tuple(each.basis for each in expected),
+    )
+
+
+def table(estimates: Sequence[Estimate]) -> str:
+    """Return the estimates as text, and below them what they rest on."""
+    rows = [
+        (
+            each.model,
+            each.rows,
+            each.known,
+            each.requests,
+            each.usage.prompt_tokens,
+            each.usage.completion_tokens,
+            "-" if each.usd is None else dollars(each.usd),
+            "-" if each.time_s is None else duration(each.time_s),
+        )
+        for each in estimates
+    ]
+    headers = ["teacher", "rows", "known", "requests"]
+    headers += ["prompt tokens", "completion tokens", "cost", "time"]
+    text = tabulate(
+        rows,
+        headers=headers,
+        intfmt=",",
+        colalign=("left", *["right"] * (len(headers) - 1)),
+    )
+    notes = dict.fromkeys(line for each in estimates for line in each.basis)
+    return "\n".join([text, *notes])
+
+
+def duration(seconds: float) -> str:
+    """Return `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class _Rehearsal:
+    """Labels as the stage does, but asks the ledger alone."""
+
+    def __init__(
+        self, texts: TeacherPrompts, params: LabelParams, ledger: Ledger
+    ) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """By model and what is counted."""
+        self.known = 0
+        self._labeler = Labeler(self._ask, texts, params)
+        self._params = params
+        self._ledger = ledger
+        self._plan_chars = 0
+        self._wanted = 0
+
+    async def wants(self, change: Change) -> bool:
+        """Tell whether anything about a change is not known yet."""
+        before = self._wanted
+        self._plan_chars = _plan_chars(change, self._params)
+        await self._labeler.label(change)
+        return self._wanted > before
+
+    async def _ask(self, request: Request) -> Answer:
+        chars = sum(len(message.content) for message in request.messages)
+        answer = self._ledger.get(request_key(request))
+        if answer is None:
+            return self._supposed(request, chars)
+        self.known += 1
+        is_reask = any(message.role == "assistant" for message in request.messages)
+        self._count(request.model, {"reasks" if is_reask else "firsts": 1})
+        if is_counted(answer.usage):
+            counted = {"chars": chars, "tokens": answer.usage.prompt_tokens}
+            self._count(request.model, counted)
+        return answer
+
+    def _supposed(self, request: Request, prompt_chars: int) -> Answer:
+        """Count a question and return an answer that leads to the next one."""
+        properties = (request.schema or {})["properties"]
+        if "commits" in properties:
+            text, chars = "", self._plan_chars
+        elif "messages" in properties:
+            count = properties["messages"]["minItems"]
+            subjects = [{"subject": _SUPPOSED_SUBJECT}] * count
+            text, chars = (
+                orjson.dumps({"messages": subjects}).decode(),
+                self._plan_chars,
+            )
+        else:
+            text, chars = _POOR, len(_POOR)
+        more = {"wanted": 1, "prompt_chars": prompt_chars, "answer_chars": chars}
+        self._count(request.model, more)
+        self._wanted += 1
+        if not text:
+            raise AnswerError("after a plan nothing more is asked")
+        return Answer(text, NOTHING, 0.0, "stop")
+
+    def _count(self, model: str, more: Mapping[str, int]) -> None:
+        for what, count in more.items():
+            self.counts[model, what] += count
+
+
+def _plan_chars(change: Change, params: LabelParams) -> int:
+    """Return how long the history's plan is as JSON."""
+    plan = history_plan(
+        change, params.model_copy(update={"nonconventional": "path_rules"})
+    )
+    return 0 if isinstance(plan, Reason) else len(plan.model_dump_json())
+
+
+class _Expected(NamedTuple):
+    model: str
+    requests: int
+    usage: TokenUsage
+    latency_s: float | None
+    basis: str
+
+
+def _expected(
+    model: str, counts: Counter[tuple[str, str]], mean: Mean | None
+) -> _Expected:
+    """Return what a model will be asked, by what it did so far if it did anything."""
+    firsts, reasks = counts[model, "firsts"], counts[model, "reasks"]
+    share = reasks / firsts if firsts else 0.0
+    tokens = counts[model, "tokens"]
+    chars_per_token = counts[model, "chars"] / tokens if tokens else CHARS_PER_TOKEN
+    requests = counts[model, "wanted"] * (1 + share)
+    prompt = counts[model, "prompt_chars"] / chars_per_token * (1 + share)
+    answer = counts[model, "answer_chars"] / chars_per_token * (1 + share)
+    if mean:
+        answer = requests * mean.completion_tokens
+    usage = TokenUsage(
+        prompt_tokens=round(prompt),
+        cached_tokens=0,
+        completion_tokens=round(answer),
+        reasoning_tokens=0,
+    )
+    basis = f"{model}: {chars_per_token:.2f} characters a token"
+    if firsts:
+        basis += f" and {share:.2f} re-asks, as in {firsts} known answers here; "
+    else:
+        basis += " and no re-asks, supposed; "
+    if mean:
+        basis += f"{mean.completion_tokens:.0f} tokens an answer"
+        basis += f", as in {mean.answers} of the ledger"
+    else:
+        basis += "answers as long as the history's plans, without thoughts, supposed"
+    latency_s = mean and mean.latency_s
+    if latency_s:
+        basis += f"; {latency_s:.2f} s each"
+    return _Expected(model, round(requests), usage, latency_s, basis)
+
+
+def _time_s(expected: Sequence[_Expected], teacher: TeacherParams) -> float | None:
+    """Return what answers' own time and the limits ask for, whichever is longer."""
+    requests = sum(each.requests for each in expected)
+    tokens = sum(
+        each.usage.prompt_tokens + each.usage.completion_tokens for each in expected
+    )
+    needed = []
+    if teacher.requests_per_minute:
+        needed.append(60 * requests / teacher.requests_per_minute)
+    if teacher.tokens_per_minute:
+        needed.append(60 * tokens / teacher.tokens_per_minute)
+    times = [each.requests * each.latency_s for each in expected if each.latency_s]
+    if len(times) == len(expected):
+        needed.append(sum(times) / teacher.concurrency)
+    return max(needed, default=None)
