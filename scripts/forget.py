@@ -12,6 +12,7 @@ import click
 
 from diffscribe.data.forget import forget
 from diffscribe.params import load_params
+from diffscribe.tracking import forget_traces
 
 
 @click.command(cls=Stage)
@@ -20,9 +21,10 @@ from diffscribe.params import load_params
 def main(repo: str, params: Path) -> None:
     """Remove REPO, as rows name it, from all that stages wrote and teachers said."""
     result = forget(Path(), repo, load_params(params).base.source == "scratch")
+    traces = forget_traces(repo)
     click.echo(
-        f"forget: {result.rows} rows of {repo}, {result.answers} answers and "
-        f"{result.requests} requests of batches removed"
+        f"forget: {result.rows} rows of {repo}, {result.answers} answers, "
+        f"{result.requests} requests of batches and {traces} traces removed"
     )
     if result.sent:
         click.echo(

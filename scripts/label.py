@@ -6,6 +6,7 @@ data/labeled.jsonl data/label_failures.jsonl metrics/label.json
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from diffscribe.labels.asking import outcomes, row_count
 from diffscribe.labels.connection import prices
 from diffscribe.labels.failures_file import failures_file
 from diffscribe.labels.label import Tally, label_changes
+from diffscribe.labels.label_run import label_run
 from diffscribe.params import load_params
 from diffscribe.records import Change
 from diffscribe.tracking import report
@@ -36,14 +38,18 @@ def main(
     params: Path,
 ) -> None:
     """Write to LABELED the changes of HARVESTED, each with its plan."""
-    section = load_params(params).label
+    values = load_params(params)
+    section = values.label
     total = row_count(harvested) if section.asks else None
     changes = progress(read_jsonl(harvested, Change), "label", total)
-    tally = Tally(prices(section))
-    with failures_file(failures) as on_failure:
-        became = outcomes(changes, harvested, prompts, section, changes.set_postfix_str)
-        rows = label_changes(became, section.max_failure_fraction, tally, on_failure)
-        count = write_jsonl(labeled, rows)
+    tally, show = Tally(prices(section)), changes.set_postfix_str
+    with label_run(values, tally) as run, failures_file(failures) as on_failure:
+        asked = outcomes(changes, harvested, prompts, section, run, show)
+        # Closed before the run is, which has to hear of how it went.
+        with closing(asked) as became:
+            limit = section.max_failure_fraction
+            rows = label_changes(became, limit, tally, on_failure)
+            count = write_jsonl(labeled, rows)
     counts = tally.metrics()
     summary = f"{count} of {counts['changes']} changes labeled from {section.source}"
     if section.asks:

@@ -284,6 +284,9 @@ class LabelParams(Section):
     budget_tokens: Positive | None
     prices: tuple[PriceParams, ...]
     """Without one of its model, cost is told in tokens alone."""
+    trace_fraction: Fraction
+    """Of the changes asked about, whose questions and answers MLflow shows; of
+    private ones none."""
 
     @property
     def asks(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from diffscribe.errors import ToolError
 from diffscribe.jsonl import write_json
 from diffscribe.params import Params
 from diffscribe.root import repository_root
@@ -23,6 +24,11 @@ from diffscribe.statistics import Statistics
 
 EXPERIMENT = "diffscribe"
 PIPELINE_TAG = "diffscribe.pipeline"
+REPOSITORY_TAG = "diffscribe.repository"
+"""Of a trace: what it is about, so that `make forget` finds it."""
+OPENING_STAGES = ("label", "train")
+"""Which ask or learn for long; the first of them opens the pipeline's run."""
+TRACES_A_PAGE = 100
 LOCK_WAIT_S = 3.0
 QUICK_AND_QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,9 +61,9 @@ def report(
 def tracked_run(stage: str, params: Params) -> Iterator["TrackedRun"]:
     """Give a run of the stage to log to, below the run of its pipeline.
 
-    `train` opens the pipeline's run and `eval` closes it; they find each other
-    by the experiment's name, or else by the digest of params. An exception
-    from the block marks the run as failed and goes on.
+    `label` with a teacher, or else `train`, opens the pipeline's run and `eval`
+    closes it; they find each other by the experiment's name, or else by the digest
+    of params. An exception from the block marks the run as failed and goes on.
     DISABLE_MLFLOW_INTEGRATION=true turns the mirror off.
     """
     run = TrackedRun()
@@ -71,6 +77,41 @@ def tracked_run(stage: str, params: Params) -> Iterator["TrackedRun"]:
         run.finish(status)
 
 
+def forget_traces(repository: str) -> int:
+    """Delete all traces about a repository, and return how many there were.
+
+    Raises:
+        ToolError: if MLflow cannot be asked.
+    """
+    uri = _tracking_uri()
+    database = uri.removeprefix("sqlite:///")
+    if database != uri and not Path(database).exists():
+        return 0
+    _be_quick_and_quiet()
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        _refuse_broken_sqlite(uri)
+        client = MlflowClient(uri)
+        experiments = client.search_experiments(view_type=ViewType.ALL)
+        ids = [each.experiment_id for each in experiments]
+        count = sum(_delete_traces(client, each, repository) for each in ids)
+        if database != uri:
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                # Until then the pages of deleted rows are still in the file.
+                connection.execute("VACUUM")
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ToolError(
+            f"MLflow at {uri} cannot be asked for traces of {repository}: {reason}; "
+            "mend that and run again"
+        ) from error
+    return count
+
+
 class TrackedRun:
     """A stage's run in MLflow, or nothing at all once the mirror is lost."""
 
@@ -78,7 +119,9 @@ class TrackedRun:
         self._client: Any = None
         self._run_id = ""
         self._parent_id = ""
+        self._experiment_id = ""
         self._closes_parent = False
+        self._is_traced = False
         self._monitor: Any = None
 
     def log_step(self, step: int, values: Mapping[str, float]) -> None:
@@ -104,10 +147,36 @@ class TrackedRun:
             lambda: self._client.log_artifacts(self._run_id, str(path), path.name)
         )
 
+    def trace_questions(self) -> None:
+        """Have MLflow look on where `traced` says so."""
+
+        def look_on() -> None:
+            import mlflow
+            from mlflow.entities.trace_location import MlflowExperimentLocation
+
+            mlflow.set_tracking_uri(_tracking_uri())
+            location = MlflowExperimentLocation(self._experiment_id)
+            mlflow.tracing.set_destination(location)
+            mlflow.openai.autolog(silent=True)
+            self._is_traced = True
+
+        self._mirror(look_on)
+
+    @contextlib.contextmanager
+    def traced(self, repository: str) -> Iterator[bool]:
+        """Give a context in which openai's client is traced, if anything is."""
+        if not self._is_traced or self._client is None:
+            yield False
+            return
+        from mlflow.tracing import context
+
+        run = {"mlflow.sourceRun": self._run_id}
+        with context(metadata=run, tags={REPOSITORY_TAG: repository}):
+            yield True
+
     def start(self, stage: str, params: Params) -> None:
         """Open the run; used by `tracked_run` only."""
-        for key, value in QUICK_AND_QUIET.items():
-            os.environ.setdefault(key, value)
+        _be_quick_and_quiet()
         uri = _tracking_uri()
         from mlflow import MlflowClient
 
@@ -116,9 +185,11 @@ class TrackedRun:
             self._client = MlflowClient(uri)
             self._parent_id = _pipeline_run(self._client, uri, stage, params)
             section = params.model_dump(mode="json")[stage]
+            parent = self._client.get_run(self._parent_id)
+            self._experiment_id = parent.info.experiment_id
             self._run_id = _create_run(
                 self._client,
-                self._client.get_run(self._parent_id).info.experiment_id,
+                self._experiment_id,
                 stage,
                 {"mlflow.parentRunId": self._parent_id},
                 section,
@@ -133,6 +204,8 @@ class TrackedRun:
         """Close the run; used by `tracked_run` only."""
         if self._monitor:
             self._monitor.finish()
+        if self._is_traced:
+            self._mirror(_stop_looking_on)
         self._mirror(lambda: self._client.set_terminated(self._run_id, status))
         if self._closes_parent and status == "FINISHED":
             self._mirror(lambda: self._client.set_terminated(self._parent_id, status))
@@ -166,6 +239,43 @@ class TrackedRun:
             )
 
 
+def _be_quick_and_quiet() -> None:
+    for key, value in QUICK_AND_QUIET.items():
+        os.environ.setdefault(key, value)
+
+
+def _delete_traces(client: Any, experiment_id: str, repository: str) -> int:
+    ids, token = [], None
+    while True:
+        page = client.search_traces(
+            locations=[experiment_id],
+            max_results=TRACES_A_PAGE,
+            page_token=token,
+            include_spans=False,
+        )
+        # A name may hold quotes, so it is no part of a filter.
+        ids += [
+            each.info.trace_id
+            for each in page
+            if each.info.tags.get(REPOSITORY_TAG) == repository
+        ]
+        token = page.token
+        if not token:
+            break
+    for first in range(0, len(ids), TRACES_A_PAGE):
+        client.delete_traces(
+            experiment_id, trace_ids=ids[first : first + TRACES_A_PAGE]
+        )
+    return len(ids)
+
+
+def _stop_looking_on() -> None:
+    import mlflow
+
+    mlflow.openai.autolog(disable=True, silent=True)
+    mlflow.flush_trace_async_logging()
+
+
 def _tracking_uri() -> str:
     """Return where runs go: the user's server, or one file at the repository's root."""
     own = f"sqlite:///{repository_root() / 'mlflow.db'}"
@@ -193,7 +303,8 @@ def _pipeline_run(client: Any, uri: str, stage: str, params: Params) -> str:
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
-    if found and (stage != "train" or found[0].info.status == "RUNNING"):
+    is_open = found and found[0].info.status == "RUNNING"
+    if found and (is_open or stage not in OPENING_STAGES):
         return str(found[0].info.run_id)
     return _create_run(client, experiment_id, name, {PIPELINE_TAG: name}, values)
 

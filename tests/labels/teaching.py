@@ -44,5 +44,6 @@ def label_params(**fields):
         "budget_usd": None,
         "budget_tokens": None,
         "prices": (),
+        "trace_fraction": 0.0,
     }
     return LabelParams(**{**values, **fields})

@@ -71,13 +71,12 @@ def send(server, *, times=1, traced=False, timeout_s=2.0, pause_s=0.0, url=None)
                 url or f"{scheme}://localhost:{server.port}/v1",
                 api_key=KEY,
                 timeout_s=timeout_s,
-                traced=traced,
             )
             outcomes = []
             for number in range(times):
                 body = {"model": "m", "messages": [], "seed": number}
                 try:
-                    outcomes.append(await door.send(body))
+                    outcomes.append(await door.send(body, traced=traced))
                 except AttemptError as error:
                     outcomes.append(error)
                 await asyncio.sleep(pause_s)
@@ -222,10 +221,9 @@ def test_what_leads_elsewhere_goes_through_the_proxy_that_is_named(no_proxies, t
     async def run():
         async with Server([plain(b"a")], [plain(b"b")]) as proxy:
             no_proxies.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-            door = Door(
-                "http://teacher.example/v1", api_key=KEY, timeout_s=2, traced=traced
-            )
-            answers = [await door.send({"model": "m", "messages": []}) for _ in "ab"]
+            door = Door("http://teacher.example/v1", api_key=KEY, timeout_s=2)
+            body = {"model": "m", "messages": []}
+            answers = [await door.send(body, traced=traced) for _ in "ab"]
             await door.close()
             return answers, [head.split("\r\n")[0] for head, _ in proxy.requests]
 

@@ -4,6 +4,7 @@ import logging
 import time
 import traceback
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 from fault_server import TRANSIENT, Fault, FaultServer
@@ -247,7 +248,10 @@ def test_an_address_with_a_key_in_it_is_refused_unseen(url):
 def test_who_is_traced_asks_by_openai_every_time():
     with FaultServer().then(None, None, Fault.SERVER_ERROR, Fault.RESET) as server:
         answers, endpoint = ask(
-            server, *[request(words) for words in "abc"], slots=1, traced=True
+            server,
+            *[request(words) for words in "abc"],
+            slots=1,
+            tracing=lambda _: nullcontext(True),
         )
     assert [said(answer) for answer in answers] == ["a", "b", "c"]
     assert endpoint.faults == {"HTTP 500": 1, "connection lost": 1}

@@ -36,7 +36,7 @@ def test_it_says_what_went_and_that_nothing_is_left(tmp_path, labeled):
     answer = forget(tmp_path, GONE)
     assert answer.returncode == 0
     first, *_, last = answer.stdout.splitlines()
-    words = "1 rows of acme/app, 0 answers and 0 requests of batches removed"
+    words = "1 rows of acme/app, 0 answers, 0 requests of batches and 0 traces removed"
     assert first == f"forget: {words}"
     assert last.startswith("forget: 1 files scanned, 0 hold it")
 
@@ -109,7 +109,7 @@ def test_no_byte_of_what_was_asked_or_answered_is_left(taught):
     assert holders(taught, GONE) == everywhere
     answer = forget(taught, GONE)
     assert answer.returncode == 0, answer.stderr
-    words = "12 rows of acme/app, 8 answers and 6 requests of batches removed"
+    words = "12 rows of acme/app, 8 answers, 6 requests of batches and 0 traces removed"
     assert answer.stdout.startswith(f"forget: {words}\n")
     assert holders(taught, GONE) == set()
     assert holders(taught, "acme/other") == everywhere

@@ -1,6 +1,6 @@
 """What becomes of changes, by their history alone or with the models of params."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 from diffscribe.jsonl import read_jsonl
@@ -9,6 +9,7 @@ from diffscribe.labels.label import labeled_change, recorded
 from diffscribe.labels.outcome import Outcome
 from diffscribe.params import LabelParams
 from diffscribe.records import Change, Label
+from diffscribe.tracking import TrackedRun
 
 
 def outcomes(
@@ -16,8 +17,9 @@ def outcomes(
     harvested: Path,
     prompts: Path,
     params: LabelParams,
+    run: TrackedRun,
     show: Callable[[str], None],
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Yield what becomes of each change, in order.
 
     Args:
@@ -25,6 +27,7 @@ def outcomes(
         harvested: where the changes of the gate are read from before all others.
         prompts: the folder of the teacher's; not read if no model is asked.
         params: who labels, and how.
+        run: where it is traced, and told what asking took.
         show: told after each change what was asked and what it cost.
 
     Raises:
@@ -35,7 +38,7 @@ def outcomes(
     """
     if not params.asks:
         return recorded(changes, params)
-    return _asked(changes, harvested, prompts, params, show)
+    return _asked(changes, harvested, prompts, params, run, show)
 
 
 def _asked(
@@ -43,15 +46,16 @@ def _asked(
     harvested: Path,
     prompts: Path,
     params: LabelParams,
+    run: TrackedRun,
     show: Callable[[str], None],
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     from diffscribe.labels.labeler import Labeler
     from diffscribe.labels.questions import load_teacher_prompts
     from diffscribe.llm.in_order import in_order
 
     texts = load_teacher_prompts(prompts, params.rules)
     window = ROWS_PER_SLOT * params.teacher.concurrency
-    with connected(params) as connection:
+    with connected(params, run) as connection:
         labeler = Labeler(connection.ask, texts, params)
 
         def labeled(rows: Iterable[Change]) -> Iterator[Outcome]:

@@ -2,19 +2,24 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from diffscribe.errors import ParamsError
+from diffscribe.labels.label_run import figures
 from diffscribe.llm.prices import Price
 from diffscribe.llm.request import Answer, Request
 from diffscribe.params import LabelParams, PriceParams, TeacherParams
 from diffscribe.records import Change
+from diffscribe.tracking import TrackedRun
 
 if TYPE_CHECKING:
     from diffscribe.labels.labeler import Labeler
     from diffscribe.llm.budget import Budget
     from diffscribe.llm.endpoint import Endpoint
+    from diffscribe.llm.teacher import Counts
 
 ROWS_PER_SLOT = 4
 """So many changes are under way for each open request, so that none idles."""
@@ -59,8 +64,12 @@ class Connection(NamedTuple):
 
 
 @contextlib.contextmanager
-def connected(params: LabelParams) -> Iterator[Connection]:
+def connected(params: LabelParams, run: TrackedRun) -> Iterator[Connection]:
     """Give a way to the teacher, open until the context ends.
+
+    Args:
+        params: who is asked, and how.
+        run: where questions are traced, and told at the end what asking took.
 
     Raises:
         ParamsError: if its key is not in the environment.
@@ -73,11 +82,18 @@ def connected(params: LabelParams) -> Iterator[Connection]:
     from diffscribe.llm.teacher import Teacher
 
     teacher, budget = params.teacher, _budget(params)
+    started = time.monotonic()
+
+    def tell(counts: "Counts", endpoint: "Endpoint | None") -> None:
+        seconds = time.monotonic() - started
+        run.log_metrics(figures(counts, budget.bill, seconds, endpoint))
+
     with contextlib.ExitStack() as opened:
         ledger = opened.enter_context(Ledger(ledger_path()))
         if params.mode == "online":
-            endpoint = _endpoint(teacher)
+            endpoint = _endpoint(params, run)
             online = Teacher(endpoint, ledger, budget)
+            opened.callback(lambda: tell(online.counts, endpoint))
 
             async def close() -> None:
                 await online.close()
@@ -96,16 +112,25 @@ def connected(params: LabelParams) -> Iterator[Connection]:
             opened.callback(service.close)
         folder = batch_folder(teacher.base_url if service else None)
         batch = opened.enter_context(BatchTeacher(ledger, budget, folder, service))
+        opened.callback(lambda: tell(batch.counts, None))
         yield Connection(batch.ask, batch.line, None, batch.run)
 
 
-def _endpoint(teacher: TeacherParams) -> "Endpoint":
+def _endpoint(params: LabelParams, run: TrackedRun) -> "Endpoint":
     from diffscribe.llm.endpoint import Endpoint
     from diffscribe.llm.limiter import Limiter
 
+    teacher = params.teacher
+    api_key = _api_key(teacher)
+    if params.trace_fraction:
+        run.trace_questions()
+
+    def tracing(request: Request) -> AbstractContextManager[bool]:
+        return run.traced(request.about) if request.traced else nullcontext(False)
+
     return Endpoint(
         teacher.base_url,
-        api_key=_api_key(teacher),
+        api_key=api_key,
         timeout_s=teacher.timeout_s,
         attempts=teacher.attempts,
         limiter=Limiter(
@@ -113,6 +138,7 @@ def _endpoint(teacher: TeacherParams) -> "Endpoint":
             requests_per_minute=teacher.requests_per_minute,
             tokens_per_minute=teacher.tokens_per_minute,
         ),
+        tracing=tracing,
     )
 
 

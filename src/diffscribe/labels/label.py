@@ -1,7 +1,7 @@
 """Turn what became of changes into rows, failures and counts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from diffscribe.errors import ToolError
@@ -89,7 +89,7 @@ class Tally:
         }
 
 
-def recorded(changes: Iterable[Change], params: LabelParams) -> Iterator[Outcome]:
+def recorded(changes: Iterable[Change], params: LabelParams) -> Generator[Outcome]:
     """Yield what becomes of each change by its own history, in order."""
     for change in changes:
         plan = history_plan(change, params)

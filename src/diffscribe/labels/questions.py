@@ -111,6 +111,11 @@ def reask_request(
     return request._replace(messages=(*request.messages, *turns))
 
 
+def is_traced(change: Change, fraction: float) -> bool:
+    """Tell whether what is asked about a change may be shown; its id decides."""
+    return not change.private and int(change.id[:8], 16) < fraction * 16**8
+
+
 def _request(
     change: Change,
     prompts: Prompts,
@@ -139,6 +144,7 @@ def _request(
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
         about=change.repo,
+        traced=is_traced(change, params.trace_fraction),
     )
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ UNUSABLE = (301, 302, 303, 307, 308, 401, 403, 404)
 """No request will get through: wrong address, wrong key or wrong model."""
 CHARS_PER_TOKEN = 4
 
+Tracing = Callable[[Request], AbstractContextManager[bool]]
+
 
 class Endpoint:
     """An address to ask; close it on the event loop that asked."""
@@ -41,7 +44,7 @@ class Endpoint:
         attempts: int,
         limiter: Limiter,
         rung: Rung | None = None,
-        traced: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         """Prepare to ask; nothing is sent yet.
 
@@ -52,7 +55,8 @@ class Endpoint:
             attempts: how often to ask while failures look transient.
             limiter: shared with whoever else asks this endpoint.
             rung: how to ask for JSON; None finds out with the first request.
-            traced: whether to ask where MLflow looks on, which takes longer.
+            tracing: gives the context to send a request in, and whether MLflow is to
+                look on, which takes longer.
 
         Raises:
             ParamsError: if the address holds what may be a key, and would be shown.
@@ -74,7 +78,7 @@ class Endpoint:
         self._fixed = None if rung is None else Dialect(rung)
         self._found: dict[tuple[str, bool], Dialect] = {}
         """By model and whether JSON is asked for."""
-        self._traced = traced
+        self._tracing = tracing
         self._answers = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -127,7 +131,6 @@ class Endpoint:
             self._base_url,
             api_key=self._api_key,
             timeout_s=self._timeout_s,
-            traced=self._traced,
         )
 
     async def _understood(
@@ -151,7 +154,7 @@ class Endpoint:
         tokens = chars // CHARS_PER_TOKEN + request.max_tokens
         body = dialect.body(request)
         try:
-            return await self._attempt(body, tokens)
+            return await self._attempt(request, body, tokens)
         except AttemptError as failure:
             if self._attempts == 1 or not is_transient(failure):
                 raise
@@ -162,7 +165,7 @@ class Endpoint:
         async def attempt() -> Answer:
             if failures:
                 raise failures.pop()
-            return await self._attempt(body, tokens)
+            return await self._attempt(request, body, tokens)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(is_transient),
@@ -178,13 +181,17 @@ class Endpoint:
         if isinstance(failure, AttemptError) and failure.code == 429:
             self._limiter.cool_down(state.upcoming_sleep, failure.sent_at)
 
-    async def _attempt(self, body: Mapping[str, Any], tokens: int) -> Answer:
+    async def _attempt(
+        self, request: Request, body: Mapping[str, Any], tokens: int
+    ) -> Answer:
         sent_at = await self._limiter.enter(tokens)
         unused_tokens = 0
         try:
             self.requests_sent += 1
             started = time.perf_counter()
-            content = await self._door.send(body)
+            tracing = self._tracing(request) if self._tracing else nullcontext(False)
+            with tracing as traced:
+                content = await self._door.send(body, traced=traced)
             answer = read_reply(content, time.perf_counter() - started)
             used = answer.usage.prompt_tokens + answer.usage.completion_tokens
             unused_tokens = tokens - used if used else 0

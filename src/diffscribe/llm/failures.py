@@ -103,6 +103,12 @@ def shown_words(words: str, api_key: str) -> str:
     return (words.replace(api_key, "[key]") if is_secret else words)[:MAX_WORDS_CHARS]
 
 
+def without_key(content: bytes, api_key: str) -> bytes:
+    """Return what an endpoint says, which may repeat the key, without it."""
+    is_secret = len(api_key) >= MIN_SECRET_CHARS
+    return content.replace(api_key.encode(), b"[key]") if is_secret else content
+
+
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
     """Return how long to wait: milliseconds, seconds, or until a date."""
     for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):

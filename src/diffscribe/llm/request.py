@@ -36,6 +36,8 @@ class Request(NamedTuple):
     """`low`, `medium`, …; None leaves it to the model."""
     about: str = ""
     """The repository that is asked about: kept with the answer, and never sent."""
+    traced: bool = False
+    """Whether it may be shown in MLflow, which is never sent either."""
 
 
 class TokenUsage(NamedTuple):
@@ -67,7 +69,7 @@ def request_key(request: Request) -> str:
     Keys of the schema in another order give the same digest.
     """
     content = request._asdict()
-    del content["about"]
+    del content["about"], content["traced"]
     content["messages"] = [message.model_dump() for message in request.messages]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import aiohttp
 import httpx2
 
+from diffscribe.llm.failures import without_key
+
 MAX_REPLY_BYTES = 2**23
 OF_ONE_REQUEST = ("content-length", "traceparent", "tracestate")
 """Headers that no other may repeat; an endpoint need not know of traces either."""
@@ -37,8 +39,9 @@ class Reply(NamedTuple):
 class Wire(httpx2.AsyncBaseTransport):
     """Connections that are kept and used again, as many as there are requests."""
 
-    def __init__(self, proxy: str | None) -> None:
+    def __init__(self, proxy: str | None, api_key: str) -> None:
         """Connect to nothing yet, and then to a proxy if there is one."""
+        self._api_key = api_key
         self.template: Template | None = None
         """Of the last request that openai built and that was answered with 200."""
         self._session = aiohttp.ClientSession(
@@ -51,7 +54,10 @@ class Wire(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Return the reply to a request that openai built."""
+        """Return the reply to a request that openai built, without the key in it.
+
+        MLflow looks on where openai asks, and keeps the words of an error.
+        """
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -67,7 +73,7 @@ class Wire(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             reply.status,
             headers=list(reply.headers.items()),
-            content=reply.content,
+            content=without_key(reply.content, self._api_key),
             request=request,
         )
 
