@@ -322,6 +322,8 @@ class CurateParams(Section):
     """By name of the rubric; a change without that rating passes."""
     min_type_agreement: Fraction
     """Share of files to which teacher and history give one type, if both do."""
+    min_grouping_agreement: Fraction
+    """Share of pairs of files that teacher and history both keep together or apart."""
     max_per_repository: Positive | None
     max_per_type: Positive | None
     """Kept changes with a commit of a type; who stays is drawn by id."""

@@ -7,7 +7,7 @@ harvest ─ Change ─► label ─ LabeledChange ─► curate ─ CuratedChang
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
@@ -145,6 +145,10 @@ class Label(Record):
     usage: Usage | None
     ratings: dict[str, float]
     """Scores from 0 to 1 by name of the rubric; may be empty."""
+    history: "Label | None" = Field(
+        default=None, exclude_if=lambda label: label is None
+    )
+    """What the history gave, where blend took the teacher's instead; else not there."""
 
 
 class LabeledChange(Change):

@@ -26,6 +26,7 @@ LIMITS = CurateParams(
     max_ungrounded_share=1.0,
     min_ratings={},
     min_type_agreement=0.0,
+    min_grouping_agreement=0.0,
     max_per_repository=None,
     max_per_type=None,
     near_duplicate_similarity=0.75,

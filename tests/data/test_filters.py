@@ -3,9 +3,14 @@ from pathlib import Path
 import pytest
 
 from diffscribe.commits.wording import WordingProblem
-from diffscribe.data.filters import FilterProblem, filter_problem, type_agreement
+from diffscribe.data.filters import (
+    FilterProblem,
+    filter_problem,
+    grouping_agreement,
+    type_agreement,
+)
 from diffscribe.params import load_params
-from diffscribe.records import OriginalCommit, Plan, PlannedCommit
+from diffscribe.records import LabeledChange, OriginalCommit, Plan, PlannedCommit
 
 DEFAULT = load_params(Path(__file__).parents[2] / "params.yaml").curate
 
@@ -131,6 +136,51 @@ def test_agreement_is_the_share_of_files_with_one_type(labeled):
 def test_no_agreement_without_two_labels_to_compare(labeled):
     assert type_agreement(labeled()) is None
     assert type_agreement(taught(labeled, ("Fix both", ("a.py", "b.py")))) is None
+
+
+def test_grouping_agrees_on_pairs_that_both_keep_together_or_apart(labeled):
+    files = ("a.py", "b.py", "c.py")
+    apart = plan(("fix", "stop it", ("a.py", "b.py")), ("docs", "tell", ("c.py",)))
+    row = relabel(labeled(plan=apart, paths=files), source="teacher")
+    agreed = {
+        (("a.py", "b.py", "c.py"),): 1 / 3,
+        (("a.py", "b.py"), ("c.py",)): 1.0,
+        (("a.py",), ("b.py", "c.py")): 1 / 3,
+        (("a.py",), ("b.py",), ("c.py",)): 2 / 3,
+    }
+    for history, share in agreed.items():
+        commits = originals(*[("Change", paths) for paths in history])
+        found = grouping_agreement(row.model_copy(update={"commits": commits}))
+        assert found == pytest.approx(share), history
+
+
+def test_grouping_follows_a_file_that_was_renamed(change):
+    moved = change(
+        ("fix: x", ["a.py", "b.py"]), renames=[("a.py", "z.py")], repo="acme/app"
+    )
+    whole = plan(("fix", "stop it", ("b.py", "z.py")))
+    label = {"plan": whole, "source": "teacher", "teacher": "wise"}
+    label |= {"prompt_sha256": None, "usage": None, "ratings": {}}
+    row = LabeledChange(**dict(moved), label=label)
+    assert grouping_agreement(row) == 1.0
+
+
+def test_a_teacher_that_groups_otherwise_is_dropped_below_the_threshold(labeled):
+    together = taught(labeled, ("Fix both", ("a.py", "b.py")))
+    assert grouping_agreement(together) == 0.0
+    assert filter_problem(together, DEFAULT) is None
+    assert (
+        filter_problem(together, limits(min_grouping_agreement=0.1))
+        == FilterProblem.TEACHER_DISAGREES
+    )
+    apart = taught(labeled, ("Fix a", ("a.py",)), ("Fix b", ("b.py",)))
+    assert filter_problem(apart, limits(min_grouping_agreement=1.0)) is None
+
+
+def test_no_grouping_to_compare_of_one_file_or_of_the_historys_own_plan(labeled):
+    assert grouping_agreement(labeled(paths=("a.py", "b.py"))) is None
+    one = relabel(labeled(paths=("a.py",)), source="teacher")
+    assert grouping_agreement(one) is None
 
 
 def test_names_that_the_change_lacks_drop_it_beyond_the_share(labeled):

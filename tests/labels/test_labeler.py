@@ -14,7 +14,7 @@ from diffscribe.labels.questions import load_teacher_prompts
 from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.in_order import in_order
 from diffscribe.llm.limiter import Limiter
-from diffscribe.records import PlannedCommit
+from diffscribe.records import Label, PlannedCommit
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"
 GOOD = {"files": ["a.py"], "type": "fix", "subject": "stop the leak"}
@@ -217,9 +217,33 @@ def test_blend_asks_the_teacher_where_history_is_no_good(
     assert label(change((message, ["a.py"])), source="blend").result.source == "teacher"
 
 
+def test_blend_keeps_what_the_history_gave_beside_the_teachers_plan(
+    label, endpoint, change
+):
+    for answer in (rating(2), rating(6), plan(subject="stop all leaks")):
+        endpoint.will_say(answer)
+    row = change(("fix(io): stop the leak", ["a.py"]))
+    result = label(row, source="blend", raters=("wise",)).result
+    assert (result.source, result.ratings) == ("teacher", {})
+    assert result.plan.commits[0].subject == "stop all leaks"
+    assert result.history.plan.commits[0].scope == "io"
+    assert result.history.ratings == {"message": 0.2, "cleaned": 0.6}
+    again = Label.model_validate_json(result.model_dump_json())
+    assert again == result
+    assert "history" not in again.history.model_dump()
+
+
+def test_blend_has_nothing_to_keep_of_a_history_without_a_plan(label, endpoint, change):
+    endpoint.will_say(plan())
+    result = label(change(("fix: #1", ["a.py"])), source="blend").result
+    assert result.history is None
+    assert "history" not in json.loads(result.model_dump_json())
+
+
 def test_blend_takes_good_history_without_asking(label, endpoint, change):
     outcome = label(change(("fix: stop the leak", ["a.py"])), source="blend")
     assert outcome.result.source == "history"
+    assert outcome.result.history is None
     assert outcome.spent == ()
     assert endpoint.requests == []
 

@@ -1,7 +1,9 @@
 """Row filters beyond size and plan: what a change is of, and what its label says."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import combinations
 from posixpath import basename
 
 from diffscribe.commits.cleanup import strip_marks
@@ -51,8 +53,10 @@ def filter_problem(
             return problem
     if any(ratings.get(name, 1.0) < low for name, low in params.min_ratings.items()):
         return FilterProblem.LOW_RATING
-    agreement = type_agreement(change)
-    if agreement is not None and agreement < params.min_type_agreement:
+    types, groups = type_agreement(change), grouping_agreement(change)
+    if types is not None and types < params.min_type_agreement:
+        return FilterProblem.TEACHER_DISAGREES
+    if groups is not None and groups < params.min_grouping_agreement:
         return FilterProblem.TEACHER_DISAGREES
     text = "\n".join(f"{each.subject}\n{each.body}" for each in plan.commits)
     if ungrounded_share(text, evidence(change)) > params.max_ungrounded_share:
@@ -81,6 +85,26 @@ def type_agreement(change: LabeledChange) -> float | None:
         for file in change.files
     ]
     return sum(same) / len(same)
+
+
+def grouping_agreement(change: LabeledChange) -> float | None:
+    """Return the share of pairs of files that both keep together, or both apart.
+
+    None if there is nothing to compare: the label is the history's own, or there is
+    one file. Files are together where any commit has both; this is Rand's index.
+    """
+    if change.label.source != "teacher" or len(change.files) < 2:
+        return None
+    now = {file.old_path: file.path for file in change.files if file.old_path}
+    history = [{now.get(path, path) for path in c.files} for c in change.commits]
+    taught = [set(commit.files) for commit in change.label.plan.commits]
+    pairs = list(combinations([file.path for file in change.files], 2))
+    same = [_together(pair, taught) == _together(pair, history) for pair in pairs]
+    return sum(same) / len(same)
+
+
+def _together(pair: tuple[str, str], commits: Sequence[set[str]]) -> bool:
+    return any(commit.issuperset(pair) for commit in commits)
 
 
 def _headers(change: LabeledChange) -> list[Header | None]:

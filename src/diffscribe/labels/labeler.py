@@ -61,13 +61,17 @@ async def _label(change: Change, talk: Talk) -> Label | Reason:
         return await _taught(change, talk)
     if talk.params.source == "history":
         return await _recorded(change, talk)
+    own = None
     try:
-        label = await _recorded(change, talk)
-        if isinstance(label, Label) and _is_good(label, change, talk.params):
-            return label
+        own = await _recorded(change, talk)
     except NoLabelError:
         """Its messages cannot be cleaned or rated, so they are no good."""
-    return await _taught(change, talk)
+    if not isinstance(own, Label):
+        return await _taught(change, talk)
+    if _is_good(own, change, talk.params):
+        return own
+    taught = await _taught(change, talk)
+    return taught.model_copy(update={"history": own})
 
 
 def _is_good(label: Label, change: Change, params: LabelParams) -> bool:
