@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,8 @@ class BatchServer:
         ends: state that a batch ends in, by its number.
         left: share of a batch's lines that an expired or cancelled one leaves.
         at_once: requests of running batches; more fail as at the real service.
+        lists_after_s: a new batch is in the list only by then.
+        on_batch: called when a batch is made; tells whether to say so.
     """
 
     def __init__(
@@ -30,6 +33,8 @@ class BatchServer:
         ends: dict[int, str] | None = None,
         left: float = 0.5,
         at_once: int = 10**9,
+        lists_after_s: float = 0.0,
+        on_batch: Callable[[], bool] = lambda: True,
     ) -> None:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
@@ -40,6 +45,8 @@ class BatchServer:
         """(part of a call, status): the next such call fails."""
         self._looks, self._answer, self._ends = looks, answer or echo, ends or {}
         self._left, self._at_once = left, at_once
+        self._lists_after_s, self._on_batch = lists_after_s, on_batch
+        self._made_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> "BatchServer":
@@ -51,7 +58,10 @@ class BatchServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                self._say(*served.post(self.path, body))
+                if said := served.post(self.path, body):
+                    self._say(*said)
+                else:
+                    self.close_connection = True
 
             def do_GET(self) -> None:
                 self._say(*served.get(self.path))
@@ -85,7 +95,7 @@ class BatchServer:
         self._thread.join()
         self._server.server_close()
 
-    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+    def post(self, path: str, body: bytes) -> tuple[int, bytes] | None:
         with self._lock:
             self.calls.append(f"POST {path}")
             if code := self._failure(self.calls[-1]):
@@ -95,7 +105,8 @@ class BatchServer:
                     rb'name="file".*?\r\n\r\n(.*?)\r\n--', body, re.DOTALL
                 )
                 return 200, self._keep(content)
-            return 200, self._start(json.loads(body))
+            batch = self._start(json.loads(body))
+            return (200, batch) if self._on_batch() else None
 
     def get(self, path: str) -> tuple[int, bytes]:
         with self._lock:
@@ -105,7 +116,12 @@ class BatchServer:
             if path.startswith("/v1/files/"):
                 return 200, self.files[path.split("/")[3]]
             if path.startswith("/v1/batches?"):
-                newest = list(reversed(self.batches.values()))
+                until = time.monotonic() - self._lists_after_s
+                newest = [
+                    batch
+                    for name, batch in reversed(self.batches.items())
+                    if self._made_at[name] <= until
+                ]
                 listed = {"object": "list", "data": newest, "has_more": False}
                 return 200, json.dumps(listed).encode()
             return 200, self._look(self.batches[path.split("/")[3]])
@@ -145,6 +161,7 @@ class BatchServer:
             refusal = {"code": "token_limit_exceeded", "message": "too much at once"}
             batch |= {"status": "failed", "errors": {"data": [refusal]}}
         self.batches[batch["id"]] = batch
+        self._made_at[batch["id"]] = time.monotonic()
         return json.dumps(batch).encode()
 
     def _look(self, batch: dict[str, Any]) -> bytes:

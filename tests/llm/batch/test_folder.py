@@ -100,7 +100,7 @@ def test_answers_to_what_was_sent_are_ignored_when_they_come(tmp_path):
         with pytest.raises(ToolError, match="401"):
             run(tmp_path, range(10), server.base_url)
         gone = forget_requests(tmp_path / "batches", GONE, set())
-        assert gone.ids == ("batch-0", "file-0")
+        assert gone.ids == ("file-0", "batch-0")
         run(tmp_path, [], server.base_url)
         assert len(server.batches) == 1
         assert server.paid.total() == 10, "the service answered all of them"

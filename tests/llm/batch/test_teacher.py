@@ -34,7 +34,11 @@ def request(words):
 def label(tmp_path, base_url, count, budget=None, **options):
     """Return text or error of each request, as a stage goes over its rows."""
     service = base_url and BatchService(
-        base_url, api_key="sk-0123456789", timeout_s=5, attempts=3
+        *(base_url,),
+        api_key="sk-0123456789",
+        timeout_s=5,
+        attempts=3,
+        listed_within_s=0.2,
     )
     options = {"poll_s": 0.01, "max_requests": 10, **options}
     with (
@@ -234,15 +238,44 @@ def test_the_next_run_goes_on_where_a_service_gave_up(tmp_path, call):
         assert len(server.batches) == 1
 
 
-def test_a_batch_whose_creation_was_not_heard_of_is_not_made_twice(tmp_path):
+@pytest.mark.parametrize("lists_after_s", [0.0, 0.15])
+def test_a_batch_is_not_made_twice_if_the_connection_is_lost_meanwhile(
+    tmp_path, lists_after_s
+):
+    says = {"on_batch": lambda: len(server.batches) > 1}
+    with BatchServer(lists_after_s=lists_after_s, **says) as server:
+        assert label(tmp_path, server.base_url, 10)[0] == texts(10)
+        assert len(server.batches) == 1
+
+
+@pytest.mark.parametrize("lists_after_s", [0.0, 0.15])
+def test_a_batch_is_not_made_twice_if_its_maker_is_killed_meanwhile(
+    tmp_path, lists_after_s
+):
+    def kill_the_first():
+        if len(server.batches) == 1:
+            os.kill(run.pid, signal.SIGKILL)
+        return len(server.batches) > 1
+
+    with BatchServer(lists_after_s=lists_after_s, on_batch=kill_the_first) as server:
+        run = fork.Process(target=run_to_the_end, args=(tmp_path, server.base_url))
+        run.start()
+        run.join()
+        assert run.exitcode == -signal.SIGKILL
+        assert label(tmp_path, server.base_url, 60)[0] == texts(60)
+        assert len(server.batches) == 6
+        assert set(server.paid.values()) == {1}
+
+
+def test_a_batch_that_was_never_made_is_made_by_the_next_run(tmp_path):
     with BatchServer() as server:
-        server.failures.append(("GET /v1/batches/", 401))
+        server.failures.append(("POST /v1/batches", 401))
         with pytest.raises(ToolError):
             label(tmp_path, server.base_url, 10)
         [part] = parts_in(tmp_path / "batches")
-        part.keep_ids({"file": part.ids()["file"]})
+        assert part.sent().asked_at > 0
         assert label(tmp_path, server.base_url, 10)[0] == texts(10)
-        assert len(server.batches) == 1
+        assert len(server.files) == 2, "requests and answers"
 
 
 def run_to_the_end(tmp_path, base_url):
@@ -256,7 +289,8 @@ def kills_until_done(tmp_path, base_url, draw):
     while True:
         run = fork.Process(target=run_to_the_end, args=(tmp_path, base_url))
         run.start()
-        run.join(draw.uniform(0.02, 0.5))
+        # Later and later, so that a busy machine gets to the end as well.
+        run.join(draw.uniform(0.02, 0.5) * (1 + kills / 10))
         if run.exitcode == 0:
             return kills
         os.kill(run.pid, signal.SIGKILL)
@@ -272,7 +306,7 @@ def test_kills_at_any_moment_lose_nothing_and_pay_nothing_twice(tmp_path):
     while kills < 20:
         rounds += 1
         folder = tmp_path / str(rounds)
-        with BatchServer(looks=6) as server:
+        with BatchServer(looks=6, lists_after_s=0.1) as server:
             kills += kills_until_done(folder, server.base_url, draw)
             assert label(folder, server.base_url, 60)[0] == texts(60)
             assert set(server.paid.values()) == {1}

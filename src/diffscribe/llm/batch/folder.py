@@ -68,7 +68,8 @@ def forget_requests(folder: Path, repo: str, keys: Set[str]) -> Withdrawn:
         for part in parts:
             about = part.about().items()
             if dropped := {key for key, name in about if name == repo or key in keys}:
-                sent += part.ids().values()
+                if there := part.sent():
+                    sent += filter(None, (there.file, there.batch))
                 part.drop(dropped)
                 gone |= dropped
     return Withdrawn(frozenset(gone), tuple(sent))

@@ -23,6 +23,18 @@ class Asked(NamedTuple):
     """The repository."""
 
 
+class Sent(NamedTuple):
+    """What a service has of a part."""
+
+    file: str
+    uploaded_at: int
+    """Seconds on the service's clock; no batch of the file is older."""
+    batch: str = ""
+    """Empty before it is known."""
+    asked_at: float = 0.0
+    """When a batch was asked for last, here; 0 if none was, or it is known."""
+
+
 class Part(NamedTuple):
     """One file of requests and what is known of its way through a service."""
 
@@ -30,7 +42,7 @@ class Part(NamedTuple):
 
     @property
     def state_file(self) -> Path:
-        """Where the ids that the service gave are kept."""
+        """Where it is kept what the service has."""
         return self.requests.with_suffix(".state.json")
 
     @property
@@ -43,15 +55,15 @@ class Part(NamedTuple):
         """Where the repository of each request is, which nobody is sent."""
         return self.requests.with_suffix(".about.json")
 
-    def ids(self) -> dict[str, str]:
-        """Return `file` and `batch` as far as they are known."""
+    def sent(self) -> Sent | None:
+        """Return what the service has, or None before anything was sent."""
         if not self.state_file.exists():
-            return {}
-        return dict(orjson.loads(self.state_file.read_bytes()))
+            return None
+        return Sent(**orjson.loads(self.state_file.read_bytes()))
 
-    def keep_ids(self, ids: dict[str, str]) -> None:
-        """Remember ids, whatever happens next."""
-        write_json(self.state_file, ids)
+    def keep_sent(self, sent: Sent) -> None:
+        """Remember it, whatever happens next."""
+        write_json(self.state_file, sent._asdict())
 
     def about(self) -> dict[str, str]:
         """Return the repository that is asked about, by the key of the request."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from diffscribe.errors import ToolError
-from diffscribe.llm.batch.parts import Part
+from diffscribe.llm.batch.parts import Part, Sent
 from diffscribe.llm.batch.pending import Pending
 from diffscribe.llm.batch.service import BatchService, BatchStatus
 
@@ -18,6 +18,7 @@ class Round:
         """Send nothing yet."""
         self._service = service
         self._pending = pending
+        self._sent: dict[Part, Sent] = {}
         self._tried_alone: set[Part] = set()
 
     def bring(
@@ -32,7 +33,9 @@ class Round:
         for part in parts:
             self._submit(part)
         while parts:
-            states = {each: self._service.status(each.ids()["batch"]) for each in parts}
+            states = {
+                each: self._service.status(self._sent[each].batch) for each in parts
+            }
             parts = [part for part in parts if self._is_open(part, states)]
             if parts:
                 done = sum(states[part].done for part in parts)
@@ -42,14 +45,14 @@ class Round:
 
     def _submit(self, part: Part) -> None:
         """Upload and submit a part, or what of that an earlier run did not do."""
-        ids = part.ids()
-        if "file" not in ids:
-            ids["file"] = self._service.upload(part.requests)
-            part.keep_ids(ids)
-        if "batch" not in ids:
-            written_at = part.requests.stat().st_mtime
-            ids["batch"] = self._service.submit(ids["file"], written_at)
-            part.keep_ids(ids)
+        sent = part.sent() or self._service.upload(part.requests)
+        if not sent.batch:
+            batch = self._service.submit(
+                sent, lambda at: part.keep_sent(sent._replace(asked_at=at))
+            )
+            sent = sent._replace(batch=batch, asked_at=0.0)
+            part.keep_sent(sent)
+        self._sent[part] = sent
 
     def _is_open(self, part: Part, states: dict[Part, BatchStatus]) -> bool:
         """Collect a part that is at its end, and return whether it is not yet."""
@@ -59,15 +62,14 @@ class Round:
         if status.state == "failed":
             self._submit_again(part, status, is_alone=len(states) == 1)
             return True
-        batch_id = part.ids()["batch"]
         for file_id in status.files:
             self._service.download(file_id, part.answers)
             self._pending.collect(part)
         settled = self._pending.finish(part, is_final=status.state == "completed")
         if status.state == "cancelled" or not settled:
             raise ToolError(
-                f"batch {batch_id} is {status.state}: {settled} of its requests were "
-                "answered and are kept; run again to ask for the rest"
+                f"batch {self._sent[part].batch} is {status.state}: {settled} of its "
+                "requests were answered and are kept; run again to ask for the rest"
             )
         return False
 
@@ -78,7 +80,7 @@ class Round:
             raise ToolError(f"the service refused a batch: {status.words}")
         if is_alone:
             self._tried_alone.add(part)
-        part.keep_ids({"file": part.ids()["file"]})
+        part.keep_sent(self._sent[part]._replace(batch=""))
         self._submit(part)
 
 

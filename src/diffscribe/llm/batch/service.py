@@ -1,5 +1,6 @@
 """The files and batches of an OpenAI-compatible service."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -7,13 +8,14 @@ from urllib.parse import urlsplit
 
 from diffscribe.errors import ToolError
 from diffscribe.llm.address import is_loopback
+from diffscribe.llm.batch.parts import Sent
 from diffscribe.llm.failures import AttemptError, Fault, shown_words, status_error
 from diffscribe.llm.retries import is_transient, wait_s
 
 T = TypeVar("T")
 
 RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
-CLOCK_SKEW_S = 3600
+LISTED_WITHIN_S = 60.0
 
 
 class BatchStatus(NamedTuple):
@@ -39,9 +41,23 @@ class BatchService:
     """Uploads, batches and downloads, repeated while failures look transient."""
 
     def __init__(
-        self, base_url: str, *, api_key: str, timeout_s: float, attempts: int
+        self,
+        base_url: str,
+        *,
+        api_key: str,
+        timeout_s: float,
+        attempts: int,
+        listed_within_s: float = LISTED_WITHIN_S,
     ) -> None:
-        """Prepare; nothing is sent yet."""
+        """Prepare; nothing is sent yet.
+
+        Args:
+            base_url: ends in /v1 for most services.
+            api_key: anything for a service that wants none.
+            timeout_s: for one attempt.
+            attempts: how often to ask while failures look transient.
+            listed_within_s: how soon a new batch is in the service's list.
+        """
         import openai
 
         self._openai = openai.OpenAI(
@@ -54,26 +70,40 @@ class BatchService:
         self._host = urlsplit(base_url).hostname
         self._api_key = api_key
         self._attempts = attempts
+        self._listed_within_s = listed_within_s
 
     def close(self) -> None:
         """Close the connections."""
         self._openai.close()
 
-    def upload(self, requests: Path) -> str:
-        """Return the id of an uploaded file."""
+    def upload(self, requests: Path) -> Sent:
+        """Return what the service has of a file that it was sent."""
         files = self._openai.files
-        return self._call(lambda: files.create(file=requests, purpose="batch")).id
+        file = self._call(lambda: files.create(file=requests, purpose="batch"))
+        return Sent(file.id, file.created_at or 0)
 
-    def submit(self, file_id: str, written_at: float) -> str:
-        """Return the id of the batch of a file; there is never a second one.
+    def submit(self, sent: Sent, will_ask: Callable[[float], object]) -> str:
+        """Return the id of the batch of a file, made if there is none.
+
+        No service lets a batch be named before it is made. So whoever was killed,
+        or lost the connection, while one was made has to look for it in the
+        service's list, until it must be there, before asking for another.
 
         Args:
-            file_id: of the uploaded file.
-            written_at: seconds; no batch of it is older.
+            sent: the file, and when a batch of it was asked for.
+            will_ask: told the time before each attempt to make one, to remember.
         """
-        return self._call(
-            lambda: self._batch_of(file_id, written_at) or self._create(file_id)
-        )
+        asked_at = sent.asked_at
+
+        def submitted() -> str:
+            nonlocal asked_at
+            if asked_at and (batch := self._found(sent, asked_at)):
+                return batch
+            asked_at = time.time()
+            will_ask(asked_at)
+            return self._create(sent.file)
+
+        return self._call(submitted)
 
     def status(self, batch_id: str) -> BatchStatus:
         """Return where a batch is."""
@@ -98,12 +128,20 @@ class BatchService:
         with contents.content(file_id) as content:
             content.stream_to_file(target)
 
-    def _batch_of(self, file_id: str, written_at: float) -> str | None:
-        """Return a batch that was made before a kill or a lost connection."""
+    def _found(self, sent: Sent, asked_at: float) -> str | None:
+        """Return the batch of a file, or None when it would be listed by now."""
+        while True:
+            is_last_look = time.time() > asked_at + self._listed_within_s
+            batch = self._listed(sent)
+            if batch or is_last_look:
+                return batch
+            time.sleep(self._listed_within_s / 10)
+
+    def _listed(self, sent: Sent) -> str | None:
         for batch in self._openai.batches.list(limit=100):
-            if batch.input_file_id == file_id and batch.status != "failed":
+            if batch.input_file_id == sent.file and batch.status != "failed":
                 return batch.id
-            if batch.created_at < written_at - CLOCK_SKEW_S:
+            if batch.created_at < sent.uploaded_at:
                 return None
         return None
 

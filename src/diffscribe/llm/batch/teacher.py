@@ -77,7 +77,7 @@ class BatchTeacher:
         self._writer = PartWriter(folder, max_requests, max_bytes)
         self._pending = Pending(ledger, budget)
         for part in parts_in(folder):
-            if service and not part.ids():
+            if service and not part.sent():
                 part.remove()  # never sent, so it is written again
             else:
                 self._pending.take_over(part)
