@@ -1,16 +1,25 @@
 """Label by a real llama-server; its model knows nothing, the path is real."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from strict_proxy import StrictProxy
 
 from diffscribe.gguf.convert import convert
 from diffscribe.gguf.server import serve
-from diffscribe.jsonl import write_jsonl
+from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.labels.flaws import Flaw
+from diffscribe.params import SamplesParams
 from diffscribe.records import Change
+from diffscribe.samples.build import build_sample
+from diffscribe.samples.domains import all_repositories
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 
@@ -31,28 +40,77 @@ def model(tiny_params, tmp_path_factory) -> Path:
     return folder / "tiny.gguf"
 
 
-def test_a_real_server_answers_by_the_schema_and_every_row_has_its_outcome(
-    workplace, labeled, model
-):
+@pytest.fixture
+def place(workplace) -> Any:
+    """A place to label the two smallest changes of a sample repository."""
     place = workplace("label")
-    rows = [labeled(head=head, message="wip") for head in "12"]
-    changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
-    write_jsonl(place.folder / "in/harvested.jsonl", changes)
-    section = place.params["label"]
-    section |= {"source": "teacher", "max_failure_fraction": 1.0}
-    section["teacher"] |= {"concurrency": 2, "reasks": 1, "max_answer_tokens": 120}
-    with serve(model, context_tokens=8192, threads=2) as base_url:
-        section["teacher"]["base_url"] = base_url
-        done = place.run()
-        assert done.returncode == 0, done.stderr
-        before = place.written()
-    metrics = json.loads(before["label.json"])
+    section = SamplesParams(commits_per_repository=40, seed=7)
+    build_sample(all_repositories()[0], place.folder / "in/sample.bundle", section)
+    place.params["harvest"]["sources"] = ["in/sample.bundle"]
+    label = place.params["label"]
+    label |= {"source": "teacher", "max_failure_fraction": 1.0}
+    label["teacher"] |= {"concurrency": 2, "reasks": 1, "max_answer_tokens": 120}
+    place.command()
+    harvested = place.folder / "in/harvested.jsonl"
+    harvest = [str(ROOT / "scripts/harvest.py"), str(harvested), "harvest.json"]
+    subprocess.run([sys.executable, *harvest], cwd=place.folder, check=True)
+    changes = sorted(read_jsonl(harvested, Change), key=lambda each: len(each.diff))
+    write_jsonl(harvested, changes[:2])
+    return place
+
+
+def assert_every_row_has_its_outcome(place):
+    metrics = json.loads(place.written()["label.json"])
     failed = Counter(metrics["failed"])
     assert metrics["labeled"] + failed.total() == 2
     assert failed["no_answer"] == 0
     assert failed.total() == sum(failed[flaw] for flaw in Flaw)
     assert metrics["tokens"]["prompt_tokens"] > 2000
     assert metrics["tokens"]["completion_tokens"] > 0
-    # The server is gone: all comes from the ledger, byte for byte.
-    assert place.run().returncode == 0
+
+
+def assert_the_ledger_knows_it_all(place):
+    """The server is gone: all comes from the ledger, byte for byte."""
+    before = place.written()
+    done = place.run()
+    assert done.returncode == 0, done.stderr
     assert place.written() == before
+
+
+def test_a_real_server_answers_by_the_schema_and_every_row_has_its_outcome(
+    place, model
+):
+    with (
+        serve(model, context_tokens=8192, threads=2) as base_url,
+        StrictProxy(base_url, refuses=()) as proxy,
+    ):
+        place.params["label"]["teacher"]["base_url"] = proxy.base_url
+        done = place.run()
+        assert done.returncode == 0, done.stderr
+    assert_every_row_has_its_outcome(place)
+    assert {each.kind for each in proxy.passed} == {"json_schema"}
+    assert_the_ledger_knows_it_all(place)
+
+
+@pytest.mark.parametrize(
+    ("refuses", "rung"),
+    [(["json_schema"], "json_object"), (["json_schema", "json_object"], "text")],
+)
+def test_before_a_refusal_of_schemas_a_real_server_is_asked_a_rung_below(
+    place, model, refuses, rung
+):
+    with (
+        serve(model, context_tokens=8192, threads=2) as base_url,
+        StrictProxy(base_url, refuses) as proxy,
+    ):
+        place.params["label"]["teacher"]["base_url"] = proxy.base_url
+        done = place.run()
+        assert done.returncode == 0, done.stderr
+    assert_every_row_has_its_outcome(place)
+    steps = ["json_schema", *refuses]
+    assert [each.kind for each in proxy.passed[: len(steps)]] == steps
+    assert {each.status for each in proxy.passed[: len(steps)]} == {400}
+    answered = proxy.passed[len(steps) :]
+    assert {(each.kind, each.status) for each in answered} == {(rung, 200)}
+    assert all("timings" in each.reply for each in answered), "llama-server's own"
+    assert_the_ledger_knows_it_all(place)
