@@ -33,7 +33,7 @@ DOORS = {
 
 COMMANDS = {
     *("clone", "datasheet", "export_sft", "forget", "label_estimate", "ledger", "why"),
-    *("gate", "gate_accept", "gate_compare", "gate_draw"),
+    *("gate", "gate_accept", "gate_compare", "gate_draw", "judge"),
 }
 """Scripts that are no stage: what they do is asked for by name."""
 

@@ -22,6 +22,7 @@ FOLDERS = {
     "benchmark_sets": "lists of what no split may hold",
     "data": "bundles, changes, splits and samples; written by stages only",
     "docs": "decisions, experiments and how to use a GPU box",
+    "judge": "what a judge of two plans is told",
     "metrics": "one small JSON a stage, committed",
     "models": "base, adapter, merged model and GGUF; written by stages only",
     "profiles": "overrides of params.yaml for real models",
@@ -69,7 +70,8 @@ SCORES = {
 }
 SPEED_AND_SIZE = {"tokens_per_s": "tokens/s", "size_mb": "size MB"}
 FOLDED = (
-    *("tests", "metrics", "data", "models", "reports", "student", "teacher"),
+    *("tests", "metrics", "data", "models", "reports"),
+    *("judge", "student", "teacher"),
     *(".dvc", ".ci"),
 )
 

@@ -50,16 +50,17 @@ def ballots(
         answers: by system, then by id of the case; the target has none.
         pairs: of systems.
     """
-    return [_ballot(case, answers, pair) for pair in pairs for case in cases]
+    return [ballot_of(case, answers, pair) for pair in pairs for case in cases]
 
 
-def _ballot(
+def ballot_of(
     case: Case, answers: Mapping[str, Mapping[str, Prediction]], pair: tuple[str, str]
 ) -> Ballot:
+    """Return the ballot of a case and two systems, in whichever order."""
     one, other = sorted(pair)
     is_turned = int(_digest(case.id, one, other)[-1], 16) % 2
     first, second = (other, one) if is_turned else (one, other)
-    texts = [_answer(case, answers, system) for system in (first, second)]
+    texts = [answer_text(case, answers, system) for system in (first, second)]
     return Ballot(
         ballot=_digest(case.id, case.diff, *texts),
         sample_id=case.id,
@@ -68,10 +69,10 @@ def _ballot(
     )
 
 
-def _answer(
+def answer_text(
     case: Case, answers: Mapping[str, Mapping[str, Prediction]], system: str
 ) -> str:
-    """Return all that a voter sees of an answer."""
+    """Return all that a voter sees of an answer: its plan, or else its text."""
     if system == TARGET:
         return plan_json(case.target)
     prediction = answers[system][case.id]

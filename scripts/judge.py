@@ -1,0 +1,49 @@
+"""Have a model vote on the ballots of an evaluation, to compare with people.
+
+Usage: python scripts/judge.py prompts/judge data/splits data/sft/test.jsonl
+           reports/eval reports/judge/votes.json --model NAME
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+
+from pathlib import Path
+
+import click
+
+from diffscribe.evaluation.judging import judge, judgement_line
+from diffscribe.evaluation.votes_report import votes_report
+from diffscribe.jsonl import write_json
+from diffscribe.params import load_params
+
+
+@click.command(cls=Stage)
+@click.argument("prompts", type=INPUT, default=Path("prompts/judge"))
+@click.argument("splits", type=INPUT, default=Path("data/splits"))
+@click.argument("test", type=INPUT, default=Path("data/sft/test.jsonl"))
+@click.argument("reports", type=INPUT, default=Path("reports/eval"))
+@click.argument("votes", type=OUTPUT, default=Path("reports/judge/votes.json"))
+@click.option("--model", help="At label.teacher.base_url; else label.teacher.model.")
+@params_option
+def main(
+    prompts: Path,
+    splits: Path,
+    test: Path,
+    reports: Path,
+    votes: Path,
+    model: str | None,
+    params: Path,
+) -> None:
+    """Write VOTES of a model on REPORTS/ballots.jsonl, as bench.py votes reads them.
+
+    Each pair is asked about in both orders; where they differ, it is a tie.
+    """
+    section = load_params(params).label
+    name = model or section.teacher.model
+    judgement = judge(reports, splits, test, prompts, name, section, lambda _: None)
+    write_json(votes, judgement.votes.model_dump(mode="json"))
+    click.echo(votes_report([votes]))
+    click.echo(f"judge: {judgement_line(judgement)}")
+
+
+if __name__ == "__main__":
+    main()
