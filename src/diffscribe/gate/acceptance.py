@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.errors import GateError
+from diffscribe.exact import proportion_interval
 from diffscribe.gate.verdicts import (
     VERDICTS,
     Choice,
@@ -49,22 +50,18 @@ def require(
 
 def acceptance(digests: Iterable[str], verdicts: Mapping[str, Verdict]) -> Acceptance:
     """Return how many of these rows were accepted; other verdicts do not count."""
-    from scipy.stats import binomtest
-
     rows = list(dict.fromkeys(digests))
     said = Counter(verdicts[row].verdict for row in rows if row in verdicts)
     accepted = said[Choice.ACCEPT]
-    if not rows:
-        return Acceptance(0, 0, 0, 0, 0.0, 0.0, 1.0)
-    ends = binomtest(accepted, len(rows)).proportion_ci(0.95, method="exact")
+    ends = proportion_interval(accepted, len(rows))
     return Acceptance(
         len(rows),
         accepted,
         said[Choice.REJECT],
         said[Choice.SKIP],
-        accepted / len(rows),
-        float(ends.low),
-        float(ends.high),
+        accepted / len(rows) if rows else 0.0,
+        ends.low,
+        ends.high,
     )
 
 

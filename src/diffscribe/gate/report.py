@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.exact import mcnemar
 from diffscribe.gate.flags import MEASURES, Measures
 from diffscribe.gate.verdicts import Choice, Verdict
 
@@ -81,7 +82,7 @@ def agreement(
         first,
         second,
         yes.count((False, False)),
-        _sign_test(first, second),
+        mcnemar(first, second),
     )
 
 
@@ -112,7 +113,7 @@ def _comparison(
         estimate(differences, (-1.0, 1.0), _RESAMPLES, _SEED),
         better,
         worse,
-        _sign_test(better, worse),
+        mcnemar(better, worse),
     )
 
 
@@ -120,11 +121,3 @@ def _mean(values: Iterable[float | None]) -> Estimate:
     known = (each for each in values if each is not None)
     observed = (Observation(str(number), each) for number, each in enumerate(known))
     return estimate(observed, (0.0, 1.0), _RESAMPLES, _SEED)
-
-
-def _sign_test(better: int, worse: int) -> float:
-    from scipy.stats import binomtest
-
-    if better + worse == 0:
-        return 1.0
-    return float(binomtest(better, better + worse).pvalue)
