@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.evaluation.bootstrap import Estimate, estimate
+from diffscribe.evaluation.clusters import Observation
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.records import Prediction, Record, Score
 
@@ -146,7 +147,7 @@ def _result(
 
 def _observed(scores: Sequence[Score], name: str) -> list[Observation]:
     return [
-        Observation(score.cluster, value)
+        Observation(score.cluster, value, score.repo)
         for score in scores
         if (value := score.values[name]) is not None
     ]
@@ -159,7 +160,7 @@ def _difference(
     estimates = {}
     for name, measure in SCORES.items():
         paired = [
-            Observation(score.cluster, mine - theirs)
+            Observation(score.cluster, mine - theirs, score.repo)
             for score in scores
             if (mine := score.values[name]) is not None
             and (theirs := other_of[score.sample_id].values[name]) is not None

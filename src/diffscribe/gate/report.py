@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.evaluation.bootstrap import Estimate, estimate
+from diffscribe.evaluation.clusters import Observation
 from diffscribe.exact import mcnemar
 from diffscribe.gate.flags import MEASURES, Measures
 from diffscribe.gate.verdicts import Choice, Verdict

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.evaluation.bootstrap import Estimate, estimate
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.clusters import Observation
 from diffscribe.evaluation.page.sizes import (
     COMMITS_BANDS,
     SIZE_BANDS,
@@ -87,7 +88,7 @@ def _estimate(
     scores: Sequence[Score], name: str, resamples: int, seed: int
 ) -> Estimate:
     observed = (
-        Observation(score.cluster, value)
+        Observation(score.cluster, value, score.repo)
         for score in scores
         if (value := score.values[name]) is not None
     )
