@@ -27,6 +27,7 @@ STAGES = {
     ),
     "curate": ("labeled.jsonl", "curated.jsonl rejected.jsonl curate.json"),
     "split": ("benchmark_sets/ curated.jsonl", "splits/ split.json"),
+    "baseline": ("splits/", "baseline/ baseline.json"),
     "base": ("prompts/ train.jsonl", "base/ base.json"),
     "render": ("prompts/ splits/ base/", "sft/ render.json"),
     "train": ("sft/ base/", "adapter/ curves/ train.json"),

@@ -9,12 +9,13 @@ from diffscribe.samples.builder import History
 
 STAGES = (
     *("samples", "harvest", "label", "curate", "split"),
-    *("base", "render", "train", "merge_quantize", "eval"),
+    *("baseline", "base", "render", "train", "merge_quantize", "eval"),
 )
 INPUTS = {
     "label": ("teacher", "harvested.jsonl"),
     "curate": ("labeled.jsonl",),
     "split": ("curated.jsonl",),
+    "baseline": ("splits",),
     "base": ("prompts", "train.jsonl"),
     "render": ("prompts", "splits", "base"),
     "train": ("sft", "base"),
@@ -65,6 +66,14 @@ def test_a_missing_input_is_named_with_what_writes_it(workplace, name, missing):
 
 
 @pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl"])
+def test_baseline_names_a_split_that_was_not_made(workplace, missing):
+    place = workplace("baseline")
+    for name in {"train.jsonl", "validation.jsonl"} - {missing}:
+        place.put(f"in/splits/{name}")
+    place.assert_failed(place.run(), 2, f"in/splits/{missing}' cannot be read: No such")
+
+
+@pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl"])
 def test_train_names_a_split_that_was_not_rendered(workplace, missing):
     place = workplace("train")
     place.put("in/sft/train.jsonl", SAMPLE)
@@ -92,6 +101,8 @@ def test_a_folder_in_place_of_a_file_is_named(workplace):
         ("label", "harvested.jsonl", ""),
         ("curate", "labeled.jsonl", ""),
         ("split", "curated.jsonl", ""),
+        ("baseline", "splits/train.jsonl", ""),
+        ("baseline", "splits/validation.jsonl", ""),
         ("train", "sft/train.jsonl", SAMPLE),
         ("train", "sft/validation.jsonl", SAMPLE),
         ("eval", "test.jsonl", SAMPLE),
@@ -104,9 +115,17 @@ def test_a_corrupt_line_is_named_with_its_file_and_number(
 ):
     place = workplace(name)
     place.put("in/sft/train.jsonl", SAMPLE)
+    place.put("in/splits/train.jsonl")
     place.put(f"in/{path}", f"{good}{corrupt}\n")
     line = 2 if good else 1
     place.assert_failed(place.run(), 65, f"in/{path}:{line}: not a ", "again")
+
+
+def test_baseline_without_a_single_row_says_where_they_went(workplace):
+    place = workplace("baseline")
+    for name in ("train", "validation"):
+        place.put(f"in/splits/{name}.jsonl")
+    place.assert_failed(place.run(), 65, "no commits to learn from; see metrics/")
 
 
 def test_train_without_a_single_sample_says_where_they_went(workplace):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from diffscribe.jsonl import write_jsonl
-from diffscribe.records import Change
+from diffscribe.records import Change, SplitChange
 from diffscribe.samples.builder import History
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,9 @@ def source(workplace, labeled, curated):
         write_jsonl(place.folder / "in/labeled.jsonl", rows)
         kept = [curated(repo=f"r{n}") for n in range(40)]
         write_jsonl(place.folder / "in/curated.jsonl", kept)
+        rows = [SplitChange(**dict(row), parent_id=None, junk=()) for row in kept]
+        for split in ("train", "validation"):
+            write_jsonl(place.folder / f"in/splits/{split}.jsonl", rows)
         history = History(place.folder / "in/app")
         for number in range(9):
             history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
@@ -66,7 +69,7 @@ def test_a_file_that_finds_no_space_leaves_the_old_one(source, name, output):
     place.assert_failed(place.run(), 74, words)
 
 
-@pytest.mark.parametrize("name", ["harvest", "label", "curate", "split"])
+@pytest.mark.parametrize("name", ["harvest", "label", "curate", "split", "baseline"])
 def test_metrics_that_find_no_space_leave_whole_outputs_and_a_rerun_completes(
     source, name
 ):
@@ -102,7 +105,7 @@ def on_small_disk(place, size_kib):
 @needs_mount
 @pytest.mark.parametrize(
     ("name", "output", "size_kib"),
-    [("samples", "samples", 64), ("split", "splits", 16)],
+    [("samples", "samples", 64), ("split", "splits", 16), ("baseline", "baseline", 64)],
 )
 def test_a_folder_that_finds_no_space_leaves_nothing(source, name, output, size_kib):
     place = source(name)

@@ -22,8 +22,8 @@ echo $$ > "${0%/bin/*}/started"
 exec sleep 100
 """
 STAGES = (
-    *("samples", "harvest", "label", "curate", "split", "base"),
-    *("render", "train", "merge_quantize", "eval"),
+    *("samples", "harvest", "label", "curate", "split", "baseline"),
+    *("base", "render", "train", "merge_quantize", "eval"),
 )
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
@@ -118,6 +118,7 @@ def test_while_importing(workplace, name, delay_s):
         ("label", "harvested.jsonl"),
         ("curate", "labeled.jsonl"),
         ("split", "curated.jsonl"),
+        ("baseline", "splits/validation.jsonl"),
         ("train", "sft/validation.jsonl"),
         pytest.param("base", "train.jsonl", marks=pytest.mark.slow),
     ],
@@ -125,6 +126,7 @@ def test_while_importing(workplace, name, delay_s):
 def test_while_reading(workplace, name, path):
     place = workplace(name)
     place.put("in/sft/train.jsonl", SAMPLE)
+    place.put("in/splits/train.jsonl")
     fifo = place.folder / "in" / path
     assert_interrupted(place, interrupt(place, read_begins(fifo)))
 

@@ -1,0 +1,47 @@
+"""Stage baseline: fit what a model has to beat, without a neural network.
+
+Usage: python scripts/baseline.py data/splits models/baseline metrics/baseline.json
+"""
+
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+
+from pathlib import Path
+
+import click
+
+from diffscribe.baseline.folder import save
+from diffscribe.baseline.measure import measure
+from diffscribe.baseline.model import fit
+from diffscribe.jsonl import read_jsonl, whole_folder
+from diffscribe.params import load_params
+from diffscribe.records import SplitChange
+from diffscribe.tracking import report
+
+
+@click.command(cls=Stage)
+@click.argument("splits", type=INPUT)
+@click.argument("baseline", type=OUTPUT)
+@click.argument("metrics", type=OUTPUT)
+@params_option
+def main(splits: Path, baseline: Path, metrics: Path, params: Path) -> None:
+    """Fit the baseline on the training rows of SPLITS and keep it in BASELINE."""
+    section = load_params(params).baseline
+    rows = {
+        name: list(progress(read_jsonl(splits / f"{name}.jsonl", SplitChange), name))
+        for name in ("train", "validation")
+    }
+    fitted = fit(rows["train"], rows["validation"], section)
+    with whole_folder(baseline) as folder:
+        save(fitted, folder)
+    measured = measure(fitted, rows["validation"])
+    numbers = measured.metrics() | {"threshold": fitted.grouping.threshold}
+    summary = (
+        f"on validation type {numbers['type_accuracy']} of {measured.commits} commits, "
+        f"ARI {numbers['ari']} and exact partition {numbers['exact_partition']} of "
+        f"{measured.changes} changes"
+    )
+    report(metrics, numbers, summary)
+
+
+if __name__ == "__main__":
+    main()

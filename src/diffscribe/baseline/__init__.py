@@ -1,0 +1,1 @@
+"""A classical baseline: which files belong together, and of what type they are."""

@@ -1,0 +1,121 @@
+"""What the lines and the path of a changed file tell, as sets to compare."""
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from diffscribe.commits.path_rules import type_of_paths
+from diffscribe.diffs.parse import FilePatch, parse_diff
+from diffscribe.errors import RecordError
+
+IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+|\d+")
+MARK_OF_TESTS = re.compile(
+    r"^[Tt]ests?(?=[A-Z])|^(tests?|specs?)[_.-]|[_.-](tests?|specs?)$|(Tests?|Specs?)$"
+)
+MAX_LINES = 2000
+"""Of one file: what follows would cost time and tell little."""
+
+
+class FileEvidence(NamedTuple):
+    """One changed file; sets hold identifiers unless said."""
+
+    path: str
+    folders: tuple[str, ...]
+    stem: str
+    """The name without extension and without what marks a test, in lower case."""
+    extension: str
+    kind: str
+    """What the path is about, as in path rules, or `code`."""
+    status: str
+    """A, M, D or R."""
+    words: frozenset[str]
+    """Of the path, in lower case."""
+    added: frozenset[str]
+    removed: frozenset[str]
+    context: frozenset[str]
+    """In unchanged lines and hunk headers."""
+    added_lines: frozenset[str]
+    removed_lines: frozenset[str]
+    additions: int
+    deletions: int
+
+
+def read_evidence(paths: Collection[str], diff: str) -> list[FileEvidence]:
+    """Return the evidence of each path, sorted by path.
+
+    A path that the diff does not show has its name only; so have all of a diff
+    that is not git's.
+    """
+    try:
+        patches = parse_diff(diff)
+    except RecordError:
+        patches = ()
+    by_path: dict[str, list[FilePatch]] = {path: [] for path in paths}
+    for patch in patches:
+        if patch.path in by_path:
+            by_path[patch.path].append(patch)
+    return [_evidence(path, by_path[path]) for path in sorted(by_path)]
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a name in any case, in lower case."""
+    return frozenset(word.lower() for word in WORD.findall(text))
+
+
+def _evidence(path: str, patches: list[FilePatch]) -> FileEvidence:
+    lines: dict[str, list[str]] = {"+": [], "-": [], " ": []}
+    for sign, line in _lines(patches):
+        lines[sign].append(line)
+    pure = PurePosixPath(path)
+    return FileEvidence(
+        path=path,
+        folders=pure.parent.parts,
+        stem=_stem(pure),
+        extension=pure.suffix.lower(),
+        kind=type_of_paths([path]) or "code",
+        status=_status(patches),
+        words=words_of(path),
+        added=_identifiers(lines["+"]),
+        removed=_identifiers(lines["-"]),
+        context=_identifiers(lines[" "]),
+        added_lines=_stripped(lines["+"]),
+        removed_lines=_stripped(lines["-"]),
+        additions=len(lines["+"]),
+        deletions=len(lines["-"]),
+    )
+
+
+def _lines(patches: list[FilePatch]) -> Iterator[tuple[str, str]]:
+    left = MAX_LINES
+    for patch in patches:
+        for hunk in patch.hunks:
+            yield " ", hunk.header.split("@@", 2)[2]
+            for line in hunk.lines[:left]:
+                if line[0] != "\\":
+                    yield line[0], line[1:]
+            left = max(0, left - len(hunk.lines))
+
+
+def _stem(path: PurePosixPath) -> str:
+    name = path.name.lstrip(".").split(".")[0] or path.name
+    inner = path.name.lstrip(".").rsplit(".", 1)[0]
+    return (MARK_OF_TESTS.sub("", inner) or name).lower()
+
+
+def _status(patches: list[FilePatch]) -> str:
+    header = [line for patch in patches for line in patch.header]
+    for status, start in (("R", "rename to "), ("A", "new file"), ("D", "deleted")):
+        if any(line.startswith(start) for line in header):
+            return status
+    return "M"
+
+
+def _identifiers(lines: list[str]) -> frozenset[str]:
+    return frozenset(IDENTIFIER.findall("\n".join(lines)))
+
+
+def _stripped(lines: list[str]) -> frozenset[str]:
+    """Return the lines that say something, without their indentation."""
+    return frozenset(text for line in lines if len(text := line.strip()) > 3)

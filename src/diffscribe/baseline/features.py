@@ -1,0 +1,295 @@
+"""Numbers about each two files of a change: may they be of one commit?"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from diffscribe.baseline.evidence import FileEvidence, words_of
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+    Square = NDArray[float32]
+    """Of files by files; symmetric."""
+
+Sets = Sequence[Collection[str]]
+Weight = Callable[[str], float]
+
+COLUMNS: tuple[str, ...] = (
+    "changed",
+    "changed_here",
+    "seen",
+    "added",
+    "new",
+    "gone",
+    "shared",
+    "new_shared",
+    "new_used",
+    "words",
+    "added_lines",
+    "removed_lines",
+    "named",
+    "depth",
+    "common_folders",
+    "distance",
+    "same_folder",
+    "same_stem",
+    "same_extension",
+    "stem_is_folder",
+    "path_words",
+    "stem_words",
+    "changed_here_most",
+    "changed_here_least",
+    "seen_most",
+    "seen_least",
+    "path_words_most",
+    "path_words_least",
+    "kind_code",
+    "kind_test",
+    "kind_docs",
+    "kind_build",
+    "kind_ci",
+    "kind_chore",
+    "status_A",
+    "status_M",
+    "status_D",
+    "status_R",
+    "most_additions",
+    "least_additions",
+    "most_deletions",
+    "least_deletions",
+    "same_size",
+    "files",
+)
+"""The features, in the order that trees know them by."""
+COMPARED = ("changed_here", "seen", "path_words")
+"""Features that are also given beside the best that the two files have."""
+
+KINDS = ("code", "test", "docs", "build", "ci", "chore")
+STATUSES = ("A", "M", "D", "R")
+SHORTEST_NAME = 3
+"""A shorter file name is found in lines by accident."""
+
+
+class Rarity(NamedTuple):
+    """In how many of the training files each identifier is."""
+
+    files: int
+    counts: Mapping[str, int]
+
+    def weight(self, token: str) -> float:
+        """Return the inverse document frequency, at least 1."""
+        return 1 + math.log((1 + self.files) / (1 + self.counts.get(token, 0)))
+
+
+def rarity_of(files: Iterable[FileEvidence], least: int) -> Rarity:
+    """Return the rarity of changed identifiers that at least so many files have."""
+    counts: Counter[str] = Counter()
+    total = 0
+    for file in files:
+        counts.update(file.added | file.removed)
+        total += 1
+    return Rarity(total, {t: n for t, n in sorted(counts.items()) if n >= least})
+
+
+def pair_features(files: Sequence[FileEvidence], rarity: Rarity) -> "NDArray[float32]":
+    """Return a row for each two files, (0, 1), (0, 2), …, in COLUMNS columns."""
+    import numpy as np
+
+    first, second = np.triu_indices(len(files), 1)
+    squares = square_features(files, rarity)
+    return np.stack(
+        [squares[name][first, second] for name in COLUMNS], axis=1, dtype=np.float32
+    )
+
+
+def square_features(
+    files: Sequence[FileEvidence], rarity: Rarity
+) -> dict[str, "Square"]:
+    """Return every feature by its name."""
+    alike = _text_features(files, rarity) | _path_features(files)
+    return {
+        **alike,
+        **{
+            f"{name}_{how}": square
+            for name in COMPARED
+            for how, square in _beside_the_best(alike[name]).items()
+        },
+        **_file_features(files),
+    }
+
+
+def _text_features(
+    files: Sequence[FileEvidence], rarity: Rarity
+) -> dict[str, "Square"]:
+    """Return what the lines have in common."""
+    import numpy as np
+
+    changed = [file.added | file.removed for file in files]
+    seen = [names | file.context for names, file in zip(changed, files, strict=True)]
+    new = [file.added - file.removed for file in files]
+    gone = [file.removed - file.added for file in files]
+    words = [_words(names) for names in changed]
+    here = _weight_here(changed, rarity.weight)
+    used = _shared(new, seen, rarity.weight)
+    return {
+        "changed": _cosine(changed, rarity.weight),
+        "changed_here": _cosine(changed, here),
+        "seen": _cosine(seen, rarity.weight),
+        "added": _cosine([file.added for file in files], rarity.weight),
+        "new": _cosine(new, here),
+        "gone": _cosine(gone, here),
+        "shared": np.log1p(_shared(changed, changed, here)),
+        "new_shared": np.log1p(_shared(new, new, here)),
+        "new_used": np.log1p(np.maximum(used, used.T)),
+        "words": _cosine(words, _weight_here(words)),
+        "added_lines": _cosine([file.added_lines for file in files]),
+        "removed_lines": _cosine([file.removed_lines for file in files]),
+        "named": _named(files, changed, words),
+    }
+
+
+def _path_features(files: Sequence[FileEvidence]) -> dict[str, "Square"]:
+    """Return what the paths have in common."""
+    words = [file.words for file in files]
+    names = [words_of(file.stem) for file in files]
+    return {
+        "depth": _each_two(files, lambda a, b: max(len(a.folders), len(b.folders))),
+        "common_folders": _each_two(files, _common_folders),
+        "distance": _each_two(
+            files,
+            lambda a, b: len(a.folders) + len(b.folders) - 2 * _common_folders(a, b),
+        ),
+        "same_folder": _each_two(files, lambda a, b: a.folders == b.folders),
+        "same_stem": _each_two(files, lambda a, b: a.stem == b.stem),
+        "same_extension": _each_two(files, lambda a, b: a.extension == b.extension),
+        "stem_is_folder": _each_two(
+            files, lambda a, b: a.stem in b.folders or b.stem in a.folders
+        ),
+        "path_words": _cosine(words, _weight_here(words)),
+        "stem_words": _cosine(names),
+    }
+
+
+def _file_features(files: Sequence[FileEvidence]) -> dict[str, "Square"]:
+    """Return what the two files are, whatever they have in common."""
+    import numpy as np
+
+    added = np.log1p(np.array([file.additions for file in files]))
+    gone = np.log1p(np.array([file.deletions for file in files]))
+    return {
+        **{
+            f"kind_{kind}": _sum([file.kind == kind for file in files])
+            for kind in KINDS
+        },
+        **{
+            f"status_{status}": _sum([file.status == status for file in files])
+            for status in STATUSES
+        },
+        "most_additions": np.maximum.outer(added, added),
+        "least_additions": np.minimum.outer(added, added),
+        "most_deletions": np.maximum.outer(gone, gone),
+        "least_deletions": np.minimum.outer(gone, gone),
+        "same_size": _each_two(
+            files,
+            lambda a, b: (a.additions, a.deletions) == (b.additions, b.deletions),
+        ),
+        "files": np.full((len(files), len(files)), len(files)),
+    }
+
+
+def _weight_here(sets: Sets, weight: Weight | None = None) -> Weight:
+    """Weigh more what few files of this change have; what all have counts little."""
+    counts = Counter(token for each in sets for token in each)
+    local = {token: math.log((1 + len(sets)) / n) for token, n in counts.items()}
+    return lambda token: local[token] * (weight(token) if weight else 1)
+
+
+def _words(names: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(words_of(name) for name in names))
+
+
+def _cosine(sets: Sets, weight: Weight | None = None) -> "Square":
+    import numpy as np
+
+    vectors = _vectors(sets, _index(sets), weight)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.where(lengths == 0, 1, lengths)
+    return vectors @ vectors.T
+
+
+def _shared(sets: Sets, others: Sets, weight: Weight) -> "Square":
+    """Return the weight of what each of the sets shares with each of the others."""
+    index = _index(sets)
+    return _vectors(sets, index, weight) @ _vectors(others, index).T
+
+
+def _index(sets: Sets) -> dict[str, int]:
+    return {token: n for n, token in enumerate(sorted(set().union(*sets)))}
+
+
+def _vectors(
+    sets: Sets, index: Mapping[str, int], weight: Weight | None = None
+) -> "Square":
+    import numpy as np
+
+    weights = {token: weight(token) if weight else 1 for token in index}
+    vectors = np.zeros((len(sets), len(index)), dtype=np.float32)
+    for row, tokens in zip(vectors, sets, strict=True):
+        for token in tokens:
+            if token in index:
+                row[index[token]] = weights[token]
+    return vectors
+
+
+def _named(
+    files: Sequence[FileEvidence], changed: Sets, words: Sequence[frozenset[str]]
+) -> "Square":
+    """Return whether the changed lines of one name the other file."""
+    import numpy as np
+
+    texts = [
+        {name.lower() for name in names} | each
+        for names, each in zip(changed, words, strict=True)
+    ]
+    names = [file.stem.replace("-", "_") for file in files]
+    found = np.array(
+        [[len(n) >= SHORTEST_NAME and n in text for text in texts] for n in names]
+    )
+    either: Square = found | found.T
+    return either
+
+
+def _each_two(
+    files: Sequence[FileEvidence],
+    compare: Callable[[FileEvidence, FileEvidence], float],
+) -> "Square":
+    import numpy as np
+
+    return np.array([[compare(a, b) for b in files] for a in files])
+
+
+def _sum(marks: Sequence[bool]) -> "Square":
+    """Return how many of each two are marked."""
+    import numpy as np
+
+    numbers = np.array(marks, dtype=np.float32)
+    return np.add.outer(numbers, numbers)
+
+
+def _common_folders(one: FileEvidence, other: FileEvidence) -> int:
+    pairs = zip(one.folders, other.folders, strict=False)
+    return len(list(takewhile(lambda names: names[0] == names[1], pairs)))
+
+
+def _beside_the_best(square: "Square") -> dict[str, "Square"]:
+    """Return how near two files are, as a share of what is nearest to either."""
+    import numpy as np
+
+    others = square * (1 - np.eye(len(square)))
+    best = others.max(axis=1, keepdims=True)
+    share = others / np.where(best == 0, 1, best)
+    return {"most": np.maximum(share, share.T), "least": np.minimum(share, share.T)}

@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from diffscribe.baseline.folder import load, save
+from diffscribe.errors import SourceError
+
+
+@pytest.fixture
+def folder(fitted, tmp_path):
+    save(fitted, tmp_path)
+    return tmp_path
+
+
+def test_what_is_loaded_plans_as_what_was_saved(fitted, folder, row):
+    loaded = load(folder)
+    for number in range(41, 60):
+        change = row(number, junk=("a.log",) if number % 2 else ())
+        paths = [file.path for file in change.files]
+        assert loaded.plan(paths, change.diff) == fitted.plan(paths, change.diff)
+
+
+def test_nothing_in_the_folder_can_run(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "baseline.json",
+        "baseline.safetensors",
+    ]
+
+
+def changed(name, change):
+    def damage(folder):
+        path = folder / "baseline.safetensors"
+        arrays = {key: array.copy() for key, array in load_file(path).items()}
+        arrays[name] = change(arrays[name])
+        save_file(arrays, path)
+
+    return damage
+
+
+def first_is(value):
+    def change(array):
+        array[0] = value
+        return array
+
+    return change
+
+
+def without(name):
+    return lambda folder: (folder / name).unlink()
+
+
+def words(**values):
+    def damage(folder):
+        path = folder / "baseline.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (without("baseline.json"), "No such file"),
+        (without("baseline.safetensors"), "No such file"),
+        (words(depth=65), "depth"),
+        (words(types=[]), "types"),
+        (words(types=["fix"]), r"types\.weights has the shape \(4096, 2\)"),
+        (words(columns=["size"]), "other features"),
+        (words(added=1), "added"),
+        (changed("trees.low", first_is(10**6)), "outside 0 to"),
+        (changed("trees.high", first_is(-1)), "outside 0 to"),
+        (changed("trees.column", first_is(10**6)), "outside 0 to"),
+        (changed("trees.roots", first_is(-1)), "outside 0 to"),
+        (changed("trees.limit", lambda array: array[1:]), "has the shape"),
+        (changed("types.bias", lambda array: array[1:]), "has the shape"),
+        (changed("types.bias", lambda array: array.astype(np.float64)), "arrays are"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(folder, damage, reason):
+    damage(folder)
+    with pytest.raises(SourceError, match=reason) as refused:
+        load(folder)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).endswith("; run the stage baseline again")
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, 5000])
+def test_a_file_that_was_cut_off_is_refused(folder, keep, tmp_path):
+    path = folder / "baseline.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(SourceError, match="run the stage baseline again"):
+        load(folder)
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="cannot be loaded"):
+        load(tmp_path / "none")

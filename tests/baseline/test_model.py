@@ -1,0 +1,122 @@
+from random import Random
+
+import pytest
+
+from diffscribe.baseline.folder import save
+from diffscribe.baseline.measure import Measured, measure, rand_index
+from diffscribe.baseline.model import fit
+from diffscribe.commits.plan import plan_problem
+from diffscribe.errors import RecordError
+from diffscribe.records import Plan, PlannedCommit
+
+
+def paths_of(row):
+    return [file.path for file in row.files]
+
+
+def test_it_learns_what_goes_together_of_which_type(fitted, row):
+    unseen = row(57)
+    plan = fitted.plan(paths_of(unseen), unseen.diff)
+    assert [(each.type, each.files) for each in plan.commits] == [
+        (each.type, each.files) for each in unseen.label.plan.commits
+    ]
+    assert [each.subject for each in plan.commits] == [
+        "update router.md",
+        "update sampler.py and test_sampler.py",
+    ]
+    assert plan.gitignore == ()
+
+
+def test_junk_is_ignored_by_what_ignored_it_in_training(fitted, row):
+    noisy = row(57, junk=("debug.log", "logs/run.log"))
+    plan = fitted.plan(paths_of(noisy), noisy.diff)
+    assert plan.gitignore == ("*.log",)
+    assert plan_problem(plan, paths_of(noisy)) is None
+    committed = {path for each in plan.commits for path in each.files}
+    assert committed == set(paths_of(noisy)) - set(noisy.junk)
+
+
+def test_a_pattern_that_matches_a_file_git_knows_is_not_used(fitted, row):
+    noisy = row(57, junk=("debug.log",))
+    known = "diff --git a/kept.log b/kept.log\nold mode 100644\nnew mode 100755\n"
+    plan = fitted.plan([*paths_of(noisy), "kept.log"], noisy.diff + known)
+    assert plan.gitignore == ()
+    assert plan_problem(plan, [*paths_of(noisy), "kept.log"]) is None
+
+
+def test_a_message_is_one_commit_of_everything(fitted, row):
+    change = row(57)
+    plan = fitted.message(paths_of(change), change.diff)
+    assert [list(each.files) for each in plan.commits] == [paths_of(change)]
+    assert plan.commits[0].subject == "update 3 files"
+
+
+def test_the_order_of_paths_does_not_matter(fitted, row):
+    change = row(11)
+    shuffled = Random(1).sample(paths_of(change), 3)
+    expected = fitted.plan(paths_of(change), change.diff)
+    assert fitted.plan(shuffled, change.diff) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_strange_paths_and_no_diff_give_a_valid_plan(fitted, count):
+    paths = [f"ü \t\"{n}'/ \n{'x' * 90}{n}" for n in range(count)]
+    assert plan_problem(fitted.plan(paths, "not a diff"), paths) is None
+
+
+def test_no_file_gives_no_commit(fitted):
+    assert fitted.plan([], "") == Plan(commits=())
+
+
+def test_equal_rows_give_equal_bytes(rows, params, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        save(fit(rows[:30], rows[30:40], params), tmp_path / name)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_without_rows_it_is_said_where_they_went(params):
+    with pytest.raises(RecordError, match=r"no commits to learn from; see metrics/"):
+        fit([], [], params)
+
+
+def test_rows_of_one_commit_teach_that_all_belongs_together(row, params):
+    single = row(1)
+    fix = single.label.plan.commits[1]
+    label = single.label.model_copy(update={"plan": Plan(commits=(fix,))})
+    files = tuple(file for file in single.files if file.path in fix.files)
+    alone = single.model_copy(update={"label": label, "files": files})
+    fitted = fit([alone], [], params)
+    plan = fitted.plan(["a.py", "b.md"], "")
+    assert [(each.type, each.files) for each in plan.commits] == [
+        ("fix", ("a.py", "b.md"))
+    ]
+    assert fitted.grouping.threshold == 0.5
+
+
+def test_what_it_learned_is_measured_on_changes_that_are_no_variants(fitted, rows):
+    assert measure(fitted, rows) == Measured(40, 1.0, 1.0, 80, 1.0)
+    assert measure(fitted, []) == Measured(0, None, None, 0, None)
+
+
+def grouped(*groups):
+    return Plan(
+        commits=tuple(
+            PlannedCommit(files=tuple(each), type="fix", subject="mend")
+            for each in groups
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "index"),
+    [
+        (grouped("cd", "ab"), 1.0),
+        (grouped("abcd"), 0.0),
+        (grouped("ab", "c"), 4 / 7),
+        (grouped("ac", "bd"), -0.5),
+    ],
+)
+def test_rand_index_compares_groupings(plan, index):
+    assert rand_index(grouped("ab", "cd"), plan) == pytest.approx(index)
