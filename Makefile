@@ -122,5 +122,5 @@ self-bundle: ## Pack this repository's history up to HEAD into data/self.bundle
 	@git bundle create --quiet data/self.bundle HEAD
 
 .PHONY: clean
-clean: ## Remove what the stages wrote; .venv, .tools, clones and caches stay
-	@git clean -qfdX --exclude='!/data/clones/' -- data models reports
+clean: ## Remove what the stages wrote; .venv, .tools, clones, runs and caches stay
+	@git clean -qfdX --exclude='!/data/clones/' --exclude='!/reports/bench/' -- data models reports

@@ -127,6 +127,16 @@ def tiny_adapter(tiny_base: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The f16 GGUF of the tiny base."""
+    from diffscribe.gguf.convert import convert
+
+    path = tmp_path_factory.mktemp("gguf") / "tiny-f16.gguf"
+    convert(tiny_base, path, "tiny")
+    return path
+
+
 class Request(NamedTuple):
     """What a client sent to the endpoint."""
 

@@ -32,8 +32,8 @@ DOORS = {
 """The only places that may import what leads outside."""
 
 COMMANDS = {
-    *("clone", "datasheet", "export_sft", "forget", "label_estimate", "ledger", "why"),
-    *("gate", "gate_accept", "gate_compare", "gate_draw", "judge"),
+    *("bench", "clone", "datasheet", "export_sft", "forget", "label_estimate"),
+    *("gate", "gate_accept", "gate_compare", "gate_draw", "judge", "ledger", "why"),
 }
 """Scripts that are no stage: what they do is asked for by name."""
 

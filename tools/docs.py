@@ -23,6 +23,7 @@ FOLDERS = {
     "data": "bundles, changes, splits and samples; written by stages only",
     "docs": "decisions, experiments and how to use a GPU box",
     "judge": "what a judge of two plans is told",
+    "message": "what a model is told that writes one message",
     "metrics": "one small JSON a stage, committed",
     "models": "base, adapter, merged model and GGUF; written by stages only",
     "profiles": "overrides of params.yaml for real models",
@@ -71,7 +72,7 @@ SCORES = {
 SPEED_AND_SIZE = {"tokens_per_s": "tokens/s", "size_mb": "size MB"}
 FOLDED = (
     *("tests", "metrics", "data", "models", "reports"),
-    *("judge", "student", "teacher"),
+    *("judge", "message", "student", "teacher"),
     *(".dvc", ".ci"),
 )
 

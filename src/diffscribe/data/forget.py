@@ -23,6 +23,8 @@ LEARNED = (
     *(
         "data/exports",
         "data/README.md",
+        "data/benchmarks",
+        "reports/bench",
         "reports/data",
         "reports/eval",
         "reports/gate/compare.html",

@@ -37,17 +37,24 @@ class _PortTakenError(Exception):
 
 @contextlib.contextmanager
 def serve(
-    model: Path, *, context_tokens: int, threads: int, timeout_s: float = 300.0
+    model: Path,
+    *,
+    context_tokens: int,
+    threads: int,
+    slots: int = 1,
+    timeout_s: float = 300.0,
 ) -> Iterator[str]:
     """Give the base URL of an OpenAI-compatible server of one model.
 
-    One slot and no prompt cache: an answer depends on its request alone, never
-    on what was asked before. The server is gone when the block ends, whatever
+    No prompt cache: with one slot an answer depends on its request alone, never
+    on what was asked before. With more, sums are taken in another order when
+    several are answered at once, which may tip a choice that is nearly even. The server is gone when the block ends, whatever
     ends it, and on Linux even if this process is killed.
 
     Args:
         model: a GGUF file.
         context_tokens: prompt and answer together have to fit.
+        slots: so many requests are answered at once.
         threads: 0 is all cores.
         timeout_s: how long loading may take.
 
@@ -59,7 +66,7 @@ def serve(
         raise SourceError(f"{model}: no such file; run the stage merge-quantize")
     arguments = [
         *("--model", str(model), "--host", HOST),
-        *("--ctx-size", str(context_tokens), "--parallel", "1"),
+        *("--ctx-size", str(slots * context_tokens), "--parallel", str(slots)),
         *("--threads", str(threads or os.cpu_count() or 1)),
         *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
     ]

@@ -37,7 +37,13 @@ def read_reply(content: bytes, latency_s: float) -> Answer:
     # Cut off while thinking, a model has not answered yet.
     if not text.strip() and choice.finish_reason != "length":
         text = choice.message.reasoning_content or choice.message.reasoning or ""
-    return Answer(text, _usage(reply.usage), latency_s, choice.finish_reason or "")
+    return Answer(
+        text,
+        _usage(reply.usage),
+        latency_s,
+        choice.finish_reason or "",
+        reply.model or "",
+    )
 
 
 def read_answer(content: bytes, latency_s: float = 0.0) -> Answer:
@@ -106,6 +112,7 @@ class _Reply(BaseModel):
     """What we need of a reply, however much more an endpoint says."""
 
     choices: list[_Choice] | None = None
+    model: str | None = None
     usage: _Usage | None = None
     error: _Error | str | None = None
 

@@ -61,6 +61,8 @@ class Answer(NamedTuple):
     """Of the attempt that succeeded, without the waits before it."""
     finish_reason: str
     """`stop`, or `length` if max_tokens or the context cut the answer."""
+    model: str = ""
+    """Which model answered, in the endpoint's words; empty if it does not say."""
 
 
 def request_key(request: Request) -> str:

@@ -1,0 +1,1 @@
+"""Runs of any model over any cases: asked once, kept, scored again and compared."""

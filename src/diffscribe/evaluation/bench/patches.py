@@ -1,0 +1,81 @@
+"""The diff of a row that others wrote, and the files in it."""
+
+import re
+from collections.abc import Iterable
+
+from diffscribe.diffs.parse import FilePatch, parse_diff
+from diffscribe.errors import RecordError
+from diffscribe.records import FileChange, FileStatus
+
+_PATCH = re.compile(r"^diff --git ", re.M)
+_STAT = re.compile(r"^ (?P<name>\S.*?) +\| +(?:\d+ ?[+-]*|Bin .*)$", re.M)
+_BLANK_ENDS = ("", "\n", "\n \n", "\n \n \n", "\n \n \n \n")
+"""What a diff may have lost at its end to a program that strips texts."""
+
+
+def patch_text(text: str) -> str:
+    """Return a diff from its first file on, whole again at its end.
+
+    Above it `git show --stat` has a list of files. A text without any patch, as of
+    a merge, is returned as it is.
+
+    Raises:
+        RecordError: naming the line of the diff, if it is broken.
+    """
+    found = _PATCH.search(text)
+    if found is None:
+        return text
+    patch = text[found.start() :]
+    for end in _BLANK_ENDS:
+        try:
+            parse_diff(patch + end)
+        except RecordError:
+            continue
+        return patch + end
+    parse_diff(patch)
+    raise AssertionError("unreachable: one of the two raises")
+
+
+def paths_in(text: str) -> tuple[str, ...]:
+    """Return the sorted new paths of a patch, or the names of a `--stat` list.
+
+    Such a list may cut a name short; then it is returned as it stands there.
+    """
+    if _PATCH.match(text):
+        return tuple(sorted({patch.path for patch in parse_diff(text)}))
+    return tuple(sorted({match["name"] for match in _STAT.finditer(text)}))
+
+
+def file_changes(diff: str, paths: Iterable[str]) -> tuple[FileChange, ...]:
+    """Return what a diff does to each of the paths, sorted.
+
+    A path that the diff does not show is modified in nothing.
+    """
+    patches: dict[str, list[FilePatch]] = {path: [] for path in sorted(paths)}
+    for patch in parse_diff(diff) if _PATCH.match(diff) else ():
+        patches.setdefault(patch.path, []).append(patch)
+    return tuple(_file_change(path, found) for path, found in sorted(patches.items()))
+
+
+def _file_change(path: str, patches: list[FilePatch]) -> FileChange:
+    lines = [line for patch in patches for hunk in patch.hunks for line in hunk.lines]
+    return FileChange(
+        path=path,
+        old_path=next((each.old_path for each in patches if each.old_path), None),
+        status=_status(patches),
+        additions=sum(line.startswith("+") for line in lines),
+        deletions=sum(line.startswith("-") for line in lines),
+        is_binary=any(patch.is_binary for patch in patches),
+    )
+
+
+def _status(patches: list[FilePatch]) -> FileStatus:
+    header = [line for patch in patches for line in patch.header]
+    if len(patches) > 1:
+        return FileStatus.TYPE_CHANGED
+    if any(line.startswith("new file mode ") for line in header):
+        return FileStatus.ADDED
+    if any(line.startswith("deleted file mode ") for line in header):
+        return FileStatus.DELETED
+    is_rename = any(line.startswith("rename from ") for line in header)
+    return FileStatus.RENAMED if is_rename else FileStatus.MODIFIED
