@@ -1,10 +1,10 @@
-"""Ask any model any cases, keep what it says, score it again and compare.
+"""Ask any model any cases, keep what it says and score it again.
 
 Usage: python scripts/bench.py run CASES --gguf models/gguf/student-q8_0.gguf
-    (also: rescore, compare, list, show; docs/evaluation.md has the case files)
+    (also: rescore, list, show, make-set, check; docs/evaluation.md has the case files)
 """
 
-from diffscribe.cli import INPUT, Stage, params_option, progress
+from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 from shutil import get_terminal_size
@@ -15,6 +15,7 @@ import click
 from diffscribe.params import load_params
 
 PROMPTS = Path("prompts")
+BENCHMARKS = Path("data/benchmarks")
 
 
 @click.group()
@@ -73,12 +74,11 @@ def run(runs: Path, /, cases: Path, params: Path, **options: Any) -> None:
     chosen = Options(**options)
     if (chosen.gguf is None) == (chosen.base_url is None or chosen.model is None):
         raise click.UsageError("give --gguf, or --base-url and --model")
-    values = load_params(params)
     done = run_job(
         runs,
         job_of(cases, chosen),
         PROMPTS,
-        values.label.rules,
+        load_params(params),
         lambda entries, total: progress(entries, "bench", total),
     )
     click.echo(
@@ -89,14 +89,16 @@ def run(runs: Path, /, cases: Path, params: Path, **options: Any) -> None:
 
 @main.command(cls=Stage)
 @click.argument("names", nargs=-1, metavar="RUN...")
+@params_option
 @click.pass_obj
-def rescore(runs: Path, names: tuple[str, ...]) -> None:
+def rescore(runs: Path, /, names: tuple[str, ...], params: Path) -> None:
     """Score what RUNs, or all of them, have stored; no model is asked."""
     from diffscribe.evaluation.bench.files import all_runs, find_run, rescore_run
 
     folders = [find_run(runs, name) for name in names] if names else all_runs(runs)
+    house = load_params(params).eval.house
     for folder in folders:
-        click.echo(f"rescore: {folder.name}: {rescore_run(folder)} outputs")
+        click.echo(f"rescore: {folder.name}: {rescore_run(folder, house)} outputs")
 
 
 @main.command("list", cls=Stage)
@@ -116,6 +118,47 @@ def show(runs: Path, name: str) -> None:
     from diffscribe.evaluation.bench.files import find_run
 
     _show(find_run(runs, name))
+
+
+@main.command("make-set", cls=Stage)
+@click.argument("kind", type=click.Choice(("format", "content", "plans")))
+@click.argument("source")
+@click.argument("folder", type=OUTPUT)
+@click.option("--cases", "n", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--author", "authors", multiple=True, help="Part of a name or e-mail.")
+@click.option("--seed", type=int, default=7, show_default=True)
+@params_option
+def make_set(folder: Path, params: Path, **request: Any) -> None:
+    """Draw a benchmark of the history of SOURCE, a repository or bundle, to FOLDER."""
+    from diffscribe.evaluation.bench.sets import SetRequest
+    from diffscribe.evaluation.bench.sets import make_set as made
+
+    section = load_params(params).harvest
+    done = made(SetRequest(**request), folder, section, progress)
+    click.echo(f"make-set: {done.cases} of {done.fitting} changes that fit: {folder}")
+
+
+@main.command(cls=Stage)
+@click.argument("files", type=INPUT, nargs=-1, metavar="CASES...")
+@click.option("--splits", type=INPUT, default=Path("data/splits"), show_default=True)
+@params_option
+def check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
+    """Fail if train or validation know a case of CASES, or of data/benchmarks."""
+    from diffscribe.evaluation.bench.contamination import (
+        case_files,
+        find_contamination,
+        refuse_contamination,
+    )
+
+    is_whole = load_params(params).split.by == "repository"
+    found = {
+        file: find_contamination(file, splits, is_whole)
+        for file in files or case_files(BENCHMARKS)
+    }
+    for file, leaks in found.items():
+        click.echo(f"check: {file}: {len(leaks)} rows of the splits")
+    for file, leaks in found.items():
+        refuse_contamination(leaks, file)
 
 
 def _show(folder: Path) -> None:

@@ -48,8 +48,9 @@ def serve(
 
     No prompt cache: with one slot an answer depends on its request alone, never
     on what was asked before. With more, sums are taken in another order when
-    several are answered at once, which may tip a choice that is nearly even. The server is gone when the block ends, whatever
-    ends it, and on Linux even if this process is killed.
+    several are answered at once, which may tip a choice that is nearly even. The
+    server is gone when the block ends, whatever ends it, and on Linux even if this
+    process is killed.
 
     Args:
         model: a GGUF file.

@@ -17,6 +17,7 @@ from diffscribe.evaluation.bench.run_records import Entry, Output, RunFile, Timi
 from diffscribe.evaluation.bench.scoring import write_scores
 from diffscribe.evaluation.cases import Case
 from diffscribe.jsonl import read_jsonl, write_json, write_jsonl
+from diffscribe.params import HouseParams
 from diffscribe.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -76,14 +77,19 @@ def known_entries(folder: Path, journal: Journal) -> dict[str, Entry]:
 
 
 def finish(
-    folder: Path, run: RunFile, cases: Sequence[Case], entries: Mapping[str, Entry]
+    folder: Path,
+    run: RunFile,
+    cases: Sequence[Case],
+    entries: Mapping[str, Entry],
+    house: HouseParams,
 ) -> None:
     """Write all that a whole run has; the same again if it is done again."""
     ordered = [entries[case.id] for case in cases]
     # First: who finds answers needs their timings.
     write_jsonl(folder / TIMINGS, (each.timing for each in ordered))
     write_jsonl(folder / ANSWERS, (each.output for each in ordered))
-    write_scores(folder, run.system, cases, [each.output for each in ordered])
+    outputs = [each.output for each in ordered]
+    write_scores(folder, run.system, cases, outputs, house)
     write_json(folder / MANIFEST, _manifest(folder.name, run, ordered))
 
 
@@ -129,14 +135,14 @@ def read_run_file(folder: Path) -> RunFile:
         ) from error
 
 
-def rescore_run(folder: Path) -> int:
+def rescore_run(folder: Path, house: HouseParams) -> int:
     """Score a run again and return how many outputs it has.
 
     Raises:
         InputError: if there is no such run, or it is not over.
     """
     stored = read_run(folder)
-    write_scores(folder, stored.run.system, stored.cases, stored.outputs)
+    write_scores(folder, stored.run.system, stored.cases, stored.outputs, house)
     return len(stored.outputs)
 
 

@@ -41,7 +41,7 @@ from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.failures import AnswerError, RefusalError
 from diffscribe.llm.in_order import in_order
 from diffscribe.llm.request import Answer
-from diffscribe.params import LabelRulesParams
+from diffscribe.params import Params
 
 ROWS_PER_SLOT = 4
 TOO_LONG = "not asked: the names of its files alone exceed the limit of the prompt"
@@ -73,9 +73,7 @@ class Done(NamedTuple):
     """Samples of all that have no answer."""
 
 
-def run(
-    runs: Path, job: Job, prompts: Path, rules: LabelRulesParams, watch: Watch
-) -> Done:
+def run(runs: Path, job: Job, prompts: Path, params: Params, watch: Watch) -> Done:
     """Ask a model all cases it has not answered in this run, and write the run.
 
     The folder below `runs` is named by all that decides the answers. Each answer
@@ -88,7 +86,9 @@ def run(
         ToolError: if the endpoint cannot be used; all answers so far are kept.
     """
     cases = job.case_file.cases
-    asked = questions(cases, name_of(job.model), job.asking, prompts, rules)
+    asked = questions(
+        cases, name_of(job.model), job.asking, prompts, params.label.rules
+    )
     identity = Identity(
         solver=SOLVER,
         cases_sha256=cases_digest(cases),
@@ -115,7 +115,7 @@ def run(
             with closing(_answers(waiting, job, journal, session)) as answers:
                 for entry in watch(answers, len(waiting)):
                     entries[entry.output.sample_id] = entry
-        finish(folder, described, cases, entries)
+        finish(folder, described, cases, entries, params.eval.house)
         journal.remove()
     failed = sum(not _answered(each) for each in entries.values())
     return Done(folder, known, len(waiting), failed)

@@ -10,6 +10,7 @@ from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.scoring.all import SCORES, score
 from diffscribe.jsonl import write_json, write_jsonl
+from diffscribe.params import HouseParams
 from diffscribe.records import Prediction, Score
 
 SCORES_FILE = "scores.jsonl"
@@ -20,7 +21,11 @@ CUT_OFF = "length"
 
 
 def write_scores(
-    folder: Path, system: str, cases: Sequence[Case], outputs: Sequence[Output]
+    folder: Path,
+    system: str,
+    cases: Sequence[Case],
+    outputs: Sequence[Output],
+    house: HouseParams,
 ) -> None:
     """Write what each output is worth, and all of them; the same again each time."""
     predictions = [
@@ -28,11 +33,11 @@ def write_scores(
         for case, output in zip(cases, outputs, strict=True)
     ]
     scores = [
-        score(case, prediction)
+        score(case, prediction, house)
         for case, prediction in zip(cases, predictions, strict=True)
     ]
     write_jsonl(folder / SCORES_FILE, scores)
-    write_json(folder / METRICS, _metrics(system, predictions, scores))
+    write_json(folder / METRICS, _metrics(system, predictions, scores, house))
 
 
 def prediction_of(
@@ -75,7 +80,10 @@ def _observed(scores: Iterable[Score], name: str) -> list[Observation]:
 
 
 def _metrics(
-    system: str, predictions: Sequence[Prediction], scores: Sequence[Score]
+    system: str,
+    predictions: Sequence[Prediction],
+    scores: Sequence[Score],
+    house: HouseParams,
 ) -> dict[str, object]:
     errors = Counter(each.error for each in predictions if each.error is not None)
     return {
@@ -83,6 +91,7 @@ def _metrics(
         "n": len(scores),
         "without_plan": errors.total(),
         "errors": dict(errors.most_common(20)),
+        "house": house.model_dump(mode="json"),
         "scores": {
             name: each.model_dump(mode="json")
             for name, each in estimates(scores).items()

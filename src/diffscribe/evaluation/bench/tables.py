@@ -59,7 +59,7 @@ def run_table(folder: Path, columns: int) -> str:
     ]
     return "\n\n".join(
         (
-            "\n".join(_cut(line, columns) for line in _facts(run, manifest, metrics)),
+            "\n".join(cut(line, columns) for line in _facts(run, manifest, metrics)),
             fitting(rows, columns),
         )
     )
@@ -86,23 +86,32 @@ def fitting(rows: Sequence[Row], columns: int) -> str:
         names.pop()
 
 
-def percent(value: float | None) -> str:
-    """Return a share as a number of per cent; `-` if there is none."""
-    return NOTHING if value is None else f"{100 * value:.1f}"
+def number(measure: Measure, value: float | None, signed: bool = False) -> str:
+    """Return a share in per cent, a count as it is, and `-` if there is none."""
+    if value is None:
+        return NOTHING
+    sign = "+" if signed else ""
+    return f"{100 * value:{sign}.1f}" if measure.high == 1 else f"{value:{sign}.2f}"
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text that fits, and drives no terminal."""
+    text = shown(text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _run_row(folder: Path) -> Row:
     run = read_run_file(folder)
     row = {
         "run": folder.name[:NAME_DIGITS],
-        "system": _cut(run.system, MAX_CHARS),
-        "cases": _cut(run.case_file, MAX_CHARS),
+        "system": cut(run.system, MAX_CHARS),
+        "cases": cut(run.case_file, MAX_CHARS),
         "n": str(run.cases),
         "state": _state(folder),
     }
     scores = _json(folder / METRICS)["scores"] if row["state"] == "done" else {}
     return row | {
-        name: _value(SCORES[name], scores.get(name, {}).get("value"))
+        name: number(SCORES[name], scores.get(name, {}).get("value"))
         for name in LISTED
         if name in SCORES
     }
@@ -118,21 +127,15 @@ def _state(folder: Path) -> str:
 
 
 def _score_row(name: str, measure: Measure, value: Mapping[str, Any]) -> Row:
-    ends = (_value(measure, value["low"]), _value(measure, value["high"]))
+    ends = (number(measure, value["low"]), number(measure, value["high"]))
     return {
         "score": name,
-        "value": _value(measure, value["value"]),
+        "value": number(measure, value["value"]),
         "95 % interval": f"{ends[0]} to {ends[1]}" if value["n"] else NOTHING,
         "n": str(value["n"]),
         "better": measure.better,
         "meaning": measure.meaning,
     }
-
-
-def _value(measure: Measure, value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return f"{100 * value:.1f}" if measure.high == 1 else f"{value:.2f}"
 
 
 def _facts(
@@ -158,11 +161,6 @@ def _facts(
 
 def _is_number(cell: str) -> bool:
     return cell.replace(".", "", 1).replace("-", "", 1).isdigit()
-
-
-def _cut(text: str, most: int) -> str:
-    text = shown(text)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _json(path: Path) -> Any:
