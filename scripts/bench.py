@@ -1,7 +1,7 @@
 """Ask any model any cases, keep what it says and score it again.
 
 Usage: python scripts/bench.py run CASES --gguf models/gguf/student-q8_0.gguf
-    (also: rescore, list, show, make-set, check; docs/evaluation.md has the case files)
+    (also: rescore, list, show, make-set, check; docs/bench.md has the case files)
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
