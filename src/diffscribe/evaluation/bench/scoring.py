@@ -6,8 +6,9 @@ from pathlib import Path
 
 from diffscribe.evaluation.answers import read_answer
 from diffscribe.evaluation.bench.run_records import Output
-from diffscribe.evaluation.bootstrap import Estimate, Observation, estimate
+from diffscribe.evaluation.bootstrap import Estimate, estimate
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.clusters import Observation
 from diffscribe.evaluation.scoring.all import SCORES, score
 from diffscribe.jsonl import write_json, write_jsonl
 from diffscribe.params import HouseParams
@@ -73,7 +74,7 @@ def estimates(scores: Sequence[Score]) -> dict[str, Estimate]:
 
 def _observed(scores: Iterable[Score], name: str) -> list[Observation]:
     return [
-        Observation(each.cluster, value)
+        Observation(each.cluster, value, each.repo)
         for each in scores
         if (value := each.values[name]) is not None
     ]
