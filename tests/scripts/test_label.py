@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -313,6 +315,18 @@ def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
         assert server.paid.total() == 3
 
 
+def gate_page_of(place):
+    """Write the report on which a person judges what was labeled."""
+    script = str(ROOT / "scripts/gate.py")
+    return subprocess.run(
+        [sys.executable, script, "out/labeled.jsonl", "reports/gate"],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endpoint):
     kinds = sorted(TOKENS)[:: len(TOKENS) // 20][:20]
     keys = [TOKENS[kind](Random(kind)) for kind in kinds]
@@ -335,17 +349,27 @@ def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endp
         )
     endpoint.will_say("?")
     endpoint.will_say(plan())
-    done = taught.run(OWN_KEY="sk-of-this-machine", OTHER_KEY=keys[0])
-    assert done.returncode == 0, done.stderr
+    environment = {f"KEY_{number}": key for number, key in enumerate(keys)}
+    environment["OWN_KEY"] = "sk-of-this-machine"
+    runs = [taught.run(**environment), gate_page_of(taught)]
+    section["teacher"]["seed"] += 1
+    section["mode"] = "batch_files"
+    runs.append(taught.run(**environment))
+    assert [done.returncode for done in runs] == [0, 0, 69], runs
     assert len(endpoint.requests) == 5
     sent = json.dumps([request.body for request in endpoint.requests])
-    assert sent.count("<secret:") > 20
-    shown = sent + done.stdout + done.stderr
-    kept = [
-        path.read_bytes()
+    words = "".join(done.stdout + done.stderr for done in runs)
+    kept = {
+        path.relative_to(taught.folder).as_posix(): path.read_text(errors="replace")
         for path in taught.folder.rglob("*")
         if path.is_file() and path.name not in ("harvested.jsonl", "labeled.jsonl")
-    ]
+    }
+    # Each of these shows the change, with something in the place of its keys.
+    batch = ".cache/batches/offline/part-00001.jsonl"
+    for text in (sent, kept["reports/gate/index.html"], kept[batch]):
+        assert text.count("secret:") > 20
+    assert ".cache/teacher.sqlite" in kept
+    assert "out/label.json" in kept
     for key in [*keys, "sk-of-this-machine"]:
-        assert key not in shown
-        assert not any(key.encode() in each for each in kept)
+        assert key not in sent + words
+        assert [name for name, text in kept.items() if key in text] == []

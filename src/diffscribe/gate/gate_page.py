@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from diffscribe.commits.conventional import format_header
+from diffscribe.data.secrets.redact import redact
 from diffscribe.diffs.render import file_line
 from diffscribe.diffs.shown import shown_patches
 from diffscribe.gate.flags import flags, original_plan
@@ -53,6 +54,8 @@ def gate_page(
 ) -> str:
     """Return the page; whatever a repository or a model wrote is shown as text.
 
+    Secrets and people are shown by their placeholders.
+
     Args:
         title: of the page.
         rows: each with its labels of one change, one a name.
@@ -79,17 +82,20 @@ def gate_page(
 
 
 def _row(labels: tuple[LabeledChange, ...], names: Sequence[str]) -> dict[str, Any]:
-    change = labels[0]
+    # Judged is the row as it is; shown is what may leave the machine.
+    shown = [redact(row).change for row in labels]
+    change = shown[0]
     letters = "ab" if len(labels) > 1 else "p"
-    plans = {
-        letter: row.label.plan for letter, row in zip(letters, labels, strict=True)
-    }
+    plans = {letter: row.label.plan for letter, row in zip(letters, shown, strict=True)}
     return {
         "repo": change.repo,
         "about": _about(change),
         "files": _files(change, {"h": original_plan(change), **plans}),
         "commits": [_original(commit) for commit in change.commits],
-        "labels": [_label(*each) for each in zip(labels, names, strict=True)],
+        "labels": [
+            _label(row_digest(row), each, name)
+            for row, each, name in zip(labels, shown, names, strict=True)
+        ],
     }
 
 
@@ -128,10 +134,10 @@ def _original(commit: OriginalCommit) -> dict[str, Any]:
     return {"header": header, "body": body.strip("\n"), "files": commit.files}
 
 
-def _label(row: LabeledChange, name: str) -> dict[str, Any]:
+def _label(digest: str, row: LabeledChange, name: str) -> dict[str, Any]:
     plan = row.label.plan
     return {
-        "row": row_digest(row),
+        "row": digest,
         "name": name,
         "flags": [flag._asdict() for flag in flags(row)],
         "commits": [
