@@ -1,7 +1,7 @@
-"""Ask any model any cases, keep what it says and score it again.
+"""Ask any model any cases, keep what it says, score it again and compare.
 
 Usage: python scripts/bench.py run CASES --gguf models/gguf/student-q8_0.gguf
-    (also: rescore, list, show, make-set, check; docs/bench.md has the case files)
+    (also: rescore, compare, votes, list, show, make-set, check; see docs/bench.md)
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
@@ -15,6 +15,7 @@ import click
 from diffscribe.params import load_params
 
 PROMPTS = Path("prompts")
+SLICES = ("repository", "language", "type", "commits", "diff size")
 BENCHMARKS = Path("data/benchmarks")
 
 
@@ -99,6 +100,44 @@ def rescore(runs: Path, /, names: tuple[str, ...], params: Path) -> None:
     house = load_params(params).eval.house
     for folder in folders:
         click.echo(f"rescore: {folder.name}: {rescore_run(folder, house)} outputs")
+
+
+@main.command(cls=Stage)
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--by", "kinds", multiple=True, type=click.Choice(SLICES))
+@click.option("--score", "scores", multiple=True, help="Of slices; else the main ones.")
+@click.option("--out", type=OUTPUT, help="Write all of it here too, as JSON.")
+@click.pass_obj
+def compare(
+    runs: Path,
+    /,
+    first: str,
+    second: str,
+    kinds: tuple[str, ...],
+    scores: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Compare runs A and B over the same cases, sample by sample."""
+    from diffscribe.evaluation.bench.compare import compare as compared
+    from diffscribe.evaluation.bench.duels import duels_table
+    from diffscribe.evaluation.bench.files import find_run, read_run
+    from diffscribe.jsonl import write_json
+
+    ours, theirs = (read_run(find_run(runs, name)) for name in (first, second))
+    comparison = compared(ours, theirs, scores)
+    if out is not None:
+        write_json(out, comparison.model_dump(mode="json"))
+    click.echo(duels_table(comparison, kinds, get_terminal_size().columns))
+
+
+@main.command(cls=Stage)
+@click.argument("files", type=INPUT, nargs=-1, required=True)
+def votes(files: tuple[Path, ...]) -> None:
+    """Tell who is preferred by the votes that the page of eval exported."""
+    from diffscribe.evaluation.votes_report import votes_report
+
+    click.echo(votes_report(files))
 
 
 @main.command("list", cls=Stage)

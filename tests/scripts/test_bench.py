@@ -175,6 +175,25 @@ def test_scores_come_again_from_what_is_stored(bench, cases, tmp_path):
     assert (folder / "metrics.json").exists()
 
 
+def test_two_models_are_compared_sample_by_sample(bench, cases, tmp_path):
+    with FaultServer(answer=lambda body: PLAN) as server:
+        run(bench, cases, server)
+    with FaultServer(answer=lambda body: "no") as server:
+        run(bench, cases, server, "--model", "worse")
+    folders = {
+        json.loads((path / "run.json").read_text())["system"]: path.name
+        for path in (tmp_path / "runs").iterdir()
+    }
+    out = tmp_path / "comparison.json"
+    names = (folders["m"][:9], folders["worse"])
+    done = bench("compare", *names, "--by", "type", "--out", out)
+    assert done.exit_code == 0, done.output
+    [line] = [each for each in done.output.splitlines() if each.startswith("valid")]
+    assert line.split()[1:4] == ["100.0", "0.0", "+100.0"]
+    assert "6/0/0" in line
+    assert json.loads(out.read_text())["n"] == 6
+
+
 @pytest.mark.parametrize("columns", [80, 160])
 def test_tables_fit_the_terminal(bench, cases, tmp_path, columns):
     with FaultServer(answer=lambda body: PLAN) as server:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -14,13 +14,10 @@ from pydantic import ValidationError
 from diffscribe.errors import InputError, RecordError
 from diffscribe.evaluation.bench.journal import Journal
 from diffscribe.evaluation.bench.run_records import Entry, Output, RunFile, Timing
-from diffscribe.evaluation.bench.scoring import write_scores
+from diffscribe.evaluation.bench.scoring import METRICS, write_scores
 from diffscribe.evaluation.cases import Case
 from diffscribe.jsonl import read_jsonl, write_json, write_jsonl
 from diffscribe.params import HouseParams
-from diffscribe.records import Record
-
-R = TypeVar("R", bound=Record)
 
 RUN = "run.json"
 CASES = "cases.jsonl"
@@ -132,6 +129,26 @@ def read_run_file(folder: Path) -> RunFile:
     except ValidationError as error:
         raise RecordError(
             f"{folder / RUN}: not the file of a run; remove the folder and run again"
+        ) from error
+
+
+def read_metrics(folder: Path) -> Any:
+    """Return metrics.json of a run; see read_json."""
+    return read_json(folder / METRICS)
+
+
+def read_json(path: Path) -> Any:
+    """Return a document of a run.
+
+    Raises:
+        InputError: if it is not there, or broken.
+    """
+    try:
+        return orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read: {error}; 'bench.py rescore' writes metrics again, "
+            "'bench.py run' all of it"
         ) from error
 
 

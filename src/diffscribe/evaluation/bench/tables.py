@@ -4,18 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from diffscribe.errors import InputError, shown
+from diffscribe.errors import shown
 from diffscribe.evaluation.bench.files import (
     JOURNAL,
     MANIFEST,
     RUN,
+    read_json,
+    read_metrics,
     read_run,
     read_run_file,
 )
 from diffscribe.evaluation.bench.run_records import RunFile
-from diffscribe.evaluation.bench.scoring import METRICS
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.evaluation.scoring.measure import Measure
 
@@ -51,7 +50,7 @@ def run_table(folder: Path, columns: int) -> str:
         InputError: if there is no such run, or it is not over.
     """
     run = read_run(folder).run
-    manifest, metrics = _json(folder / MANIFEST), _json(folder / METRICS)
+    manifest, metrics = read_json(folder / MANIFEST), read_metrics(folder)
     rows = [
         _score_row(name, measure, metrics["scores"][name])
         for name, measure in SCORES.items()
@@ -109,7 +108,7 @@ def _run_row(folder: Path) -> Row:
         "n": str(run.cases),
         "state": _state(folder),
     }
-    scores = _json(folder / METRICS)["scores"] if row["state"] == "done" else {}
+    scores = read_metrics(folder)["scores"] if row["state"] == "done" else {}
     return row | {
         name: number(SCORES[name], scores.get(name, {}).get("value"))
         for name in LISTED
@@ -161,13 +160,3 @@ def _facts(
 
 def _is_number(cell: str) -> bool:
     return cell.replace(".", "", 1).replace("-", "", 1).isdigit()
-
-
-def _json(path: Path) -> Any:
-    try:
-        return orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read: {error}; 'bench.py rescore' writes metrics again, "
-            "'bench.py run' all of it"
-        ) from error
