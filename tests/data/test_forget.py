@@ -101,6 +101,17 @@ def test_a_repository_that_is_nowhere_costs_nothing(root):
     assert files(root) == before
 
 
+@pytest.mark.parametrize("name", ["data/benchmarks/x/cases.jsonl", "data/README.md"])
+def test_what_holds_a_repository_without_rows_goes_and_no_more(root, name):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"id":"1","repo":"acme/third"}\n')
+    result = forget(root, "acme/third", base_is_scratch=True)
+    removed = name.removesuffix("/x/cases.jsonl")
+    assert (result.rows, result.removed, result.found) == (0, (removed,), ())
+    assert "models/adapter/weights" in files(root)
+
+
 @pytest.mark.parametrize("by_id", [True, False])
 def test_the_scan_finds_what_removal_does_not_know_of(root, labeled, by_id):
     copy = root / "data" / "notes.bin"

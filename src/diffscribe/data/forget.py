@@ -30,11 +30,12 @@ LEARNED = (
         "reports/gate/compare.html",
         "reports/gate/index.html",
         "reports/gate/label.json",
+        "reports/judge",
         "reports/train",
     ),
     *("models/adapter", "models/merged", "models/gguf"),
 )
-"""What holds a repository without saying where; a new run makes it again."""
+"""What may hold a repository without saying where; a new run makes it again."""
 COPIES = (".dvc/cache", ".dvc/tmp")
 """DVC's copies of what stages wrote, here and in experiments that were cut short."""
 TEACHERS = ".cache"
@@ -89,10 +90,18 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
     for path in sorted(root.glob("metrics/*.json")):
         _without_counts(path, repo)
     learned = (*LEARNED, "models/base") if base_is_scratch else LEARNED
-    removed = [root / name for name in learned] if seen.rows else []
-    removed += _clones(root / "data" / "clones", repo)
     names = tuple(orjson.dumps({key: repo})[1:-1] for key in ("repo", "about"))
-    removed += [each for each in _files(root, COPIES) if holds(each, names, seen.ids)]
+
+    def has(path: Path) -> bool:
+        return holds(path, names, seen.ids)
+
+    removed = [
+        root / name
+        for name in learned
+        if seen.rows or any(map(has, _files(root, [name])))
+    ]
+    removed += _clones(root / "data" / "clones", repo)
+    removed += filter(has, _files(root, COPIES))
     gone = [path for path in removed if _remove(path)]
     for path in seen.rows:
         write_lines(path, (line for line, of_it in _lines(path, repo) if not of_it))
@@ -192,6 +201,6 @@ def _files(root: Path, names: Iterable[str]) -> list[Path]:
     return [
         path
         for name in names
-        for path in sorted((root / name).rglob("*"))
+        for path in (root / name, *sorted((root / name).rglob("*")))
         if path.is_file()
     ]
