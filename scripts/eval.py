@@ -7,6 +7,7 @@ Usage: python scripts/eval.py models/gguf data/splits data/sft/test.jsonl
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
+from shutil import get_terminal_size
 
 import click
 
@@ -51,7 +52,7 @@ def main(
         scores = score_all(cases, predictions, section.house)
         sizes_bytes = {name: gguf.stat().st_size for name, gguf in ggufs.items()}
         evaluation = evaluate(
-            scores, predictions, sizes_bytes, section.resamples, section.seed
+            cases, scores, predictions, sizes_bytes, section.resamples, section.seed
         )
         with whole_folder(reports) as folder:
             write_report(folder, predictions, scores, evaluation)
@@ -59,7 +60,7 @@ def main(
         run.log_metrics(headline(evaluation))
         run.set_tags({f"sha256.{name}": sha256(path) for name, path in ggufs.items()})
         run.log_folder(reports)
-    click.echo(table(evaluation))
+    click.echo(table(evaluation, get_terminal_size().columns))
     report(metrics, headline(evaluation), summary(evaluation))
 
 

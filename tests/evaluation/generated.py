@@ -40,7 +40,7 @@ def evaluated(cases, predictions, page_samples=24):
     """What the stage knows when it writes the page."""
     scores = score_all(cases, predictions, HOUSE)
     sizes = {"student-q8_0": 1_800_000, "student-q4_k_m": 1_200_000}
-    evaluation = evaluate(scores, predictions, sizes, 200, 7)
+    evaluation = evaluate(cases, scores, predictions, sizes, 200, 7)
     ballots = ballots_of(cases, predictions, page_samples)
     return Evaluated(cases, predictions, scores, evaluation, ballots)
 

@@ -1,4 +1,5 @@
 import pytest
+from planned import make_case
 
 from diffscribe.evaluation.metrics import HEADLINE, evaluate, headline
 from diffscribe.evaluation.scoring.all import SCORES
@@ -32,8 +33,12 @@ def prediction(system, n, latency_s=2.0, tokens=10):
     )
 
 
+CASES = [make_case(id=f"s{n}") for n in range(10)]
+
+
 def evaluation(scores=None, predictions=None):
     return evaluate(
+        CASES,
         scores or [score(system, n) for system in SYSTEMS for n in range(10)],
         predictions or [prediction(system, n) for system in SYSTEMS for n in range(10)],
         {"student-q8_0": 2_500_000, "base": 4_000_000},
@@ -100,7 +105,16 @@ def test_headline_keys_are_fixed_even_where_there_is_nothing_to_measure():
         assert list(document[system]) == [*keys, "tokens_per_s", "size_mb"]
     assert list(document["difference"]) == ["base", "control-one-commit"]
     assert all(list(row) == keys for row in document["difference"].values())
-    assert [document["base"][key] for key in keys[-3:]] == [None] * 3
+    ends = ("junk", "junk_low", "junk_high")
+    assert [document["base"][key] for key in ends] == [None] * 3
+
+
+def test_the_headline_stays_small_and_the_rest_is_in_the_results():
+    assert (
+        *("valid", "type", "ari", "exact_partition"),
+        *("junk", "grounded", "cc_valid", "chrf"),
+    ) == HEADLINE
+    assert list(evaluation().systems[0].scores) == list(SCORES)
 
 
 def test_headline_has_the_ends_of_each_interval():

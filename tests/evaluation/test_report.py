@@ -1,11 +1,29 @@
-import pytest
+import json
 
+import pytest
+from planned import HOUSE, commit, make_case, plan, prediction
+
+from diffscribe.evaluation.aggregates import aggregate
 from diffscribe.evaluation.bootstrap import Estimate
 from diffscribe.evaluation.metrics import Difference, Evaluation, SystemResult
+from diffscribe.evaluation.plots import write_plots
 from diffscribe.evaluation.report import markdown, summary, table
-from diffscribe.evaluation.scoring.all import SCORES
+from diffscribe.evaluation.scoring.all import SCORES, score_all
 
 NONE = Estimate(value=None, low=None, high=None, n=0)
+CASES = {
+    "s1": make_case(plan(commit("a b", "fix"), commit("c", "docs")), id="s1"),
+    "s2": make_case(plan(commit("d", "fix")), id="s2"),
+}
+ANSWERS = [
+    prediction(plan(commit("a b c", "feat")), case_id="s1"),
+    prediction(None, case_id="s2"),
+]
+
+
+def aggregates():
+    scores = score_all(CASES.values(), ANSWERS, HOUSE)
+    return aggregate(CASES, ANSWERS, scores)
 
 
 def result(system, score, tokens_per_s=None, size_mb=None):
@@ -17,6 +35,7 @@ def result(system, score, tokens_per_s=None, size_mb=None):
         latency_p50_s=0.1,
         latency_p95_s=0.2,
         size_mb=size_mb,
+        aggregates=aggregates(),
     )
 
 
@@ -40,29 +59,90 @@ def evaluation():
     )
 
 
-def test_the_widest_table_fits_100_columns(evaluation):
-    lines = table(evaluation).splitlines()
-    assert max(map(len, lines)) <= 100
+def test_a_wide_terminal_has_one_table_of_all_that_is_in_the_headline(evaluation):
+    lines = table(evaluation, 160).splitlines()
+    assert max(map(len, lines)) <= 160
     student = lines[3]
     assert student.startswith("student-q4_k_m")
-    assert student.count("100 [97,100]") == 4
+    assert student.count("100 [97,100]") == 8
     assert student.split()[-3:] == ["[97,100]", "43.2", "18557"]
     assert lines[4].split()[-3:] == ["[97,100]", "-", "-"]
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize("columns", [20, 80, 100, 140])
+def test_a_narrower_terminal_has_the_rest_below(evaluation, columns):
+    text = table(evaluation, columns)
+    assert max(map(len, text.splitlines())) <= max(columns, 80)
+    assert text.count("student-q4_k_m") > 1
+    assert text.count("100 [97,100]") == 16
+    assert text.count("18557") == 1
 
 
 def test_what_was_not_measured_is_a_dash(evaluation):
     quiet = result("base", NONE)
-    text = table(evaluation.model_copy(update={"systems": (quiet,)}))
-    assert text.splitlines()[-1].split() == ["base", "12000", *("-" * 6)]
+    text = table(evaluation.model_copy(update={"systems": (quiet,)}), 160)
+    assert text.splitlines()[-1].split() == ["base", "12000", *("-" * 10)]
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_markdown_adds_the_differences_with_their_sign(evaluation):
-    text = markdown(evaluation)
-    assert "student-q4_k_m minus each other" in text
-    *_, row, _, note = text.splitlines()
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["control-per-directory", *["-1 [-5,3]"] * 4]
-    assert note == "An interval that holds 0 shows no difference."
+    lines = markdown(evaluation).splitlines()
+    assert "student-q4_k_m minus each other, paired by sample, in points:" in lines
+    end = lines.index("An interval that holds 0 shows no difference.")
+    assert cells(lines[end - 2]) == ["control-per-directory", *["-1 [-5,3]"] * 8]
+
+
+def test_markdown_explains_every_measure_for_every_system(evaluation):
+    lines = markdown(evaluation).splitlines()
+    for name, measure in SCORES.items():
+        [row] = [line for line in lines if f"| `{name}` " in line]
+        value = {1.0: "100"}.get(measure.high, "1.00")
+        assert cells(row) == [
+            *(measure.family, f"`{name}`", measure.better),
+            *(value, value, measure.meaning),
+        ]
+
+
+def test_markdown_has_slices_and_the_confusion_of_types(evaluation):
+    lines = markdown(evaluation).splitlines()
+    rows = [cells(line) for line in lines if line.startswith("|")]
+    assert ["commits", "n"] in [row[:2] for row in rows]
+    assert ["2", "1", "1.00", "0.00"] in [row[:4] for row in rows]
+    assert ["up to 1,000", "2"] in [row[:2] for row in rows]
+    assert rows[-2:] == [["docs", "0", "1"], ["fix", "1", "1"]]
+
+
+def test_plots_have_a_row_for_each_point(evaluation, tmp_path):
+    write_plots(tmp_path, evaluation)
+    read = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    assert read["confusion"] == [
+        {"actual": "docs", "predicted": "none"},
+        {"actual": "fix", "predicted": "feat"},
+        {"actual": "fix", "predicted": "none"},
+    ]
+    assert read["grouping_by_commits"] == [
+        {
+            "commits": n,
+            "system": system,
+            "bar": f"{n}: {system}",
+            "ari": 0.0,
+            "exact_partition": 0.0,
+        }
+        for n in ("1", "2")
+        for system in ("student-q4_k_m", "control-per-directory")
+    ]
+    [student, _] = read["reliability_by_diff_size"]
+    assert student == {
+        "diff_chars": "up to 1,000",
+        "system": "student-q4_k_m",
+        "bar": "up to 1,000: student-q4_k_m",
+        "valid": 0.5,
+        "grounded": 0.5,
+    }
 
 
 def test_summary_is_one_line(evaluation):

@@ -115,6 +115,7 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
         "ballots.jsonl",
         "index.html",
         "metrics.json",
+        "plots",
         "predictions.jsonl",
         "scores.jsonl",
         "table.md",
@@ -143,14 +144,20 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
     one_commit = headline["control-one-commit"]
     assert one_commit["valid_low"] < one_commit["valid_high"] == 1.0
     ends = ("_low", "_high")
+    chrf = one_commit["chrf"]
     assert {key: one_commit[key] for key in one_commit if not key.endswith(ends)} == {
         "valid": 1.0,
         "type": 0.0,
         "ari": 0.0,
+        "exact_partition": 0.0,
         "junk": 0.0,
+        "grounded": 1.0,
+        "cc_valid": 1.0,
+        "chrf": chrf,
         "tokens_per_s": None,
         "size_mb": None,
     }
+    assert 0 < chrf < 0.2
     assert headline["student-q8_0"]["tokens_per_s"] > 0
     assert headline["base"]["size_mb"] > headline["student-q8_0"]["size_mb"] > 0.1
     scores = (report / "scores.jsonl").read_bytes()

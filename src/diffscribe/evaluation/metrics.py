@@ -1,14 +1,19 @@
 """Scores of samples to numbers of systems, and differences between systems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from diffscribe.evaluation.aggregates import Aggregates, aggregate
 from diffscribe.evaluation.bootstrap import Estimate, estimate
+from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.clusters import Observation
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.records import Prediction, Record, Score
 
-HEADLINE = ("valid", "type", "ari", "junk")
+HEADLINE = (
+    *("valid", "type", "ari", "exact_partition"),
+    *("junk", "grounded", "cc_valid", "chrf"),
+)
 """The scores in metrics/eval.json and in the first table."""
 
 
@@ -25,6 +30,7 @@ class SystemResult(Record):
     latency_p95_s: float
     size_mb: float | None
     """Of the GGUF, in 10^6 bytes; None for a control."""
+    aggregates: Aggregates
 
 
 class Difference(Record):
@@ -43,6 +49,7 @@ class Evaluation(Record):
 
 
 def evaluate(
+    cases: Iterable[Case],
     scores: Sequence[Score],
     predictions: Sequence[Prediction],
     sizes_bytes: Mapping[str, int],
@@ -52,7 +59,7 @@ def evaluate(
     """Return the results of each system, and the first minus the others.
 
     Scores and predictions of a system stand together, the main student first;
-    all systems answered the same samples. Students of other quantization types
+    all systems answered the same cases. Students of other quantization types
     are compared in the table only.
     """
     of_system = {
@@ -62,10 +69,18 @@ def evaluate(
         system: list(group)
         for system, group in groupby(predictions, lambda p: p.system)
     }
+    by_id = {case.id: case for case in cases}
     main, *others = of_system
     return Evaluation(
         systems=tuple(
-            _result(own, answers[system], sizes_bytes.get(system), resamples, seed)
+            _result(
+                own,
+                answers[system],
+                aggregate(by_id, answers[system], own),
+                sizes_bytes.get(system),
+                resamples,
+                seed,
+            )
             for system, own in of_system.items()
         ),
         differences=tuple(
@@ -120,6 +135,7 @@ def _with_ends(scores: Mapping[str, Estimate]) -> dict[str, float | None]:
 def _result(
     scores: Sequence[Score],
     predictions: Sequence[Prediction],
+    aggregates: Aggregates,
     size_bytes: int | None,
     resamples: int,
     seed: int,
@@ -142,6 +158,7 @@ def _result(
         latency_p50_s=float(p50_s),
         latency_p95_s=float(p95_s),
         size_mb=size_bytes / 1e6 if size_bytes is not None else None,
+        aggregates=aggregates,
     )
 
 

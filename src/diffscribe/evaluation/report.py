@@ -1,20 +1,40 @@
-"""The evaluation as a table, for the terminal and for Markdown."""
+"""The evaluation as tables, for the terminal and for Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from diffscribe.evaluation.bootstrap import Estimate
+from diffscribe.evaluation.grid import (
+    NOTHING,
+    Row,
+    decimal,
+    grid,
+    in_width,
+    number,
+    percent,
+)
 from diffscribe.evaluation.metrics import (
     HEADLINE,
     Difference,
     Evaluation,
     SystemResult,
 )
+from diffscribe.evaluation.plots import write_plots
+from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.jsonl import write_json, write_jsonl
 from diffscribe.records import Prediction, Score
 
-TITLES = ("valid\nplans %", "type\naccuracy %", "grouping\n(ARI) %", "junk\nrouted %")
-NOTHING = "-"
+TITLES = {
+    "valid": "valid\nplans %",
+    "type": "type\naccuracy %",
+    "ari": "grouping\n(ARI) %",
+    "exact_partition": "exact\ngroups %",
+    "junk": "junk\nrouted %",
+    "grounded": "grounded\nmessages %",
+    "cc_valid": "conven-\ntional %",
+    "chrf": "words\n(chrF) %",
+}
+_IN_PERCENT = 1.0
 
 
 def write_report(
@@ -23,32 +43,50 @@ def write_report(
     scores: Sequence[Score],
     evaluation: Evaluation,
 ) -> None:
-    """Fill a folder with every answer, every score, all metrics and the table."""
+    """Fill a folder with every answer, score and metric, the table and the plots."""
     write_jsonl(folder / "predictions.jsonl", predictions)
     write_jsonl(folder / "scores.jsonl", scores)
     write_json(folder / "metrics.json", evaluation.model_dump(mode="json"))
+    write_plots(folder / "plots", evaluation)
     (folder / "table.md").write_text(markdown(evaluation), encoding="utf-8")
 
 
-def table(evaluation: Evaluation) -> str:
-    """Return one row a system for the terminal, at most 100 columns wide.
+def table(evaluation: Evaluation, columns: int) -> str:
+    """Return one row a system for a terminal of so many columns.
 
-    Scores are in percent, each with the ends of its 95 % interval.
+    Scores are in percent, each with the ends of its 95 % interval. What does not
+    fit beside each other comes below, with the systems again: one table from 160
+    columns on, two at 80.
     """
-    return _table(_rows(evaluation.systems), "simple")
+    rows = _rows(evaluation.systems)
+    return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """Return the table, the paired differences, and how to read them."""
+    """Return the headline, the paired differences, and every measure there is."""
     student = evaluation.systems[0].system
     return "\n\n".join(
         (
-            _table(_rows(evaluation.systems), "github"),
+            "# Evaluation",
+            grid(_rows(evaluation.systems)),
             "In brackets the 95 % interval. ARI is the adjusted Rand index of how "
             "files are grouped: 0 is chance. The controls are rules without a model.",
             f"{student} minus each other, paired by sample, in points:",
             _differences(evaluation.differences),
-            "An interval that holds 0 shows no difference.\n",
+            "An interval that holds 0 shows no difference.",
+            "## Every measure",
+            "Means over the samples that a measure applies to; shares in percent, "
+            "counts as they are, `lower` where less is better. An answer that failed "
+            "has the worst value, save in the last three, which leave it out. "
+            "docs/evaluation.md says how each can mislead.",
+            _measures(evaluation.systems),
+            "## By the number of commits",
+            _slices(evaluation.systems[0], "commits"),
+            "## By the size of the diff, in characters",
+            _slices(evaluation.systems[0], "diff_chars"),
+            "## Types",
+            f"Of {student}: what was answered (columns) to which type (rows).",
+            _confusion(evaluation.systems[0]) + "\n",
         )
     )
 
@@ -57,19 +95,20 @@ def summary(evaluation: Evaluation) -> str:
     """Return the main student's scores in one line."""
     main = evaluation.systems[0]
     values = ", ".join(
-        f"{name} {_percent(main.scores[name].value)}" for name in HEADLINE
+        f"{name} {percent(main.scores[name].value)}"
+        for name in ("valid", "type", "ari", "junk")
     )
     return f"{main.system} on {main.n} samples: {values} (%)"
 
 
-def _rows(results: Iterable[SystemResult]) -> list[dict[str, str]]:
+def _rows(results: Iterable[SystemResult]) -> list[Row]:
     return [
         {
             "system": result.system,
             "n": str(result.n),
             **_cells(result.scores),
-            "tok/s": _number(result.tokens_per_s),
-            "MB": _number(result.size_mb),
+            "tok/s": number(result.tokens_per_s),
+            "MB": number(result.size_mb),
         }
         for result in results
     ]
@@ -77,38 +116,71 @@ def _rows(results: Iterable[SystemResult]) -> list[dict[str, str]]:
 
 def _differences(differences: Iterable[Difference]) -> str:
     rows = [{"minus": each.other, **_cells(each.scores)} for each in differences]
-    return _table(rows, "github")
+    return grid(rows)
 
 
-def _table(rows: list[dict[str, str]], style: str) -> str:
-    from tabulate import tabulate
+def _measures(results: Sequence[SystemResult]) -> str:
+    rows = [
+        {
+            "family": measure.family,
+            "measure": f"`{name}`",
+            "better": measure.better,
+            **{each.system: _mean(each.scores[name], measure.high) for each in results},
+            "what it is": measure.meaning,
+        }
+        for name, measure in SCORES.items()
+    ]
+    rows += [
+        {
+            "family": "types",
+            "measure": f"`{name}`",
+            "better": "higher",
+            **{
+                each.system: decimal(getattr(each.aggregates, name)) for each in results
+            },
+            "what it is": words,
+        }
+        for name, words in {
+            "macro_f1": "mean F1 of the target's types",
+            "type_entropy_bits": "0 if the type is always the same",
+            "distinct_subjects": "different subjects over messages",
+        }.items()
+    ]
+    return grid(rows)
 
-    if style == "github":
-        rows = [{key.replace("\n", " "): row[key] for key in row} for row in rows]
-    align = ["left", *("right" for _ in list(rows[0])[1:])]
-    return tabulate(
-        rows, headers="keys", tablefmt=style, disable_numparse=True, colalign=align
+
+def _slices(result: SystemResult, by: str) -> str:
+    slices: Mapping[str, Mapping[str, float | None]] = getattr(
+        result.aggregates, f"by_{by}"
     )
+    rows = [
+        {by.replace("_", " "): name, "n": f"{row['n']:.0f}"}
+        | {key: decimal(value) for key, value in row.items() if key != "n"}
+        for name, row in slices.items()
+    ]
+    return grid(rows)
 
 
-def _cells(scores: Mapping[str, Estimate]) -> dict[str, str]:
-    return {
-        title: _cell(scores[name]) for name, title in zip(HEADLINE, TITLES, strict=True)
-    }
+def _confusion(result: SystemResult) -> str:
+    counts = result.aggregates.confusion
+    answers = sorted({answer for row in counts.values() for answer in row})
+    rows = [
+        {"target": type_} | {each: str(row.get(each, 0)) for each in answers}
+        for type_, row in counts.items()
+    ]
+    return grid(rows)
+
+
+def _cells(scores: Mapping[str, Estimate]) -> Row:
+    return {TITLES[name]: _cell(scores[name]) for name in HEADLINE}
 
 
 def _cell(score: Estimate) -> str:
     if score.value is None:
         return NOTHING
-    ends = f"{_percent(score.low)},{_percent(score.high)}"
-    return f"{_percent(score.value)} [{ends}]"
+    ends = f"{percent(score.low)},{percent(score.high)}"
+    return f"{percent(score.value)} [{ends}]"
 
 
-def _percent(share: float | None) -> str:
-    return NOTHING if share is None else f"{round(100 * share)}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+def _mean(score: Estimate, high: float) -> str:
+    return percent(score.value) if high == _IN_PERCENT else decimal(score.value)
