@@ -146,6 +146,12 @@ def test_answers_that_nobody_counted_measure_nothing(estimated, answered, change
     assert found.usage.prompt_tokens == expected
 
 
+def test_what_two_changes_ask_alike_is_asked_once(estimated, change):
+    first, second = wips(change, 2)
+    found = estimated(first, second.model_copy(update={"diff": first.diff}))
+    assert (found.rows, found.requests) == (1, 1)
+
+
 def test_blend_asks_for_poor_history_alone_and_of_rated_history_for_all(
     estimated, change
 ):
@@ -153,7 +159,8 @@ def test_blend_asks_for_poor_history_alone_and_of_rated_history_for_all(
     poor = change(("wip", ["a.py"]), head="p")
     assert estimated(good, poor, source="blend").requests == 1
     rated = estimated(good, poor, source="blend", raters=("critic", "critic"))
-    assert rated.requests == 2 * 4 + 2
+    # The good message is as clean as it was, so each rater sees it once.
+    assert rated.requests == 2 * (1 + 2) + 2
     assert [line.partition(":")[0] for line in rated.basis] == ["critic", "wise"]
 
 

@@ -6,7 +6,7 @@ is not there is counted, and supposed to be answered well.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from tabulate import tabulate
@@ -29,7 +29,7 @@ CHARS_PER_TOKEN = 3.1
 """Of prompts that are mostly diff, for a model that has counted none yet."""
 
 _POOR = orjson.dumps(dict.fromkeys(Rating.model_fields, 0)).decode()
-_SUPPOSED_SUBJECT = "add a test"
+_SUBJECT = "add a test"
 
 
 class Estimate(NamedTuple):
@@ -150,20 +150,22 @@ class _Rehearsal:
         self._params = params
         self._ledger = ledger
         self._plan_chars = 0
-        self._wanted = 0
+        self._wanted: set[str] = set()
 
     async def wants(self, change: Change) -> bool:
         """Tell whether anything about a change is not known yet."""
-        before = self._wanted
+        before = len(self._wanted)
         self._plan_chars = _plan_chars(change, self._params)
         await self._labeler.label(change)
-        return self._wanted > before
+        return len(self._wanted) > before
 
     async def _ask(self, request: Request) -> Answer:
         chars = sum(len(message.content) for message in request.messages)
-        answer = self._ledger.get(request_key(request))
+        key = request_key(request)
+        answer = self._ledger.get(key)
         if answer is None:
-            return self._supposed(request, chars)
+            self._want(key, request, chars)
+            return _supposed(request)
         self.known += 1
         is_reask = any(message.role == "assistant" for message in request.messages)
         self._count(request.model, {"reasks" if is_reask else "firsts": 1})
@@ -172,30 +174,40 @@ class _Rehearsal:
             self._count(request.model, counted)
         return answer
 
-    def _supposed(self, request: Request, prompt_chars: int) -> Answer:
-        """Count a question and return an answer that leads to the next one."""
-        properties = (request.schema or {})["properties"]
-        if "commits" in properties:
-            text, chars = "", self._plan_chars
-        elif "messages" in properties:
-            count = properties["messages"]["minItems"]
-            subjects = [{"subject": _SUPPOSED_SUBJECT}] * count
-            text, chars = (
-                orjson.dumps({"messages": subjects}).decode(),
-                self._plan_chars,
-            )
-        else:
-            text, chars = _POOR, len(_POOR)
-        more = {"wanted": 1, "prompt_chars": prompt_chars, "answer_chars": chars}
-        self._count(request.model, more)
-        self._wanted += 1
-        if not text:
-            raise AnswerError("after a plan nothing more is asked")
-        return Answer(text, NOTHING, 0.0, "stop")
+    def _want(self, key: str, request: Request, prompt_chars: int) -> None:
+        if key in self._wanted:
+            return
+        self._wanted.add(key)
+        # An answer with messages is about as long as the history's plan.
+        is_rating = set(Rating.model_fields) == _properties(request).keys()
+        answer_chars = len(_POOR) if is_rating else self._plan_chars
+        more = {"prompt_chars": prompt_chars, "answer_chars": answer_chars}
+        self._count(request.model, {"wanted": 1, **more})
 
     def _count(self, model: str, more: Mapping[str, int]) -> None:
         for what, count in more.items():
             self.counts[model, what] += count
+
+
+def _supposed(request: Request) -> Answer:
+    """Return an answer that counts and leads to all that may be asked next.
+
+    Raises:
+        AnswerError: in place of a plan, after which nothing more is asked.
+    """
+    properties = _properties(request)
+    if "commits" in properties:
+        raise AnswerError("a plan is not needed to know what is asked")
+    text = _POOR
+    if "messages" in properties:
+        subjects = [{"subject": _SUBJECT}] * properties["messages"]["minItems"]
+        text = orjson.dumps({"messages": subjects}).decode()
+    return Answer(text, NOTHING, 0.0, "stop")
+
+
+def _properties(request: Request) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (request.schema or {})["properties"]
+    return found
 
 
 def _plan_chars(change: Change, params: LabelParams) -> int:
