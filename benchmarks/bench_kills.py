@@ -7,7 +7,7 @@ while the run starts, most after a few more answers, and, once all is answered, 
 the files of the finished run are written. Prints how many samples were asked again
 though their answer was on the disk (there should be none), how many because they were
 open when the kill came, and which files of the runs differ (none but those that tell
-of time).
+of time). Ctrl-C makes the next start the last, and compares.
 """
 
 import json
@@ -30,7 +30,7 @@ import click
 ROOT = Path(__file__).parents[1]
 EQUAL = ("run.json", "cases.jsonl", "answers.jsonl", "scores.jsonl", "metrics.json")
 LATENCY_S = 0.02
-START_S = 2.0
+START_S = 3.0
 """Longer than a run takes to start and to finish."""
 CONCURRENCY = 8
 
@@ -131,7 +131,10 @@ def started(runs: Path, cases: Path, base_url: str) -> "subprocess.Popen[bytes]"
         *("run", str(cases), "--base-url", base_url, "--model", "m"),
         *("--concurrency", str(CONCURRENCY)),
     ]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    # Ctrl-C is for us alone.
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def durable(runs: Path) -> tuple[set[str], bool]:
@@ -147,24 +150,29 @@ def durable(runs: Path) -> tuple[set[str], bool]:
     return names, is_torn
 
 
-def measured(folder: Path, kills: int, samples: int, seed: int) -> Found:
-    """Kill a run so often, then let it end, and compare."""
+def measured(
+    folder: Path, kills: int, samples: int, seed: int, stop: threading.Event
+) -> Found:
+    """Kill a run so often, or until `stop`, then let it end, and compare."""
     draw = random.Random(seed)
     server = Server()
     cases = folder / "cases.jsonl"
     write_cases(cases, samples)
-    asked_again = torn = 0
+    asked_again = torn = killed_times = 0
     with serving(server) as base_url:
         assert started(folder / "calm", cases, base_url).wait() == 0
         server.asked.clear()
         runs = folder / "killed"
-        for number in range(kills + 1):
+        is_last = False
+        while not is_last:
+            is_last = killed_times == kills or stop.is_set()
             known, is_torn = durable(runs)
             torn += is_torn
             before = server.asked.copy()
             run = started(runs, cases, base_url)
-            if number < kills:
-                _wait(server, draw, samples - len(known), kills - number)
+            if not is_last:
+                _wait(server, draw, samples - len(known), kills - killed_times)
+                killed_times += 1
                 run.send_signal(signal.SIGKILL)
             code = run.wait()
             assert code in (0, -signal.SIGKILL), code
@@ -181,7 +189,7 @@ def measured(folder: Path, kills: int, samples: int, seed: int) -> Found:
     if calm.name != killed.name or not names.issuperset(EQUAL):
         unequal.append("the folder itself")
     lost = server.asked.total() - samples - asked_again
-    return Found(kills, asked_again, lost, torn, tuple(unequal))
+    return Found(killed_times, asked_again, lost, torn, tuple(unequal))
 
 
 def _wait(server: Server, draw: random.Random, left: int, kills_left: int) -> None:
@@ -204,9 +212,10 @@ def _content(path: Path) -> bytes | None:
 @click.option("--seed", default=7, show_default=True)
 def main(kills: int, samples: int, seed: int) -> None:
     """Kill, go on, compare, and print what was found."""
-    started_at = time.monotonic()
+    started_at, stop = time.monotonic(), threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
     with TemporaryDirectory() as folder:
-        found = measured(Path(folder), kills, samples, seed)
+        found = measured(Path(folder), kills, samples, seed, stop)
     for name, value in found._asdict().items():
         click.echo(f"{name.replace('_', ' ')}: {value or 0}")
     click.echo(f"seconds: {time.monotonic() - started_at:.0f}")

@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -212,7 +213,7 @@ def test_no_runs_are_said_to_be_none(bench):
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_equals_one_that_was_not(tmp_path):
-    found = measured(tmp_path, kills=5, samples=30, seed=11)
+    found = measured(tmp_path, kills=5, samples=30, seed=11, stop=threading.Event())
     assert (found.asked_again, found.unequal) == (0, ())
 
 

@@ -1,8 +1,10 @@
 """The outputs of a run, scored and summed up; no model is needed for it."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from diffscribe.evaluation.answers import read_answer
 from diffscribe.evaluation.bench.run_records import Output
@@ -10,6 +12,7 @@ from diffscribe.evaluation.bootstrap import Estimate, estimate
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.clusters import Observation
 from diffscribe.evaluation.scoring.all import SCORES, score
+from diffscribe.history.pool import in_order
 from diffscribe.jsonl import write_json, write_jsonl
 from diffscribe.params import HouseParams
 from diffscribe.records import Prediction, Score
@@ -19,6 +22,8 @@ METRICS = "metrics.json"
 RESAMPLES = 2000
 SEED = 7
 CUT_OFF = "length"
+CHUNK = 250
+MANY_CHUNKS = 8
 
 
 def write_scores(
@@ -29,16 +34,41 @@ def write_scores(
     house: HouseParams,
 ) -> None:
     """Write what each output is worth, and all of them; the same again each time."""
+    jobs = [
+        _Job(cases[at : at + CHUNK], outputs[at : at + CHUNK], system, house)
+        for at in range(0, len(cases), CHUNK)
+    ]
+    # Processes take a second to start.
+    workers = 1 if len(jobs) < MANY_CHUNKS else os.cpu_count() or 1
+    errors: Counter[str] = Counter()
+    scores: list[Score] = []
+    for _, (failed, scored) in in_order(_scored, jobs, workers):
+        errors.update(failed)
+        scores += scored
+    write_jsonl(folder / SCORES_FILE, scores)
+    write_json(folder / METRICS, _metrics(system, errors, scores, house))
+
+
+class _Job(NamedTuple):
+    """As many cases as one process scores at a time."""
+
+    cases: Sequence[Case]
+    outputs: Sequence[Output]
+    system: str
+    house: HouseParams
+
+
+def _scored(job: _Job) -> tuple[list[str], list[Score]]:
+    """Return why there are no plans, and the scores."""
     predictions = [
-        prediction_of(case, output, system)
-        for case, output in zip(cases, outputs, strict=True)
+        prediction_of(case, output, job.system)
+        for case, output in zip(job.cases, job.outputs, strict=True)
     ]
     scores = [
-        score(case, prediction, house)
-        for case, prediction in zip(cases, predictions, strict=True)
+        score(case, prediction, job.house)
+        for case, prediction in zip(job.cases, predictions, strict=True)
     ]
-    write_jsonl(folder / SCORES_FILE, scores)
-    write_json(folder / METRICS, _metrics(system, predictions, scores, house))
+    return [each.error for each in predictions if each.error is not None], scores
 
 
 def prediction_of(
@@ -82,11 +112,10 @@ def _observed(scores: Iterable[Score], name: str) -> list[Observation]:
 
 def _metrics(
     system: str,
-    predictions: Sequence[Prediction],
+    errors: Counter[str],
     scores: Sequence[Score],
     house: HouseParams,
 ) -> dict[str, object]:
-    errors = Counter(each.error for each in predictions if each.error is not None)
     return {
         "system": system,
         "n": len(scores),
