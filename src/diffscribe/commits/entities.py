@@ -120,7 +120,8 @@ class Evidence:
 
     def __init__(self, paths: Iterable[str], diff: str) -> None:
         self.paths = tuple(paths)
-        self.text = "\n".join([*self.paths, diff]).lower()
+        self._spelled = "\n".join([*self.paths, diff])
+        self.text = self._spelled.lower()
         self._diff = diff
 
     def holds(self, entity: Entity) -> bool:
@@ -163,9 +164,7 @@ class Evidence:
         if all(_plain(word) in self._names for word in words):
             return True
         parts = [part.lower() for part in _PARTS.findall(name)]
-        return len(parts) > 1 and any(
-            all(part in line for part in parts) for line in self._lines
-        )
+        return len(parts) > 1 and any(map(set(parts).issubset, self._lines))
 
     def _has_number(self, number: str) -> bool:
         """A version is there too as the beginning of a longer one, or as py310."""
@@ -177,8 +176,10 @@ class Evidence:
         return all(_plain(word) in self._names for word in _WORDS.findall(text))
 
     @cached_property
-    def _lines(self) -> list[str]:
-        return self.text.split("\n")
+    def _lines(self) -> list[frozenset[str]]:
+        """The words of each line, those within names too."""
+        lines = self._spelled.split("\n")
+        return [frozenset(map(str.lower, _PARTS.findall(line))) for line in lines]
 
     @cached_property
     def _names(self) -> frozenset[str]:
