@@ -1,39 +1,30 @@
 """What types and lengths a system writes, beside those of the target."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 from diffscribe.commits.conventional import TYPES, format_header
-from diffscribe.evaluation.cases import Case
-from diffscribe.evaluation.scoring.types import align
-from diffscribe.records import Plan, PlannedCommit, Prediction
+from diffscribe.evaluation.aggregates import NO_TYPE
+from diffscribe.records import Plan
 
-NONE = "none"
-"""What a commit is taken for whose files are in no partner's."""
 _OTHER = "other"
-SHOWN_TYPES = (*TYPES, _OTHER, NONE)
+SHOWN_TYPES = (*TYPES, _OTHER, NO_TYPE)
 """In the order of tables."""
 _BOUNDS = (0, 10, 20, 30, 40, 50, 60, 73)
 """In characters; 72 is what git's tools show."""
 
 
 def confusion(
-    cases: Sequence[Case], predictions: Iterable[Prediction]
+    counts: Mapping[str, Mapping[str, int]],
 ) -> list[tuple[str, str, int]]:
-    """Return how often a target's type was taken for which, one to one aligned.
-
-    A target without a type, as its author wrote none, is left out.
-    """
-    plans = {each.sample_id: each.plan for each in predictions}
-    counts: Counter[tuple[str, str]] = Counter()
-    for case in cases:
-        plan = plans[case.id] or Plan(commits=())
-        for commit, partner in align(case.target, plan):
-            if commit.type:
-                counts[_type(commit), _type(partner) if partner else NONE] += 1
-    return [(*each, counts[each]) for each in sorted(counts)]
+    """Return a confusion of types with one name for all that are no type."""
+    known: Counter[tuple[str, str]] = Counter()
+    for target, row in counts.items():
+        for answered, count in row.items():
+            known[_known(target), _known(answered)] += count
+    return [(*each, known[each]) for each in sorted(known)]
 
 
 def distributions(plans: Iterable[Plan]) -> dict[str, Any]:
@@ -44,10 +35,10 @@ def distributions(plans: Iterable[Plan]) -> dict[str, Any]:
     """
     commits = [commit for plan in plans for commit in plan.commits]
     lengths = Counter(_band(len(format_header(commit))) for commit in commits)
-    types = Counter(map(_type, commits))
+    types = Counter(_known(commit.type or NO_TYPE) for commit in commits)
     return {
         "commits": len(commits),
-        "types": {name: types[name] for name in (*TYPES, _OTHER) if types[name]},
+        "types": {name: types[name] for name in SHOWN_TYPES if types[name]},
         "lengths": [lengths[at] for at in range(len(_BOUNDS))],
         "bodies": sum(bool(commit.body) for commit in commits),
     }
@@ -65,6 +56,6 @@ def _band(length: int) -> int:
     return sum(length >= low for low in _BOUNDS) - 1
 
 
-def _type(commit: PlannedCommit) -> str:
+def _known(type_: str) -> str:
     """Return the type, or `other`: a model may write anything there."""
-    return commit.type if commit.type in TYPES else _OTHER
+    return type_ if type_ in (*TYPES, NO_TYPE) else _OTHER

@@ -150,7 +150,10 @@ function showFigures(system) {
   const target = report.figures[TARGET].distributions;
   const own = figure.distributions;
   const types = report.types.filter((each) => each in target.types || each in own.types);
+  const said = Object.entries(figure.said).map(([name, value]) =>
+    `${name}: ${value === null ? "-" : Math.round(100 * value)} %`);
   by("figures").replaceChildren(
+    make("p", "note broad", said.join(" · ")),
     make("section", "card broad", make("h2", "", "Types: target's in rows, this system's in " +
       "columns, commits aligned one to one"), confusionOf(figure.confusion)),
     make("section", "card", make("h2", "", `Types: ${entropy(target.types)} bits of ` +

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isinf
 from typing import Any
 
+from diffscribe.evaluation.aggregates import Aggregates
 from diffscribe.evaluation.bootstrap import Estimate
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.metrics import HEADLINE, Difference, Evaluation, SystemResult
@@ -40,6 +41,7 @@ def overview(
         seed: of the intervals of slices.
     """
     parts = slices(cases)
+    aggregates = {each.system: each.aggregates for each in evaluation.systems}
     figures: dict[str, dict[str, Any]] = {
         TARGET: {"distributions": distributions(case.target for case in cases)}
     }
@@ -49,7 +51,8 @@ def overview(
         )
         plans = (each.plan for each in own.values() if each.plan)
         figures[system] = {
-            "confusion": confusion(cases, own.values()),
+            "confusion": confusion(aggregates[system].confusion),
+            "said": _said(aggregates[system]),
             "distributions": distributions(plans),
             "slices": [[_ends(each[name]) for name in HEADLINE] for each in measured],
         }
@@ -62,6 +65,16 @@ def overview(
         "types": SHOWN_TYPES,
         "length_bands": length_bands(),
         "figures": figures,
+    }
+
+
+def _said(aggregates: Aggregates) -> dict[str, float | None]:
+    """Return what the page says above the figures of a system."""
+    return {
+        "macro-F1 of types": aggregates.macro_f1,
+        "without a plan": aggregates.failures,
+        "prompts that did not fit": aggregates.prompt_overflows,
+        "different subjects": aggregates.distinct_subjects,
     }
 
 

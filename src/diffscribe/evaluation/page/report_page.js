@@ -3,6 +3,7 @@ const VIEWS = ["overview", "samples", "votes"];
 let view = "overview";
 
 function show(next) {
+  if (next !== view) scrollTo(0, 0);
   view = next;
   for (const each of VIEWS) by(each).hidden = each !== view;
   by("bar").hidden = view !== "votes";

@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 
 from diffscribe.commits.plan import plan_json
+from diffscribe.evaluation.aggregates import commits_of, size_of
 from diffscribe.evaluation.cases import Case, cluster_of
 from diffscribe.evaluation.page.ballot import TARGET, Ballot
-from diffscribe.evaluation.page.sizes import commits_band, size_band
 from diffscribe.records import Prediction
 from diffscribe.strata import stratified
 
@@ -82,7 +82,7 @@ def answer_text(
 def _stratum(case: Case) -> tuple[str, str, str, str]:
     commits = case.target.commits
     first = commits[0].type if commits else ""
-    return case.repo, commits_band(len(commits)), first, size_band(case.diff)
+    return case.repo, commits_of(case), first, size_of(case)
 
 
 def _digest(*texts: str) -> str:

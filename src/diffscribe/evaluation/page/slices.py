@@ -4,19 +4,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from diffscribe.evaluation.aggregates import (
+    LARGEST,
+    MOST_COMMITS,
+    SIZES,
+    commits_of,
+    size_of,
+)
 from diffscribe.evaluation.bootstrap import Estimate, estimate
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.clusters import Observation
-from diffscribe.evaluation.page.sizes import (
-    COMMITS_BANDS,
-    SIZE_BANDS,
-    commits_band,
-    size_band,
-)
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.records import Score
 
-_ORDER = {name: at for at, name in enumerate((*COMMITS_BANDS, *SIZE_BANDS))}
+_NAMES = (*map(str, range(MOST_COMMITS)), f"{MOST_COMMITS} or more")
+_ORDER = {name: at for at, name in enumerate((*_NAMES, *SIZES.values(), LARGEST))}
 KINDS = ("repository", "language", "commits", "diff size", "type", "junk")
 
 
@@ -49,8 +51,8 @@ def names_of(case: Case) -> dict[str, tuple[str, ...]]:
     return {
         "repository": (case.repo,),
         "language": case.languages or ("other",),
-        "commits": (commits_band(len(commits)),),
-        "diff size": (size_band(case.diff),),
+        "commits": (commits_of(case),),
+        "diff size": (size_of(case),),
         "type": tuple(sorted({commit.type for commit in commits})),
         "junk": ("with junk" if case.junk else "without",),
     }
