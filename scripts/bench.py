@@ -1,7 +1,7 @@
 """Ask any model any cases, keep what it says, score it again and compare.
 
 Usage: python scripts/bench.py run CASES --gguf models/gguf/student-q8_0.gguf
-    (also: rescore, compare, votes, list, show, make-set, check; see docs/bench.md)
+    (also: rescore, compare, page, votes, list, show, make-set, check: docs/bench.md)
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
@@ -138,6 +138,26 @@ def votes(files: tuple[Path, ...]) -> None:
     from diffscribe.evaluation.votes_report import votes_report
 
     click.echo(votes_report(files))
+
+
+@main.command(cls=Stage)
+@click.argument("names", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--out", type=OUTPUT, default=Path("reports/side-by-side.html"), show_default=True
+)
+@click.option("--cases", type=click.IntRange(1), default=24, show_default=True)
+@params_option
+@click.pass_obj
+def page(
+    runs: Path, /, names: tuple[str, ...], out: Path, cases: int, params: Path
+) -> None:
+    """Show RUNs over the same cases side by side; vote on so many CASES of them."""
+    from diffscribe.evaluation.bench.files import find_run, read_run
+    from diffscribe.evaluation.bench.runs_page import write_runs_page
+
+    stored = [read_run(find_run(runs, name)) for name in names]
+    ballots = write_runs_page(stored, out, cases, load_params(params).eval.house)
+    click.echo(f"page: {len(stored)} runs, {ballots} pairs to vote on: {out}")
 
 
 @main.command("list", cls=Stage)

@@ -195,6 +195,17 @@ def test_two_models_are_compared_sample_by_sample(bench, cases, tmp_path):
     assert json.loads(out.read_text())["n"] == 6
 
 
+def test_runs_over_the_same_cases_are_put_on_one_page(bench, cases, tmp_path):
+    with FaultServer(answer=lambda _: PLAN) as server:
+        for model in ("one", "two"):
+            bench("run", cases, "--base-url", server.base_url, "--model", model)
+    names = [folder.name for folder in sorted((tmp_path / "runs").iterdir())]
+    out = tmp_path / "page" / "index.html"
+    done = bench("page", *names, "--out", out, "--cases", 4)
+    assert done.output == f"page: 2 runs, 8 pairs to vote on: {out}\n"
+    assert "default-src 'none'" in out.read_text()
+
+
 @pytest.mark.parametrize("columns", [80, 160])
 def test_tables_fit_the_terminal(bench, cases, tmp_path, columns):
     with FaultServer(answer=lambda body: PLAN) as server:

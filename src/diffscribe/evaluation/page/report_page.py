@@ -90,11 +90,23 @@ def report_page(
 
 
 def ballots_of(
-    cases: Sequence[Case], predictions: Sequence[Prediction], count: int | None
+    cases: Sequence[Case],
+    predictions: Sequence[Prediction],
+    count: int | None,
+    compared: Sequence[tuple[str, str]] | None = None,
 ) -> list[Ballot]:
-    """Return what a person is asked to vote on: so many cases, or all."""
+    """Return what a person is asked to vote on: so many cases, or all.
+
+    Args:
+        cases: all of them.
+        predictions: of all systems to all cases.
+        count: how many are drawn; None for all.
+        compared: who is compared with whom; None for `pairs`.
+    """
     answers = _by_system(predictions)
-    return ballots(drawn(cases, count), answers, pairs(list(answers)))
+    if compared is None:
+        compared = pairs(list(answers))
+    return ballots(drawn(cases, count), answers, compared)
 
 
 def _by_system(each: Iterable[A]) -> Mapping[str, Mapping[str, A]]:
