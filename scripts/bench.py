@@ -179,6 +179,33 @@ def show(runs: Path, name: str) -> None:
     _show(find_run(runs, name))
 
 
+@main.command("to-inspect", cls=Stage)
+@click.argument("name", metavar="RUN")
+@click.argument("log", type=OUTPUT)
+@click.pass_obj
+def to_inspect(runs: Path, /, name: str, log: Path) -> None:
+    """Write RUN to LOG, the JSON that inspect_ai reads and shows."""
+    from diffscribe.evaluation.bench.files import find_run, read_run
+    from diffscribe.evaluation.bench.inspect_log import export_log
+
+    samples = export_log(read_run(find_run(runs, name)), log)
+    click.echo(f"to-inspect: {samples} samples in {log}")
+
+
+@main.command("from-inspect", cls=Stage)
+@click.argument("log", type=INPUT)
+@click.argument("cases", type=INPUT)
+@params_option
+@click.pass_obj
+def from_inspect(runs: Path, /, log: Path, cases: Path, params: Path) -> None:
+    """Make a run of what inspect_ai's LOG says to CASES, whose ids it has."""
+    from diffscribe.evaluation.bench.formats import read_case_file
+    from diffscribe.evaluation.bench.inspect_log import import_log
+
+    house = load_params(params).eval.house
+    _show(import_log(runs, log, read_case_file(cases), cases.name, house))
+
+
 @main.command("make-set", cls=Stage)
 @click.argument("kind", type=click.Choice(("format", "content", "plans")))
 @click.argument("source")

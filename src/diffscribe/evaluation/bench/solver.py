@@ -98,6 +98,11 @@ def cases_digest(cases: Iterable[Case]) -> str:
     return digest.hexdigest()
 
 
+def digest_of(value: object) -> str:
+    """Return the sha256 of what is JSON."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 def _request(case: Case, model: str, asking: Asking, texts: Prompts) -> Request | None:
     is_plan = case.task == "plan"
     schema = plan_schema(case.files) if is_plan and case.files else None
