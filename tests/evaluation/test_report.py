@@ -5,6 +5,7 @@ from planned import HOUSE, commit, make_case, plan, prediction
 
 from diffscribe.evaluation.aggregates import aggregate
 from diffscribe.evaluation.bootstrap import Estimate
+from diffscribe.evaluation.claims import scope_line
 from diffscribe.evaluation.metrics import Difference, Evaluation, SystemResult
 from diffscribe.evaluation.plots import write_plots
 from diffscribe.evaluation.report import markdown, summary, table
@@ -54,6 +55,7 @@ def evaluation():
                 scores=dict.fromkeys(
                     SCORES, Estimate(value=-0.012, low=-0.05, high=0.03, n=9)
                 ),
+                comparisons={},
             ),
         ),
     )
@@ -92,7 +94,7 @@ def cells(line):
 def test_markdown_adds_the_differences_with_their_sign(evaluation):
     lines = markdown(evaluation).splitlines()
     assert "student-q4_k_m minus each other, paired by sample, in points:" in lines
-    end = lines.index("An interval that holds 0 shows no difference.")
+    end = lines.index(scope_line(evaluation.systems[0]))
     assert cells(lines[end - 2]) == ["control-per-directory", *["-1 [-5,3]"] * 8]
 
 

@@ -57,6 +57,8 @@ class Estimate(Record):
     """Standard error."""
     freedom: float | None = None
     """Degrees of freedom of the error; None if all clusters are the same."""
+    independent: float = 0.0
+    """Samples that say as much as all of them, where all are the same."""
 
 
 def estimate(
@@ -93,6 +95,7 @@ def estimate(
         scope=clusters.scope,
         error=measured.error,
         freedom=measured.freedom or None,
+        independent=clusters.independent,
     )
 
 

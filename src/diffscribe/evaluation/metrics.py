@@ -7,6 +7,7 @@ from diffscribe.evaluation.aggregates import Aggregates, aggregate
 from diffscribe.evaluation.bootstrap import Estimate, estimate
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.clusters import Observation
+from diffscribe.evaluation.comparison import Comparison, compare, most_apart, paired
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.records import Prediction, Record, Score
 
@@ -39,6 +40,8 @@ class Difference(Record):
     system: str
     other: str
     scores: dict[str, Estimate]
+    comparisons: dict[str, Comparison]
+    """Of HEADLINE."""
 
 
 class Evaluation(Record):
@@ -71,6 +74,10 @@ def evaluate(
     }
     by_id = {case.id: case for case in cases}
     main, *others = of_system
+    compared = {
+        name: of_system[name] for name in others if not name.startswith("student-")
+    }
+    comparisons = compare(of_system[main], compared, HEADLINE, resamples, seed)
     return Evaluation(
         systems=tuple(
             _result(
@@ -84,9 +91,8 @@ def evaluate(
             for system, own in of_system.items()
         ),
         differences=tuple(
-            _difference(of_system[main], of_system[other], resamples, seed)
-            for other in others
-            if not other.startswith("student-")
+            _difference(of_system[main], theirs, comparisons[other], resamples, seed)
+            for other, theirs in compared.items()
         ),
     )
 
@@ -171,17 +177,20 @@ def _observed(scores: Sequence[Score], name: str) -> list[Observation]:
 
 
 def _difference(
-    scores: Sequence[Score], others: Sequence[Score], resamples: int, seed: int
+    scores: Sequence[Score],
+    others: Sequence[Score],
+    comparisons: dict[str, Comparison],
+    resamples: int,
+    seed: int,
 ) -> Difference:
-    other_of = {score.sample_id: score for score in others}
-    estimates = {}
-    for name, measure in SCORES.items():
-        paired = [
-            Observation(score.cluster, mine - theirs, score.repo)
-            for score in scores
-            if (mine := score.values[name]) is not None
-            and (theirs := other_of[score.sample_id].values[name]) is not None
-        ]
-        most = measure.high - measure.low
-        estimates[name] = estimate(paired, (-most, most), resamples, seed)
-    return Difference(system=scores[0].system, other=others[0].system, scores=estimates)
+    return Difference(
+        system=scores[0].system,
+        other=others[0].system,
+        scores={
+            name: estimate(
+                paired(scores, others, name), most_apart(name), resamples, seed
+            )
+            for name in SCORES
+        },
+        comparisons=comparisons,
+    )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from diffscribe.evaluation.bootstrap import Estimate
+from diffscribe.evaluation.claims import claims
 from diffscribe.evaluation.grid import (
     NOTHING,
     Row,
@@ -73,7 +74,7 @@ def markdown(evaluation: Evaluation) -> str:
             "files are grouped: 0 is chance. The controls are rules without a model.",
             f"{student} minus each other, paired by sample, in points:",
             _differences(evaluation.differences),
-            "An interval that holds 0 shows no difference.",
+            claims(evaluation),
             "## Every measure",
             "Means over the samples that a measure applies to; shares in percent, "
             "counts as they are, `lower` where less is better. An answer that failed "

@@ -1,0 +1,61 @@
+import random
+
+from planned import commit, make_case, plan, prediction
+
+from diffscribe.evaluation.claims import claims
+from diffscribe.evaluation.metrics import HEADLINE, evaluate
+from diffscribe.evaluation.scoring.all import SCORES
+from diffscribe.records import Score
+
+
+def evaluated(repos):
+    """A student that is always valid, a base that is so in half of the cases."""
+    rng = random.Random(7)
+    right = plan(commit("a", "fix"))
+    cases = [make_case(right, id=str(number)) for number in range(96)]
+    scores, predictions = [], []
+    for system, valid in (("student", 1.0), ("base", 0.5)):
+        for number in range(96):
+            value = float(rng.random() < valid)
+            scores.append(
+                Score(
+                    sample_id=str(number),
+                    repo=f"r{number % repos}",
+                    cluster=str(number),
+                    system=system,
+                    values=dict.fromkeys(SCORES, 0.0) | {"valid": value},
+                    findings={},
+                )
+            )
+            predictions.append(prediction(right, system=system, case_id=str(number)))
+    return evaluate(cases, scores, predictions, {}, 500, 7)
+
+
+def test_what_is_better_is_named_and_the_rest_is_not_shown():
+    done = evaluated(repos=2)
+    rest = ", ".join(name for name in HEADLINE if name != "valid")
+    line = f"- student against base: better: valid; not shown: {rest}."
+    assert line in claims(done).splitlines()
+    assert f"over all {len(HEADLINE)} comparisons" in claims(done)
+
+
+def test_few_repositories_are_not_taken_for_all():
+    assert "of these repositories only: with fewer than six of them, the 96" in claims(
+        evaluated(repos=5)
+    )
+    assert "of other repositories like these 6:" in claims(evaluated(repos=6))
+
+
+def test_no_failure_is_no_proof():
+    # 1 - 0.05 ** (1 / 96)
+    assert "Nothing failed in valid." in claims(evaluated(repos=2))
+    assert "at 95 % confidence: valid 3.1 %." in claims(evaluated(repos=2))
+
+
+def test_what_could_have_been_found_is_in_points():
+    done = evaluated(repos=2)
+    found = done.differences[0].comparisons["valid"].detectable
+    assert 0.1 < found < 0.2
+    row = next(line for line in claims(done).splitlines() if line.startswith("| base"))
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells == ["base", f"{100 * found:.1f}", *["-"] * (len(HEADLINE) - 1)]
