@@ -12,10 +12,48 @@ from planned import commit, make_case, plan
 from diffscribe.commits.plan import plan_json
 from diffscribe.jsonl import write_jsonl
 from diffscribe.records import Message
+from rows import patch
 
 ROOT = Path(__file__).parents[2]
 
 PLAN = plan_json(make_case().target)
+
+
+FOREIGN = {
+    "joco": (
+        {
+            "id": "acme-1a2b3c4d",
+            "diff": f" a.py | 2 +-\n\n{patch('a.py', 'x')}",
+            "expectedMessage": "docs: add hint",
+            "repository": "acme",
+            "commitHash": "1a2b3c4d9e",
+        },
+        *("docs: add hint", "type"),
+    ),
+    "git-smart-commit": (
+        {
+            "repo_url": "github.com/acme/clockd",
+            "base_commit": "a1f0",
+            "head_commit": "b7c2",
+            "diff": patch("a.py", "x") + patch("b.py", "y"),
+            "changed_files": ["a.py", "b.py"],
+            "original_commits": [
+                {"sha": "b7c2", "subject": "fix: tick", "files": ["a.py", "b.py"]}
+            ],
+        },
+        *(PLAN, "valid"),
+    ),
+    "messages": (
+        {
+            "messages": [
+                {"role": "user", "content": f"Write.\n{patch('a.py', 'x')}"},
+                {"role": "assistant", "content": "fix: tick once"},
+            ]
+        },
+        *("fix: tick once", "cc_valid"),
+    ),
+}
+"""A row of each foreign format, a right answer, and a score that tells it."""
 
 
 @pytest.fixture
@@ -204,6 +242,26 @@ def test_runs_over_the_same_cases_are_put_on_one_page(bench, cases, tmp_path):
     done = bench("page", *names, "--out", out, "--cases", 4)
     assert done.output == f"page: 2 runs, 8 pairs to vote on: {out}\n"
     assert "default-src 'none'" in out.read_text()
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+def test_foreign_cases_are_run_and_compared(bench, tmp_path, form):
+    row, right, score = FOREIGN[form]
+    (tmp_path / "cases.jsonl").write_text(json.dumps(row) + "\n")
+    with FaultServer(answer=lambda body: right) as server:
+        done = run(bench, tmp_path / "cases.jsonl", server)
+        assert f", {form}\n" in done.output, done.output
+    with FaultServer(answer=lambda body: "") as server:
+        run(bench, tmp_path / "cases.jsonl", server, "--model", "silent")
+    folders = {
+        json.loads((path / "run.json").read_text())["system"]: path.name
+        for path in (tmp_path / "runs").iterdir()
+    }
+    done = bench("compare", folders["m"], folders["silent"])
+    assert done.exit_code == 0, done.output
+    [line] = [each for each in done.output.splitlines() if each.startswith(score)]
+    assert line.split()[:4] == [score, "100.0", "0.0", "+100.0"]
+    assert "1/0/0" in line
 
 
 @pytest.mark.parametrize("columns", [80, 160])
