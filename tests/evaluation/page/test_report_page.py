@@ -135,21 +135,23 @@ def test_families_are_tables_of_their_own(opened, written):
     assert tab.texts("#systems thead button") == ["system", *own]
 
 
-def test_a_difference_is_called_better_only_if_its_interval_holds_no_zero(
+def test_a_difference_is_called_better_only_where_chance_is_ruled_out(
     opened, written, sixty
 ):
     tab = opened(written)
-    (base, *_) = sixty.evaluation.differences
-    cells = tab.page.locator("#differences tbody tr").first.locator("td")
-    for at, name in enumerate(HEADLINE):
-        estimate = base.scores[name]
-        said = "better" in cells.nth(at).inner_text()
-        assert said == ((estimate.low or 0) > 0), name
-    (row,) = (r for r in tab.texts("#differences tbody tr") if "control-base" in r)
-    name = row.split()[0]
-    [other] = [d for d in sixty.evaluation.differences if d.other == name]
-    ahead = [name for name in HEADLINE if (other.scores[name].low or 0) > 0]
-    assert row.count("better") == len(ahead) > 0
+    rows = tab.page.locator("#differences tbody tr")
+    verdicts = set()
+    for at, difference in enumerate(sixty.evaluation.differences):
+        for place, name in enumerate(HEADLINE):
+            tested = difference.comparisons[name]
+            verdicts.add(tested.verdict)
+            words = rows.nth(at).locator("td").nth(place).inner_text()
+            assert ("better" in words) == (tested.verdict == "better"), words
+            assert ("worse" in words) == (tested.verdict == "worse"), words
+            assert "p " in words
+    assert {"better", "not shown"} <= verdicts
+    tab.choose("#family", "seeds")
+    assert "better" not in tab.text("#differences")
 
 
 def test_figures_are_of_the_chosen_system(opened, written):

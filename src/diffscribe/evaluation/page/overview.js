@@ -129,14 +129,16 @@ function showDifferences(names) {
   const rows = report.differences.map((row) => {
     const line = make("tr", "", make("th", "", row.other));
     for (const name of names) {
-      const [value, low, high] = row.scores[name];
       const ends = Math.max(...report.differences.flatMap((each) =>
         [Math.abs(each.scores[name][1] ?? 0), Math.abs(each.scores[name][2] ?? 0)]), 1e-9);
       const cell = estimateCell(row.scores[name], name, [-ends, ends], words);
-      if (value !== null && (low > 0 || high < 0)) {
-        const isGain = (low > 0 ? 1 : -1) * sign(name) > 0;
-        cell.classList.add(isGain ? "gain" : "loss");
-        cell.append(make("span", "said", isGain ? "better" : "worse"));
+      const tested = row.comparisons[name];
+      if (tested) {
+        const isShown = tested.verdict !== "not shown";
+        if (isShown) cell.classList.add(tested.verdict === "better" ? "gain" : "loss");
+        cell.append(make("span", "said",
+          `${isShown ? `${tested.verdict}, ` : ""}p ${pOf(tested.p_holm)}`));
+        cell.title += `, ${tested.wins} wins, ${tested.losses} losses`;
       }
       line.append(cell);
     }
@@ -144,6 +146,8 @@ function showDifferences(names) {
   });
   by("differences").replaceChildren(make("thead", "", head), make("tbody", "", ...rows));
 }
+
+const pOf = (p) => p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
 
 function showFigures(system) {
   const figure = report.figures[system];

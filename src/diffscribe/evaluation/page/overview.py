@@ -101,6 +101,10 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "system": difference.system,
         "other": difference.other,
         "scores": {name: _ends(each) for name, each in difference.scores.items()},
+        "comparisons": {
+            name: each.model_dump(include={"verdict", "p_holm", "wins", "losses"})
+            for name, each in difference.comparisons.items()
+        },
     }
 
 
