@@ -35,6 +35,12 @@ TITLES = {
     "cc_valid": "conven-\ntional %",
     "chrf": "words\n(chrF) %",
 }
+OVER_ALL = (
+    ("types", "macro_f1", "higher", "mean F1 of the target's types"),
+    ("types", "type_entropy_bits", "", "0 if the type is always the same"),
+    ("text", "distinct_subjects", "higher", "different subjects over messages"),
+)
+"""What is said of all answers at once, in the same table."""
 _IN_PERCENT = 1.0
 
 
@@ -56,8 +62,7 @@ def table(evaluation: Evaluation, columns: int) -> str:
     """Return one row a system for a terminal of so many columns.
 
     Scores are in percent, each with the ends of its 95 % interval. What does not
-    fit beside each other comes below, with the systems again: one table from 160
-    columns on, two at 80.
+    fit beside each other comes below, with the systems again; 160 columns hold all.
     """
     rows = _rows(evaluation.systems)
     return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
@@ -78,7 +83,7 @@ def markdown(evaluation: Evaluation) -> str:
             "## Every measure",
             "Means over the samples that a measure applies to; shares in percent, "
             "counts as they are, `lower` where less is better. An answer that failed "
-            "has the worst value, save in the last three, which leave it out. "
+            "has the worst value, save in three of the seeds', which leave it out. "
             "docs/evaluation.md says how each can mislead.",
             _measures(evaluation.systems),
             "## By the number of commits",
@@ -133,19 +138,15 @@ def _measures(results: Sequence[SystemResult]) -> str:
     ]
     rows += [
         {
-            "family": "types",
+            "family": family,
             "measure": f"`{name}`",
-            "better": "higher",
+            "better": better,
             **{
                 each.system: decimal(getattr(each.aggregates, name)) for each in results
             },
-            "what it is": words,
+            "what it is": meaning,
         }
-        for name, words in {
-            "macro_f1": "mean F1 of the target's types",
-            "type_entropy_bits": "0 if the type is always the same",
-            "distinct_subjects": "different subjects over messages",
-        }.items()
+        for family, name, better, meaning in OVER_ALL
     ]
     return grid(rows)
 

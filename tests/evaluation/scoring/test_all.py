@@ -118,8 +118,8 @@ def test_random_plans_keep_the_laws(seed):
         )
     )
     case = make_case(target)
-    assert values(score(case, prediction(shuffled), HOUSE)) == pytest.approx(
-        values(score(case, prediction(answer), HOUSE))
+    assert score(case, prediction(shuffled), HOUSE).values == pytest.approx(
+        score(case, prediction(answer), HOUSE).values
     )
 
 
@@ -137,6 +137,9 @@ def test_scores_of_broken_plans_stay_within_bounds(seed):
         gitignore=rng.choices(["*", "!f1", "f2", "*.log", "[", ""], k=2),
     )
     case = make_case(target, junk=("junk.log",))
-    scored = values(score(case, prediction(broken), HOUSE))
-    assert all(0 <= value <= 1 for value in scored)
-    assert all(type(value) is float for value in scored)
+    scored = score(case, prediction(broken), HOUSE)
+    assert None not in values(scored)
+    for name, value in scored.values.items():
+        if value is not None:
+            assert type(value) is float
+            assert SCORES[name].low <= value <= SCORES[name].high, name
