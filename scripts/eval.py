@@ -1,7 +1,7 @@
 """Stage eval: compare student, base and controls on held-out changes.
 
-Usage: python scripts/eval.py models/gguf data/splits data/sft/test.jsonl
-           reports/eval metrics/eval.json
+Usage: python scripts/eval.py models/gguf models/baseline data/splits
+           data/sft/test.jsonl reports/eval metrics/eval.json
 """
 
 from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
@@ -11,44 +11,56 @@ from shutil import get_terminal_size
 
 import click
 
-from diffscribe.evaluation.controls import predict_controls
+from diffscribe.baseline.folder import load
+from diffscribe.evaluation.controls import fit_controls, predict_controls
 from diffscribe.evaluation.metrics import evaluate, headline
 from diffscribe.evaluation.models import ask, find_models, sha256
 from diffscribe.evaluation.page.report_page import write_page
 from diffscribe.evaluation.report import summary, table, write_report
 from diffscribe.evaluation.scoring.all import score_all
 from diffscribe.evaluation.selection import read_selection
-from diffscribe.jsonl import whole_folder
+from diffscribe.jsonl import read_jsonl, whole_folder
 from diffscribe.params import load_params
+from diffscribe.records import SplitChange
 from diffscribe.tracking import report, tracked_run
 
 
 @click.command(cls=Stage)
 @click.argument("models", type=INPUT)
+@click.argument("baseline", type=INPUT)
 @click.argument("splits", type=INPUT)
 @click.argument("test", type=INPUT)
 @click.argument("reports", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
-    models: Path, splits: Path, test: Path, reports: Path, metrics: Path, params: Path
+    models: Path,
+    baseline: Path,
+    splits: Path,
+    test: Path,
+    reports: Path,
+    metrics: Path,
+    params: Path,
 ) -> None:
     """Ask the GGUFs in MODELS the samples of TEST and compare them in REPORTS.
 
-    The changes that the samples show are in SPLITS.
+    The changes that the samples show, and what controls are fitted on, are in
+    SPLITS.
     """
     values = load_params(params)
     section = values.eval
     ggufs = find_models(models)
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
+    training = read_jsonl(splits / "train.jsonl", SplitChange)
+    controls = fit_controls(training, load(baseline))
     with tracked_run("eval", values) as run:
         predictions = [
             answer
             for system, gguf in ggufs.items()
             for answer in ask(system, gguf, progress(cases, system), section)
         ]
-        predictions += predict_controls(cases)
+        predictions += predict_controls(cases, controls)
         scores = score_all(cases, predictions, section.house)
         sizes_bytes = {name: gguf.stat().st_size for name, gguf in ggufs.items()}
         evaluation = evaluate(

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from diffscribe.baseline.folder import save
+from diffscribe.baseline.model import fit
 from diffscribe.gguf.modelfile import modelfile
 from diffscribe.jsonl import write_jsonl
+from diffscribe.params import BaselineParams
 from diffscribe.records import Sample, SplitChange
 from rows import make_curated, make_labeled
 
@@ -35,7 +38,7 @@ STAGES = {
         "prompts/ base/ adapter/",
         "merged/ gguf/ merge_quantize.json",
     ),
-    "eval": ("gguf/ splits/ test.jsonl", "reports/ eval.json"),
+    "eval": ("gguf/ baseline/ splits/ test.jsonl", "reports/ eval.json"),
 }
 """What each stage reads and writes, in the order of its arguments."""
 
@@ -74,7 +77,7 @@ class Workplace:
         return path
 
     def put_case(self) -> None:
-        """Write a sample of the test split, and the change it shows."""
+        """Write a sample of the test split, the change it shows, and a baseline."""
         curated = make_curated(paths=("a",), id="1")
         change = SplitChange(**dict(curated), parent_id=None, junk=())
         sample = Sample(
@@ -89,7 +92,10 @@ class Workplace:
             target=change.label.plan,
         )
         write_jsonl(self.folder / "in/test.jsonl", [sample])
-        write_jsonl(self.folder / "in/splits/test.jsonl", [change])
+        for split in ("train", "test"):
+            write_jsonl(self.folder / f"in/splits/{split}.jsonl", [change])
+        section = BaselineParams(**self.params["baseline"])
+        save(fit([change], [], section), self.folder / "in/baseline")
 
     def command(self) -> list[str]:
         """Return the command of the stage, with the params as they are now."""

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from diffscribe.baseline.folder import save
+from diffscribe.baseline.model import fit
 from diffscribe.commits.plan import plan_json
 from diffscribe.gguf.export import export
 from diffscribe.gguf.modelfile import modelfile
 from diffscribe.jsonl import read_jsonl, write_jsonl
+from diffscribe.params import BaselineParams
 from diffscribe.records import (
     Message,
     Plan,
@@ -80,11 +83,17 @@ def run_stage(models, samples, folder, max_samples=120):
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_jsonl(folder / "test.jsonl", samples)
     write_jsonl(folder / "splits" / "test.jsonl", map(change, samples))
+    training = [change(sample(n)) for n in range(100, 110)]
+    write_jsonl(folder / "splits" / "train.jsonl", training)
+    (folder / "baseline").mkdir(exist_ok=True)
+    section = BaselineParams(**params["baseline"] | {"trees": 5})
+    save(fit(training, [], section), folder / "baseline")
     outputs = [folder / "report", folder / "eval.json"]
     return subprocess.run(
         [
             *(sys.executable, ROOT / "scripts/eval.py", models),
             *(
+                folder / "baseline",
                 folder / "splits",
                 folder / "test.jsonl",
                 *outputs,
@@ -122,7 +131,9 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
     ]
     predictions = list(read_jsonl(report / "predictions.jsonl", Prediction))
     systems = ["student-q8_0", "student-q4_k_m", "base"]
-    controls = ["control-one-commit", "control-per-directory"]
+    rules = ["one-commit", "per-file", "per-directory", "original"]
+    fitted = ["majority-type", "nearest", "baseline"]
+    controls = [f"control-{name}" for name in (*rules, *fitted)]
     assert [(each.system, each.sample_id) for each in predictions] == [
         (system, f"s{n}") for system in (*systems, *controls) for n in range(3)
     ]
@@ -162,7 +173,7 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
     assert headline["base"]["size_mb"] > headline["student-q8_0"]["size_mb"] > 0.1
     scores = (report / "scores.jsonl").read_bytes()
     assert scores == (tmp_path / "second" / "report" / "scores.jsonl").read_bytes()
-    assert len(list(read_jsonl(report / "scores.jsonl", Score))) == 15
+    assert len(list(read_jsonl(report / "scores.jsonl", Score))) == 30
 
 
 def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):

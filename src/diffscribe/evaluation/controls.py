@@ -1,14 +1,29 @@
-"""Plans by rule: what a model has to beat to be worth running."""
+"""Plans without a model: what one has to beat to be worth running.
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+Every rule says the constant subject SUBJECT and takes its type from the paths,
+where nothing else is said of it. None but the baseline tells junk from the rest.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from diffscribe.commits.path_rules import type_of_paths
+from diffscribe.baseline.model import Baseline
+from diffscribe.commits.conventional import parse_header, split_message
+from diffscribe.commits.path_rules import guess_header, type_of_paths
 from diffscribe.commits.plan import plan_json
 from diffscribe.evaluation.cases import Case
-from diffscribe.records import Plan, PlannedCommit, Prediction
+from diffscribe.evaluation.nearest import fit_neighbours, nearest
+from diffscribe.records import (
+    OriginalCommit,
+    Plan,
+    PlannedCommit,
+    Prediction,
+    SplitChange,
+)
+
+Control = Callable[[Case], Plan]
 
 SUBJECT = "update files"
 TYPE_OF_CODE = "feat"
@@ -16,30 +31,100 @@ TYPE_OF_CODE = "feat"
 
 
 def one_commit(case: Case) -> Plan:
-    """Return one commit of every file; junk is not told from the rest."""
-    return Plan(commits=(_commit(case.files),))
+    """Return one commit of every file."""
+    return _by(case, lambda _: "")
+
+
+def per_file(case: Case) -> Plan:
+    """Return one commit for each file; for a message, one of all."""
+    return _by(case, lambda path: path)
 
 
 def per_directory(case: Case) -> Plan:
-    """Return one commit for each directory that holds a changed file itself."""
-    directories: dict[PurePosixPath, list[str]] = defaultdict(list)
-    for path in case.files:
-        directories[PurePosixPath(path).parent].append(path)
+    """Return one commit for each directory that holds a changed file itself.
+
+    For a message, one of all.
+    """
+    return _by(case, lambda path: str(PurePosixPath(path).parent))
+
+
+def original(case: Case) -> Plan:
+    """Return the commits as their authors made them, with their whole messages.
+
+    A file that several commits touched is in the last of them, and so is what
+    none did, such as junk. A message that is not conventional gets the type that
+    its paths and its verb stand for. Without a history this is `one_commit`.
+    """
+    if not case.originals:
+        return one_commit(case)
+    last = len(case.originals) - 1
+    commit_of = dict.fromkeys(case.files, last)
+    for number, commit in enumerate(case.originals):
+        commit_of |= {path: number for path in commit.files if path in commit_of}
+    files: dict[int, list[str]] = defaultdict(list)
+    for path, number in commit_of.items():
+        files[0 if case.task == "message" else number].append(path)
     return Plan(
-        commits=tuple(_commit(tuple(directories[d])) for d in sorted(directories))
+        commits=tuple(
+            _as_made(case.originals[number], tuple(files[number]))
+            for number in sorted(files)
+        )
     )
 
 
-CONTROLS: Mapping[str, Callable[[Case], Plan]] = MappingProxyType(
-    {"control-one-commit": one_commit, "control-per-directory": per_directory}
+RULES: Mapping[str, Control] = MappingProxyType(
+    {
+        "control-one-commit": one_commit,
+        "control-per-file": per_file,
+        "control-per-directory": per_directory,
+        "control-original": original,
+    }
 )
+"""The controls that need no training rows."""
 
 
-def predict_controls(cases: Sequence[Case]) -> list[Prediction]:
-    """Return what each of CONTROLS answers to each case, at no cost."""
+def fit_controls(
+    training: Iterable[SplitChange], baseline: Baseline
+) -> Mapping[str, Control]:
+    """Return RULES and what is fitted on training rows, by the names of systems."""
+    rows = list(training)
+    neighbours = fit_neighbours(rows)
+    types = Counter(commit.type for row in rows for commit in row.label.plan.commits)
+    most_common = max(sorted(types), key=types.__getitem__, default=TYPE_OF_CODE)
+
+    def majority_type(case: Case) -> Plan:
+        single = one_commit(case).commits[0]
+        return Plan(commits=(single.model_copy(update={"type": most_common}),))
+
+    def lent_message(case: Case) -> Plan:
+        if neighbours is None:
+            return one_commit(case)
+        lent = nearest(neighbours, case.diff)
+        return Plan(
+            commits=(lent.model_copy(update={"files": case.files, "issues": ()}),)
+        )
+
+    def classical(case: Case) -> Plan:
+        planned = baseline.message if case.task == "message" else baseline.plan
+        return planned(case.files, case.diff)
+
+    return MappingProxyType(
+        {
+            **RULES,
+            "control-majority-type": majority_type,
+            "control-nearest": lent_message,
+            "control-baseline": classical,
+        }
+    )
+
+
+def predict_controls(
+    cases: Sequence[Case], controls: Mapping[str, Control] = RULES
+) -> list[Prediction]:
+    """Return what each control answers to each case, at no cost."""
     return [
         _prediction(control, case, plan_of(case))
-        for control, plan_of in CONTROLS.items()
+        for control, plan_of in controls.items()
         for case in cases
     ]
 
@@ -57,7 +142,28 @@ def _prediction(control: str, case: Case, plan: Plan) -> Prediction:
     )
 
 
+def _by(case: Case, key: Callable[[str], str]) -> Plan:
+    """Return a commit for each key that files have, in the order of the keys."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path in case.files:
+        groups[key(path) if case.task == "plan" else ""].append(path)
+    return Plan(commits=tuple(_commit(tuple(groups[each])) for each in sorted(groups)))
+
+
 def _commit(files: tuple[str, ...]) -> PlannedCommit:
     return PlannedCommit(
         files=files, type=type_of_paths(files) or TYPE_OF_CODE, subject=SUBJECT
+    )
+
+
+def _as_made(commit: OriginalCommit, files: tuple[str, ...]) -> PlannedCommit:
+    message = split_message(commit.message)
+    header = parse_header(message.header) or guess_header(message.header, commit.files)
+    return PlannedCommit(
+        files=files,
+        type=header.type,
+        scope=header.scope,
+        breaking=header.breaking or bool(message.breaking_notes),
+        subject=header.subject,
+        body=message.body,
     )
