@@ -11,7 +11,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from fault_server import FaultServer
+from fault_server import PASSING, FaultServer
 
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import Change, LabeledChange
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_fifty_times_ends_as_one_that_is_not(workplace, lab
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            target = len(server.received) + draw.randrange(10)
+            target = len(server.received) + draw.randrange(20)
             while len(server.received) < target and running.poll() is None:
                 time.sleep(0.002)
             time.sleep(draw.uniform(0.0, 0.05))
@@ -96,20 +96,21 @@ def test_a_run_that_is_killed_fifty_times_ends_as_one_that_is_not(workplace, lab
             again = sent(server) - before
             assert set(again) & answered == set()
         assert finished == 0, "all kills came before the end"
-        assert len(known(place)) >= KILLS, "kills came while it asked"
+        assert len(known(place)) > 200, "kills are spread over the run"
         assert place.run().returncode == 0
-        killed = place.written()["labeled.jsonl"]
-        assert sent(server).total() <= 500 + KILLS * 4
+        killed = place.written()
+        assert sent(server).total() <= 500 + KILLS * 4, "only open requests were lost"
 
         (place.folder / ".cache/teacher.sqlite").unlink()
         assert place.run().returncode == 0
-        assert place.written()["labeled.jsonl"] == killed
+        assert place.written() == killed
 
 
 def test_with_faults_in_three_of_ten_requests_every_row_has_one_outcome(
     workplace, labeled
 ):
-    with FaultServer(answer=teach, share=0.3) as server:
+    schemas = ["json_schema"]
+    with FaultServer(answer=teach, share=0.3, refused_formats=schemas) as server:
         place = prepared(
             *(workplace("label"), labeled, 2000, server.base_url),
             concurrency=64,
@@ -130,4 +131,7 @@ def test_with_faults_in_three_of_ten_requests_every_row_has_one_outcome(
             assert commit.subject == f"stop the leak of {row.head}"
         assert all(each["reason"] and each["words"] for each in failures)
         assert len(failures) < 100
-        assert len(server.received) <= 2000 * 6 * 3
+        assert 0.27 < 1 - server.done["answered"] / server.done.total() < 0.33
+        assert {*server.done} == {"answered", "refused", *map(str, PASSING)}
+        assert max(sent(server).values()) <= 6 * 3, "attempts of three questions"
+        assert len(server.received) < 2000 * 2
