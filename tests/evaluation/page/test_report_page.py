@@ -240,12 +240,19 @@ def test_keys_walk_the_list_and_pages_follow(opened, written):
     assert tab.page.evaluate("document.activeElement.id") == "title"
 
 
+def test_the_page_begins_at_its_top(opened, written):
+    page = opened(written).page
+    page.reload()
+    assert page.evaluate("scrollY") == 0
+    assert page.is_visible("h1")
+
+
 def test_the_address_leads_back_to_the_sample(opened, written):
     tab = opened(written)
     tab.press("s", "j", "j")
     title = tab.text("#title")
     address = tab.page.url
-    assert "#samples/" in address
+    assert "#/samples/" in address
     again = opened(written)
     again.page.goto("about:blank")
     again.page.goto(address)

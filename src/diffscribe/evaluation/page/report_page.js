@@ -17,12 +17,13 @@ function show(next) {
 
 function remember() {
   const id = found.length ? report.samples[at].id.slice(0, 12) : "";
-  const wanted = view === "samples" ? `#samples/${encodeURIComponent(id)}` : `#${view}`;
+  // The slash keeps the browser from scrolling to the section of that name.
+  const wanted = view === "samples" ? `#/samples/${encodeURIComponent(id)}` : `#/${view}`;
   if (location.hash !== wanted) history.replaceState(null, "", wanted);
 }
 
 function follow() {
-  const [name, id] = location.hash.slice(1).split("/");
+  const [name, id] = location.hash.slice(2).split("/");
   const number = id
     ? report.samples.findIndex((each) => each.id.startsWith(decodeURIComponent(id))) : -1;
   if (number >= 0 && found.includes(number)) go(number);
