@@ -193,7 +193,7 @@ def test_no_sample_says_nothing():
 
 @pytest.mark.parametrize("repos", [1, 2, 6, 12])
 def test_the_interval_covers_the_truth_as_often_as_it_says(repos):
-    """benchmarks/coverage.py measures it; this is to see if it breaks."""
+    """benchmarks/interval_coverage.py measures it; this is to see if it breaks."""
     rng = random.Random(7)
     covered = 0
     for seed in range(300):

@@ -1,7 +1,7 @@
 """Means with 95 % intervals, from a bootstrap over repositories.
 
 The percentiles of resampled repositories hold the truth far less often than they say
-if there are few of them (benchmarks/coverage.py). What is done instead:
+if there are few of them (benchmarks/interval_coverage.py). What is done instead:
 
 - The *wild cluster bootstrap* of the studentized mean with the null imposed
   (Cameron, Gelbach and Miller 2008; MacKinnon, Nielsen and Webb 2023): every

@@ -1,25 +1,13 @@
 """The benchmark of intervals and tests, on a few evaluations."""
 
-import importlib.util
-from pathlib import Path
-
+import interval_coverage as benchmark
 import numpy as np
 import pytest
-
-PATH = Path(__file__).parents[2] / "benchmarks/coverage.py"
-
-
-@pytest.fixture(scope="module")
-def benchmark():
-    spec = importlib.util.spec_from_file_location("benchmark_of_coverage", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("kind", ["yes/no", "graded", "difference"])
 @pytest.mark.parametrize("repositories", [3, 20])
-def test_what_is_drawn_has_the_mean_it_is_said_to_have(benchmark, kind, repositories):
+def test_what_is_drawn_has_the_mean_it_is_said_to_have(kind, repositories):
     world = benchmark.World(kind, 0.6, 0.1, repositories)
     drawn = list(benchmark.draw(world, 300))
     off = [
@@ -30,13 +18,13 @@ def test_what_is_drawn_has_the_mean_it_is_said_to_have(benchmark, kind, reposito
     assert len({each.repo for each in drawn[0].observations}) == repositories
 
 
-def test_a_world_is_drawn_the_same_again(benchmark):
+def test_a_world_is_drawn_the_same_again():
     world = benchmark.World("graded", 0.6, 0.1, 6)
     assert list(benchmark.draw(world, 3)) == list(benchmark.draw(world, 3))
     assert list(benchmark.draw(world, 3)) != list(benchmark.draw(world, 3, salt=1))
 
 
-def test_a_line_tells_what_other_ways_miss(benchmark):
+def test_a_line_tells_what_other_ways_miss():
     line = benchmark.coverage(200, 300, benchmark.World("yes/no", 0.6, 0.2, 6))
     held = float(line["holds the truth %"].split()[0])
     percentile = float(line["percentiles do %"].split()[0])
@@ -44,7 +32,7 @@ def test_a_line_tells_what_other_ways_miss(benchmark):
     assert changes < percentile < 90 < held
 
 
-def test_mcnemar_counts_a_change_with_its_variants_once(benchmark):
+def test_mcnemar_counts_a_change_with_its_variants_once():
     observations = [
         benchmark.Observation(change, value)
         for change, value in (("a", 1), ("a", 1), ("b", -1), ("c", 1), ("c", -1))

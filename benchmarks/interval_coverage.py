@@ -1,6 +1,6 @@
 """Measure how often the 95 % interval holds the truth, and how often tests cry wolf.
 
-Usage: python benchmarks/coverage.py [--evaluations 2000] [--resamples 1000]
+Usage: python benchmarks/interval_coverage.py [--evaluations 2000] [--resamples 1000]
 
 Draws evaluations from a world whose truth is known: repositories of unequal size
 (log-normal, so that of six the largest has a third of all changes), each with a level
