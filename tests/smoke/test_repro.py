@@ -72,7 +72,9 @@ def test_changed_curate_param_runs_from_curate_on_only(finished):
     """The last test, as it changes the clone; render ends what is cheap to run."""
     set_param(finished, "curate", "max_files", 2)
     ran = repro(finished, "render")
-    assert ran == STAGES[STAGES.index("curate") : STAGES.index("render") + 1]
+    # Nothing up to render reads what the baseline learned.
+    expected = STAGES[STAGES.index("curate") : STAGES.index("render") + 1]
+    assert ran == [stage for stage in expected if stage != "baseline"]
 
 
 def make_clone(folder):

@@ -107,14 +107,13 @@ def test_groupings_agree_with_their_definitions(seed):
     assert (exact_partition(pair) == 1) == (moves(pair) == 0)
 
 
-@pytest.mark.slow
-def test_the_rand_index_agrees_with_scikit_learn_on_100_000_partitions():
+def test_the_rand_index_agrees_with_scikit_learn_on_10_000_partitions():
     import numpy as np
 
     rng = np.random.default_rng(7)
     worst = 0.0
     for n in range(1, 26):
-        groups = rng.integers(1, n + 1, size=(4000, 2))
+        groups = rng.integers(1, n + 1, size=(400, 2))
         for most in groups:
             first, second = rng.integers(most[0], size=n), rng.integers(most[1], size=n)
             ours = rand_index(first.tolist(), second.tolist())
