@@ -6,8 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST := 127.0.0.1
 TYPE ?= q8_0
-# Files of tests side by side; their models compute on one core each.
-PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+# Files of tests side by side, one more than cores as some wait; models compute on one.
+PARALLEL := --numprocesses=$(shell expr $$(nproc) + 1) --dist=loadfile --no-loadscope-reorder
 
 # Stages run `python`; so nobody has to activate .venv.
 SYSTEM_PATH := $(PATH)
