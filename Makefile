@@ -6,8 +6,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST := 127.0.0.1
 TYPE ?= q8_0
-# Files of tests side by side, one more than cores as some wait; models compute on one.
-PARALLEL := --numprocesses=$(shell expr $$(nproc) + 1) --dist=loadfile --no-loadscope-reorder
+# Files of tests side by side, one more than cores where some only wait; models compute
+# on one core each.
+PARALLEL := --dist=loadfile --no-loadscope-reorder
 
 # Stages run `python`; so nobody has to activate .venv.
 SYSTEM_PATH := $(PATH)
@@ -73,12 +74,12 @@ train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARG
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
-	@OMP_NUM_THREADS=1 pytest $(PARALLEL) -m "not hostile" --durations=10 \
-		--cov=diffscribe --cov-report=term:skip-covered
+	@OMP_NUM_THREADS=1 pytest --numprocesses=$$(($$(nproc) + 1)) $(PARALLEL) -m "not hostile" \
+		--durations=10 --cov=diffscribe --cov-report=term:skip-covered
 
 .PHONY: hostile
 hostile: .venv/.installed ## Read repositories that attack their reader
-	@pytest $(PARALLEL) -m hostile --durations=5
+	@pytest --numprocesses=auto $(PARALLEL) -m hostile --durations=5
 
 .PHONY: check
 check: .venv/.installed ## Lint, formatting and types
