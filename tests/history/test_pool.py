@@ -65,6 +65,13 @@ def test_a_bug_in_a_worker_is_shown_as_what_it_is() -> None:
         list(in_order(refuse, range(3), 2))
 
 
+def test_workers_that_have_just_begun_end_as_well() -> None:
+    """The first may fail before the last leaves its parent's group."""
+    for _ in range(20):
+        with pytest.raises(ValueError, match="no 0"):
+            list(in_order(refuse, range(3), 8))
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_outlives_its_parent(tmp_path: Path, end: signal.Signals) -> None:
     with subprocess.Popen(

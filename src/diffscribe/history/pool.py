@@ -70,6 +70,9 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         for child in multiprocessing.active_children():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(str(child.pid)), signal.SIGKILL)
+            # It has no group before it stands alone, and would wait for a lock for
+            # ever that one of the dead held.
+            child.kill()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
