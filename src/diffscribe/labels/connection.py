@@ -1,14 +1,13 @@
 """How the teacher of params is reached: one by one, or in batches."""
 
 import contextlib
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
-from diffscribe.errors import ParamsError
 from diffscribe.labels.label_run import figures
+from diffscribe.llm.api_key import api_key_from
 from diffscribe.llm.prices import Price
 from diffscribe.llm.request import Answer, Request
 from diffscribe.params import LabelParams, PriceParams, TeacherParams
@@ -178,12 +177,4 @@ def _price(price: PriceParams, share: float) -> Price:
 
 
 def _api_key(teacher: TeacherParams) -> str:
-    name = teacher.api_key_variable
-    if name is None:
-        return "none"
-    if not os.environ.get(name):
-        raise ParamsError(
-            f"the environment has no {name}, which label.teacher.api_key_variable "
-            f"names; export {name} and run again"
-        )
-    return os.environ[name]
+    return api_key_from(teacher.api_key_variable, "label.teacher.api_key_variable")

@@ -8,7 +8,7 @@ from diffscribe.data.benchmarks import Benchmark
 from diffscribe.data.leaks import Leak, find_leaks
 from diffscribe.errors import InputError, LeakError
 from diffscribe.evaluation.bench.formats import read_case_file
-from diffscribe.evaluation.bench.patches import file_changes
+from diffscribe.evaluation.bench.patches import change_of
 from diffscribe.evaluation.cases import Case
 from diffscribe.jsonl import read_jsonl
 from diffscribe.records import Label, Plan, SplitChange
@@ -81,19 +81,8 @@ def case_files(sets: Path) -> list[Path]:
 
 def _row(case: Case) -> SplitChange:
     """Return as much of a split's row as tells where a case comes from."""
-    diff = case.diff if case.diff.startswith("diff --git ") else ""
     return SplitChange(
-        id=case.id,
-        repo=case.repo,
-        base="",
-        head="",
-        committed_at="",
-        languages=case.languages,
-        files=file_changes(diff, case.files),
-        diff=diff,
-        commits=case.originals,
-        gitignore=case.gitignore,
-        license=None,
+        **dict(change_of(case)),
         label=_NO_LABEL,
         cluster=case.id,
         parent_id=case.parent_id,

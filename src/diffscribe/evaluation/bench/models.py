@@ -1,14 +1,14 @@
 """What is asked: a GGUF that is served here, or an endpoint elsewhere."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from diffscribe.errors import InputError, ParamsError
+from diffscribe.errors import InputError
 from diffscribe.evaluation.models import sha256
 from diffscribe.gguf.server import serve
+from diffscribe.llm.api_key import api_key_from
 from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.limiter import Limiter
 from diffscribe.llm.request import Rung
@@ -88,7 +88,12 @@ def opened(model: Model, patience: Patience) -> Iterator[Endpoint]:
         ToolError: if the server does not come up.
     """
     if isinstance(model, Remote):
-        yield _endpoint(model.base_url, _key(model.api_key_variable), None, patience)
+        yield _endpoint(
+            model.base_url,
+            api_key_from(model.api_key_variable, "--api-key-variable"),
+            None,
+            patience,
+        )
         return
     with serve(
         model.path,
@@ -110,14 +115,3 @@ def _endpoint(
         limiter=Limiter(patience.concurrency),
         rung=rung,
     )
-
-
-def _key(variable: str | None) -> str:
-    if variable is None:
-        return "none"
-    if not os.environ.get(variable):
-        raise ParamsError(
-            f"the environment has no {variable}, which --api-key-variable names; "
-            f"export {variable} and run again"
-        )
-    return os.environ[variable]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from diffscribe.diffs.parse import FilePatch, parse_diff
 from diffscribe.errors import RecordError
-from diffscribe.records import FileChange, FileStatus
+from diffscribe.evaluation.cases import Case
+from diffscribe.records import Change, FileChange, FileStatus
 
 _PATCH = re.compile(r"^diff --git ", re.M)
 _STAT = re.compile(r"^ (?P<name>\S.*?) +\| +(?:\d+ ?[+-]*|Bin .*)$", re.M)
@@ -44,6 +45,23 @@ def paths_in(text: str) -> tuple[str, ...]:
     if _PATCH.match(text):
         return tuple(sorted({patch.path for patch in parse_diff(text)}))
     return tuple(sorted({match["name"] for match in _STAT.finditer(text)}))
+
+
+def change_of(case: Case) -> Change:
+    """Return as much of a change as a case tells; a text without a patch is no diff."""
+    return Change(
+        id=case.id,
+        repo=case.repo,
+        base="",
+        head="",
+        committed_at="",
+        languages=case.languages,
+        files=file_changes(case.diff, case.files),
+        diff=case.diff if _PATCH.match(case.diff) else "",
+        commits=case.originals,
+        gitignore=case.gitignore,
+        license=None,
+    )
 
 
 def file_changes(diff: str, paths: Iterable[str]) -> tuple[FileChange, ...]:

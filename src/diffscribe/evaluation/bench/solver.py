@@ -10,12 +10,12 @@ import orjson
 
 from diffscribe.commits.plan import plan_schema
 from diffscribe.diffs.render import Prompts, load_prompts, render_prompt
-from diffscribe.evaluation.bench.patches import file_changes
+from diffscribe.evaluation.bench.patches import change_of
 from diffscribe.evaluation.cases import Case
 from diffscribe.labels.questions import load_teacher_prompts
 from diffscribe.llm.request import Request, request_key
 from diffscribe.params import LabelRulesParams
-from diffscribe.records import Change, Message
+from diffscribe.records import Message
 
 SOLVER = 1
 """Raise it with a change of code that asks the same cases otherwise, or reads a
@@ -127,7 +127,7 @@ def _rendered(
     """Return the prompt, or nothing if not even the names fit."""
     compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     rendered = render_prompt(
-        _change(case),
+        change_of(case),
         texts,
         asking.max_prompt_chars,
         _CONTEXT_LINES,
@@ -135,20 +135,3 @@ def _rendered(
         {"schema": compact},
     )
     return rendered.messages if rendered else ()
-
-
-def _change(case: Case) -> Change:
-    """Return as much of a change as its prompt shows."""
-    return Change(
-        id=case.id,
-        repo=case.repo,
-        base="",
-        head="",
-        committed_at="",
-        languages=case.languages,
-        files=file_changes(case.diff, case.files),
-        diff=case.diff if case.diff.startswith("diff --git ") else "",
-        commits=(),
-        gitignore=case.gitignore,
-        license=None,
-    )
