@@ -7,6 +7,7 @@ import pytest
 from diffscribe.gate.gate_page import gate_page
 from diffscribe.gate.verdicts import row_digest
 from diffscribe.records import Issue, Plan, PlannedCommit
+from tab import Tab
 
 ATTACKS = (
     "</script><script>window.ran = 1</script>",
@@ -29,33 +30,9 @@ def context(browser):
     context.close()
 
 
-class Tab:
-    """A page in the browser, and all that it asked for or complained of."""
-
-    def __init__(self, context, path):
-        self.requests, self.errors, self.dialogs = [], [], []
-        self.page = context.new_page()
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("dialog", self.dismiss)
-        self.page.goto(path.as_uri())
-
-    def dismiss(self, dialog):
-        self.dialogs.append(dialog.message)
-        dialog.dismiss()
-
-    def press(self, *keys):
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def text(self, selector):
-        return self.page.inner_text(selector)
-
+class GateTab(Tab):
     def export(self):
-        with self.page.expect_download() as download:
-            self.press("e")
-        assert download.value.suggested_filename == "verdicts.json"
-        return json.loads(download.value.path().read_text())
+        return json.loads(self.exported("verdicts.json").read_text())
 
 
 @pytest.fixture
@@ -64,7 +41,7 @@ def opened(tmp_path, context):
         path = tmp_path / "index.html"
         labels = [each if isinstance(each, tuple) else (each,) for each in rows]
         path.write_text(gate_page("Gate", labels, names, about), encoding="utf-8")
-        return Tab(context, path)
+        return GateTab(context.new_page(), path)
 
     return opened
 
@@ -188,7 +165,7 @@ def test_nothing_judged_is_nothing_exported(opened, three):
 def test_a_browser_that_keeps_nothing_says_so_and_exports(context, three, tmp_path):
     """about:blank has no store."""
     (tmp_path / "blank.html").touch()
-    tab = Tab(context, tmp_path / "blank.html")
+    tab = GateTab(context.new_page(), tmp_path / "blank.html")
     tab.page.goto("about:blank")
     rows = [(each,) for each in three]
     tab.page.set_content(gate_page("Gate", rows, ["teacher-1"], ""))

@@ -10,6 +10,7 @@ from diffscribe.evaluation.metrics import HEADLINE
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.evaluation.votes import read_votes
 from diffscribe.records import Issue
+from tab import Tab
 
 ATTACKS = (
     "</script><script>window.ran = 1</script>",
@@ -27,33 +28,16 @@ ATTACKS = (
 EVIL = " ".join(ATTACKS)
 
 
-class Tab:
-    """A page in the browser, and all that it asked for or complained of."""
-
+class ReportTab(Tab):
     def __init__(self, browser, path, width=1280, scheme="light"):
-        self.requests, self.errors, self.dialogs = [], [], []
-        self.page = browser.new_page(
+        page = browser.new_page(
             viewport={"width": width, "height": 800}, color_scheme=scheme
         )
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("dialog", self.dismiss)
         self.path = path
-        self.page.goto(path.as_uri())
-
-    def dismiss(self, dialog):
-        self.dialogs.append(dialog.message)
-        dialog.dismiss()
-
-    def press(self, *keys):
-        for key in keys:
-            self.page.keyboard.press(key)
+        super().__init__(page, path)
 
     def texts(self, selector):
         return self.page.locator(selector).all_inner_texts()
-
-    def text(self, selector):
-        return self.page.inner_text(selector)
 
     def choose(self, selector, value):
         self.page.select_option(selector, value)
@@ -62,10 +46,7 @@ class Tab:
         return self.texts(f"#systems tbody tr > :nth-child({number}) strong")
 
     def export(self):
-        with self.page.expect_download() as download:
-            self.press("e")
-        assert download.value.suggested_filename == "votes.json"
-        return download.value.path()
+        return self.exported("votes.json")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +66,7 @@ def opened(browser):
     tabs = []
 
     def opened(path, **options):
-        tabs.append(Tab(browser, path, **options))
+        tabs.append(ReportTab(browser, path, **options))
         return tabs[-1]
 
     yield opened
