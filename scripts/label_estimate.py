@@ -24,7 +24,7 @@ def main(prompts: Path, harvested: Path, params: Path) -> None:
     Nothing is sent, and what the ledger knows is not counted.
     """
     from diffscribe.labels.estimate import estimate, table, teachers
-    from diffscribe.labels.questions import load_teacher_prompts
+    from diffscribe.labels.prompts import load_teacher_prompts
     from diffscribe.llm.ledger.answers import Ledger, ledger_path
     from diffscribe.llm.ledger.upkeep import means
 

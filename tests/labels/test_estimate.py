@@ -16,11 +16,8 @@ from diffscribe.labels.estimate import (
     teachers,
 )
 from diffscribe.labels.history_plan import history_plan
-from diffscribe.labels.questions import (
-    load_teacher_prompts,
-    plan_request,
-    reask_request,
-)
+from diffscribe.labels.prompts import load_teacher_prompts
+from diffscribe.labels.questions import plan_request, reask_request
 from diffscribe.llm.ledger.answers import Ledger
 from diffscribe.llm.ledger.upkeep import Mean, means
 from diffscribe.llm.request import Answer, TokenUsage, request_key

@@ -10,7 +10,7 @@ from diffscribe.errors import ParamsError, ToolError
 from diffscribe.labels.history_plan import Reason
 from diffscribe.labels.labeler import Labeler
 from diffscribe.labels.outcome import LabelFailure
-from diffscribe.labels.questions import load_teacher_prompts
+from diffscribe.labels.prompts import load_teacher_prompts
 from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.in_order import in_order
 from diffscribe.llm.limiter import Limiter

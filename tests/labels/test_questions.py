@@ -7,9 +7,9 @@ import pytest
 from teaching import label_params, rules
 
 from diffscribe.errors import InputError
+from diffscribe.labels.prompts import load_teacher_prompts
 from diffscribe.labels.questions import (
     clean_request,
-    load_teacher_prompts,
     plan_request,
     rate_request,
     reask_request,

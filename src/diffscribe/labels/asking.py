@@ -50,7 +50,7 @@ def _asked(
     show: Callable[[str], None],
 ) -> Generator[Outcome]:
     from diffscribe.labels.labeler import Labeler
-    from diffscribe.labels.questions import load_teacher_prompts
+    from diffscribe.labels.prompts import load_teacher_prompts
     from diffscribe.llm.in_order import in_order
 
     texts = load_teacher_prompts(prompts, params.rules)

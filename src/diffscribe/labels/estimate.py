@@ -14,7 +14,7 @@ from tabulate import tabulate
 from diffscribe.labels.connection import prices
 from diffscribe.labels.history_plan import Reason, history_plan
 from diffscribe.labels.labeler import Labeler
-from diffscribe.labels.questions import TeacherPrompts
+from diffscribe.labels.prompts import TeacherPrompts
 from diffscribe.labels.rating import Rating
 from diffscribe.llm.failures import AnswerError
 from diffscribe.llm.in_order import in_order

@@ -11,12 +11,8 @@ from diffscribe.labels.history_plan import Reason, history_plan
 from diffscribe.labels.outcome import LabelFailure, Outcome, Withheld
 from diffscribe.labels.outgoing import outgoing, with_paths_of
 from diffscribe.labels.plan_check import check_messages, check_plan
-from diffscribe.labels.questions import (
-    TeacherPrompts,
-    clean_request,
-    plan_request,
-    rate_request,
-)
+from diffscribe.labels.prompts import TeacherPrompts
+from diffscribe.labels.questions import clean_request, plan_request, rate_request
 from diffscribe.labels.rating import agreement, parse_rating
 from diffscribe.labels.talk import Ask, NoLabelError, Talk
 from diffscribe.llm.request import request_key

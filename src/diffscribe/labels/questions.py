@@ -2,55 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import Any
 
 from diffscribe.commits.plan import plan_schema
-from diffscribe.diffs.render import VARIABLES, Prompts, read_prompt, render_prompt
+from diffscribe.diffs.render import Prompts, render_prompt
 from diffscribe.labels.clean_messages import messages_schema
+from diffscribe.labels.prompts import TeacherPrompts
 from diffscribe.labels.rating import rating_schema
 from diffscribe.llm.request import Request
-from diffscribe.params import LabelParams, LabelRulesParams
+from diffscribe.params import LabelParams
 from diffscribe.records import Change, Message
 
 _CONTEXT_LINES = 3
 """All that git shows: a teacher has the room."""
 _NOTHING = "(nothing)"
 """Endpoints refuse a turn without words."""
-
-
-class TeacherPrompts(NamedTuple):
-    """The texts a teacher is shown; house rules are filled in already."""
-
-    plan: Prompts
-    clean: Prompts
-    rate: Prompts
-    reask: str
-
-
-def load_teacher_prompts(folder: Path, rules: LabelRulesParams) -> TeacherPrompts:
-    """Read the teacher's prompts of a folder.
-
-    Raises:
-        InputError: if one cannot be read, or has an unknown $variable.
-    """
-    house = {
-        "max_header_chars": str(rules.max_header_chars),
-        "body": read_prompt(folder / f"body_{rules.body}.md", ()),
-    }
-
-    def prompts(name: str, more: set[str]) -> Prompts:
-        system = read_prompt(folder / f"{name}_system.md", house.keys())
-        user = read_prompt(folder / f"{name}_user.md", VARIABLES | more)
-        return Prompts(Template(system).substitute(house), user)
-
-    return TeacherPrompts(
-        plan=prompts("plan", {"schema"}),
-        clean=prompts("clean", {"schema", "messages"}),
-        rate=prompts("rate", {"schema", "messages"}),
-        reask=read_prompt(folder / "reask.md", {"complaint"}),
-    )
 
 
 def plan_request(

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from diffscribe.labels.flaws import Flaw, FlawError
 from diffscribe.labels.outcome import NO_ANSWER, Spent, Withheld
-from diffscribe.labels.questions import TeacherPrompts, reask_request
+from diffscribe.labels.prompts import TeacherPrompts
+from diffscribe.labels.questions import reask_request
 from diffscribe.llm.failures import AnswerError
 from diffscribe.llm.request import Answer, Request
 from diffscribe.params import LabelParams

@@ -8,8 +8,8 @@ from diffscribe.data.benchmarks import Benchmark
 from diffscribe.data.leaks import Leak, find_leaks
 from diffscribe.errors import InputError, LeakError
 from diffscribe.evaluation.bench.formats import read_case_file
-from diffscribe.evaluation.bench.patches import change_of
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.changes import change_of
 from diffscribe.jsonl import read_jsonl
 from diffscribe.records import Label, Plan, SplitChange
 

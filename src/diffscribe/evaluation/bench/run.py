@@ -37,6 +37,7 @@ from diffscribe.evaluation.bench.solver import (
     questions,
     requests_digest,
 )
+from diffscribe.evaluation.prompts import TOO_LONG
 from diffscribe.llm.endpoint import Endpoint
 from diffscribe.llm.failures import AnswerError, RefusalError
 from diffscribe.llm.in_order import in_order
@@ -44,7 +45,6 @@ from diffscribe.llm.request import Answer
 from diffscribe.params import Params
 
 ROWS_PER_SLOT = 4
-TOO_LONG = "not asked: the names of its files alone exceed the limit of the prompt"
 
 Watch = Callable[[Iterable[Entry], int], Iterable[Entry]]
 """Gets the answers as they come and their number, and gives them back: a bar."""

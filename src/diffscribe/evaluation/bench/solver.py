@@ -1,21 +1,19 @@
 """Cases as what is sent to a model."""
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import orjson
 
 from diffscribe.commits.plan import plan_schema
-from diffscribe.diffs.render import Prompts, load_prompts, render_prompt
-from diffscribe.evaluation.bench.patches import change_of
+from diffscribe.diffs.render import Prompts, load_prompts
 from diffscribe.evaluation.cases import Case
-from diffscribe.labels.questions import load_teacher_prompts
+from diffscribe.evaluation.prompts import prompt_of
+from diffscribe.labels.prompts import load_teacher_prompts
 from diffscribe.llm.request import Request, request_key
 from diffscribe.params import LabelRulesParams
-from diffscribe.records import Message
 
 SOLVER = 1
 """Raise it with a change of code that asks the same cases otherwise, or reads a
@@ -23,7 +21,6 @@ reply otherwise: then old answers are not mixed with new ones."""
 
 PromptName = Literal["own", "teacher", "student"]
 PROMPTS: tuple[PromptName, ...] = get_args(PromptName)
-_CONTEXT_LINES = 3
 
 
 class Asking(NamedTuple):
@@ -107,7 +104,9 @@ def _request(case: Case, model: str, asking: Asking, texts: Prompts) -> Request 
     is_plan = case.task == "plan"
     schema = plan_schema(case.files) if is_plan and case.files else None
     keeps_own = case.prompt and (asking.prompt == "own" or not is_plan)
-    messages = case.prompt if keeps_own else _rendered(case, texts, asking, schema)
+    messages = (
+        case.prompt if keeps_own else prompt_of(case, texts, asking.max_prompt_chars)
+    )
     if not messages:
         return None
     return Request(
@@ -119,19 +118,3 @@ def _request(case: Case, model: str, asking: Asking, texts: Prompts) -> Request 
         seed=asking.seed,
         reasoning_effort=asking.reasoning_effort,
     )
-
-
-def _rendered(
-    case: Case, texts: Prompts, asking: Asking, schema: Mapping[str, Any] | None
-) -> tuple[Message, ...]:
-    """Return the prompt, or nothing if not even the names fit."""
-    compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-    rendered = render_prompt(
-        change_of(case),
-        texts,
-        asking.max_prompt_chars,
-        _CONTEXT_LINES,
-        len,
-        {"schema": compact},
-    )
-    return rendered.messages if rendered else ()
