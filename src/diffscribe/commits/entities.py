@@ -135,10 +135,7 @@ class Evidence:
             case EntityKind.NUMBER:
                 return self._has_number(text)
             case EntityKind.ISSUE:
-                return (
-                    re.search(rf"{re.escape(text.lower())}(?!\d)", self.text)
-                    is not None
-                )
+                return self._has_issue(text)
             case EntityKind.COUNT:
                 return int(_COUNTS.get(text, text)) == len(self.paths)
             case EntityKind.QUOTED:
