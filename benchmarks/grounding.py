@@ -3,11 +3,12 @@
 Usage: python benchmarks/grounding.py data/harvested.jsonl [--swaps 5000] [--seed 7]
 
 Of each change of one commit the subject is taken as `label` cleans it. *Specificity*
-is the share of subjects with a name that are not suspected: people name what the diff
-does not show, so this is no share of mistakes. *Recall* is of swaps: in a subject that
-is not suspected, one name becomes another of the same kind and spelling from a
-subject of the same repository, one that does not stand in the change as it is
-written. A message with the right names and a wrong purpose is not looked for.
+is the share of subjects that are not suspected, of all and of those with a name:
+people name what the diff does not show, so this is no share of mistakes. *Recall* is
+of swaps: in a subject that is not suspected, one name becomes another of the same kind
+and spelling from a subject of the same repository, one that does not stand in the
+change as it is written. A message with the right names and a wrong purpose is not
+looked for.
 
 Then the same for claims: `add` and `remove` in front of a name are exchanged.
 """
@@ -31,7 +32,7 @@ from diffscribe.records import Change, Plan, PlannedCommit
 
 
 class Subject(NamedTuple):
-    """What a person wrote of a change, and what it names."""
+    """What a person wrote of a change, and what it names, if anything."""
 
     repo: str
     text: str
@@ -50,7 +51,8 @@ class Subject(NamedTuple):
 @click.option("--seed", default=7)
 def main(harvested: Path, swaps: int, seed: int) -> None:
     """Print recall and specificity over the changes of HARVESTED."""
-    subjects = list(read_subjects(harvested))
+    everything = list(read_subjects(harvested))
+    subjects = [each for each in everything if each.names]
     clean = [each for each in subjects if not each.absent()]
     planted, found = plant(clean, subjects, swaps, Random(seed))
     absent = Counter(each.kind for subject in subjects for each in subject.absent())
@@ -63,7 +65,9 @@ def main(harvested: Path, swaps: int, seed: int) -> None:
         for kind in EntityKind
     ]
     print(tabulate(rows, ("kind", "names", "there %", "swaps", "found %")))
-    print(f"specificity {percent(len(clean), len(subjects))} % of {len(subjects)}")
+    suspected = len(subjects) - len(clean)
+    for n, which in ((len(everything), "subjects"), (len(subjects), "with a name")):
+        print(f"specificity {percent(n - suspected, n)} % of {n} {which}")
     print(f"recall {percent(found.total(), planted.total())} % of {planted.total()}")
     kept, turned, n = polarity(subjects)
     print(
@@ -72,14 +76,13 @@ def main(harvested: Path, swaps: int, seed: int) -> None:
 
 
 def read_subjects(harvested: Path) -> Iterator[Subject]:
-    """Yield the subjects that name something, of changes of one commit."""
+    """Yield the subjects of changes of one commit."""
     for change in read_jsonl(harvested, Change):
         if len(change.commits) == 1:
             text = subject_of(change.commits[0].message)
-            if names := entities(text):
-                paths = [p for f in change.files for p in (f.path, f.old_path) if p]
-                evidence = Evidence(paths, change.diff)
-                yield Subject(change.repo, text, names, evidence, change.diff)
+            paths = [p for f in change.files for p in (f.path, f.old_path) if p]
+            evidence = Evidence(paths, change.diff)
+            yield Subject(change.repo, text, entities(text), evidence, change.diff)
 
 
 def subject_of(message: str) -> str:
