@@ -1,6 +1,6 @@
 """Stage eval: compare student, base and controls on held-out changes.
 
-Usage: python scripts/eval.py models/gguf models/baseline data/splits
+Usage: python scripts/eval.py prompts/teacher models/gguf models/baseline data/splits
            data/sft/test.jsonl reports/eval metrics/eval.json
 """
 
@@ -14,18 +14,20 @@ import click
 from diffscribe.baseline.folder import load
 from diffscribe.evaluation.controls import fit_controls, predict_controls
 from diffscribe.evaluation.metrics import evaluate, headline
-from diffscribe.evaluation.models import ask, find_models, sha256
+from diffscribe.evaluation.models import ask, find_models, rows_of, sha256
 from diffscribe.evaluation.page.report_page import write_page
 from diffscribe.evaluation.report import summary, table, write_report
 from diffscribe.evaluation.scoring.all import score_all
 from diffscribe.evaluation.selection import read_selection
 from diffscribe.jsonl import read_jsonl, whole_folder
+from diffscribe.labels.prompts import load_plan_prompts
 from diffscribe.params import load_params
 from diffscribe.records import SplitChange
 from diffscribe.tracking import report, tracked_run
 
 
 @click.command(cls=Stage)
+@click.argument("prompts", type=INPUT)
 @click.argument("models", type=INPUT)
 @click.argument("baseline", type=INPUT)
 @click.argument("splits", type=INPUT)
@@ -34,6 +36,7 @@ from diffscribe.tracking import report, tracked_run
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
+    prompts: Path,
     models: Path,
     baseline: Path,
     splits: Path,
@@ -45,24 +48,26 @@ def main(
     """Ask the GGUFs in MODELS the samples of TEST and compare them in REPORTS.
 
     The changes that the samples show, and what controls are fitted on, are in
-    SPLITS.
+    SPLITS. PROMPTS is the full prompt that a base may be asked with.
     """
     values = load_params(params)
     section = values.eval
+    full = load_plan_prompts(prompts, section.house.max_header_chars, "optional")
     ggufs = find_models(models)
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = read_jsonl(splits / "train.jsonl", SplitChange)
     controls = fit_controls(training, load(baseline))
+    rows = rows_of(ggufs, cases, full, section)
     with tracked_run("eval", values) as run:
         predictions = [
             answer
-            for system, gguf in ggufs.items()
-            for answer in ask(system, gguf, progress(cases, system), section)
+            for system, gguf, asked in rows
+            for answer in ask(system, gguf, progress(asked, system), section)
         ]
         predictions += predict_controls(cases, controls)
         scores = score_all(cases, predictions, section.house)
-        sizes_bytes = {name: gguf.stat().st_size for name, gguf in ggufs.items()}
+        sizes_bytes = {row.system: row.gguf.stat().st_size for row in rows}
         evaluation = evaluate(
             cases, scores, predictions, sizes_bytes, section.resamples, section.seed
         )

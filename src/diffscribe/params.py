@@ -500,6 +500,8 @@ class EvalParams(Section):
     context_tokens: Positive
     """Prompt and answer together have to fit."""
     max_answer_tokens: Positive
+    full_prompt_chars: Positive | None
+    """If given, the base is asked with the teacher's prompt too, hunks cut to it."""
     threads: Natural
     """Threads of llama-server; 0 is all cores."""
     timeout_s: Annotated[float, Field(gt=0)]

@@ -48,6 +48,12 @@ def test_the_schema_lists_the_files_of_the_sample_alone(endpoint, answers, case)
     ] == [["a"], ["b", "c"]]
 
 
+def test_a_case_without_a_prompt_is_not_asked(endpoint, answers, case):
+    [prediction] = answers(case("s").model_copy(update={"prompt": ()}))
+    assert prediction.error.startswith("not asked: ")
+    assert (prediction.plan, prediction.latency_s, endpoint.requests) == (None, 0.0, [])
+
+
 @pytest.mark.parametrize("text", ["", "I would rather not.", '{"commits": 3}', "[]"])
 def test_an_answer_without_a_plan_is_kept_with_the_reason(
     endpoint, answers, case, text

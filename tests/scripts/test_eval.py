@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,11 +75,28 @@ def broken_models(tmp_path):
     return folder
 
 
-def run_stage(models, samples, folder, max_samples=120):
+@pytest.fixture(scope="module")
+def roomy_models(tiny_base, tiny_params, models, tmp_path_factory):
+    """Those, of a base that has room for a full prompt."""
+    from diffscribe.training.scratch import initial_model, save
+    from diffscribe.training.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(tiny_base)
+    params = tiny_params.model_copy(update={"context_tokens": 6144})
+    base = tmp_path_factory.mktemp("roomy") / "base"
+    save(initial_model(tokenizer, params), tokenizer, base)
+    folder = base.with_name("gguf")
+    shutil.copytree(models, folder, ignore=shutil.ignore_patterns("base-*"))
+    export(base, "base", ("f16",), folder)
+    return folder
+
+
+def run_stage(models, samples, folder, **values):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["eval"] |= {"max_samples": max_samples, "max_answer_tokens": 48}
+    params["eval"] |= {"max_samples": 120, "max_answer_tokens": 48}
     params["render"] |= {"max_prompt_tokens": 320, "max_answer_tokens": 192}
     params["eval"] |= {"context_tokens": 512, "resamples": 200, "threads": 1}
+    params["eval"] |= values
     folder.mkdir(exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_jsonl(folder / "test.jsonl", samples)
@@ -91,8 +109,10 @@ def run_stage(models, samples, folder, max_samples=120):
     outputs = [folder / "report", folder / "eval.json"]
     return subprocess.run(
         [
-            *(sys.executable, ROOT / "scripts/eval.py", models),
+            *(sys.executable, ROOT / "scripts/eval.py"),
             *(
+                ROOT / "prompts/teacher",
+                models,
                 folder / "baseline",
                 folder / "splits",
                 folder / "test.jsonl",
@@ -174,6 +194,29 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
     scores = (report / "scores.jsonl").read_bytes()
     assert scores == (tmp_path / "second" / "report" / "scores.jsonl").read_bytes()
     assert len(list(read_jsonl(report / "scores.jsonl", Score))) == 30
+
+
+@pytest.mark.slow
+def test_the_base_is_asked_with_the_full_prompt_too(roomy_models, tmp_path):
+    values = {"context_tokens": 6144, "full_prompt_chars": 5000}
+    done = run_stage(roomy_models, [sample(0), sample(1)], tmp_path / "run", **values)
+    assert done.returncode == 0, done.stderr
+    report = tmp_path / "run" / "report"
+    asked = {
+        (each.system, each.sample_id): each
+        for each in read_jsonl(report / "predictions.jsonl", Prediction)
+    }
+    for n in ("s0", "s1"):
+        short, full = asked["base", n], asked["base-full-prompt", n]
+        assert full.prompt_tokens > 10 * short.prompt_tokens
+        assert 0 < full.completion_tokens <= 48
+    headline = json.loads((tmp_path / "run" / "eval.json").read_text())
+    assert headline["base-full-prompt"]["size_mb"] == headline["base"]["size_mb"]
+    assert "base-full-prompt" in headline["difference"]
+    voted = [json.loads(line) for line in (report / "ballots.jsonl").open()]
+    assert {"base-full-prompt", "student-q8_0"} in [
+        {each["first"], each["second"]} for each in voted
+    ]
 
 
 def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from diffscribe.commits.conventional import format_header
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.prompts import TOO_LONG
 from diffscribe.evaluation.scoring.types import Pair, align
 from diffscribe.records import Plan, PlannedCommit, Prediction, Record, Score
 
@@ -115,8 +116,9 @@ def entropy_bits(counts: Mapping[str, int]) -> float:
 
 
 def is_overflow(prediction: Prediction) -> bool:
-    """Tell a prompt that was refused as it does not fit the context."""
-    return _OVERFLOW.match(prediction.error or "") is not None
+    """Tell a prompt that is longer than the context, or than its own limit."""
+    error = prediction.error or ""
+    return error == TOO_LONG or _OVERFLOW.match(error) is not None
 
 
 def commits_of(case: Case) -> str:

@@ -2,12 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
+from diffscribe.diffs.render import Prompts
 from diffscribe.errors import SourceError
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.prompts import prompt_of
 from diffscribe.evaluation.solve import solve
 from diffscribe.gguf.server import serve
 from diffscribe.llm.client import Client
@@ -15,6 +18,16 @@ from diffscribe.params import EvalParams
 from diffscribe.records import Message, Prediction
 
 WARM_UP = (Message(role="user", content="Hello"),)
+BASE = "base"
+FULL_PROMPT = "base-full-prompt"
+
+
+class Asked(NamedTuple):
+    """A row of the table: a model, and its cases as they are put to it."""
+
+    system: str
+    gguf: Path
+    cases: Sequence[Case]
 
 
 def find_models(folder: Path) -> dict[str, Path]:
@@ -35,7 +48,27 @@ def find_models(folder: Path) -> dict[str, Path]:
             f"and one base-*.gguf, holds {sorted(students)} and "
             f"{[path.stem for path in bases]}; run the stage merge-quantize"
         )
-    return {main: students[main], **students, "base": bases[0]}
+    return {main: students[main], **students, BASE: bases[0]}
+
+
+def rows_of(
+    ggufs: Mapping[str, Path], cases: Sequence[Case], full: Prompts, params: EvalParams
+) -> list[Asked]:
+    """Return who is asked what: each GGUF the cases with the student's prompt.
+
+    With `full_prompt_chars` the base is asked a second time, in the words of `full`:
+    what one has without training is a base that is told everything.
+    """
+    rows = [Asked(system, gguf, cases) for system, gguf in ggufs.items()]
+    if params.full_prompt_chars is None:
+        return rows
+    told = [
+        case.model_copy(
+            update={"prompt": prompt_of(case, full, params.full_prompt_chars)}
+        )
+        for case in cases
+    ]
+    return [*rows, Asked(FULL_PROMPT, ggufs[BASE], told)]
 
 
 def ask(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from diffscribe.commits.plan import PlanError, parse_plan, plan_schema
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.prompts import TOO_LONG
 from diffscribe.llm.client import Client
 from diffscribe.llm.failures import AnswerError
 from diffscribe.llm.request import Answer
@@ -16,13 +17,17 @@ def solve(
 ) -> Iterator[Prediction]:
     """Yield one prediction a case, in order.
 
-    A request that fails, such as one that does not fit the context, and an
-    answer that holds no plan are predictions without a plan, and say why.
+    A request that fails, such as one that does not fit the context, an answer
+    that holds no plan, and a case without a prompt are predictions without a
+    plan, and say why.
 
     Raises:
         ToolError: if the endpoint cannot be used at all.
     """
     for case in cases:
+        if not case.prompt:
+            yield _without_answer(case, system, TOO_LONG, latency_s=0.0)
+            continue
         schema = plan_schema(case.files)
         started = time.perf_counter()
         try:
