@@ -18,7 +18,7 @@ from diffscribe.params import merge_params
 
 ROOT = Path(__file__).parents[2]
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
-UP_TO_TRAIN = STAGES[: STAGES.index("train") + 1]
+BEFORE_EVAL = STAGES[: STAGES.index("eval")]
 
 pytestmark = pytest.mark.slow
 
@@ -152,11 +152,11 @@ def environment(clone):
 
 
 def digests(clone):
-    """Digests of data and models that the stages up to train wrote."""
+    """Digests of data and models, which all stages but eval write."""
     lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
     return {
         out["path"]: out["md5"]
-        for stage in UP_TO_TRAIN
+        for stage in BEFORE_EVAL
         for out in lock[stage]["outs"]
         if out["path"].startswith(("data/", "models/"))
     }
