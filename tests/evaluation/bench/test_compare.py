@@ -1,26 +1,15 @@
-from pathlib import Path
-
 import pytest
 from planned import commit, make_case, plan
+from stored import HOUSE, make_entry, store_run
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.errors import InputError, RecordError
 from diffscribe.evaluation.bench.compare import compare
 from diffscribe.evaluation.bench.duels import duels_table
-from diffscribe.evaluation.bench.files import finish, prepare, read_run, rescore_run
-from diffscribe.evaluation.bench.run_records import (
-    Entry,
-    Identity,
-    Output,
-    RunFile,
-    Timing,
-)
+from diffscribe.evaluation.bench.files import rescore_run
 from diffscribe.evaluation.bench.slices import SLICES, sliced
-from diffscribe.evaluation.bench.solver import cases_digest
 from diffscribe.evaluation.bench.tables import fitting
-from diffscribe.params import load_params
 
-HOUSE = load_params(Path(__file__).parents[3] / "params.yaml").eval.house
 RIGHT = plan(commit("a.py b.py", "fix"))
 WRONG_TYPE = plan(commit("a.py b.py", "docs"))
 APART = plan(commit("a.py", "fix"), commit("b.py", "fix"))
@@ -40,45 +29,15 @@ def run(tmp_path):
             case.model_copy(update={"repo": f"r{n % 8}"})
             for n, case in enumerate(cases)
         ]
-        described = RunFile(
-            identity=Identity(
-                solver=1,
-                cases_sha256=cases_digest(cases),
-                requests_sha256="0",
-                model={"model": system},
-            ),
-            system=system,
-            case_file="cases.jsonl",
-            case_format="diffscribe cases",
-            cases=len(cases),
-            settings={},
-        )
-        entries = {
-            case.id: entry(case.id, answer)
+        entries = [
+            make_entry(case.id, plan_json(answer))
+            if answer
+            else make_entry(case.id, "", "no answer within 1 s")
             for case, answer in zip(cases, answers, strict=True)
-        }
-        folder = prepare(tmp_path, described, cases)
-        finish(folder, described, cases, entries, HOUSE)
-        return read_run(folder)
+        ]
+        return store_run(tmp_path, system, cases, entries)
 
     return make
-
-
-def entry(case_id, answer):
-    output = Output(
-        sample_id=case_id,
-        text=plan_json(answer) if answer else "",
-        error=None if answer else "no answer within 1 s",
-        finish_reason="stop",
-        prompt_tokens=1,
-        completion_tokens=1,
-        reasoning_tokens=0,
-        model="m",
-    )
-    timing = Timing(
-        sample_id=case_id, latency_s=1.0, cached_tokens=0, session=1, done_s=1.0
-    )
-    return Entry(output=output, timing=timing)
 
 
 def duel(comparison, score):

@@ -2,27 +2,14 @@ import subprocess
 import sys
 
 import pytest
+from stored import make_entry
 
 from diffscribe.errors import RecordError, StorageError
 from diffscribe.evaluation.bench.journal import open_journal
-from diffscribe.evaluation.bench.run_records import Entry, Output, Timing
 
 
 def entry(sample_id, text="docs: ä\u2028\n"):
-    output = Output(
-        sample_id=sample_id,
-        text=text,
-        error=None,
-        finish_reason="stop",
-        prompt_tokens=3,
-        completion_tokens=2,
-        reasoning_tokens=0,
-        model="m",
-    )
-    timing = Timing(
-        sample_id=sample_id, latency_s=0.5, cached_tokens=0, session=1, done_s=1.5
-    )
-    return Entry(output=output, timing=timing)
+    return make_entry(sample_id, text)
 
 
 @pytest.fixture

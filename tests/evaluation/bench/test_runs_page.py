@@ -1,42 +1,13 @@
 import json
 import re
-from pathlib import Path
 
 import pytest
 from planned import commit, make_case, plan
+from stored import HOUSE, make_entry, store_run
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.errors import RecordError
-from diffscribe.evaluation.bench.files import finish, prepare, read_run
-from diffscribe.evaluation.bench.run_records import (
-    Entry,
-    Identity,
-    Output,
-    RunFile,
-    Timing,
-)
 from diffscribe.evaluation.bench.runs_page import write_runs_page
-from diffscribe.evaluation.bench.solver import cases_digest
-from diffscribe.params import load_params
-
-HOUSE = load_params(Path(__file__).parents[3] / "params.yaml").eval.house
-
-
-def entry(case_id, subject):
-    output = Output(
-        sample_id=case_id,
-        text=plan_json(plan(commit("a.py", "fix", subject))),
-        error=None,
-        finish_reason="stop",
-        prompt_tokens=9,
-        completion_tokens=5,
-        reasoning_tokens=0,
-        model="m",
-    )
-    timing = Timing(
-        sample_id=case_id, latency_s=0.5, cached_tokens=0, session=1, done_s=1.0
-    )
-    return Entry(output=output, timing=timing)
 
 
 @pytest.fixture
@@ -48,24 +19,9 @@ def run(tmp_path):
             make_case(plan(commit("a.py", "fix", "stop early")), id=f"s{number}")
             for number in range(count)
         ]
-        identity = Identity(
-            solver=1,
-            cases_sha256=cases_digest(cases),
-            requests_sha256=prompt,
-            model={"model": system},
-        )
-        described = RunFile(
-            identity=identity,
-            system=system,
-            case_file="cases.jsonl",
-            case_format="diffscribe cases",
-            cases=count,
-            settings={"prompt": prompt},
-        )
-        folder = prepare(tmp_path, described, cases)
-        entries = {case.id: entry(case.id, f"{system} {prompt}") for case in cases}
-        finish(folder, described, cases, entries, HOUSE)
-        return read_run(folder)
+        answer = plan_json(plan(commit("a.py", "fix", f"{system} {prompt}")))
+        entries = [make_entry(case.id, answer) for case in cases]
+        return store_run(tmp_path, system, cases, entries, prompt)
 
     return make
 
