@@ -16,7 +16,7 @@ from diffscribe.baseline.model import fit
 from diffscribe.gguf.modelfile import modelfile
 from diffscribe.jsonl import write_jsonl
 from diffscribe.params import BaselineParams
-from diffscribe.records import Sample, SplitChange
+from diffscribe.records import Message, Sample, SplitChange
 from rows import make_curated, make_labeled
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,10 @@ STAGES = {
         "prompts/ base/ adapter/",
         "merged/ gguf/ merge_quantize.json",
     ),
-    "eval": ("gguf/ baseline/ splits/ test.jsonl", "reports/ eval.json"),
+    "eval": (
+        "teacher/ gguf/ baseline/ splits/ test.jsonl",
+        "reports/ eval.json",
+    ),
 }
 """What each stage reads and writes, in the order of its arguments."""
 
@@ -85,7 +88,7 @@ class Workplace:
             parent_id=None,
             repo="r",
             task="plan",
-            prompt=(),
+            prompt=(Message(role="user", content="Plan."),),
             completion=(),
             files=("a",),
             junk=(),

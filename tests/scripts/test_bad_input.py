@@ -20,7 +20,7 @@ INPUTS = {
     "render": ("prompts", "splits", "base"),
     "train": ("sft", "base"),
     "merge_quantize": ("prompts", "base", "adapter"),
-    "eval": ("gguf", "baseline", "splits", "test.jsonl"),
+    "eval": ("teacher", "gguf", "baseline", "splits", "test.jsonl"),
 }
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
