@@ -25,7 +25,8 @@ def test_swaps_are_planted_and_found_and_absent_names_suspected(tmp_path):
     lines = done.output.splitlines()
     [identifiers] = [line.split() for line in lines if line.startswith("identifier")]
     assert identifiers == ["identifier", "7", "85.7", "50", "100.0"]
-    assert "specificity 85.7 % of 7" in lines
+    assert "specificity 87.5 % of 8 subjects" in lines
+    assert "specificity 85.7 % of 7 with a name" in lines
     assert "recall 100.0 % of 50" in lines
 
 
