@@ -13,6 +13,8 @@ PARALLEL := --dist=loadfile --no-loadscope-reorder
 # Stages run `python`; so nobody has to activate .venv.
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Compiling torch and transformers anew costs each of many short processes seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## This list
