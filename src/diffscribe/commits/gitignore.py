@@ -19,6 +19,14 @@ def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
     matching it would take minutes, matches nothing: patterns come from models
     and strangers.
     """
+    return _ignored(tuple(patterns), tuple(paths))
+
+
+@lru_cache(maxsize=64)
+def _ignored(patterns: tuple[str, ...], paths: tuple[str, ...]) -> frozenset[str]:
+    """Return the same; a plan is asked about by several measures in turn."""
+    if not patterns:
+        return frozenset()
     compiled = [_compile(pattern) for pattern in patterns]
     # For a few paths, the engines that compile all patterns at once take longer.
     spec = GitIgnoreSpec(

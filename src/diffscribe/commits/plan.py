@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -139,6 +140,7 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=16)
 def parse_plan(text: str) -> Plan:
     """Read the plan in a model's answer: its first JSON object, strictly.
 

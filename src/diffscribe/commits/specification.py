@@ -7,6 +7,7 @@ here: the house decides that (`house.py`).
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 _HEADER = re.compile(
     r"[A-Za-z][\w-]*"  # 1, 14, 15: a noun, any, in any case
@@ -31,6 +32,7 @@ class Violation(StrEnum):
     among the footers after a blank line; rules 8, 12, 15 and 16."""
 
 
+@lru_cache(maxsize=64)
 def violation(message: str) -> Violation | None:
     """Return the first rule that a message breaks, or None.
 

@@ -97,6 +97,17 @@ def evaluate(
     )
 
 
+def mean_of(scores: Iterable[Score], name: str, resamples: int, seed: int) -> Estimate:
+    """Return the mean of one of SCORES with its interval, where there is a value."""
+    measure = SCORES[name]
+    observed = (
+        Observation(score.cluster, value, score.repo)
+        for score in scores
+        if (value := score.values[name]) is not None
+    )
+    return estimate(observed, (measure.low, measure.high), resamples, seed)
+
+
 def headline(evaluation: Evaluation) -> dict[str, object]:
     """Return metrics/eval.json; null where there is nothing to measure.
 
@@ -154,26 +165,13 @@ def _result(
     return SystemResult(
         system=scores[0].system,
         n=len(scores),
-        scores={
-            name: estimate(
-                _observed(scores, name), (measure.low, measure.high), resamples, seed
-            )
-            for name, measure in SCORES.items()
-        },
+        scores={name: mean_of(scores, name, resamples, seed) for name in SCORES},
         tokens_per_s=tokens / sum(latencies_s) if tokens else None,
         latency_p50_s=float(p50_s),
         latency_p95_s=float(p95_s),
         size_mb=size_bytes / 1e6 if size_bytes is not None else None,
         aggregates=aggregates,
     )
-
-
-def _observed(scores: Sequence[Score], name: str) -> list[Observation]:
-    return [
-        Observation(score.cluster, value, score.repo)
-        for score in scores
-        if (value := score.values[name]) is not None
-    ]
 
 
 def _difference(

@@ -2,15 +2,15 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.evaluation.answers import read_answer
 from diffscribe.evaluation.bench.run_records import Output
-from diffscribe.evaluation.bootstrap import Estimate, estimate
+from diffscribe.evaluation.bootstrap import Estimate
 from diffscribe.evaluation.cases import Case
-from diffscribe.evaluation.clusters import Observation
+from diffscribe.evaluation.metrics import mean_of
 from diffscribe.evaluation.scoring.all import SCORES, score
 from diffscribe.history.pool import in_order
 from diffscribe.jsonl import write_json, write_jsonl
@@ -94,20 +94,7 @@ def prediction_of(
 
 def estimates(scores: Sequence[Score]) -> dict[str, Estimate]:
     """Return the mean of each of SCORES with its interval."""
-    return {
-        name: estimate(
-            _observed(scores, name), (measure.low, measure.high), RESAMPLES, SEED
-        )
-        for name, measure in SCORES.items()
-    }
-
-
-def _observed(scores: Iterable[Score], name: str) -> list[Observation]:
-    return [
-        Observation(each.cluster, value, each.repo)
-        for each in scores
-        if (value := each.values[name]) is not None
-    ]
+    return {name: mean_of(scores, name, RESAMPLES, SEED) for name in SCORES}
 
 
 def _metrics(

@@ -11,10 +11,9 @@ from diffscribe.evaluation.aggregates import (
     commits_of,
     size_of,
 )
-from diffscribe.evaluation.bootstrap import Estimate, estimate
+from diffscribe.evaluation.bootstrap import Estimate
 from diffscribe.evaluation.cases import Case
-from diffscribe.evaluation.clusters import Observation
-from diffscribe.evaluation.scoring.all import SCORES
+from diffscribe.evaluation.metrics import mean_of
 from diffscribe.records import Score
 
 _NAMES = (*map(str, range(MOST_COMMITS)), f"{MOST_COMMITS} or more")
@@ -77,25 +76,13 @@ def reliability(
     of_id = {score.sample_id: score for score in scores}
     return [
         {
-            name: _estimate(
+            name: mean_of(
                 [of_id[id_] for id_ in sorted(part.ids)], name, resamples, seed
             )
             for name in names
         }
         for part in parts
     ]
-
-
-def _estimate(
-    scores: Sequence[Score], name: str, resamples: int, seed: int
-) -> Estimate:
-    observed = (
-        Observation(score.cluster, value, score.repo)
-        for score in scores
-        if (value := score.values[name]) is not None
-    )
-    measure = SCORES[name]
-    return estimate(observed, (measure.low, measure.high), resamples, seed)
 
 
 def _rank(kind: str, name: str) -> tuple[int, int]:

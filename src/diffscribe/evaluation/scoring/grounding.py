@@ -51,14 +51,15 @@ def scores(case: Case, prediction: Prediction) -> dict[str, float | None]:
     plan = prediction.plan
     if plan is None or not plan.commits:
         return dict.fromkeys(MEASURES, 0.0)
-    evidence = evidence_of(case.files, case.diff)
-    named = [entities(text) for text in texts_of(plan)]
-    held = [[evidence.holds(each) for each in names] for names in named]
+    held = [
+        [is_held for _, is_held in names_in(text, case.files, case.diff)]
+        for text in texts_of(plan)
+    ]
     flat = [each for message in held for each in message]
     return {
         "grounded": sum(map(all, held)) / len(held),
         "names_grounded": sum(flat) / len(flat) if flat else None,
-        "names_something": sum(map(bool, named)) / len(named),
+        "names_something": sum(map(bool, held)) / len(held),
         "polarity": polarity(case, plan),
     }
 
@@ -68,9 +69,12 @@ def findings(case: Case, prediction: Prediction) -> dict[str, tuple[str, ...]]:
     plan = prediction.plan
     if plan is None:
         return {}
-    evidence = evidence_of(case.files, case.diff)
-    named = [each for text in texts_of(plan) for each in entities(text)]
-    absent = [each.text for each in named if not evidence.holds(each)]
+    absent = [
+        entity.text
+        for text in texts_of(plan)
+        for entity, is_held in names_in(text, case.files, case.diff)
+        if not is_held
+    ]
     signs = signs_of(case.diff)
     return {
         "absent_names": tuple(dict.fromkeys(absent)),
@@ -80,6 +84,15 @@ def findings(case: Case, prediction: Prediction) -> dict[str, tuple[str, ...]]:
             if is_refuted(claim, signs)
         ),
     }
+
+
+@lru_cache(maxsize=64)
+def names_in(
+    text: str, files: tuple[str, ...], diff: str
+) -> tuple[tuple[Entity, bool], ...]:
+    """Return what a message names, each with whether the change shows it."""
+    evidence = evidence_of(files, diff)
+    return tuple((each, evidence.holds(each)) for each in entities(text))
 
 
 def texts_of(plan: Plan) -> list[str]:

@@ -231,11 +231,14 @@ def _is_single(target: Plan) -> bool:
 
 def _most_kept(both: Counter[tuple[int, int]]) -> int:
     """Return the most elements that a one-to-one match of groups keeps together."""
+    firsts, seconds = ({pair[side] for pair in both} for side in (0, 1))
+    if min(len(firsts), len(seconds)) < 2:
+        return max(both.values(), default=0)
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    rows = {label: i for i, label in enumerate(sorted({pair[0] for pair in both}))}
-    columns = {label: i for i, label in enumerate(sorted({pair[1] for pair in both}))}
+    rows = {label: i for i, label in enumerate(sorted(firsts))}
+    columns = {label: i for i, label in enumerate(sorted(seconds))}
     shared = np.zeros((len(rows), len(columns)), dtype=int)
     for (first, second), n in both.items():
         shared[rows[first], columns[second]] = n
