@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 
@@ -152,16 +153,20 @@ class Evidence:
     def _has_name(self, name: str) -> bool:
         """Case, `_`, `-` and a plural's s do not tell names apart.
 
-        A flag of one word needs its dashes. A name of several words is there too
-        if all of them stand in one line.
+        A flag of one word needs its dashes. A name of several words, such as
+        `app.run`, is there if all stand in one line, as names of their own or as
+        parts of others; one of them may be the file's name instead.
         """
-        words = _WORDS.findall(name)
         if name.startswith("--") and "-" not in name[2:]:
             return re.search(rf"{name.lower()}(?![\w-])", self.text) is not None
-        if all(_plain(word) in self._names for word in words):
+        words = {_plain(word) for word in _WORDS.findall(name)}
+        left = words - self._modules
+        if words <= self._names and (
+            len(left) < 2 or any(map(left.issubset, self._names_by_line))
+        ):
             return True
-        parts = [part.lower() for part in _PARTS.findall(name)]
-        return len(parts) > 1 and any(map(set(parts).issubset, self._lines))
+        parts = {part.lower() for part in _PARTS.findall(name)}
+        return len(parts) > 1 and any(map(parts.issubset, self._parts_by_line))
 
     def _has_number(self, number: str) -> bool:
         """A version is there too as the beginning of a longer one, or as py310."""
@@ -173,16 +178,23 @@ class Evidence:
         return all(_plain(word) in self._names for word in _WORDS.findall(text))
 
     @cached_property
-    def _lines(self) -> list[frozenset[str]]:
-        """The words of each line, those within names too."""
+    def _parts_by_line(self) -> list[frozenset[str]]:
+        """The words within names, such as read and all of readAll."""
         lines = self._spelled.split("\n")
         return [frozenset(map(str.lower, _PARTS.findall(line))) for line in lines]
 
     @cached_property
+    def _names_by_line(self) -> list[frozenset[str]]:
+        return [_names_of(line) for line in self.text.split("\n")]
+
+    @cached_property
+    def _modules(self) -> frozenset[str]:
+        """The names of files without their endings."""
+        return frozenset(_plain(PurePosixPath(path).stem) for path in self.paths)
+
+    @cached_property
     def _names(self) -> frozenset[str]:
-        words = set(_WORDS.findall(self.text))
-        words |= {part for word in words if "-" in word for part in word.split("-")}
-        return frozenset(map(_plain, words))
+        return _names_of(self.text)
 
     @cached_property
     def _numbers(self) -> frozenset[str]:
@@ -191,6 +203,13 @@ class Evidence:
             for parts in (n.split(".") for n in set(_NUMBERS.findall(self.text)))
             for end in range(1, len(parts) + 1)
         )
+
+
+def _names_of(text: str) -> frozenset[str]:
+    """Return every name, plain; of one with dashes its pieces too."""
+    words = set(_WORDS.findall(text))
+    words |= {part for word in words if "-" in word for part in word.split("-")}
+    return frozenset(map(_plain, words))
 
 
 def _plain(word: str) -> str:
