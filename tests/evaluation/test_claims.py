@@ -1,10 +1,11 @@
 import random
 
 from planned import commit, make_case, plan, prediction
+from stored import HOUSE
 
 from diffscribe.evaluation.claims import claims
 from diffscribe.evaluation.metrics import HEADLINE, evaluate
-from diffscribe.evaluation.scoring.all import SCORES
+from diffscribe.evaluation.scoring.all import SCORES, score_all
 from diffscribe.records import Score
 
 
@@ -59,3 +60,17 @@ def test_what_could_have_been_found_is_in_points():
     row = next(line for line in claims(done).splitlines() if line.startswith("| base"))
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     assert cells == ["base", f"{100 * found:.1f}", *["-"] * (len(HEADLINE) - 1)]
+
+
+def test_a_system_that_could_not_be_asked_is_named():
+    right = plan(commit("a", "fix"))
+    case = make_case(right, id="s")
+    error = "HTTP 400: request (2289 tokens) exceeds the available context size"
+    answers = [
+        prediction(right, system="student", case_id="s"),
+        prediction(None, system="base", case_id="s", error=error),
+    ]
+    scores = score_all([case], answers, HOUSE)
+    words = claims(evaluate([case], scores, answers, {}, 100, 7))
+    assert "Of base 100 % of the prompts were longer than its context" in words
+    assert "Of student" not in words

@@ -10,6 +10,7 @@ def claims(evaluation: Evaluation) -> str:
     student = evaluation.systems[0]
     parts = [
         scope_line(student),
+        *filter(None, map(_overflows, evaluation.systems)),
         *(_verdicts(student.system, each) for each in evaluation.differences),
         f"Better or worse is said only where p is below 0.05 after Holm's correction "
         f"over all {len(HEADLINE) * len(evaluation.differences)} comparisons of this "
@@ -32,6 +33,18 @@ def scope_line(student: SystemResult) -> str:
     return (
         "Intervals are of other changes of these repositories only: with fewer than "
         f"six of them, the {valid.clusters} changes were resampled."
+    )
+
+
+def _overflows(result: SystemResult) -> str:
+    """Return what prompts that were too long cost a system, or nothing."""
+    share = result.aggregates.prompt_overflows
+    if not share:
+        return ""
+    return (
+        f"Of {result.system} {100 * share:.0f} % of the prompts were longer than its "
+        "context, or than their own limit, and count as failed; give it more context "
+        "or shorter prompts."
     )
 
 
