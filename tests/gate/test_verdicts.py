@@ -123,7 +123,7 @@ def test_verdicts_that_judge_nothing_known_write_no_file(tmp_path, row):
                     "verdicts": [{"row": "0" * 64, "verdict": "accept"}] * 2,
                 }
             ),
-            "more than one verdict",
+            "verdict on 0000.* twice",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_sample_is_labeled_as_params_say_and_shown(tmp_path, stage, labeled):
 def test_what_is_no_export_is_an_explained_failure(tmp_path, stage):
     absent = stage("gate_accept", tmp_path / "verdicts.json", tmp_path)
     assert absent.returncode == 2
-    assert "export them from the page" in absent.stderr
+    assert "export them from a gate page" in absent.stderr
     (tmp_path / "verdicts.json").write_text("{}")
     wrong = stage("gate_accept", tmp_path / "verdicts.json", tmp_path)
     assert wrong.returncode == 65

@@ -6,11 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from diffscribe.errors import InputError, RecordError
 from diffscribe.evaluation.page.ballot import Ballot
 from diffscribe.exact import Interval, mcnemar, proportion_interval
+from diffscribe.exports import read_exported, refuse_twice
 from diffscribe.records import Record
 
 FORMAT: Literal["diffscribe votes 1"] = "diffscribe votes 1"
@@ -107,24 +107,8 @@ def read_votes(path: Path) -> Votes:
         InputError: if it cannot be read.
         RecordError: if it is not such a file, or has a ballot twice.
     """
-    try:
-        votes = Votes.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"votes '{path}' cannot be read: {error.strerror}; export them from "
-            "reports/eval/index.html with the key e, and name that file"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(
-            f"{path}: no votes of an evaluation's page: "
-            f"{where + ': ' if where else ''}{first['msg']}; export them again"
-        ) from error
-    times = Counter(vote.ballot for vote in votes.votes)
-    twice = next((each for each, count in times.items() if count > 1), None)
-    if twice:
-        raise RecordError(f"{path}: ballot {twice} is there twice; export them again")
+    votes = read_exported(path, Votes, "votes", "reports/eval/index.html")
+    refuse_twice(path, (vote.ballot for vote in votes.votes), "ballot")
     return votes
 
 

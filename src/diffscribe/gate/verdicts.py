@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from diffscribe.commits.plan import plan_json
-from diffscribe.errors import InputError, RecordError
+from diffscribe.exports import read_exported, refuse_twice
 from diffscribe.jsonl import read_jsonl, write_jsonl
 from diffscribe.records import Change, LabeledChange, Record
 
@@ -100,28 +99,8 @@ def read_export(path: Path) -> tuple[Judged, ...]:
         InputError: if it cannot be read.
         RecordError: if it is not such a file, or has a row twice.
     """
-    try:
-        verdicts = Export.model_validate_json(path.read_bytes()).verdicts
-    except OSError as error:
-        raise InputError(
-            f"verdicts '{path}' cannot be read: {error.strerror}; export them from "
-            "the page with the key e, and name that file"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(
-            f"{path}: no verdicts of a gate page: {where + ': ' if where else ''}"
-            f"{first['msg']}; export them again, nothing was recorded"
-        ) from error
-    twice = [
-        row for row, times in Counter(e.row for e in verdicts).items() if times > 1
-    ]
-    if twice:
-        raise RecordError(
-            f"{path}: row {twice[0]} has more than one verdict; export them again, "
-            "nothing was recorded"
-        )
+    verdicts = read_exported(path, Export, "verdicts", "a gate page").verdicts
+    refuse_twice(path, (each.row for each in verdicts), "the verdict on")
     return verdicts
 
 
