@@ -86,3 +86,14 @@ def test_a_wrong_type_is_told_in_words():
     case = make_case(plan(commit("a", "fix"), commit("b", "docs")))
     answer = plan(commit("a", "feat"), commit("b", "docs"))
     assert findings(case, prediction(answer)) == {"types": ("feat, not fix",)}
+
+
+def test_commits_that_fit_equally_are_aligned_by_content_not_by_order():
+    target = plan(
+        commit("a b", "fix", "stop early", scope="x"),
+        commit("c d", "fix", "begin late", scope="y"),
+    )
+    one = commit("a c", "fix", "stop early", scope="x")
+    other = commit("b d", "fix", "begin late", scope="y")
+    found = [align(target, plan(*order)) for order in ((one, other), (other, one))]
+    assert found[0] == found[1]

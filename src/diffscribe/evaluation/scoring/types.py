@@ -66,7 +66,8 @@ def align(target: Plan, plan: Plan) -> tuple[Pair, ...]:
 
     Partners are the one-to-one alignment that shares the most files; of equal
     alignments the one with the fewest equal types counts, so that guessing many
-    types for many small commits does not pay. No shared file, no partner.
+    types for many small commits does not pay; of those still equal, their content
+    decides, not their order. No shared file, no partner.
     (The assignment problem, Kuhn 1955, as scipy solves it.)
     """
     partners: list[PlannedCommit | None] = [None] * len(target.commits)
@@ -80,15 +81,28 @@ def _assignment(target: Plan, plan: Plan) -> list[tuple[int, int]]:
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    files = [set(p.files) for p in plan.commits]
-    shared = np.array(
-        [[len({*t.files} & each) for each in files] for t in target.commits]
-    )
-    same = np.array([[t.type == p.type for p in plan.commits] for t in target.commits])
+    ours, theirs = _by_content(target), _by_content(plan)
+    expected = [target.commits[at] for at in ours]
+    given = [plan.commits[at] for at in theirs]
+    files = [set(each.files) for each in given]
+    shared = np.array([[len({*t.files} & each) for each in files] for t in expected])
+    same = np.array([[t.type == p.type for p in given] for t in expected])
     # One shared file outweighs every tie-break together.
-    weights = shared * (len(target.commits) + 1) - (same & (shared > 0))
+    weights = shared * (len(expected) + 1) - (same & (shared > 0))
     rows, columns = linear_sum_assignment(weights, maximize=True)
-    return [(r, c) for r, c in zip(rows, columns, strict=True) if shared[r, c]]
+    return [
+        (ours[r], theirs[c]) for r, c in zip(rows, columns, strict=True) if shared[r, c]
+    ]
+
+
+def _by_content(plan: Plan) -> list[int]:
+    """Return the places of commits in an order that theirs does not change."""
+
+    def content(at: int) -> tuple[list[str], str]:
+        commit = plan.commits[at]
+        return sorted(commit.files), commit.model_dump_json(exclude={"files"})
+
+    return sorted(range(len(plan.commits)), key=content)
 
 
 def _share(
