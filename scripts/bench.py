@@ -84,6 +84,7 @@ def run(runs: Path, /, cases: Path, params: Path, **options: Any) -> None:
     )
     click.echo(
         f"bench: {done.known} answers known, {done.asked} asked, {done.failed} failed"
+        + (" and count as such; --again asks them once more" if done.failed else "")
     )
     _show(done.folder)
 
@@ -124,6 +125,8 @@ def compare(
     from diffscribe.evaluation.bench.files import find_run, read_run
     from diffscribe.jsonl import write_json
 
+    if scores and not kinds:
+        raise click.UsageError("--score chooses what slices show; give --by too")
     ours, theirs = (read_run(find_run(runs, name)) for name in (first, second))
     comparison = compared(ours, theirs, scores)
     if out is not None:
@@ -219,6 +222,8 @@ def make_set(folder: Path, params: Path, **request: Any) -> None:
     from diffscribe.evaluation.bench.sets import SetRequest
     from diffscribe.evaluation.bench.sets import make_set as made
 
+    if request["kind"] == "content" and not request["authors"]:
+        raise click.UsageError("content is drawn by author; give --author, also twice")
     section = load_params(params).harvest
     done = made(SetRequest(**request), folder, section, progress)
     click.echo(f"make-set: {done.cases} of {done.fitting} changes that fit: {folder}")
@@ -241,8 +246,10 @@ def check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
         file: find_contamination(file, splits, is_whole)
         for file in files or case_files(BENCHMARKS)
     }
+    if not found:
+        click.echo(f"check: no set in {BENCHMARKS}; 'bench.py make-set' draws one")
     for file, leaks in found.items():
-        click.echo(f"check: {file}: {len(leaks)} rows of the splits")
+        click.echo(f"check: {file}: {len(leaks)} rows of the splits know a case of it")
     for file, leaks in found.items():
         refuse_contamination(leaks, file)
 

@@ -78,6 +78,16 @@ def paired(
     ]
 
 
+def by_change(differences: Iterable[Observation]) -> tuple[int, int, int]:
+    """Return how many changes are above 0, below and at it, variants added up."""
+    totals: dict[str, float] = defaultdict(float)
+    for each in differences:
+        totals[each.cluster] += each.value
+    above = sum(total > 0 for total in totals.values())
+    below = sum(total < 0 for total in totals.values())
+    return above, below, len(totals) - above - below
+
+
 def most_apart(name: str) -> tuple[float, float]:
     """Return the bounds of a difference of a measure."""
     most = SCORES[name].high - SCORES[name].low
@@ -97,16 +107,13 @@ def _compare(
     found = estimate(differences, bounds, resamples, seed)
     p = paired_bootstrap(differences, bounds, resamples, seed)
     sign = 1 if SCORES[name].better == "higher" else -1
-    of_change: dict[str, float] = defaultdict(float)
-    for each in differences:
-        of_change[each.cluster] += sign * each.value
-    wins = sum(total > 0 for total in of_change.values())
-    losses = sum(total < 0 for total in of_change.values())
+    above, below, ties = by_change(differences)
+    wins, losses = (above, below)[::sign]
     yes_no = {score.values[name] for score in (*scores, *others)} <= {0.0, 1.0, None}
     return Comparison(
         wins=wins,
         losses=losses,
-        ties=len(of_change) - wins - losses,
+        ties=ties,
         p=p,
         p_mcnemar=mcnemar(wins, losses) if yes_no else None,
         p_holm=p,

@@ -161,3 +161,10 @@ def test_columns_that_do_not_fit_go_from_the_right():
     rows = [{"name": "x", "a": "1", "b": "2" * 30}]
     assert fitting(rows, 60).splitlines()[0].split() == ["name", "a", "b"]
     assert fitting(rows, 20).splitlines()[0].split() == ["name", "a"]
+
+
+def test_a_change_and_its_variants_are_one_to_mcnemar(run):
+    first = run("one", [RIGHT] * 8, parent_id="p")
+    second = run("two", [NOTHING] * 8, parent_id="p")
+    found = duel(compare(first, second, ()), "valid")
+    assert (found.wins, found.test, found.p) == (8, "McNemar", 1.0)

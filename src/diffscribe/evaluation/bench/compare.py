@@ -10,6 +10,7 @@ from diffscribe.evaluation.bench.scoring import RESAMPLES, SCORES_FILE, SEED
 from diffscribe.evaluation.bench.slices import SLICES, sliced
 from diffscribe.evaluation.bootstrap import Estimate, estimate
 from diffscribe.evaluation.clusters import Observation
+from diffscribe.evaluation.comparison import by_change
 from diffscribe.evaluation.scoring.all import SCORES
 from diffscribe.evaluation.scoring.measure import Measure
 from diffscribe.evaluation.significance import holm, paired_bootstrap
@@ -178,7 +179,7 @@ def _duel(name: str, slice_name: str, pairs: Sequence[_Pair]) -> Duel | None:
     sign = 1 if measure.better == "higher" else -1
     wins = sum(sign * each.first > sign * each.second for each in pairs)
     losses = sum(sign * each.first < sign * each.second for each in pairs)
-    test, p = _tested(pairs, measure, wins, losses)
+    test, p = _tested(pairs, measure)
     return Duel(
         score=name,
         slice=slice_name,
@@ -195,14 +196,14 @@ def _duel(name: str, slice_name: str, pairs: Sequence[_Pair]) -> Duel | None:
     )
 
 
-def _tested(
-    pairs: Sequence[_Pair], measure: Measure, wins: int, losses: int
-) -> tuple[str, float]:
+def _tested(pairs: Sequence[_Pair], measure: Measure) -> tuple[str, float]:
+    differences = _differences(pairs)
     values = {value for each in pairs for value in (each.first, each.second)}
     if values <= {0.0, 1.0}:
-        return "McNemar", mcnemar(wins, losses)
+        above, below, _ = by_change(differences)
+        return "McNemar", mcnemar(above, below)
     bounds = _bounds(measure)
-    return "bootstrap", paired_bootstrap(_differences(pairs), bounds, RESAMPLES, SEED)
+    return "bootstrap", paired_bootstrap(differences, bounds, RESAMPLES, SEED)
 
 
 def _bounds(measure: Measure) -> tuple[float, float]:

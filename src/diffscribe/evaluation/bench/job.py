@@ -73,4 +73,5 @@ def job_of(cases: Path, options: Options) -> Job:
 def _model(options: Options) -> Model:
     if options.gguf is not None:
         return Gguf(options.gguf, options.context_tokens, options.threads)
-    return Remote(options.base_url or "", options.model or "", options.api_key_variable)
+    base_url = (options.base_url or "").rstrip("/")
+    return Remote(base_url, options.model or "", options.api_key_variable)
