@@ -1,6 +1,6 @@
 """Scores of samples to numbers of systems, and differences between systems."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from diffscribe.evaluation.aggregates import Aggregates, aggregate
@@ -58,12 +58,19 @@ def evaluate(
     sizes_bytes: Mapping[str, int],
     resamples: int,
     seed: int,
+    compared: Collection[str] | None = None,
 ) -> Evaluation:
     """Return the results of each system, and the first minus the others.
 
-    Scores and predictions of a system stand together, the main student first;
-    all systems answered the same cases. Students of other quantization types
-    are compared in the table only.
+    Args:
+        cases: that all systems answered.
+        scores: those of a system stand together, of the main one first.
+        predictions: the same.
+        sizes_bytes: of the GGUFs, by system.
+        resamples: of every interval.
+        seed: of the draws.
+        compared: the systems that the first is compared with; None for all but
+            students, which are the same one in other quantization types.
     """
     of_system = {
         system: list(group) for system, group in groupby(scores, lambda s: s.system)
@@ -74,10 +81,10 @@ def evaluate(
     }
     by_id = {case.id: case for case in cases}
     main, *others = of_system
-    compared = {
-        name: of_system[name] for name in others if not name.startswith("student-")
-    }
-    comparisons = compare(of_system[main], compared, HEADLINE, resamples, seed)
+    if compared is None:
+        compared = [name for name in others if not name.startswith("student-")]
+    rivals = {name: of_system[name] for name in compared}
+    comparisons = compare(of_system[main], rivals, HEADLINE, resamples, seed)
     return Evaluation(
         systems=tuple(
             _result(
@@ -92,7 +99,7 @@ def evaluate(
         ),
         differences=tuple(
             _difference(of_system[main], theirs, comparisons[other], resamples, seed)
-            for other, theirs in compared.items()
+            for other, theirs in rivals.items()
         ),
     )
 
@@ -160,13 +167,14 @@ def _result(
     import numpy as np
 
     latencies_s = [prediction.latency_s for prediction in predictions]
+    waited_s = sum(latencies_s)
     tokens = sum(prediction.completion_tokens for prediction in predictions)
     p50_s, p95_s = np.quantile(latencies_s, (0.5, 0.95))
     return SystemResult(
         system=scores[0].system,
         n=len(scores),
         scores={name: mean_of(scores, name, resamples, seed) for name in SCORES},
-        tokens_per_s=tokens / sum(latencies_s) if tokens else None,
+        tokens_per_s=tokens / waited_s if tokens and waited_s else None,
         latency_p50_s=float(p50_s),
         latency_p95_s=float(p95_s),
         size_mb=size_bytes / 1e6 if size_bytes is not None else None,

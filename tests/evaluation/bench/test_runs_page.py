@@ -60,3 +60,23 @@ def test_other_cases_are_refused(run, tmp_path):
     with pytest.raises(RecordError, match="not over the same cases"):
         write_runs_page(runs, tmp_path / "index.html", 1, HOUSE)
     assert not (tmp_path / "index.html").exists()
+
+
+@pytest.mark.parametrize("names", [("one", "one"), ("target", "one")])
+def test_a_run_twice_or_called_like_the_target_is_refused(run, tmp_path, names):
+    with pytest.raises(RecordError, match="each has to be another"):
+        write_runs_page([run(name) for name in names], tmp_path / "x.html", 1, HOUSE)
+
+
+def test_two_types_of_a_student_are_compared_if_they_are_what_was_named(run, tmp_path):
+    page = tmp_path / "index.html"
+    write_runs_page([run("student-q8_0"), run("student-q4_k_m")], page, 1, HOUSE)
+    [difference] = report_of(page)["differences"]
+    assert difference["other"] == "student-q4_k_m"
+
+
+def test_equal_answers_of_two_systems_are_two_ballots(run, tmp_path):
+    page = tmp_path / "index.html"
+    write_runs_page([run("a"), run("b", "x"), run("c", "x")], page, 4, HOUSE)
+    ballots = [each["ballot"] for each in report_of(page)["ballots"]]
+    assert len(set(ballots)) == len(ballots) == 12

@@ -33,7 +33,7 @@ def write_runs_page(
         house: the rules that messages are scored by.
 
     Raises:
-        RecordError: if the runs are not over the same cases.
+        RecordError: if the runs are not over the same cases, or one is there twice.
     """
     first = runs[0]
     for other in runs[1:]:
@@ -43,13 +43,20 @@ def write_runs_page(
                 "the same cases; run one again over the case file of the other"
             )
     names = _names(runs)
+    if len({*names, TARGET}) <= len(names):
+        raise RecordError(
+            f"runs {', '.join(names)}: each has to be another, and none may be called "
+            f"'{TARGET}', as the column of the cases is; leave one out"
+        )
     predictions = [
         prediction
         for name, run in zip(names, runs, strict=True)
         for prediction in _predictions(run, name)
     ]
     scores = score_all(first.cases, predictions, house)
-    evaluation = evaluate(first.cases, scores, predictions, {}, RESAMPLES, SEED)
+    evaluation = evaluate(
+        first.cases, scores, predictions, {}, RESAMPLES, SEED, names[1:]
+    )
     pairs = [(names[0], other) for other in (*names[1:], TARGET)]
     voted = ballots_of(first.cases, predictions, count, pairs)
     with whole_file(page) as partial:

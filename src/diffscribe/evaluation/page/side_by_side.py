@@ -62,7 +62,7 @@ def ballot_of(
     first, second = (other, one) if is_turned else (one, other)
     texts = [answer_text(case, answers, system) for system in (first, second)]
     return Ballot(
-        ballot=_digest(case.id, case.diff, *texts),
+        ballot=_digest(case.id, first, second, case.diff, *texts),
         sample_id=case.id,
         first=first,
         second=second,
