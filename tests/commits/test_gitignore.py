@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.gitignore import ignored, is_too_wild
 
 PATHS = [
     "a.log",
@@ -75,3 +75,9 @@ def test_a_pattern_that_cannot_be_read_matches_nothing(pattern):
 def test_four_wildcards_are_still_a_pattern():
     assert ignored(["*a*b*c*"], ["xaxbxcx"]) == {"xaxbxcx"}
     assert ignored(["*a*b*c*d*"], ["xaxbxcxdx"]) == frozenset()
+
+
+def test_a_pattern_that_we_refuse_to_match_is_told():
+    assert is_too_wild("*?*?*?*?*")
+    assert ignored(["*?*?*?*?*"], ["src/main.py"]) == frozenset()
+    assert not is_too_wild("**/*.egg-info/**/*")

@@ -190,3 +190,16 @@ def test_the_schema_keeps_the_key_order_of_the_answer_with_required_keys_first()
 
 def test_the_schema_does_not_depend_on_the_order_of_the_paths():
     assert plan_schema(PATHS) == plan_schema(PATHS[::-1])
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 5000, "[" * 900 + "]" * 900, "[" * 5000 + "]" * 5000]
+)
+def test_what_no_plan_holds_is_explained_too(value):
+    with pytest.raises(PlanError):
+        parse_plan(f'{{"gitignore":[],"commits":{value}}}')
+
+
+def test_a_pattern_that_nobody_can_follow_ignores_everything():
+    wild = plan(commit("a"), gitignore=("*?*?*?*?*",))
+    assert plan_problem(wild, ["a"]) is PlanProblem.IGNORES_EVERYTHING

@@ -77,3 +77,15 @@ def test_without_a_schema_the_first_object_counts():
 
 def test_keys_that_occur_twice_are_kept_for_who_checks_them():
     assert extract_json('x {"a": 1, "a": 2}') == '{"a": 1, "a": 2}'
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 5000, "[" * 900 + "]" * 900, "[" * 5000 + "]" * 5000]
+)
+def test_numbers_and_depths_that_no_one_means_are_no_object(value):
+    text = f'{{"commits":{value}}} {{"commits":[]}}'
+    assert extract_json(text, {"required": ["commits"]}) in (
+        '{"commits":[]}',
+        f'{{"commits":{value}}}',
+        None,
+    )

@@ -16,10 +16,15 @@ def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
 
     Later patterns win and `!` takes back, but not below an ignored folder, as
     in git. A pattern that git could not read, or with so many wildcards that
-    matching it would take minutes, matches nothing: patterns come from models
-    and strangers.
+    matching it would take minutes (`is_too_wild`), matches nothing: patterns come
+    from models and strangers.
     """
     return _ignored(tuple(patterns), tuple(paths))
+
+
+def is_too_wild(pattern: str) -> bool:
+    """Tell a pattern with so many wildcards that nobody can say what it matches."""
+    return len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS
 
 
 @lru_cache(maxsize=64)
@@ -46,7 +51,7 @@ def _downwards(path: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _compile(pattern: str) -> GitIgnoreSpecPattern | None:
-    if len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS:
+    if is_too_wild(pattern):
         return None
     try:
         return GitIgnoreSpecPattern(pattern)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from diffscribe.commits.conventional import TYPES
-from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.gitignore import ignored, is_too_wild
 from diffscribe.records import Plan
 
 _PROBE = "zq7/zq7.zq7"
@@ -61,7 +61,7 @@ def _path_problem(plan: Plan, paths: Collection[str]) -> PlanProblem | None:
     if len(committed) < len(listed):
         return PlanProblem.DUPLICATE_PATH
     junk = ignored(plan.gitignore, [*paths, _PROBE])
-    if _PROBE in junk:
+    if _PROBE in junk or any(map(is_too_wild, plan.gitignore)):
         return PlanProblem.IGNORES_EVERYTHING
     if committed & junk:
         return PlanProblem.IGNORES_COMMITTED_PATH
@@ -160,12 +160,16 @@ def parse_plan(text: str) -> Plan:
         raise PlanError(f"the JSON is broken or cut off: {error}") from error
     except RecursionError as error:
         raise PlanError("the JSON is nested too deeply") from error
+    except PlanError:
+        raise
     except ValidationError as error:
         problems = [
             f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
             for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
         ]
         raise PlanError("not a plan: " + "; ".join(problems)) from error
+    except ValueError as error:
+        raise PlanError(f"the JSON holds what no plan does: {error}") from error
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

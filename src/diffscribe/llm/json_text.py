@@ -20,9 +20,12 @@ def extract_json(text: str, schema: Mapping[str, Any] | None = None) -> str | No
     required = set(schema.get("required", ())) if schema else set()
     for source, value in _objects(_unwrapped(text)):
         if required <= value.keys():
-            repaired = _repaired(value, schema or {})
-            is_good = repaired == value
-            return source if is_good else json.dumps(repaired, ensure_ascii=False)
+            try:
+                repaired = _repaired(value, schema or {})
+                is_good = repaired == value
+                return source if is_good else json.dumps(repaired, ensure_ascii=False)
+            except RecursionError:
+                continue  # nested deeper than any answer that is meant
     return None
 
 
@@ -44,7 +47,7 @@ def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
             break
         try:
             value, end = decoder.raw_decode(text, start)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             end = start + 1
         else:
             yield text[start:end], value
@@ -70,5 +73,5 @@ def _repaired(value: Any, schema: Mapping[str, Any]) -> Any:
 def _loaded(text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None

@@ -96,3 +96,10 @@ def test_a_message_is_judged_as_it_was_written(text, raw, house):
 def test_a_subject_without_a_type_is_no_header():
     bare = plan(commit("a.py", "", "stop early"))
     assert scores(CASE, prediction(bare, TEXT), HOUSE)["cc_repaired"] == 0.0
+
+
+@pytest.mark.parametrize("text", ["{}", 'Here it is: {"commits": []}'])
+def test_an_object_that_is_no_plan_is_json_all_the_same(text):
+    found = scores(make_case(), prediction(None, text), HOUSE)
+    assert found["json_repaired"] == 1.0
+    assert found["schema_repaired"] == 0.0

@@ -98,11 +98,14 @@ def _json_scores(case: Case, text: str) -> dict[str, float | None]:
     if case.task == "message":
         return dict.fromkeys(names)
     bare = _loaded(text)
-    inside = bare or _loaded(extract_json(text, plan_schema(case.files)) or "")
+    found = inside = bare
+    if bare is None:
+        found = _loaded(extract_json(text) or "")
+        inside = _loaded(extract_json(text, plan_schema(case.files)) or "")
     keeps = float(inside is not None and _keeps(case.files, inside))
     return {
         "json_valid": float(bare is not None),
-        "json_repaired": float(inside is not None),
+        "json_repaired": float(found is not None),
         "schema_valid": keeps if bare is not None else 0.0,
         "schema_repaired": keeps,
     }
@@ -125,7 +128,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _keeps(files: tuple[str, ...], value: dict[str, Any]) -> bool:
-    return bool(_validator(files).is_valid(value))
+    try:
+        return bool(_validator(files).is_valid(value))
+    except RecursionError:
+        return False
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,7 @@
 
 import re
 
-from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.gitignore import ignored, is_too_wild
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.scoring.measure import Measure
 from diffscribe.records import Plan, Prediction
@@ -99,10 +99,13 @@ def is_absurd(pattern: str, case: Case) -> bool:
     """Tell a pattern that no one would add to .gitignore for these files.
 
     It matches a real file of the change or an ordinary path of a project, such
-    as `*`, `*.py` and `src/` do, or nothing that there could be, as `/` does.
+    as `*`, `*.py` and `src/` do, or nothing that there could be, as `/` does, or
+    nobody can say what, as of `*?*?*?*?*`.
     """
     real = set(case.files) - set(case.junk)
-    return not pattern.strip("/ ") or bool(ignored([pattern], [*real, *_PROBES]))
+    if is_too_wild(pattern) or not pattern.strip("/ "):
+        return True
+    return bool(ignored([pattern], [*real, *_PROBES]))
 
 
 def secrets_kept_out(case: Case, plan: Plan | None) -> float | None:
