@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from diffscribe.commits.conventional import (
@@ -170,3 +172,9 @@ def test_a_message_is_taken_apart(message, parts):
 )
 def test_breaking_notes_are_only_the_footers_of_the_specification(footer, notes):
     assert split_message(f"fix: it\n\n{footer}").breaking_notes == notes
+
+
+def test_a_scope_that_never_ends_takes_no_time():
+    started = time.process_time()
+    assert parse_header("fix(" + "a " * 40_000) is None
+    assert time.process_time() - started < 1

@@ -114,3 +114,13 @@ def test_a_long_line_takes_little_time(piece):
     for each in entities(piece * 5_000):
         CHANGE.holds(each)
     assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize("piece", ["a.", "-", "+", ".", "a::", "a/", "#", "`", '"'])
+def test_a_long_message_takes_time_by_its_length(piece):
+    def seconds(n):
+        started = time.process_time()
+        entities(piece * n)
+        return time.process_time() - started
+
+    assert seconds(40_000) < 2

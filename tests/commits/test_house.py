@@ -37,3 +37,10 @@ def test_a_house_may_allow_what_another_does_not():
     assert broken_rule("fix: Leaks are stopped.", easy) is None
     strict = HOUSE.model_copy(update={"types": ("feat",)})
     assert broken_rule("fix: stop it", strict) is HouseRule.TYPE
+
+
+@pytest.mark.parametrize("subject", ["écris le fichier", "über die mauer"])
+def test_small_letters_beyond_ascii_are_small(subject):
+    house = HOUSE.model_copy(update={"imperative": False})
+    assert broken_rule(f"fix: {subject}", house) is None
+    assert broken_rule(f"fix: {subject.capitalize()}", house) is HouseRule.CASE

@@ -22,7 +22,7 @@ TYPES = (
 
 _HEADER = re.compile(
     r"(?P<type>[A-Za-z]+)"
-    r"(?:\((?P<scope>[^()\r\n]*[^()\s][^()\r\n]*)\))?"
+    r"(?:\((?P<scope>(?=[^()\r\n]*[^()\s])[^()\r\n]*)\))?"
     r"(?P<breaking>!)?: [ ]*(?P<subject>\S[^\r\n]*)"
 )
 REFERENCE = r"(?:(?:[\w.-]+/[\w.-]+)?#\d+|GH-\d+|\b[A-Z][A-Z0-9]+-\d+\b|https?://\S+)"

@@ -36,7 +36,7 @@ def broken_rule(message: str, house: HouseParams) -> HouseRule | None:
     subject = parts["subject"]
     if not house.full_stop and subject.endswith((".", "。")):
         return HouseRule.FULL_STOP
-    if house.lower_case and _CAPITALISED.match(subject):
+    if house.lower_case and subject[:1].isupper() and _CAPITALISED.match(subject):
         return HouseRule.CASE
     if house.imperative and not is_imperative(subject):
         return HouseRule.MOOD

@@ -45,15 +45,13 @@ def violation(message: str) -> Violation | None:
         return Violation.HEADER
     if rest and (rest[0] != "" or rest[1:2] == [""]):
         return Violation.NO_BLANK_LINE
+    block = 0
     for number, line in enumerate(rest):
-        if _MEANT.match(line) and not _is_footer(rest, number):
+        if line == "":
+            block = number + 1
+        elif _MEANT.match(line) and not (
+            # In form, and in a block of footers.
+            _BREAKING.match(line) and _FOOTER.match(rest[block])
+        ):
             return Violation.BREAKING_FOOTER
     return None
-
-
-def _is_footer(lines: list[str], number: int) -> bool:
-    """Tell whether a breaking line is one: in form, and in a block of footers."""
-    start = number
-    while lines[start - 1] != "":
-        start -= 1
-    return bool(_BREAKING.match(lines[number]) and _FOOTER.match(lines[start]))
