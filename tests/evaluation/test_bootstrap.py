@@ -201,3 +201,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(repos):
         result = of(values, seed=seed, resamples=500, repos=repos)
         covered += result.low <= 0.7 <= result.high
     assert 0.91 <= covered / 300 <= 0.985
+
+
+def test_an_interval_that_nothing_can_narrow_ends_at_its_bounds():
+    result = of([0.0, 1.0] * 10, resamples=5, repos=10)
+    assert (result.low, result.high) == (0.0, 1.0)

@@ -74,3 +74,19 @@ def test_a_system_that_could_not_be_asked_is_named():
     words = claims(evaluate([case], scores, answers, {}, 100, 7))
     assert "Of base 100 % of the prompts were longer than its context" in words
     assert "Of student" not in words
+
+
+def test_the_scope_of_messages_is_that_of_what_was_measured():
+    right = plan(commit("a", "fix"))
+    cases = [
+        make_case(right, id=f"s{n}", task="message", repo=f"r{n % 7}")
+        for n in range(21)
+    ]
+    answers = [
+        prediction(right, system=system, case_id=case.id)
+        for system in ("student", "base")
+        for case in cases
+    ]
+    scores = score_all(cases, answers, HOUSE)
+    words = claims(evaluate(cases, scores, answers, {}, 100, 7))
+    assert "of other repositories like these 7" in words

@@ -222,10 +222,11 @@ def _end(
         return None
     outside = bound
     if step := measured.error:
-        while p_of(_towards(bound, inside, step)) >= LEVEL:
-            inside = _towards(bound, inside, step)
+        while p_of(outside := _towards(bound, inside, step)) >= LEVEL:
+            if outside == bound:
+                return bound
+            inside = outside
             step *= 2
-        outside = _towards(bound, inside, step)
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
         if p_of(middle) >= LEVEL:

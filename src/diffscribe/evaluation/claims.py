@@ -24,15 +24,18 @@ def claims(evaluation: Evaluation) -> str:
 
 def scope_line(student: SystemResult) -> str:
     """Return of what the intervals are: of other repositories, or these only."""
-    valid = student.scores[HEADLINE[0]]
-    if valid.scope == "repositories":
+    measured = next(
+        (each for name in HEADLINE if (each := student.scores[name]).n),
+        student.scores[HEADLINE[0]],
+    )
+    if measured.scope == "repositories":
         return (
-            f"Intervals are of other repositories like these {valid.clusters}: "
+            f"Intervals are of other repositories like these {measured.clusters}: "
             "repositories were resampled."
         )
     return (
         "Intervals are of other changes of these repositories only: with fewer than "
-        f"six of them, the {valid.clusters} changes were resampled."
+        f"six of them, the {measured.clusters} changes were resampled."
     )
 
 

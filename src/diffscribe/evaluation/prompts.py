@@ -8,7 +8,7 @@ from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.changes import change_of
 from diffscribe.records import Message
 
-TOO_LONG = "not asked: the names of its files alone exceed the limit of the prompt"
+TOO_LONG = "not asked: its prompt exceeds the limit even without the diff"
 """What becomes of a case without a prompt."""
 _CONTEXT_LINES = 3
 """All that git shows, as a teacher gets."""

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from planned import make_case
+from planned import commit, make_case, plan
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.errors import InputError, RecordError
@@ -241,3 +241,18 @@ def test_every_format_is_named_where_none_fits(read):
     with pytest.raises(RecordError) as refused:
         read({})
     assert all(each.name in str(refused.value) for each in FORMATS)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"files": [], "target": {"commits": [], "gitignore": []}},
+        {"junk": ["a.py"], "files": ["a.py"]},
+        {"target": {"commits": [], "gitignore": []}},
+    ],
+)
+def test_a_plan_case_that_nothing_can_be_judged_by_is_refused(tmp_path, fields):
+    row = make_case(plan(commit("a.py", "fix"))).model_dump(mode="json") | fields
+    (tmp_path / "c.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(RecordError, match=r"c\.jsonl:1: not a case"):
+        read_case_file(tmp_path / "c.jsonl")

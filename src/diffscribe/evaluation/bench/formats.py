@@ -92,6 +92,12 @@ def read_case_file(
     if form.case_of is None:
         beside = path.parent.parent / "splits" / path.name
         cases = tuple(read_cases(path, changes or beside))
+        twice = [id_ for id_, n in Counter(each.id for each in cases).items() if n > 1]
+        if twice:
+            raise RecordError(
+                f"{path}: the id {twice[0]} stands in several lines; give each case an "
+                "id of its own"
+            )
     else:
         cases = tuple(_cases(path, form, chain([first], rows)))
     return CaseFile(form.name, _drawn(cases, max_cases))
@@ -159,7 +165,10 @@ def _case(form: Format, row: Row, where: str) -> Case:
         )
     try:
         assert form.case_of is not None
-        return form.case_of(row)
+        case = form.case_of(row)
+        problem = _gap(case)
+        if problem is None:
+            return case
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -167,6 +176,17 @@ def _case(form: Format, row: Row, where: str) -> Case:
     except RecordError as error:
         problem = str(error)
     raise RecordError(f"{where}: not a case of {form.name}: {problem}")
+
+
+def _gap(case: Case) -> str | None:
+    """Return what a plan case lacks to be judged by, or None."""
+    if case.task == "message":
+        return None
+    if not set(case.files) - set(case.junk):
+        return "it has no file that is not junk"
+    if not case.target.commits or not all(each.files for each in case.target.commits):
+        return "its target has no commit, or one without files"
+    return None
 
 
 def _drawn(cases: tuple[Case, ...], max_cases: int | None) -> tuple[Case, ...]:

@@ -6,9 +6,9 @@ The JSON form of its log, version 2; `inspect log convert --to json` makes it of
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from diffscribe.commits.conventional import format_header
 from diffscribe.commits.plan import plan_json
@@ -136,11 +136,14 @@ def import_log(
     return folder
 
 
+_Tokens = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class _Usage(BaseModel):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    input_tokens_cache_read: int | None = None
-    reasoning_tokens: int | None = None
+    input_tokens: _Tokens = 0
+    output_tokens: _Tokens = 0
+    input_tokens_cache_read: _Tokens | None = None
+    reasoning_tokens: _Tokens | None = None
 
 
 class _Message(BaseModel):
@@ -168,7 +171,7 @@ class _Sample(BaseModel):
     input: Any = None
     output: _Output = _Output()
     error: _Error | None = None
-    total_time: float | None = None
+    total_time: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class _Eval(BaseModel):
