@@ -8,7 +8,7 @@ from diffscribe.evaluation.bench.compare import compare
 from diffscribe.evaluation.bench.duels import duels_table
 from diffscribe.evaluation.bench.files import rescore_run
 from diffscribe.evaluation.bench.slices import SLICES, sliced
-from diffscribe.evaluation.bench.tables import fitting
+from diffscribe.evaluation.bench.tables import fitting, run_table
 
 RIGHT = plan(commit("a.py b.py", "fix"))
 WRONG_TYPE = plan(commit("a.py b.py", "docs"))
@@ -168,3 +168,12 @@ def test_a_change_and_its_variants_are_one_to_mcnemar(run):
     second = run("two", [NOTHING] * 8, parent_id="p")
     found = duel(compare(first, second, ()), "valid")
     assert (found.wins, found.test, found.p) == (8, "McNemar", 1.0)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "manifest.json"])
+@pytest.mark.parametrize("content", ["{}", "[]", "{"])
+def test_a_document_that_was_changed_by_hand_is_named(run, name, content):
+    folder = run("one", [RIGHT]).folder
+    (folder / name).write_text(content)
+    with pytest.raises(InputError, match=f"{name} cannot be read"):
+        run_table(folder, 80)

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,23 +133,37 @@ def read_run_file(folder: Path) -> RunFile:
 
 
 def read_metrics(folder: Path) -> Any:
-    """Return metrics.json of a run; see read_json."""
-    return read_json(folder / METRICS)
-
-
-def read_json(path: Path) -> Any:
-    """Return a document of a run.
+    """Return metrics.json of a run.
 
     Raises:
         InputError: if it is not there, or broken.
     """
+    return _document(folder / METRICS, {"scores", "house"})
+
+
+def read_manifest(folder: Path) -> Any:
+    """Return manifest.json of a run.
+
+    Raises:
+        InputError: if it is not there, or broken.
+    """
+    return _document(folder / MANIFEST, {"models", "tokens", "versions"})
+
+
+def _document(path: Path, needed: Set[str]) -> Any:
+    """Return an object that has at least these keys."""
     try:
-        return orjson.loads(path.read_bytes())
+        document = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read: {error}; 'bench.py rescore' writes metrics again, "
-            "'bench.py run' all of it"
-        ) from error
+        problem = str(error)
+    else:
+        if isinstance(document, dict) and needed <= document.keys():
+            return document
+        problem = f"it is to have {', '.join(sorted(needed))}"
+    raise InputError(
+        f"{path} cannot be read: {problem}; 'bench.py rescore' writes metrics again, "
+        "'bench.py run' all of it"
+    )
 
 
 def rescore_run(folder: Path, house: HouseParams) -> int:

@@ -9,7 +9,7 @@ from diffscribe.evaluation.bench.files import (
     JOURNAL,
     MANIFEST,
     RUN,
-    read_json,
+    read_manifest,
     read_metrics,
     read_run,
     read_run_file,
@@ -50,7 +50,7 @@ def run_table(folder: Path, columns: int) -> str:
         InputError: if there is no such run, or it is not over.
     """
     run = read_run(folder).run
-    manifest, metrics = read_json(folder / MANIFEST), read_metrics(folder)
+    manifest, metrics = read_manifest(folder), read_metrics(folder)
     rows = [
         _score_row(name, measure, metrics["scores"][name])
         for name, measure in SCORES.items()

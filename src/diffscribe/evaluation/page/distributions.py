@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from diffscribe.commits.conventional import TYPES, format_header
+from diffscribe.commits.conventional import TYPES
 from diffscribe.evaluation.aggregates import NO_TYPE
+from diffscribe.evaluation.scoring.format import header_of
 from diffscribe.records import Plan
 
 _OTHER = "other"
@@ -34,7 +35,7 @@ def distributions(plans: Iterable[Plan]) -> dict[str, Any]:
     the commits that have one.
     """
     commits = [commit for plan in plans for commit in plan.commits]
-    lengths = Counter(_band(len(format_header(commit))) for commit in commits)
+    lengths = Counter(_band(len(header_of(commit))) for commit in commits)
     types = Counter(_known(commit.type or NO_TYPE) for commit in commits)
     return {
         "commits": len(commits),

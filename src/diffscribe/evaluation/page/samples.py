@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffscribe.commits.conventional import format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.diffs.parse import FilePatch, parse_diff
 from diffscribe.diffs.shown import shown_patches
 from diffscribe.errors import RecordError
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.page.slices import names_of
+from diffscribe.evaluation.scoring.format import header_of
 from diffscribe.records import Plan, Prediction, Score
 
 
@@ -18,7 +18,7 @@ def listed(case: Case) -> dict[str, Any]:
     commits = case.target.commits
     return {
         "id": case.id,
-        "title": format_header(commits[0]) if commits else "junk alone",
+        "title": header_of(commits[0]) if commits else "junk alone",
         "files": len(case.files),
         "chars": len(case.diff),
         **{kind.replace(" ", "_"): names for kind, names in names_of(case).items()},
@@ -113,7 +113,7 @@ def _plan(plan: Plan, places: Mapping[str, int]) -> dict[str, Any]:
     return {
         "commits": [
             {
-                "header": format_header(commit),
+                "header": header_of(commit),
                 "files": [places.get(path, path) for path in commit.files],
                 **({"body": commit.body} if commit.body else {}),
                 **(

@@ -83,9 +83,14 @@ def read_messages(prediction: Prediction) -> list[str]:
     return _messages(prediction.plan) if prediction.plan else []
 
 
+def header_of(commit: PlannedCommit) -> str:
+    """Return the first line; of a commit without a type that is its subject."""
+    return format_header(commit) if commit.type else commit.subject
+
+
 def message_of(commit: PlannedCommit) -> str:
-    """Return header and body; a commit without a type is its subject."""
-    header = format_header(commit) if commit.type else commit.subject
+    """Return header and body."""
+    header = header_of(commit)
     return f"{header}\n\n{commit.body}" if commit.body.strip() else header
 
 
