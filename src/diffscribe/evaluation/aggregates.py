@@ -5,9 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from diffscribe.commits.conventional import format_header
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.prompts import TOO_LONG
+from diffscribe.evaluation.scoring.format import header_of
 from diffscribe.evaluation.scoring.types import Pair, align
 from diffscribe.records import Plan, PlannedCommit, Prediction, Record, Score
 
@@ -143,7 +143,7 @@ def _lengths(commits: Sequence[PlannedCommit]) -> Lengths:
         return Lengths(p50=None, p95=None, longest=None)
     import numpy as np
 
-    chars = [len(format_header(commit)) for commit in commits]
+    chars = [len(header_of(commit)) for commit in commits]
     p50, p95 = np.quantile(chars, (0.5, 0.95))
     return Lengths(p50=float(p50), p95=float(p95), longest=max(chars))
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from diffscribe.commits.conventional import format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.errors import InputError, RecordError
 from diffscribe.evaluation.bench.files import JOURNAL, Stored, finish, prepare
@@ -26,6 +25,7 @@ from diffscribe.evaluation.bench.run_records import (
 from diffscribe.evaluation.bench.scoring import SCORES_FILE, estimates
 from diffscribe.evaluation.bench.solver import SOLVER, cases_digest, digest_of
 from diffscribe.evaluation.cases import Case
+from diffscribe.evaluation.scoring.format import message_of
 from diffscribe.jsonl import read_jsonl, write_json
 from diffscribe.params import HouseParams
 from diffscribe.records import Score
@@ -265,8 +265,7 @@ def _target(case: Case) -> str:
     if case.task == "plan":
         return plan_json(case.target)
     [commit] = case.target.commits
-    header = format_header(commit) if commit.type else commit.subject
-    return f"{header}\n\n{commit.body}".strip()
+    return message_of(commit).strip()
 
 
 def _scores(score: Score, answer: str) -> Mapping[str, object]:

@@ -11,7 +11,7 @@ from diffscribe.commits.plan import plan_schema
 from diffscribe.diffs.render import Prompts, load_prompts
 from diffscribe.evaluation.cases import Case
 from diffscribe.evaluation.prompts import prompt_of
-from diffscribe.labels.prompts import load_teacher_prompts
+from diffscribe.labels.prompts import load_plan_prompts
 from diffscribe.llm.request import Request, request_key
 from diffscribe.params import LabelRulesParams
 
@@ -68,7 +68,7 @@ def questions(
     plan = (
         load_prompts(prompts / "student")
         if asking.prompt == "student"
-        else load_teacher_prompts(prompts / "teacher", rules).plan
+        else load_plan_prompts(prompts / "teacher", rules.max_header_chars, rules.body)
     )
     texts = {"plan": plan, "message": load_prompts(prompts / "message")}
     return [
