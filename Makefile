@@ -72,7 +72,7 @@ forget: .venv/.installed ## Take a repository out of all that was written: make 
 
 .PHONY: train
 train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARGS=--queue]
-	@python -m diffscribe.profiles "$(PROFILE)" $(ARGS)
+	@python -m diffscribe.commands.profile "$(PROFILE)" $(ARGS)
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
@@ -104,7 +104,7 @@ mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)
 
 .PHONY: serve
 serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
-	@server=$$(python -c 'from diffscribe.gguf.tools import program; print(program("llama-server"))'); \
+	@server=$$(python -c 'from diffscribe.doors.llama_cpp import program; print(program("llama-server"))'); \
 	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
 
 .PHONY: deps

@@ -24,14 +24,13 @@ import numpy as np
 import orjson
 from tabulate import tabulate
 
-from diffscribe.baseline.commit_types import type_of
 from diffscribe.baseline.evidence import read_evidence
-from diffscribe.baseline.measure import rand_index
-from diffscribe.baseline.model import Baseline, fit
+from diffscribe.baseline.model import Baseline, fit, rand_index
+from diffscribe.baseline.types import type_of
 from diffscribe.commits.path_rules import type_of_paths
-from diffscribe.evaluation.bootstrap import Observation, estimate
-from diffscribe.params import load_params
-from diffscribe.records import Plan, PlannedCommit, SplitChange
+from diffscribe.core.intervals import Observation, estimate
+from diffscribe.core.params import load_params
+from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 
 Planner = Callable[[SplitChange], Plan]
 RESAMPLES = 2000

@@ -21,11 +21,11 @@ from typing import Any
 import click
 import yaml
 
-from diffscribe.history.harvest import harvest
-from diffscribe.history.tally import Tally
-from diffscribe.history.text import encode
-from diffscribe.params import HarvestParams
-from diffscribe.records import Change
+from diffscribe.core.params import HarvestParams
+from diffscribe.core.records import Change
+from diffscribe.doors.git import encode
+from diffscribe.harvest.harvest import harvest
+from diffscribe.harvest.tally import Tally
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = 5

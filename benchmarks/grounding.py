@@ -24,11 +24,11 @@ import click
 from tabulate import tabulate
 
 from diffscribe.commits.cleanup import clean_subject, strip_marks
-from diffscribe.commits.conventional import parse_header, split_message
 from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
-from diffscribe.evaluation.scoring.grounding import claims, is_refuted, signs_of
-from diffscribe.jsonl import read_jsonl
-from diffscribe.records import Change, Plan, PlannedCommit
+from diffscribe.commits.grammar import parse_header, split_message
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.records import Change, Plan, PlannedCommit
+from diffscribe.eval.score_grounding import claims, is_refuted, signs_of
 
 
 class Subject(NamedTuple):

@@ -26,10 +26,14 @@ import click
 import numpy as np
 from tabulate import tabulate
 
-from diffscribe.evaluation.bootstrap import estimate
-from diffscribe.evaluation.clusters import Observation
-from diffscribe.evaluation.significance import holm, paired_bootstrap
-from diffscribe.exact import mcnemar, proportion_interval
+from diffscribe.core.intervals import (
+    Observation,
+    estimate,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    proportion_interval,
+)
 
 MEAN_CHANGES = 20
 WITH_VARIANT = 0.3

@@ -31,11 +31,10 @@ from typing import Any, NamedTuple
 import click
 from tabulate import tabulate
 
-from diffscribe.llm.endpoint import Endpoint
-from diffscribe.llm.in_order import in_order
-from diffscribe.llm.limiter import Limiter
-from diffscribe.llm.request import Request, Rung, request_body
-from diffscribe.records import Message
+from diffscribe.asking.ask import in_order
+from diffscribe.core.records import Message
+from diffscribe.doors.endpoint import Endpoint, Limiter
+from diffscribe.doors.reply import Request, Rung, request_body
 
 SPAWN = multiprocessing.get_context("spawn")
 PROMPT = "diff --git a/src/a.py b/src/a.py\n" + "+    return 1  # a line\n" * 80

@@ -26,12 +26,16 @@ import click
 import numpy as np
 from tabulate import tabulate
 
-from diffscribe.data.benchmarks import Benchmark
-from diffscribe.data.leaks import SIMILARITY, Kind, find_leaks
-from diffscribe.data.similarity import shingle_changes
-from diffscribe.diffs.parse import parse_diff
-from diffscribe.jsonl import read_jsonl
-from diffscribe.records import SplitChange
+from diffscribe.commits.diff import parse_diff
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.records import SplitChange
+from diffscribe.split.leaks import (
+    SIMILARITY,
+    Benchmark,
+    LeakKind,
+    find_leaks,
+    shingle_changes,
+)
 
 SPLITS = ("train", "validation", "test")
 Rows = Mapping[str, Sequence[SplitChange]]
@@ -50,21 +54,23 @@ def main(splits: Path, each: int, seed: int) -> None:
     }
     before = find_leaks(rows, NO_BENCHMARK, False)
     click.echo(f"{sum(map(len, rows.values()))} rows, {len(before)} leaks before")
-    table = [(kind.value, each, *count_found(rows, kind, each, seed)) for kind in Kind]
+    table = [
+        (kind.value, each, *count_found(rows, kind, each, seed)) for kind in LeakKind
+    ]
     click.echo(tabulate(table, headers=["kind", "planted", "found", "others reported"]))
     click.echo(speed(rows))
 
 
-def count_found(rows: Rows, kind: Kind, each: int, seed: int) -> tuple[int, int]:
+def count_found(rows: Rows, kind: LeakKind, each: int, seed: int) -> tuple[int, int]:
     """Return how many planted leaks are found, and how many other rows reported."""
     splits, planted, benchmark = plant(rows, kind, each, seed)
-    leaks = find_leaks(splits, benchmark, kind == Kind.REPOSITORY)
+    leaks = find_leaks(splits, benchmark, kind == LeakKind.REPOSITORY)
     found = {leak.id for leak in leaks if leak.kind == kind}
     return len(found & planted), len({leak.id for leak in leaks} - planted)
 
 
 def plant(
-    rows: Rows, kind: Kind, each: int, seed: int
+    rows: Rows, kind: LeakKind, each: int, seed: int
 ) -> tuple[Rows, set[str], Benchmark]:
     """Return the splits with leaks, the ids of the leaking rows, and a benchmark."""
     draw = Random(f"{seed}:{kind}")
@@ -73,11 +79,11 @@ def plant(
     leaking = []
     for number, row in enumerate(draw.sample(originals, each)):
         fields = {"id": f"planted-{number}", "commits": unknown_commits(row, number)}
-        if kind != Kind.BENCHMARK:
+        if kind != LeakKind.BENCHMARK:
             fields |= LEAKS[kind](held_out, draw)
         leaking.append(row.model_copy(update=fields))
     benchmark = NO_BENCHMARK
-    if kind == Kind.BENCHMARK:
+    if kind == LeakKind.BENCHMARK:
         shas = {draw.choice(row.commits).sha for row in leaking}
         benchmark = Benchmark(frozenset(), frozenset(shas))
     splits = {**rows, "train": [*rows["train"], *leaking]}
@@ -163,14 +169,14 @@ def share_sibling(held_out: Sequence[SplitChange], draw: Random) -> Fields:
     }
 
 
-LEAKS: dict[Kind, Callable[[Sequence[SplitChange], Random], Fields]] = {
-    Kind.REPOSITORY: share_repository,
-    Kind.COMMIT: share_commit,
-    Kind.PATCH_ID: share_patch,
-    Kind.FILE_SET: share_files,
-    Kind.NEAR_DUPLICATE: near_duplicate,
-    Kind.PARENT: share_parent,
-    Kind.VARIANT: share_sibling,
+LEAKS: dict[LeakKind, Callable[[Sequence[SplitChange], Random], Fields]] = {
+    LeakKind.REPOSITORY: share_repository,
+    LeakKind.COMMIT: share_commit,
+    LeakKind.PATCH_ID: share_patch,
+    LeakKind.FILE_SET: share_files,
+    LeakKind.NEAR_DUPLICATE: near_duplicate,
+    LeakKind.PARENT: share_parent,
+    LeakKind.VARIANT: share_sibling,
 }
 
 

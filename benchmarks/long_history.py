@@ -18,6 +18,7 @@ from random import Random
 
 import click
 import yaml
+
 from harvest import ROOT, memory_mib, timed
 
 FILES = 1000

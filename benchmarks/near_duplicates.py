@@ -30,9 +30,14 @@ import click
 import numpy as np
 from scipy import sparse
 
-from diffscribe.data.duplicates import changed_lines, diff_digest
-from diffscribe.data.near_duplicates import HASHES, _sign, clusters
-from diffscribe.data.shingles import SHINGLE_TOKENS, shingle
+from diffscribe.commits.diff import changed_lines, diff_digest
+from diffscribe.commits.near_duplicates import (
+    HASHES,
+    SHINGLE_TOKENS,
+    _sign,
+    clusters,
+    shingle,
+)
 
 SIMILARITY = 0.7
 LOG = "log -p -M --no-merges --no-color --no-ext-diff --no-textconv --format=%x00 HEAD"

@@ -27,8 +27,8 @@ import click
 from harmless_corpus import harmless
 from secret_corpus import planted
 
-from diffscribe.data.secrets.private_keys import find_private_keys
-from diffscribe.data.secrets.scan import FORMATS, find_secrets
+from diffscribe.secrets.private_keys import find_private_keys
+from diffscribe.secrets.scan import FORMATS, find_secrets
 
 PIECE_BYTES = 8000
 PLANTED, HARMLESS = 5000, 20_000

@@ -4,26 +4,26 @@ Usage: python scripts/base.py prompts/student data/splits/train.jsonl models/bas
            metrics/base.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.diffs.render import load_prompts
-from diffscribe.jsonl import read_jsonl, whole_folder
-from diffscribe.params import load_params
-from diffscribe.records import SplitChange
-from diffscribe.tracking import report
-from diffscribe.training.base import SCRATCH, copy_base, model_metrics
-from diffscribe.training.runtime import quiet_libraries, seed_torch
-from diffscribe.training.scratch import (
+from diffscribe.base.base import SCRATCH, copy_base, model_metrics
+from diffscribe.base.scratch import (
     documents,
     initial_model,
     pretrain,
     save,
     train_tokenizer,
 )
+from diffscribe.commits.prompt import load_prompts
+from diffscribe.core.files import read_jsonl, whole_folder
+from diffscribe.core.params import load_params
+from diffscribe.core.records import SplitChange
+from diffscribe.core.tracking import report
+from diffscribe.doors.torch_runtime import quiet_libraries, seed_torch
 
 
 @click.command(cls=Stage)

@@ -3,19 +3,18 @@
 Usage: python scripts/baseline.py data/splits models/baseline metrics/baseline.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
 from diffscribe.baseline.folder import save
-from diffscribe.baseline.measure import measure
-from diffscribe.baseline.model import fit
-from diffscribe.jsonl import read_jsonl, whole_folder
-from diffscribe.params import load_params
-from diffscribe.records import SplitChange
-from diffscribe.tracking import report
+from diffscribe.baseline.model import fit, measure
+from diffscribe.core.files import read_jsonl, whole_folder
+from diffscribe.core.params import load_params
+from diffscribe.core.records import SplitChange
+from diffscribe.core.tracking import report
 
 
 @click.command(cls=Stage)

@@ -4,7 +4,7 @@ Usage: python scripts/bench.py run CASES --gguf models/gguf/student-q8_0.gguf
     (also: rescore, compare, page, votes, list, show, make-set, check: docs/bench.md)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 from shutil import get_terminal_size
@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from diffscribe.params import load_params
+from diffscribe.core.params import load_params
 
 PROMPTS = Path("prompts")
 SLICES = ("repository", "language", "type", "commits", "diff size")
@@ -69,8 +69,8 @@ def main(context: click.Context, runs: Path) -> None:
 @click.pass_obj
 def run(runs: Path, /, cases: Path, params: Path, **options: Any) -> None:
     """Ask a model all CASES; give the same command again to go on after a kill."""
-    from diffscribe.evaluation.bench.job import Options, job_of
-    from diffscribe.evaluation.bench.run import run as run_job
+    from diffscribe.eval.bench.job import Options, job_of
+    from diffscribe.eval.bench.run import run as run_job
 
     chosen = Options(**options)
     if (chosen.gguf is None) == (chosen.base_url is None or chosen.model is None):
@@ -95,7 +95,7 @@ def run(runs: Path, /, cases: Path, params: Path, **options: Any) -> None:
 @click.pass_obj
 def rescore(runs: Path, /, names: tuple[str, ...], params: Path) -> None:
     """Score what RUNs, or all of them, have stored; no model is asked."""
-    from diffscribe.evaluation.bench.files import all_runs, find_run, rescore_run
+    from diffscribe.eval.bench.files import all_runs, find_run, rescore_run
 
     folders = [find_run(runs, name) for name in names] if names else all_runs(runs)
     house = load_params(params).eval.house
@@ -120,10 +120,10 @@ def compare(
     out: Path | None,
 ) -> None:
     """Compare runs A and B over the same cases, sample by sample."""
-    from diffscribe.evaluation.bench.compare import compare as compared
-    from diffscribe.evaluation.bench.duels import duels_table
-    from diffscribe.evaluation.bench.files import find_run, read_run
-    from diffscribe.jsonl import write_json
+    from diffscribe.core.files import write_json
+    from diffscribe.eval.bench.compare import compare as compared
+    from diffscribe.eval.bench.duels import duels_table
+    from diffscribe.eval.bench.files import find_run, read_run
 
     if scores and not kinds:
         raise click.UsageError("--score chooses what slices show; give --by too")
@@ -138,7 +138,7 @@ def compare(
 @click.argument("files", type=INPUT, nargs=-1, required=True)
 def votes(files: tuple[Path, ...]) -> None:
     """Tell who is preferred by the votes that the page of eval exported."""
-    from diffscribe.evaluation.votes_report import votes_report
+    from diffscribe.review.votes import votes_report
 
     click.echo(votes_report(files))
 
@@ -155,8 +155,8 @@ def page(
     runs: Path, /, names: tuple[str, ...], out: Path, cases: int, params: Path
 ) -> None:
     """Show RUNs over the same cases side by side; vote on so many CASES of them."""
-    from diffscribe.evaluation.bench.files import find_run, read_run
-    from diffscribe.evaluation.bench.runs_page import write_runs_page
+    from diffscribe.eval.bench.files import find_run, read_run
+    from diffscribe.eval.bench.runs_page import write_runs_page
 
     stored = [read_run(find_run(runs, name)) for name in names]
     ballots = write_runs_page(stored, out, cases, load_params(params).eval.house)
@@ -167,7 +167,7 @@ def page(
 @click.pass_obj
 def list_(runs: Path) -> None:
     """Show all runs, one a line."""
-    from diffscribe.evaluation.bench.tables import runs_table
+    from diffscribe.eval.bench.tables import runs_table
 
     click.echo(runs_table(runs, get_terminal_size().columns))
 
@@ -177,7 +177,7 @@ def list_(runs: Path) -> None:
 @click.pass_obj
 def show(runs: Path, name: str) -> None:
     """Show what RUN is and all its scores; the beginning of its name will do."""
-    from diffscribe.evaluation.bench.files import find_run
+    from diffscribe.eval.bench.files import find_run
 
     _show(find_run(runs, name))
 
@@ -188,8 +188,8 @@ def show(runs: Path, name: str) -> None:
 @click.pass_obj
 def to_inspect(runs: Path, /, name: str, log: Path) -> None:
     """Write RUN to LOG, the JSON that inspect_ai reads and shows."""
-    from diffscribe.evaluation.bench.files import find_run, read_run
-    from diffscribe.evaluation.bench.inspect_log import export_log
+    from diffscribe.eval.bench.files import find_run, read_run
+    from diffscribe.eval.bench.inspect_log import export_log
 
     samples = export_log(read_run(find_run(runs, name)), log)
     click.echo(f"to-inspect: {samples} samples in {log}")
@@ -202,8 +202,8 @@ def to_inspect(runs: Path, /, name: str, log: Path) -> None:
 @click.pass_obj
 def from_inspect(runs: Path, /, log: Path, cases: Path, params: Path) -> None:
     """Make a run of what inspect_ai's LOG says to CASES, whose ids it has."""
-    from diffscribe.evaluation.bench.formats import read_case_file
-    from diffscribe.evaluation.bench.inspect_log import import_log
+    from diffscribe.eval.bench.formats import read_case_file
+    from diffscribe.eval.bench.inspect_log import import_log
 
     house = load_params(params).eval.house
     _show(import_log(runs, log, read_case_file(cases), cases.name, house))
@@ -219,8 +219,8 @@ def from_inspect(runs: Path, /, log: Path, cases: Path, params: Path) -> None:
 @params_option
 def make_set(folder: Path, params: Path, **request: Any) -> None:
     """Draw a benchmark of the history of SOURCE, a repository or bundle, to FOLDER."""
-    from diffscribe.evaluation.bench.sets import SetRequest
-    from diffscribe.evaluation.bench.sets import make_set as made
+    from diffscribe.eval.bench.sets import SetRequest
+    from diffscribe.eval.bench.sets import make_set as made
 
     if request["kind"] == "content" and not request["authors"]:
         raise click.UsageError("content is drawn by author; give --author, also twice")
@@ -235,7 +235,7 @@ def make_set(folder: Path, params: Path, **request: Any) -> None:
 @params_option
 def check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
     """Fail if train or validation know a case of CASES, or of data/benchmarks."""
-    from diffscribe.evaluation.bench.contamination import (
+    from diffscribe.eval.bench.contamination import (
         case_files,
         find_contamination,
         refuse_contamination,
@@ -255,7 +255,7 @@ def check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
 
 
 def _show(folder: Path) -> None:
-    from diffscribe.evaluation.bench.tables import run_table
+    from diffscribe.eval.bench.tables import run_table
 
     click.echo(run_table(folder, get_terminal_size().columns))
 

@@ -3,16 +3,16 @@
 Usage: python scripts/clone.py
 """
 
-from diffscribe.cli import Stage, params_option
+from diffscribe.core.cli import Stage, params_option
 
 import sys
 from pathlib import Path
 
 import click
 
-from diffscribe.errors import SourceError
-from diffscribe.history.clone import clone
-from diffscribe.params import load_params
+from diffscribe.core.errors import SourceError
+from diffscribe.core.params import load_params
+from diffscribe.doors.clone import clone
 
 
 @click.command(cls=Stage)

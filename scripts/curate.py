@@ -4,17 +4,17 @@ Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
 data/rejected.jsonl metrics/curate.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.data.curate import curate
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.params import load_params
-from diffscribe.records import LabeledChange
-from diffscribe.tracking import report
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import LabeledChange
+from diffscribe.core.tracking import report
+from diffscribe.curate.curate import curate
 
 
 @click.command(cls=Stage)

@@ -3,15 +3,14 @@
 Usage: python scripts/datasheet.py    (or: make datasheet)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage
+from diffscribe.core.cli import INPUT, OUTPUT, Stage
 
 from pathlib import Path
 
 import click
 
-from diffscribe.data.datasheet import gather
-from diffscribe.data.datasheet_page import card, page
-from diffscribe.jsonl import whole_file
+from diffscribe.core.files import whole_file
+from diffscribe.review.datasheet import card, gather, page
 
 
 @click.command(cls=Stage)

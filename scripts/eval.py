@@ -4,7 +4,7 @@ Usage: python scripts/eval.py prompts/teacher models/gguf models/baseline data/s
            data/sft/test.jsonl reports/eval metrics/eval.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 from shutil import get_terminal_size
@@ -12,18 +12,18 @@ from shutil import get_terminal_size
 import click
 
 from diffscribe.baseline.folder import load
-from diffscribe.evaluation.controls import fit_controls, predict_controls
-from diffscribe.evaluation.metrics import evaluate, headline
-from diffscribe.evaluation.models import ask, find_models, rows_of, sha256
-from diffscribe.evaluation.page.report_page import write_page
-from diffscribe.evaluation.report import summary, table, write_report
-from diffscribe.evaluation.scoring.all import score_all
-from diffscribe.evaluation.selection import read_selection
-from diffscribe.jsonl import read_jsonl, whole_folder
-from diffscribe.labels.prompts import load_plan_prompts
-from diffscribe.params import load_params
-from diffscribe.records import SplitChange
-from diffscribe.tracking import report, tracked_run
+from diffscribe.commits.prompt import load_plan_prompts
+from diffscribe.core.files import read_jsonl, whole_folder
+from diffscribe.core.params import load_params
+from diffscribe.core.records import SplitChange
+from diffscribe.core.tracking import report, tracked_run
+from diffscribe.eval.ask import ask, find_models, rows_of, sha256
+from diffscribe.eval.cases import read_selection
+from diffscribe.eval.controls import fit_controls, predict_controls
+from diffscribe.eval.metrics import evaluate, headline
+from diffscribe.eval.report import summary, table, write_report
+from diffscribe.eval.scores import score_all
+from diffscribe.review.report_page import write_page
 
 
 @click.command(cls=Stage)

@@ -3,16 +3,16 @@
 Usage: python scripts/export_sft.py data/sft data/exports/alpaca --format alpaca
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.data.export import SHAPES, export_rows, write_rows
-from diffscribe.errors import InputError
-from diffscribe.jsonl import read_jsonl
-from diffscribe.records import Sample
+from diffscribe.commands.export import SHAPES, export_rows, write_rows
+from diffscribe.core.errors import InputError
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.records import Sample
 
 SPLITS = ("train", "validation", "test")
 

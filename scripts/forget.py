@@ -3,16 +3,16 @@
 Usage: python scripts/forget.py github.com/owner/name    (or: make forget REPO=...)
 """
 
-from diffscribe.cli import Stage, params_option
+from diffscribe.core.cli import Stage, params_option
 
 import sys
 from pathlib import Path
 
 import click
 
-from diffscribe.data.forget import forget
-from diffscribe.params import load_params
-from diffscribe.tracking import forget_traces
+from diffscribe.commands.forget import forget
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import forget_traces
 
 
 @click.command(cls=Stage)

@@ -4,14 +4,14 @@ Usage: python scripts/gate.py data/labeled.jsonl reports/gate
     (make gate labels a sample first)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
-from diffscribe.gate.judging import show
-from diffscribe.params import load_params
+from diffscribe.core.params import load_params
+from diffscribe.review.gate import show
 
 
 @click.command(cls=Stage)

@@ -4,13 +4,13 @@ Usage: python scripts/gate_accept.py verdicts.json reports/gate
     (or: make gate-accept FILE=verdicts.json)
 """
 
-from diffscribe.cli import Stage
+from diffscribe.core.cli import Stage
 
 from pathlib import Path
 
 import click
 
-from diffscribe.gate.judging import accept
+from diffscribe.review.gate import accept
 
 
 @click.command(cls=Stage)

@@ -4,14 +4,14 @@ Usage: python scripts/gate_compare.py a.jsonl b.jsonl reports/gate
     (or: make gate-compare A=a.jsonl B=b.jsonl)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
-from diffscribe.gate.judging import show_both
-from diffscribe.params import load_params
+from diffscribe.core.params import load_params
+from diffscribe.review.gate import show_both
 
 
 @click.command(cls=Stage)

@@ -3,16 +3,16 @@
 Usage: python scripts/gate_draw.py data/harvested.jsonl reports/gate/harvested.jsonl
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
-from diffscribe.gate.sample import sampled
-from diffscribe.jsonl import write_jsonl
-from diffscribe.params import load_params
-from diffscribe.records import Change
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import Change
+from diffscribe.label.gate import sampled
 
 
 @click.command(cls=Stage)

@@ -3,18 +3,18 @@
 Usage: python scripts/harvest.py data/samples data/harvested.jsonl metrics/harvest.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.history.harvest import harvest
-from diffscribe.history.presets import with_preset
-from diffscribe.history.tally import Tally
-from diffscribe.jsonl import write_lines
-from diffscribe.params import load_params
-from diffscribe.tracking import report
+from diffscribe.core.files import write_lines
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import report
+from diffscribe.harvest.harvest import harvest
+from diffscribe.harvest.presets import with_preset
+from diffscribe.harvest.tally import Tally
 
 
 @click.command(cls=Stage)

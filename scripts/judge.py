@@ -4,16 +4,16 @@ Usage: python scripts/judge.py prompts/judge data/splits data/sft/test.jsonl
            reports/eval reports/judge/votes.json --model NAME
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
-from diffscribe.evaluation.judging import judge, judgement_line
-from diffscribe.evaluation.votes_report import votes_report
-from diffscribe.jsonl import write_json
-from diffscribe.params import load_params
+from diffscribe.core.files import write_json
+from diffscribe.core.params import load_params
+from diffscribe.review.judge import judge, judgement_line
+from diffscribe.review.votes import votes_report
 
 
 @click.command(cls=Stage)

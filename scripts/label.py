@@ -4,22 +4,19 @@ Usage: python scripts/label.py prompts/teacher data/harvested.jsonl \
 data/labeled.jsonl data/label_failures.jsonl metrics/label.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.labels.asking import outcomes, row_count
-from diffscribe.labels.connection import prices
-from diffscribe.labels.failures_file import failures_file
-from diffscribe.labels.label import Tally, label_changes
-from diffscribe.labels.label_run import label_run
-from diffscribe.params import load_params
-from diffscribe.records import Change
-from diffscribe.tracking import report
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import Change
+from diffscribe.core.tracking import report
+from diffscribe.label.label import LabelTally, failures_file, label_changes
+from diffscribe.label.run import label_run, outcomes, prices, row_count
 
 
 @click.command(cls=Stage)
@@ -42,7 +39,7 @@ def main(
     section = values.label
     total = row_count(harvested) if section.asks else None
     changes = progress(read_jsonl(harvested, Change), "label", total)
-    tally, show = Tally(prices(section)), changes.set_postfix_str
+    tally, show = LabelTally(prices(section)), changes.set_postfix_str
     with label_run(values, tally) as run, failures_file(failures) as on_failure:
         asked = outcomes(changes, harvested, prompts, section, run, show)
         # Closed before the run is, which has to hear of how it went.

@@ -3,15 +3,15 @@
 Usage: python scripts/label_estimate.py prompts/teacher data/harvested.jsonl
 """
 
-from diffscribe.cli import INPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.jsonl import read_jsonl
-from diffscribe.params import load_params
-from diffscribe.records import Change
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import Change
 
 
 @click.command(cls=Stage)
@@ -23,10 +23,10 @@ def main(prompts: Path, harvested: Path, params: Path) -> None:
 
     Nothing is sent, and what the ledger knows is not counted.
     """
-    from diffscribe.labels.estimate import estimate, table, teachers
-    from diffscribe.labels.prompts import load_teacher_prompts
-    from diffscribe.llm.ledger.answers import Ledger, ledger_path
-    from diffscribe.llm.ledger.upkeep import means
+    from diffscribe.asking.ledger import Ledger, ledger_path
+    from diffscribe.asking.ledger_upkeep import means
+    from diffscribe.commits.prompt import load_teacher_prompts
+    from diffscribe.label.estimate import estimate, table, teachers
 
     section = load_params(params).label
     texts = load_teacher_prompts(prompts, section.rules)

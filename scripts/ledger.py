@@ -3,15 +3,15 @@
 Usage: python scripts/ledger.py export answers.jsonl    (also: merge, prune, show)
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage
+from diffscribe.core.cli import INPUT, OUTPUT, Stage
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from diffscribe.llm.ledger import pruning, upkeep
-from diffscribe.llm.ledger.answers import ledger_path
+from diffscribe.asking import ledger_upkeep
+from diffscribe.asking.ledger import ledger_path
 
 
 @click.group()
@@ -27,7 +27,7 @@ def main(context: click.Context, ledger: Path | None) -> None:
 @click.pass_obj
 def export(ledger: Path, target: Path) -> None:
     """Write all answers to TARGET, one JSON object a line, ordered by key."""
-    click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
+    click.echo(f"export: {ledger_upkeep.export(ledger, target)} answers in {target}")
 
 
 @main.command(cls=Stage)
@@ -36,7 +36,7 @@ def export(ledger: Path, target: Path) -> None:
 def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
     """Take in the answers of SOURCES: exports or other ledgers."""
     for source in sources:
-        merged = upkeep.merge(ledger, source)
+        merged = ledger_upkeep.merge(ledger, source)
         click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
         if not merged.is_whole:
             click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
@@ -60,8 +60,8 @@ def prune(
         names = "--model, --repo, --older-than, --keep"
         raise click.UsageError(f"give at least one of {names}")
     before = None if older_than is None else _days_ago(older_than)
-    kept = None if keep is None else pruning.keys_in(keep)
-    dropped = pruning.prune(
+    kept = None if keep is None else ledger_upkeep.keys_in(keep)
+    dropped = ledger_upkeep.prune(
         ledger, models=models, repos=repos, before=before, kept=kept
     )
     click.echo(f"prune: {dropped} answers dropped")
@@ -73,8 +73,8 @@ def show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""
     from tabulate import tabulate
 
-    totals = upkeep.totals(ledger)
-    headers = [name.replace("_", " ") for name in upkeep.Totals._fields]
+    totals = ledger_upkeep.totals(ledger)
+    headers = [name.replace("_", " ") for name in ledger_upkeep.Totals._fields]
     click.echo(tabulate(totals, headers=headers, intfmt=","))
     answers = sum(total.answers for total in totals)
     click.echo(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")

@@ -4,20 +4,19 @@ Usage: python scripts/merge_quantize.py prompts/student models/base models/adapt
            models/merged models/gguf metrics/merge_quantize.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
 
 from pathlib import Path
 
 import click
 
-from diffscribe.diffs.render import load_prompts
-from diffscribe.gguf.export import export, export_metrics
-from diffscribe.gguf.modelfile import modelfile
-from diffscribe.gguf.tools import version
-from diffscribe.jsonl import whole_folder
-from diffscribe.params import load_params
-from diffscribe.tracking import report
-from diffscribe.training.merge import merge_adapter
+from diffscribe.commits.prompt import load_prompts
+from diffscribe.core.files import whole_folder
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import report
+from diffscribe.doors.llama_cpp import version
+from diffscribe.merge_quantize.gguf import export, export_metrics, modelfile
+from diffscribe.merge_quantize.merge import merge_adapter
 
 
 @click.command(cls=Stage)

@@ -4,7 +4,7 @@ Usage: python scripts/render.py prompts/student data/splits models/base data/sft
            metrics/render.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from collections import Counter
 from functools import partial
@@ -12,18 +12,17 @@ from pathlib import Path
 
 import click
 
-from diffscribe.data.render import Counters, render_changes
-from diffscribe.diffs.render import load_prompts
-from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
-from diffscribe.params import load_params
-from diffscribe.records import SplitChange
-from diffscribe.statistics import Statistics
-from diffscribe.tracking import report
-from diffscribe.training.tokenizer import (
+from diffscribe.commits.prompt import load_prompts
+from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import SplitChange
+from diffscribe.core.tracking import Statistics, report
+from diffscribe.doors.model_folder import (
     count_chat_tokens,
     count_text_tokens,
     load_tokenizer,
 )
+from diffscribe.render.render import Counters, render_changes
 
 SPLITS = ("train", "validation", "test")
 

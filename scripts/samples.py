@@ -3,17 +3,17 @@
 Usage: python scripts/samples.py data/samples metrics/samples.json
 """
 
-from diffscribe.cli import OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.jsonl import whole_folder
-from diffscribe.params import load_params
+from diffscribe.core.files import whole_folder
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import report
 from diffscribe.samples.build import build_sample, count_samples
 from diffscribe.samples.domains import all_repositories
-from diffscribe.tracking import report
 
 
 @click.command(cls=Stage)

@@ -4,20 +4,23 @@ Usage: python scripts/split.py benchmark_sets data/curated.jsonl data/splits \
     metrics/split.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
 
 from pathlib import Path
 
 import click
 
-from diffscribe.data.assignment import SPLITS
-from diffscribe.data.benchmarks import read_benchmarks
-from diffscribe.data.leaks import count_leaks, find_leaks, refuse_leaks
-from diffscribe.data.split import split_changes
-from diffscribe.jsonl import read_jsonl, whole_folder, write_jsonl
-from diffscribe.params import load_params
-from diffscribe.records import CuratedChange
-from diffscribe.tracking import report
+from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import CuratedChange
+from diffscribe.core.tracking import report
+from diffscribe.split.leaks import (
+    count_leaks,
+    find_leaks,
+    read_benchmarks,
+    refuse_leaks,
+)
+from diffscribe.split.split import SPLITS, split_changes
 
 
 @click.command(cls=Stage)

@@ -4,19 +4,17 @@ Usage: python scripts/train.py data/sft models/base models/adapter
            reports/train metrics/train.json
 """
 
-from diffscribe.cli import INPUT, OUTPUT, Stage, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
 
 import shutil
 from pathlib import Path
 
 import click
 
-from diffscribe.jsonl import whole_folder
-from diffscribe.params import load_params
-from diffscribe.tracking import report, tracked_run
-from diffscribe.training.checkpoints import checkpoint_folder
-from diffscribe.training.curves import write_curves
-from diffscribe.training.sft import fine_tune
+from diffscribe.core.files import whole_folder
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import report, tracked_run
+from diffscribe.train.train import checkpoint_folder, fine_tune, write_curves
 
 
 @click.command(cls=Stage)

@@ -3,13 +3,13 @@
 Usage: python scripts/why.py 1f2e3d4c    (or: make why ID=1f2e3d4c)
 """
 
-from diffscribe.cli import INPUT, Stage
+from diffscribe.core.cli import INPUT, Stage
 
 from pathlib import Path
 
 import click
 
-from diffscribe.data.trace import trace
+from diffscribe.commands.why import trace
 
 
 @click.command(cls=Stage)

@@ -12,9 +12,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from diffscribe.params import ScratchParams
+from diffscribe.core.params import ScratchParams
 from diffscribe.samples.builder import History
-from rows import make_change, make_curated, make_labeled
+from tests.support.rows import make_change, make_curated, make_labeled
+
+pytest_plugins = [
+    "tests.support.case_fixtures",
+    "tests.support.label_fixtures",
+    "tests.support.source_fixtures",
+]
 
 
 def pytest_configure() -> None:
@@ -98,8 +104,8 @@ def tiny_base(
     tmp_path_factory: pytest.TempPathFactory, tiny_params: ScratchParams
 ) -> Path:
     """A base with random weights and a tokenizer of its own."""
-    from diffscribe.training.runtime import seed_torch
-    from diffscribe.training.scratch import initial_model, save, train_tokenizer
+    from diffscribe.base.scratch import initial_model, save, train_tokenizer
+    from diffscribe.doors.torch_runtime import seed_torch
 
     seed_torch(7)
     texts = ["def parse(line):\n    return line.split()\n" * 3]
@@ -131,7 +137,7 @@ def tiny_adapter(tiny_base: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The f16 GGUF of the tiny base."""
-    from diffscribe.gguf.convert import convert
+    from diffscribe.merge_quantize.convert import convert
 
     path = tmp_path_factory.mktemp("gguf") / "tiny-f16.gguf"
     convert(tiny_base, path, "tiny")

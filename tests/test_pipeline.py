@@ -10,7 +10,7 @@ import pytest
 import yaml
 from dvc_deps import CODE, code_deps, data_deps, imported, imports, script
 
-from diffscribe.params import Params, merge_params, parse_params
+from diffscribe.core.params import Params, merge_params, parse_params
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "diffscribe"

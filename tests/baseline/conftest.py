@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.rows import make_curated, patch
 
 from diffscribe.baseline.model import fit
-from diffscribe.params import BaselineParams
-from diffscribe.records import Plan, PlannedCommit, SplitChange
-from rows import make_curated, patch
+from diffscribe.core.params import BaselineParams
+from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 
 ROOT = Path(__file__).parents[2]
 SUBJECTS = ("parser", "server", "ledger", "sampler", "router", "window")

@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from diffscribe.baseline.folder import load, save
-from diffscribe.errors import SourceError
+from diffscribe.core.errors import SourceError
 
 
 @pytest.fixture

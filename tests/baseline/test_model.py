@@ -3,11 +3,10 @@ from random import Random
 import pytest
 
 from diffscribe.baseline.folder import save
-from diffscribe.baseline.measure import Measured, measure, rand_index
-from diffscribe.baseline.model import fit
+from diffscribe.baseline.model import Measured, fit, measure, rand_index
 from diffscribe.commits.plan import plan_problem
-from diffscribe.errors import RecordError
-from diffscribe.records import Plan, PlannedCommit
+from diffscribe.core.errors import RecordError
+from diffscribe.core.records import Plan, PlannedCommit
 
 
 def paths_of(row):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from diffscribe.baseline.trees import fit_trees, probabilities
+from diffscribe.baseline.grouping import fit_trees, probabilities
 
 
 @pytest.fixture(scope="module")

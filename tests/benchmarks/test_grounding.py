@@ -1,8 +1,8 @@
 from click.testing import CliRunner
 from grounding import main, subject_of
+from tests.support.rows import make_change
 
-from diffscribe.jsonl import write_jsonl
-from rows import make_change
+from diffscribe.core.files import write_jsonl
 
 NAMES = ("read_all", "writeSome", "HttpClient", "parse_line", "openFile", "to_json")
 

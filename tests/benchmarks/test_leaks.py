@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.data.leaks import Kind
-from diffscribe.records import (
+from diffscribe.core.records import (
     FileChange,
     Label,
     OriginalCommit,
@@ -15,6 +14,7 @@ from diffscribe.records import (
     PlannedCommit,
     SplitChange,
 )
+from diffscribe.split.leaks import LeakKind
 
 PATH = Path(__file__).parents[2] / "benchmarks/leaks.py"
 EACH = 20
@@ -78,7 +78,7 @@ def change(benchmark, name, paths, draw):
     )
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", LeakKind)
 def test_every_planted_leak_is_found_and_nothing_else(benchmark, rows, kind):
     assert benchmark.count_found(rows, kind, EACH, seed=7) == (EACH, 0)
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from diffscribe.commits.conventional import (
+from diffscribe.commits.grammar import (
     TYPES,
     Footer,
     Header,
@@ -10,7 +10,7 @@ from diffscribe.commits.conventional import (
     parse_header,
     split_message,
 )
-from diffscribe.records import PlannedCommit
+from diffscribe.core.records import PlannedCommit
 
 
 def header(kind, subject, scope=None, breaking=False):

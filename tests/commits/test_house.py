@@ -1,7 +1,7 @@
 import pytest
-from planned import HOUSE
+from tests.support.planned import HOUSE
 
-from diffscribe.commits.house import HouseRule, broken_rule
+from diffscribe.commits.style import HouseRule, broken_rule
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from diffscribe.commits.conventional import Header
+from diffscribe.commits.grammar import Header
 from diffscribe.commits.path_rules import guess_header, type_of_paths, type_of_verb
 
 

@@ -4,7 +4,7 @@ import random
 import jsonschema
 import pytest
 
-from diffscribe.commits.conventional import TYPES
+from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import (
     PlanError,
     PlanProblem,
@@ -13,7 +13,7 @@ from diffscribe.commits.plan import (
     plan_problem,
     plan_schema,
 )
-from diffscribe.records import Issue, Plan, PlannedCommit
+from diffscribe.core.records import Issue, Plan, PlannedCommit
 
 
 def commit(*files, kind="fix", subject="stop the leak", **fields):

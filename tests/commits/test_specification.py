@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from diffscribe.commits.specification import Violation, violation
+from diffscribe.commits.grammar import Violation, violation
 
 HEADER = Violation.HEADER
 BLANK = Violation.NO_BLANK_LINE

@@ -1,12 +1,12 @@
 import pytest
 
-from diffscribe.commits.wording import (
+from diffscribe.commits.style import (
     WordingProblem,
     is_english,
     is_imperative,
     wording_problem,
 )
-from diffscribe.records import PlannedCommit
+from diffscribe.core.records import PlannedCommit
 
 
 def problem(subject, body="", english_only=True, imperative_only=False):

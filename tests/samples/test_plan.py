@@ -1,6 +1,6 @@
 from random import Random
 
-from diffscribe.commits.conventional import TYPES
+from diffscribe.commits.grammar import TYPES
 from diffscribe.samples.plan import ANY, MERGE, draw_plan
 
 

@@ -17,8 +17,8 @@ import tree_sitter_rust
 import tree_sitter_typescript
 import yaml
 
-from diffscribe.commits.conventional import TYPES
-from diffscribe.params import SamplesParams
+from diffscribe.commits.grammar import TYPES
+from diffscribe.core.params import SamplesParams
 from diffscribe.samples.build import build_sample, count_samples
 from diffscribe.samples.builder import History
 from diffscribe.samples.domains import all_repositories

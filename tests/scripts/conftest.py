@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.rows import make_curated, make_labeled
 
 from diffscribe.baseline.folder import save
 from diffscribe.baseline.model import fit
-from diffscribe.gguf.modelfile import modelfile
-from diffscribe.jsonl import write_jsonl
-from diffscribe.params import BaselineParams
-from diffscribe.records import Message, Sample, SplitChange
-from rows import make_curated, make_labeled
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.params import BaselineParams
+from diffscribe.core.records import Message, Sample, SplitChange
+from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from diffscribe.baseline.folder import load
-from diffscribe.jsonl import write_jsonl
-from diffscribe.records import SplitChange
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import SplitChange
 
 
 @pytest.fixture

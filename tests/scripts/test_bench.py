@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from bench_kills import EQUAL, measured
 from click.testing import CliRunner
-from fault_server import Fault, FaultServer
-from planned import commit, make_case, plan
+from tests.support.fault_server import Fault, FaultServer
+from tests.support.planned import commit, make_case, plan
+from tests.support.rows import patch
 
 from diffscribe.commits.plan import plan_json
-from diffscribe.jsonl import write_jsonl
-from diffscribe.records import Message
-from rows import patch
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import Message
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,8 +3,8 @@ import json
 import pytest
 from secret_corpus import as_diff, planted
 
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import CuratedChange, LabeledChange, RejectedChange
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import CuratedChange, LabeledChange, RejectedChange
 
 
 @pytest.fixture

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.rows import make_curated
 
 from diffscribe.baseline.folder import save
 from diffscribe.baseline.model import fit
 from diffscribe.commits.plan import plan_json
-from diffscribe.gguf.export import export
-from diffscribe.gguf.modelfile import modelfile
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.params import BaselineParams
-from diffscribe.records import (
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.params import BaselineParams
+from diffscribe.core.records import (
     Message,
     Plan,
     PlannedCommit,
@@ -24,7 +23,7 @@ from diffscribe.records import (
     Score,
     SplitChange,
 )
-from rows import make_curated
+from diffscribe.merge_quantize.gguf import export, modelfile
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,8 +77,8 @@ def broken_models(tmp_path):
 @pytest.fixture(scope="module")
 def roomy_models(tiny_base, tiny_params, models, tmp_path_factory):
     """Those, of a base that has room for a full prompt."""
-    from diffscribe.training.scratch import initial_model, save
-    from diffscribe.training.tokenizer import load_tokenizer
+    from diffscribe.base.scratch import initial_model, save
+    from diffscribe.doors.model_folder import load_tokenizer
 
     tokenizer = load_tokenizer(tiny_base)
     params = tiny_params.model_copy(update={"context_tokens": 6144})

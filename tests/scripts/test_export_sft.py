@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from diffscribe.jsonl import write_jsonl
-from diffscribe.records import Message, Plan, Sample
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import Message, Plan, Sample
 
 SIZES = {"train": 3, "validation": 0, "test": 1}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fault_server import FaultServer
+from tests.support.fault_server import FaultServer
 
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import Change, LabeledChange
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import Change, LabeledChange
 
 ROOT = Path(__file__).parents[2]
 GONE = "acme/app"

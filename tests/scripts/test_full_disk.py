@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.jsonl import write_jsonl
-from diffscribe.records import Change, SplitChange
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import Change, SplitChange
 from diffscribe.samples.builder import History
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,8 @@
 import json
 
-from diffscribe.gate.verdicts import Shown
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import Change
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import Change
+from diffscribe.label.gate import Shown
 
 
 def as_change(row):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.jsonl import read_jsonl
-from diffscribe.records import Change
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.records import Change
 from diffscribe.samples.builder import History
 
 ROOT = Path(__file__).parents[2]

@@ -3,10 +3,10 @@ import sys
 from pathlib import Path
 
 import yaml
-from fault_server import FaultServer
-from judged import fair, write_report
+from tests.support.fault_server import FaultServer
+from tests.support.judged import fair, write_report
 
-from diffscribe.evaluation.votes import read_votes
+from diffscribe.review.votes import read_votes
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from batch_server import BatchServer
-from fault_server import completion
 from secret_corpus import TOKENS
+from tests.support.batch_server import BatchServer
+from tests.support.fault_server import completion
 
-from diffscribe.gate.verdicts import VERDICTS, Verdict, row_digest
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import Change, LabeledChange, PlannedCommit
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import Change, LabeledChange, PlannedCommit
+from diffscribe.label.gate import VERDICTS, Verdict, row_digest
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,10 +11,10 @@ from collections import Counter
 from random import Random
 
 import pytest
-from fault_server import PASSING, FaultServer
+from tests.support.fault_server import PASSING, FaultServer
 
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import Change, LabeledChange
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import Change, LabeledChange
 
 pytestmark = pytest.mark.slow
 

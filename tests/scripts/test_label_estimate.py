@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.jsonl import write_jsonl
-from diffscribe.records import Change
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import Change
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"files": ["a.py"], "type": "fix", "subject": "stop the leak"}

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strict_proxy import StrictProxy
+from tests.support.strict_proxy import StrictProxy
 
-from diffscribe.gguf.convert import convert
-from diffscribe.gguf.server import serve
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.labels.flaws import Flaw
-from diffscribe.params import SamplesParams
-from diffscribe.records import Change
+from diffscribe.commits.plan import Flaw
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.params import SamplesParams
+from diffscribe.core.records import Change
+from diffscribe.doors.llama_cpp import serve
+from diffscribe.merge_quantize.convert import convert
 from diffscribe.samples.build import build_sample
 from diffscribe.samples.domains import all_repositories
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def model(tiny_params, tmp_path_factory) -> Path:
     """A GGUF with random weights that reads a whole prompt of a teacher."""
-    from diffscribe.training.runtime import seed_torch
-    from diffscribe.training.scratch import initial_model, save, train_tokenizer
+    from diffscribe.base.scratch import initial_model, save, train_tokenizer
+    from diffscribe.doors.torch_runtime import seed_torch
 
     seed_torch(7)
     params = tiny_params.model_copy(update={"context_tokens": 8192})

@@ -10,9 +10,9 @@ from random import Random
 import pytest
 from secret_corpus import TOKENS
 
-from diffscribe.jsonl import write_jsonl
-from diffscribe.labels.questions import is_traced
-from diffscribe.records import Change
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import Change
+from diffscribe.label.questions import is_traced
 
 pytestmark = pytest.mark.slow
 

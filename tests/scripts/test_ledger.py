@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.llm.ledger.answers import Ledger
-from diffscribe.llm.request import Answer, TokenUsage
+from diffscribe.asking.ledger import Ledger
+from diffscribe.doors.reply import Answer, TokenUsage
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "ledger.py"
 SAID = Answer("hi", TokenUsage(1000, 400, 30, 10), 0.25, "stop")

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import Sample, SplitChange
-from diffscribe.training.tokenizer import count_chat_tokens, load_tokenizer
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import Sample, SplitChange
+from diffscribe.doors.model_folder import count_chat_tokens, load_tokenizer
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.jsonl import read_jsonl, write_jsonl
-from diffscribe.records import SplitChange
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import SplitChange
 
 ROOT = Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")

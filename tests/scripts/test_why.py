@@ -1,5 +1,5 @@
-from diffscribe.jsonl import write_jsonl
-from diffscribe.records import RejectedChange
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import RejectedChange
 
 
 def test_why_tells_the_reason_of_a_rejected_change(tmp_path, labeled, stage):

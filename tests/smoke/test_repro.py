@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.params import merge_params
+from diffscribe.core.params import merge_params
 
 ROOT = Path(__file__).parents[2]
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])

@@ -12,8 +12,8 @@ def house(tmp_path, monkeypatch):
     (package / "gguf").mkdir(parents=True)
     (tmp_path / "scripts").mkdir()
     for name, text in {
-        "cli.py": "from diffscribe.errors import Bad\n",
-        "errors.py": "class Bad(Exception): ...\n",
+        "core/cli.py": "from diffscribe.errors import Bad\n",
+        "core/errors.py": "class Bad(Exception): ...\n",
         "jsonl.py": "import json\nfrom diffscribe.records import Record\n",
         "records.py": "from diffscribe.jsonl import read\n",
         "gguf/tools.py": "def run():\n    from diffscribe.jsonl import read\n",

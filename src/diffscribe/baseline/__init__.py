@@ -1,1 +1,1 @@
-"""A classical baseline: which files belong together, and of what type they are."""
+"""Stage baseline: what a model has to beat."""

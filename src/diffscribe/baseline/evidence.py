@@ -1,13 +1,13 @@
 """What the lines and the path of a changed file tell, as sets to compare."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.path_rules import type_of_paths
-from diffscribe.diffs.parse import FilePatch, parse_diff
-from diffscribe.errors import RecordError
+from diffscribe.core.errors import RecordError
 
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+|\d+")
@@ -119,3 +119,43 @@ def _identifiers(lines: list[str]) -> frozenset[str]:
 def _stripped(lines: list[str]) -> frozenset[str]:
     """Return the lines that say something, without their indentation."""
     return frozenset(text for line in lines if len(text := line.strip()) > 3)
+
+
+VERBS = {"A": "add", "D": "remove", "R": "move"}
+"""By the status that all files share; any other mixture is an update."""
+MAX_CHARS = 60
+MAX_NAMES = 2
+
+
+def subject_of(files: Sequence[FileEvidence]) -> str:
+    """Return a verb and the names of one or two files, or how many and where.
+
+    Names are as in the change, so that nothing is said that is not there.
+    """
+    statuses = {file.status for file in files}
+    verb = VERBS.get(statuses.pop(), "update") if len(statuses) == 1 else "update"
+    return f"{verb} {_named(files) or _counted(files)}"
+
+
+def _named(files: Sequence[FileEvidence]) -> str | None:
+    if len(files) > MAX_NAMES:
+        return None
+    names = " and ".join(PurePosixPath(file.path).name for file in files)
+    return names if len(names) <= MAX_CHARS and names.isprintable() else None
+
+
+def _counted(files: Sequence[FileEvidence]) -> str:
+    count = f"{len(files)} files" if len(files) > 1 else "1 file"
+    folder = _common_folder(files)
+    if folder and len(folder) <= MAX_CHARS - len(count) and folder.isprintable():
+        return f"{count} in {folder}"
+    return count
+
+
+def _common_folder(files: Sequence[FileEvidence]) -> str:
+    common = []
+    for names in zip(*(file.folders for file in files), strict=False):
+        if len(set(names)) > 1:
+            break
+        common.append(names[0])
+    return "/".join(common)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Square = NDArray[float32]
     """Of files by files; symmetric."""
 
+
 Sets = Sequence[Collection[str]]
 Weight = Callable[[str], float]
 

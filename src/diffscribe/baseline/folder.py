@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
-from diffscribe.baseline.commit_types import TypeModel
 from diffscribe.baseline.features import COLUMNS, Rarity
-from diffscribe.baseline.grouping import Grouping
+from diffscribe.baseline.grouping import Grouping, Trees
 from diffscribe.baseline.model import Baseline
-from diffscribe.baseline.trees import Trees
-from diffscribe.errors import SourceError
-from diffscribe.jsonl import write_json
-from diffscribe.records import Record
+from diffscribe.baseline.types import TypeModel
+from diffscribe.core.errors import SourceError
+from diffscribe.core.files import write_json
+from diffscribe.core.records import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = Mapping[str, NDArray[Any]]
+
 
 WORDS = "baseline.json"
 NUMBERS = "baseline.safetensors"

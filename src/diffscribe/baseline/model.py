@@ -1,26 +1,52 @@
 """The baseline as a whole: fitted on rows, kept in a folder, asked for plans."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from diffscribe.baseline.commit_types import (
-    TypedCommit,
-    TypeModel,
-    fit_types,
-    type_of,
-)
-from diffscribe.baseline.evidence import FileEvidence, read_evidence
-from diffscribe.baseline.grouping import (
-    GroupedChange,
-    Grouping,
-    fit_grouping,
-    group,
-)
-from diffscribe.baseline.junk_patterns import junk_of, learn_patterns
-from diffscribe.baseline.subject import subject_of
-from diffscribe.errors import RecordError
-from diffscribe.params import BaselineParams
-from diffscribe.records import Plan, PlannedCommit, SplitChange
+from diffscribe.baseline.evidence import FileEvidence, read_evidence, subject_of
+from diffscribe.baseline.grouping import GroupedChange, Grouping, fit_grouping, group
+from diffscribe.baseline.types import TypedCommit, TypeModel, fit_types, type_of
+from diffscribe.commits.gitignore import ignored
+from diffscribe.core.errors import RecordError
+from diffscribe.core.params import BaselineParams
+from diffscribe.core.records import FileStatus, Plan, PlannedCommit, SplitChange
+
+
+def learn_patterns(rows: Iterable[SplitChange]) -> tuple[str, ...]:
+    """Return the patterns that ignored junk, those of most rows first.
+
+    A pattern that matches an added file of a row that is no junk is left out.
+    """
+    counts: Counter[str] = Counter()
+    real: set[str] = set()
+    for row in rows:
+        counts.update(_useful(row.label.plan.gitignore, row.junk))
+        added = {each.path for each in row.files if each.status == FileStatus.ADDED}
+        real |= added - set(row.junk)
+    return tuple(
+        pattern
+        for pattern, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        if not ignored([pattern], real)
+    )
+
+
+def junk_of(
+    patterns: Sequence[str], added: Collection[str], others: Collection[str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the patterns that match an added file and no other, and those files."""
+    used = tuple(
+        sorted(
+            pattern
+            for pattern in patterns
+            if ignored([pattern], added) and not ignored([pattern], others)
+        )
+    )
+    return used, ignored(used, added)
+
+
+def _useful(patterns: Iterable[str], junk: Collection[str]) -> set[str]:
+    return {pattern for pattern in patterns if ignored([pattern], junk)}
 
 
 class Baseline(NamedTuple):
@@ -113,3 +139,72 @@ def _grouped(row: SplitChange, files: Mapping[str, FileEvidence]) -> GroupedChan
     return GroupedChange(
         [files[path] for path in paths], [commit_of[path] for path in paths]
     )
+
+
+class Measured(NamedTuple):
+    """Means; None where there is nothing to measure."""
+
+    changes: int
+    """Of two files or more."""
+    ari: float | None
+    """Adjusted Rand index of the grouping, over changes."""
+    exact_partition: float | None
+    commits: int
+    type_accuracy: float | None
+    """Over the label's own commits: the grouping plays no part."""
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the numbers, rounded."""
+        return {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in self._asdict().items()
+        }
+
+
+def measure(baseline: Baseline, rows: Iterable[SplitChange]) -> Measured:
+    """Return how well plans and types agree with labels, variants aside."""
+    indices = []
+    types_right = []
+    for row in rows:
+        if row.parent_id is not None:
+            continue
+        target = row.label.plan
+        paths = [file.path for file in row.files]
+        files = {file.path: file for file in read_evidence(paths, row.diff)}
+        for commit in target.commits:
+            guess = type_of(baseline.types, [files[path] for path in commit.files])
+            types_right.append(float(guess == commit.type))
+        if len(paths) > 1:
+            indices.append(rand_index(target, baseline.plan(paths, row.diff)))
+    return Measured(
+        changes=len(indices),
+        ari=_mean(indices),
+        exact_partition=_mean([float(each == 1) for each in indices]),
+        commits=len(types_right),
+        type_accuracy=_mean(types_right),
+    )
+
+
+def rand_index(target: Plan, plan: Plan) -> float:
+    """Return the adjusted Rand index of two groupings of the target's files.
+
+    1 if they are the same. A file that the plan leaves out is a group of its own.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    wanted, given = _numbers(target), _numbers(plan)
+    alone = len(plan.commits)
+    return float(
+        adjusted_rand_score(
+            list(wanted.values()),
+            [given.get(path, alone + n) for n, path in enumerate(wanted)],
+        )
+    )
+
+
+def _numbers(plan: Plan) -> dict[str, int]:
+    return {path: n for n, commit in enumerate(plan.commits) for path in commit.files}
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,1 +1,1 @@
-"""The domain: conventional commits, plans, junk."""
+"""The domain: messages, plans, diffs, prompts and what is true of them."""

@@ -7,7 +7,7 @@ the change; a model that learns them invents them.
 import re
 import textwrap
 
-from diffscribe.commits.conventional import CLOSING
+from diffscribe.commits.grammar import CLOSING
 
 _NO_TICKETS = (
     "AES ANSI ARM AVX BASE BLAKE CP CRC CVE CWE ECMA ES FIPS GB GPT HTTP IEC IEEE IPV "

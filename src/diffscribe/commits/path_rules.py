@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from diffscribe.commits.conventional import Header, parse_header
+from diffscribe.commits.grammar import Header, parse_header
 
 _PATHS = {
     "ci": (

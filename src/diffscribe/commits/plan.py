@@ -2,16 +2,90 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from diffscribe.commits.conventional import TYPES
 from diffscribe.commits.gitignore import ignored, is_too_wild
-from diffscribe.records import Plan
+from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.style import WordingProblem
+from diffscribe.core.records import Plan, Record
+
+MAX_TRIES = 100
+"""Braces where an object may begin; an answer with more is no answer."""
+CONTAINERS = {"object": dict, "array": list}
+
+
+def extract_json(text: str, schema: Mapping[str, Any] | None = None) -> str | None:
+    """Return the text of the JSON object that an answer holds, or None.
+
+    That is the first balanced one, in whatever fences or sentences, that has all
+    keys which the schema requires, if there is a schema. JSON that is itself a
+    JSON string is unwrapped, and so is each value that is a string of JSON where
+    the schema wants an object or array.
+    """
+    required = set(schema.get("required", ())) if schema else set()
+    for source, value in _objects(_unwrapped(text)):
+        if required <= value.keys():
+            try:
+                repaired = _repaired(value, schema or {})
+                is_good = repaired == value
+                return source if is_good else json.dumps(repaired, ensure_ascii=False)
+            except RecursionError:
+                continue  # nested deeper than any answer that is meant
+    return None
+
+
+def _unwrapped(text: str) -> str:
+    """Return what a JSON string says, if the whole answer is one."""
+    if text.strip().startswith('"'):
+        said = _loaded(text)
+        if isinstance(said, str):
+            return said
+    return text
+
+
+def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the outermost objects, as text and value."""
+    decoder = json.JSONDecoder()
+    start = text.find("{")
+    for _ in range(MAX_TRIES):
+        if start < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            yield text[start:end], value
+        start = text.find("{", end)
+
+
+def _repaired(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a value with strings of JSON replaced where they cannot be meant."""
+    wanted = CONTAINERS.get(str(schema.get("type")))
+    if isinstance(value, str) and wanted is not None:
+        loaded = _loaded(value)
+        value = loaded if isinstance(loaded, wanted) else value
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        return {
+            key: _repaired(each, properties.get(key, {})) for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_repaired(each, schema.get("items", {})) for each in value]
+    return value
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
 
 _PROBE = "zq7/zq7.zq7"
 """A path no real pattern is about; what matches it matches everything."""
@@ -177,3 +251,59 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise PlanError("the JSON has the same key twice in one object")
     return fields
+
+
+class Flaw(StrEnum):
+    """What can be wrong with an answer, beside its plan and its wording."""
+
+    CUT_OFF = "cut_off"
+    NOT_JSON = "not_json"
+    UNKNOWN_ISSUE_PATH = "unknown_issue_path"
+    NOT_CONVENTIONAL = "not_conventional"
+    REPEATED_TYPE = "repeated_type"
+    LONG_HEADER = "long_header"
+    FULL_STOP = "full_stop"
+    BODY_MISSING = "body_missing"
+    FENCE = "fence"
+    PLACEHOLDER = "placeholder"
+    PERSON = "person"
+    REFERENCE = "reference"
+    UNGROUNDED = "ungrounded"
+
+
+FLAWS = (*Flaw, *PlanProblem, *WordingProblem)
+"""Everything that can be wrong with an answer."""
+
+
+class FlawError(ValueError):
+    """An answer that is no label; the message can be shown to the model."""
+
+    def __init__(self, flaw: Flaw | PlanProblem | WordingProblem, words: str) -> None:
+        super().__init__(words)
+        self.flaw = flaw
+
+
+R = TypeVar("R", bound=Record)
+
+_MAX_FIELD_PROBLEMS_SHOWN = 5
+
+
+def read_record(text: str, kind: type[R], schema: Mapping[str, Any]) -> R:
+    """Return the JSON object of an answer as a record, strictly.
+
+    Raises:
+        FlawError: in words that can be shown to the model.
+    """
+    found = extract_json(text, schema)
+    if found is None:
+        keys = ", ".join(schema["required"])
+        words = f"the answer holds no whole JSON object with the keys {keys}"
+        raise FlawError(Flaw.NOT_JSON, words)
+    try:
+        return kind.model_validate_json(found, strict=True)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
+            for each in error.errors()[:_MAX_FIELD_PROBLEMS_SHOWN]
+        ]
+        raise FlawError(Flaw.NOT_JSON, "; ".join(problems)) from error

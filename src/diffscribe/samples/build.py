@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from diffscribe.commits.conventional import TYPES, parse_header
-from diffscribe.params import SamplesParams
+from diffscribe.commits.grammar import TYPES, parse_header
+from diffscribe.core.params import SamplesParams
 from diffscribe.samples.builder import History
 from diffscribe.samples.story import tell
 from diffscribe.samples.vocabulary import Repository

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffscribe.jsonl import whole_file
+from diffscribe.core.files import whole_file
 from diffscribe.samples.bundle import bundle_bytes
 
 if TYPE_CHECKING:
     from pygit2 import Index, Repository
+
 
 AUTHOR = "Ada Moreno <ada@example.org>"
 EXECUTABLE = 0o100755

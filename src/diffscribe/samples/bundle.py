@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pygit2 import Repository
 
+
 BLOCK_BYTES = 65_535
 """Longest stored block of deflate."""
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from diffscribe.commits.conventional import TYPES
+from diffscribe.commits.grammar import TYPES
 
 ANY = "any edit"
 MERGE = "merge"

@@ -1,0 +1,1 @@
+"""Ask any model any question, once: answers are kept in one ledger."""

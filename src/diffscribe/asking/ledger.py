@@ -1,0 +1,343 @@
+"""Answers that were paid for: on the disk before they count, never asked again.
+
+One sqlite file, `.cache/teacher.sqlite`, which many processes and threads read
+and write at once. The key of an answer is `request_key` of what was asked.
+"""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import Field
+
+from diffscribe.core.errors import DiffscribeError, InputError, StorageError
+from diffscribe.core.files import repository_root
+from diffscribe.core.records import Record
+from diffscribe.doors.reply import Answer, TokenUsage
+
+APPLICATION_ID = 0x64734C67
+"""`dsLg`: tells a ledger from any other sqlite file."""
+VERSION = 2
+BUSY_S = 60.0
+"""How long to wait for other processes that write; they take milliseconds."""
+
+TABLE = """
+CREATE TABLE answers (
+    key TEXT PRIMARY KEY,
+    model TEXT NOT NULL,
+    about TEXT NOT NULL,
+    text TEXT NOT NULL,
+    finish_reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    latency_s REAL NOT NULL,
+    answered_at TEXT NOT NULL
+)
+"""
+
+DAMAGED = (
+    "it is damaged, or no ledger; move it away with the -wal and -shm beside it and "
+    "run again: 'python scripts/ledger.py merge OLD' brings back what can still be read"
+)
+ADVICE = {
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_FULL: "free some space and run again, all answers so far are kept",
+    sqlite3.SQLITE_BUSY: f"another process has been writing for {BUSY_S:g} s",
+    sqlite3.SQLITE_READONLY: "make it and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "make its folder writable, or name another path",
+    sqlite3.SQLITE_PERM: "make it and its folder writable",
+    sqlite3.SQLITE_IOERR: "its disk fails, or is a network share that cannot lock",
+    sqlite3.SQLITE_PROTOCOL: "its disk is a network share that cannot lock",
+}
+
+
+def open_ledger(path: Path, *, must_exist: bool = False) -> sqlite3.Connection:
+    """Return a connection to a ledger, made if there is none; threads may share it.
+
+    Raises:
+        InputError: if there has to be one and is not.
+        StorageError: if it cannot be used, is damaged or is something else.
+    """
+    if must_exist and not path.exists():
+        raise InputError(f"ledger '{path}' does not exist; a teacher's answers make it")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection, path)
+        except (sqlite3.Error, DiffscribeError):
+            connection.close()
+            raise
+        return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all or nothing; on the disk when this ends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise what sqlite says of a file in words that say what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        advice = ADVICE.get(result_code(error))
+        if advice is None:
+            raise
+        raise StorageError(f"ledger '{path}': {error}; {advice}") from error
+    except OSError as error:
+        raise StorageError(
+            f"ledger '{path}': {error.strerror}; mend that, then run again"
+        ) from error
+
+
+def result_code(error: sqlite3.Error) -> int:
+    """Return sqlite's primary result code, or 0 if the error has none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        # Python's own complaint about text that is no UTF-8.
+        is_text = isinstance(error, sqlite3.OperationalError)
+        return sqlite3.SQLITE_CORRUPT if is_text else 0
+    return int(code) & 0xFF  # where extended codes carry the primary one
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    if _is_empty(connection):
+        # Outside of transactions alone, and nobody waits for it by himself.
+        _patiently(connection, "PRAGMA journal_mode=WAL")
+        with transaction(connection):
+            if _is_empty(connection):
+                connection.execute(TABLE)
+                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version={VERSION}")
+    if _number(connection, "application_id") != APPLICATION_ID:
+        raise StorageError(
+            f"ledger '{path}' is another program's sqlite file; name another path"
+        )
+    if _number(connection, "user_version") != VERSION:
+        raise StorageError(
+            f"ledger '{path}' is of another version of diffscribe; use that one, or "
+            "move the file away and run again"
+        )
+    # After a power cut too, what was answered is there.
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(found == (0,)) and _number(connection, "application_id") == 0
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    give_up_at = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if (
+                result_code(error) != sqlite3.SQLITE_BUSY
+                or time.monotonic() > give_up_at
+            ):
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+USAGE = "prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens"
+COLUMNS = f"key, model, about, text, finish_reason, {USAGE}, latency_s, answered_at"
+INSERT = f"""
+INSERT INTO answers ({COLUMNS}) VALUES (:key, :model, :about, :text, :finish_reason,
+    :prompt_tokens, :cached_tokens, :completion_tokens, :reasoning_tokens,
+    :latency_s, :answered_at)
+ON CONFLICT (key) DO NOTHING
+"""  # noqa: S608
+SELECT = f"SELECT text, {USAGE}, latency_s, finish_reason FROM answers WHERE key = ?"  # noqa: S608
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class LedgerRow(Record):
+    """An answer as an export holds it."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """`request_key` of what was asked."""
+    model: str
+    about: str
+    """The repository that was asked about."""
+    text: str
+    finish_reason: str
+    prompt_tokens: Count
+    cached_tokens: Count
+    completion_tokens: Count
+    reasoning_tokens: Count
+    latency_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    answered_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    """In UTC; ordered as text, it is ordered by time."""
+
+
+def ledger_path() -> Path:
+    """Return where the ledger is, also for an experiment in a copy of the tree."""
+    return repository_root() / ".cache" / "teacher.sqlite"
+
+
+class Ledger:
+    """The answers of teachers by key; close it, or use it as a context."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            StorageError: if it cannot be used, is damaged or is something else.
+        """
+        self._path = path
+        self._reader = open_ledger(path)
+        self._reading = threading.Lock()
+        self._puts: SimpleQueue[_Put | None] = SimpleQueue()
+        self._writer = threading.Thread(
+            target=self._write, args=(open_ledger(path),), daemon=True
+        )
+        self._writer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is on its way, then close the file."""
+        self._puts.put(None)
+        self._writer.join()
+        self._reader.close()
+
+    def get(self, key: str) -> Answer | None:
+        """Return the answer of a key, or None if it was never asked."""
+        with self._reading, explained(self._path):
+            found = self._reader.execute(SELECT, (key,)).fetchone()
+        if found is None:
+            return None
+        text, *usage, latency_s, finish_reason = found
+        return Answer(text, TokenUsage(*usage), latency_s, finish_reason)
+
+    def put(self, key: str, model: str, answer: Answer, *, about: str) -> Answer:
+        """Keep an answer and return the one that counts, when it is on the disk.
+
+        The first one kept counts, if somebody else asked at the same time.
+
+        Args:
+            key: of the request.
+            model: that was asked.
+            answer: to keep.
+            about: the repository that was asked about.
+
+        Raises:
+            StorageError: if it cannot be kept.
+        """
+        return self.put_soon(key, model, answer, about=about).result()
+
+    def put_soon(
+        self, key: str, model: str, answer: Answer, *, about: str
+    ) -> Future[Answer]:
+        """Return at once what `put` returns when the answer is on the disk.
+
+        Answers that come in while others are written share one wait for the disk.
+        """
+        future: Future[Answer] = Future()
+        # From here on nobody can cancel it: what was paid is kept.
+        future.set_running_or_notify_cancel()
+        self._puts.put(_Put(key, model, about, _storable(answer), future))
+        return future
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        is_open = True
+        while is_open:
+            puts = _taken(self._puts)
+            is_open = None not in puts
+            self._commit(connection, [put for put in puts if put])
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, puts: list["_Put"]) -> None:
+        try:
+            with explained(self._path), transaction(connection):
+                counting = [_insert(connection, put) for put in puts]
+        except (DiffscribeError, sqlite3.Error, OverflowError) as error:
+            for put in puts:
+                put.future.set_exception(error)
+        else:
+            for put, answer in zip(puts, counting, strict=True):
+                put.future.set_result(answer)
+
+
+class _Put(NamedTuple):
+    key: str
+    model: str
+    about: str
+    answer: Answer
+    future: Future[Answer]
+
+
+def _storable(answer: Answer) -> Answer:
+    """Return the answer without halves of surrogates, which sqlite refuses."""
+    text = answer.text.encode("utf-8", "replace").decode()
+    return answer._replace(text=text)
+
+
+def _taken(puts: "SimpleQueue[_Put | None]") -> list[_Put | None]:
+    """Wait for one and return it with all that came in meanwhile."""
+    taken = [puts.get()]
+    while True:
+        try:
+            taken.append(puts.get_nowait())
+        except Empty:
+            return taken
+
+
+def _insert(connection: sqlite3.Connection, put: _Put) -> Answer:
+    values = {
+        "key": put.key,
+        "model": put.model,
+        "about": put.about,
+        "text": put.answer.text,
+        "finish_reason": put.answer.finish_reason,
+        **put.answer.usage._asdict(),
+        "latency_s": put.answer.latency_s,
+        "answered_at": datetime.now(UTC).strftime(TIME),
+    }
+    if connection.execute(INSERT, values).rowcount:
+        return put.answer
+    text, *usage, latency_s, finish_reason = connection.execute(
+        SELECT, (put.key,)
+    ).fetchone()
+    return Answer(text, TokenUsage(*usage), latency_s, finish_reason)

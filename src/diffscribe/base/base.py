@@ -1,0 +1,142 @@
+"""The model to start from: made here, copied from a folder, or from the hub."""
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+from diffscribe.core.errors import ParamsError, SourceError, ToolError
+from diffscribe.core.params import BaseParams
+from diffscribe.doors.model_folder import damage_explained, load_tokenizer
+
+SCRATCH = "scratch"
+
+PATTERNS = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "*.model", "LICENSE*")
+"""What is taken from the hub; never pickles, never code."""
+
+
+def copy_base(params: BaseParams, folder: Path) -> None:
+    """Fill an empty folder with the model that params name.
+
+    Raises:
+        ParamsError: for a hub id without a pinned revision.
+        SourceError: if a local folder is no model that transformers can load.
+        ToolError: if the hub cannot be reached or does not have it.
+    """
+    local = Path(params.source).expanduser()
+    if local.is_dir():
+        _check_model(local)
+        for pattern in PATTERNS:
+            for file in sorted(local.glob(pattern)):
+                shutil.copyfile(file, folder / file.name)
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", params.source):
+        _download(params, folder)
+    else:
+        raise SourceError(
+            f"base.source '{params.source}' is no folder; give 'scratch', a model "
+            "folder, or a hub id such as Qwen/Qwen2.5-Coder-0.5B-Instruct"
+        )
+
+
+def _check_model(folder: Path) -> None:
+    for needed in ("config.json", "tokenizer.json"):
+        if not (folder / needed).is_file():
+            raise SourceError(
+                f"base.source {folder} has no {needed}; give the folder of a "
+                "transformers model"
+            )
+    if not any(folder.glob("*.safetensors")):
+        raise SourceError(
+            f"base.source {folder} has no *.safetensors; pickled weights are "
+            "never loaded, convert them first"
+        )
+    _check_files(folder)
+    load_tokenizer(folder)
+    _check_weights(folder)
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a file that is not whole or no object; transformers says not which."""
+    from safetensors import safe_open
+
+    for file in sorted(folder.glob("*.json")):
+        with damage_explained(file):
+            if not isinstance(json.loads(file.read_text(encoding="utf-8")), dict):
+                raise ValueError("it holds no JSON object")
+    for file in sorted(folder.glob("*.safetensors")):
+        with damage_explained(file), safe_open(file, framework="pt"):
+            """Opening it reads the header, and compares it with the size."""
+
+
+def _check_weights(folder: Path) -> None:
+    """Refuse weights that are damaged or not those of config.json.
+
+    On the meta device only shapes are read. Whatever the files lacked would
+    be trained on as noise, since transformers fills it with random numbers.
+    """
+    from transformers import AutoModelForCausalLM
+
+    with damage_explained(folder):
+        _, found = AutoModelForCausalLM.from_pretrained(
+            folder,
+            device_map="meta",
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    other_shapes = {name for name, *_ in found["mismatched_keys"]}
+    if unfit := sorted(found["missing_keys"] | other_shapes):
+        raise SourceError(
+            f"base.source {folder}: config.json asks for {unfit[0]} in a shape that "
+            f"no *.safetensors has ({len(unfit)} such tensors); bring both from "
+            "the same model"
+        )
+
+
+def _download(params: BaseParams, folder: Path) -> None:
+    from httpx import HTTPError
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if not params.revision or not re.fullmatch(r"[0-9a-f]{40}", params.revision):
+        raise ParamsError(
+            f"base.revision must pin '{params.source}' to a commit of 40 hex "
+            "digits (the model page lists them), so that a run can be repeated"
+        )
+    try:
+        snapshot_download(
+            params.source,
+            revision=params.revision,
+            allow_patterns=list(PATTERNS),
+            local_dir=folder,
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+        raise ToolError(
+            f"base.source '{params.source}' at {params.revision} cannot be "
+            f"downloaded: {str(error).splitlines()[0]}; check id, revision and "
+            "network, or give a local folder"
+        ) from error
+    # Download records carry times, and equal inputs must give equal bytes.
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    _check_model(folder)
+
+
+def model_metrics(folder: Path) -> dict[str, int]:
+    """Return the size of a model folder: parameters, vocabulary, bytes."""
+    from safetensors import safe_open
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    parameters = 0
+    files = sorted(folder.glob("*.safetensors"))
+    for file in files:
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - not a mapping
+                parameters += math.prod(tensors.get_slice(name).get_shape())
+    return {
+        "parameters": parameters,
+        "vocabulary": config.get_text_config().vocab_size,
+        "weights_bytes": sum(file.stat().st_size for file in files),
+    }

@@ -1,0 +1,201 @@
+"""Take git's unified diff text apart, so that the pieces join to it again."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from diffscribe.core.errors import RecordError
+
+HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
+
+
+class Hunk(NamedTuple):
+    """A `@@` line and the lines below it, each with its line feed."""
+
+    header: str
+    lines: tuple[str, ...]
+    """Begin with ` `, `+`, `-`, or `\\` for a missing line feed at the end."""
+
+    @property
+    def text(self) -> str:
+        """The hunk as git printed it."""
+        return self.header + "".join(self.lines)
+
+
+class FilePatch(NamedTuple):
+    """One `diff --git` section.
+
+    A file that becomes a symlink or a submodule has two: deleted, then added.
+    """
+
+    path: str
+    """The path at head, or at base if the file was deleted."""
+    old_path: str | None
+    """The path at base of a rename or copy, else None."""
+    header: tuple[str, ...]
+    """The lines above the first hunk, `diff --git` included."""
+    hunks: tuple[Hunk, ...]
+    """None for a binary file, or if only the name or the mode changed."""
+
+    @property
+    def text(self) -> str:
+        """The section as git printed it."""
+        return "".join(self.header) + "".join(hunk.text for hunk in self.hunks)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether git shows a marker in place of the content."""
+        return self.header[-1].startswith("Binary files ")
+
+
+def parse_diff(text: str) -> tuple[FilePatch, ...]:
+    """Split a diff with `a/` and `b/` prefixes into its files, in order.
+
+    The text of all patches, joined, is `text` again. Empty text has no files.
+
+    Raises:
+        RecordError: naming the line, if this is not what git prints.
+    """
+    lines = _lines(text)
+    patches = []
+    index = 0
+    while index < len(lines):
+        start = index
+        if not lines[start].startswith("diff --git "):
+            raise RecordError(f"diff:{start + 1}: expected a 'diff --git' line")
+        index = _header_end(lines, start)
+        header = lines[start:index]
+        hunks = []
+        while index < len(lines) and lines[index].startswith("@@ "):
+            end = _hunk_end(lines, index)
+            hunks.append(Hunk(lines[index], tuple(lines[index + 1 : end])))
+            index = end
+        path, old_path = _paths(header, start + 1)
+        patches.append(FilePatch(path, old_path, tuple(header), tuple(hunks)))
+    return tuple(patches)
+
+
+def unquote(name: str) -> str:
+    """Return the path that git wrote, without C-style quotes if it has them."""
+    if not (len(name) > 1 and name.startswith('"') and name.endswith('"')):
+        return name
+    return ESCAPE.sub(_unescape, name[1:-1].encode()).decode("utf-8", "replace")
+
+
+def _lines(text: str) -> list[str]:
+    """Split after line feeds only: other line breaks are content."""
+    lines = text.split("\n")
+    rest = lines.pop()
+    return [line + "\n" for line in lines] + ([rest] if rest else [])
+
+
+def _header_end(lines: list[str], start: int) -> int:
+    end = start + 1
+    while end < len(lines) and not lines[end].startswith(("@@ ", "diff --git ")):
+        end += 1
+    return end
+
+
+def _hunk_end(lines: list[str], start: int) -> int:
+    """Count lines as the header announces: content may look like a header."""
+    header = HUNK_HEADER.match(lines[start])
+    if header is None:
+        raise RecordError(f"diff:{start + 1}: not a hunk header")
+    old, new = (int(count or "1") for count in header.groups())
+    end = start + 1
+    while end < len(lines) and (old > 0 or new > 0 or lines[end].startswith("\\")):
+        sign = lines[end][0]
+        if sign not in " -+\\":
+            break
+        old -= sign in " -"
+        new -= sign in " +"
+        end += 1
+    if (old, new) != (0, 0):
+        raise RecordError(f"diff:{end + 1}: the hunk ends before its lines do")
+    return end
+
+
+def _paths(header: list[str], number: int) -> tuple[str, str | None]:
+    """Return the path, and the old path of a rename or copy."""
+    names = {}
+    for line in header[1:]:
+        for label in ("rename from ", "rename to ", "copy from ", "copy to "):
+            if line.startswith(label):
+                names[label.split()[1]] = unquote(line.removeprefix(label).rstrip("\n"))
+    if names.keys() == {"from", "to"}:
+        return names["to"], names["from"]
+    # Without a rename both names are equal, so the line splits in the middle
+    # even if the path itself contains " b/".
+    both = header[0].removeprefix("diff --git ").rstrip("\n")
+    old, new = both[: len(both) // 2], both[len(both) // 2 + 1 :]
+    path = unquote(new).removeprefix("b/")
+    if unquote(old) != f"a/{path}" or unquote(new) != f"b/{path}":
+        raise RecordError(
+            f"diff:{number}: cannot tell the path; use a/ and b/ prefixes"
+        )
+    return path, None
+
+
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    letters = escape[1]
+    if len(letters) == 3:
+        return bytes([int(letters, 8) & 0xFF])
+    return bytes([ESCAPED.get(letters[0], letters[0])])
+
+
+_DULL = ("index ", "--- ", "+++ ")
+"""Lines of a patch's header that say what its title says."""
+
+
+def shown_patches(diff: str, paths: Iterable[str]) -> dict[str, str]:
+    """Return the text to show below each path, empty for one without a patch.
+
+    A diff that git did not write is shown whole, under the path ''.
+    """
+    texts = dict.fromkeys(paths, "")
+    try:
+        for patch in parse_diff(diff):
+            header = [each for each in patch.header[1:] if not each.startswith(_DULL)]
+            text = "".join((*header, *(each.text for each in patch.hunks)))
+            texts[patch.path] = texts.get(patch.path, "") + text
+    except RecordError:
+        return {"": diff, **dict.fromkeys(texts, "")}
+    return texts
+
+
+_CHANGED_LINE = re.compile(r"\n([-+].*)")
+
+
+def diff_digest(diff: str) -> str:
+    """Return the sha256 of a diff's added and removed lines, in hex.
+
+    White space, paths, context and line numbers do not count, so that a copy
+    of a file or of a whole repository is found; a diff without such lines
+    (renames, modes, binary files) counts whole. Diffs of equal `git patch-id`
+    have equal digests.
+    """
+    text = "".join("".join(changed_lines(diff)).split()) or diff
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def changed_lines(diff: str) -> list[str]:
+    """Return the added and removed lines of a git diff, with their sign."""
+    return _CHANGED_LINE.findall(hunks(diff))
+
+
+def hunks(diff: str) -> str:
+    """Return the hunks of all files of a git diff, with a line feed before each.
+
+    Only headers of files lie between `diff --git` and the first `@@`, and no
+    line of content begins with either.
+    """
+    sections = f"\n{diff}".split("\ndiff --git ")[1:]
+    starts = (section.find("\n@@ ") for section in sections)
+    return "".join(
+        section[start:]
+        for section, start in zip(sections, starts, strict=True)
+        if start >= 0
+    )

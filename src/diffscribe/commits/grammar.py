@@ -1,0 +1,186 @@
+"""The grammar of Conventional Commits 1.0.0: headers, bodies, footers."""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from diffscribe.core.records import PlannedCommit
+
+TYPES = (
+    "feat",
+    "fix",
+    "docs",
+    "style",
+    "refactor",
+    "perf",
+    "test",
+    "build",
+    "ci",
+    "chore",
+    "revert",
+)
+"""The types a plan may use: those of the specification and of Angular."""
+
+_HEADER = re.compile(
+    r"(?P<type>[A-Za-z]+)"
+    r"(?:\((?P<scope>(?=[^()\r\n]*[^()\s])[^()\r\n]*)\))?"
+    r"(?P<breaking>!)?: [ ]*(?P<subject>\S[^\r\n]*)"
+)
+REFERENCE = r"(?:(?:[\w.-]+/[\w.-]+)?#\d+|GH-\d+|\b[A-Z][A-Z0-9]+-\d+\b|https?://\S+)"
+"""What names an issue: `#12`, `owner/name#12`, `GH-12`, `ABC-123`, a URL."""
+CLOSING = r"(?:fix(?:es|ed)?|close[sd]?|resolve[sd]?)"
+"""The words that close an issue when they stand before its reference."""
+_FOOTER = re.compile(
+    r"(?P<token>BREAKING[ -]CHANGE|[A-Za-z]+(?:-[A-Za-z]+)+)(?:: | #|:$)(?P<value>.*)"
+    rf"|(?P<verb>(?i:{CLOSING}|refs?|see|issues?|bug|link|pr))(?:: ?| )"
+    rf"(?P<reference>{REFERENCE}.*)"
+)
+_SPECIAL_LINE = re.compile(r"\s*(?:[-*•+]\s|\(cherry picked from )")
+_BREAKING = ("BREAKING CHANGE", "BREAKING-CHANGE")
+
+
+class Header(NamedTuple):
+    """`type(scope)!: subject`, taken apart."""
+
+    type: str
+    scope: str | None
+    breaking: bool
+    subject: str
+
+
+class Footer(NamedTuple):
+    """`token: value` at the end of a message; the value may have more lines."""
+
+    token: str
+    value: str
+
+
+class ParsedMessage(NamedTuple):
+    """A commit message, taken apart; the parts may be empty."""
+
+    header: str
+    body: str
+    footers: tuple[Footer, ...]
+
+    @property
+    def breaking_notes(self) -> tuple[str, ...]:
+        """Return what the BREAKING CHANGE footers say."""
+        return tuple(f.value for f in self.footers if f.token in _BREAKING)
+
+
+def parse_header(text: str) -> Header | None:
+    """Take a conventional header apart, or return None if it is none.
+
+    The type may be in any case and comes back in lower case; a type outside
+    TYPES is not conventional here.
+    """
+    match = _HEADER.fullmatch(text.strip())
+    if match is None or match["type"].lower() not in TYPES:
+        return None
+    scope = match["scope"].strip() if match["scope"] else None
+    return Header(
+        match["type"].lower(), scope, bool(match["breaking"]), match["subject"]
+    )
+
+
+def format_header(commit: PlannedCommit | Header) -> str:
+    """Return `type(scope)!: subject`."""
+    scope = f"({commit.scope})" if commit.scope else ""
+    return f"{commit.type}{scope}{'!' if commit.breaking else ''}: {commit.subject}"
+
+
+def split_message(message: str) -> ParsedMessage:
+    """Take a whole commit message apart.
+
+    The header is the first paragraph on one line, as in git's `%s`, but ends
+    before a list or a footer that follows without a blank line.
+    """
+    lines = message.replace("\r\n", "\n").strip().split("\n")
+    end = 1
+    while end < len(lines) and lines[end].strip() and not _starts_anew(lines[end]):
+        end += 1
+    header = " ".join(" ".join(lines[:end]).split())
+    paragraphs = re.split(r"\n\s*\n", "\n".join(lines[end:]).strip())
+    first = len(paragraphs)
+    while first > 0 and _is_footer_block(paragraphs[first - 1]):
+        first -= 1
+    footers = tuple(f for each in paragraphs[first:] for f in _footers(each))
+    return ParsedMessage(header, "\n\n".join(paragraphs[:first]).strip(), footers)
+
+
+def _starts_anew(line: str) -> bool:
+    return bool(_SPECIAL_LINE.match(line) or _FOOTER.match(line))
+
+
+def _is_footer_block(paragraph: str) -> bool:
+    """Tell footers from prose: a BREAKING CHANGE may wrap, others may not."""
+    if paragraph.startswith(_BREAKING):
+        return _FOOTER.match(paragraph.partition("\n")[0]) is not None
+    return all(
+        _FOOTER.match(line) or line.startswith((" ", "\t", "(cherry picked from "))
+        for line in paragraph.split("\n")
+    )
+
+
+def _footers(block: str) -> list[Footer]:
+    """Collect the footers of a block; other lines continue the one above."""
+    footers: list[Footer] = []
+    for line in block.split("\n"):
+        match = _FOOTER.match(line)
+        if match:
+            token = match["token"] or match["verb"]
+            value = match["value"] or match["reference"] or ""
+            footers.append(Footer(token, value.strip()))
+        elif footers and not line.startswith("(cherry picked from "):
+            token, value = footers[-1]
+            footers[-1] = Footer(token, f"{value}\n{line.strip()}".strip())
+    return footers
+
+
+_STRICT_HEADER = re.compile(
+    r"[A-Za-z][\w-]*"  # 1, 14, 15: a noun, any, in any case
+    r"(?:\((?=[^\s()])[^()\r\n]*(?<=[^\s(])\))?"  # 4: a scope in parentheses
+    r"!?: "  # 1, 13: `!` right before the colon, which a space follows
+    r"\S[^\r\n]*"  # 5: the description, immediately
+)
+_MEANT = re.compile(r"breaking[ -]change(?=:| #)", re.IGNORECASE)
+_BREAKING_FOOTER = re.compile(r"BREAKING[ -]CHANGE: \S")
+_STRICT_FOOTER = re.compile(r"(?:BREAKING CHANGE: |[A-Za-z][\w-]*(?:: | #))\S")
+
+
+class Violation(StrEnum):
+    """What a message breaks first, in the order of the checks."""
+
+    HEADER = "header"
+    """No `type(scope)!: description`; rules 1, 4, 5 and 13."""
+    NO_BLANK_LINE = "no_blank_line"
+    """The body does not begin one blank line after the description; rule 6."""
+    BREAKING_FOOTER = "breaking_footer"
+    """Not `BREAKING CHANGE: ` (or with `-`) in capitals with a description, or not
+    among the footers after a blank line; rules 8, 12, 15 and 16."""
+
+
+@lru_cache(maxsize=64)
+def violation(message: str) -> Violation | None:
+    """Return the first rule that a message breaks, or None.
+
+    Line feeds at the end are git's. A footer in another form than the
+    specification's is prose of the body, which is free; only a line that
+    begins with BREAKING CHANGE and a separator is surely meant as a footer.
+    """
+    header, *rest = message.rstrip("\n").split("\n")
+    if not _STRICT_HEADER.fullmatch(header):
+        return Violation.HEADER
+    if rest and (rest[0] != "" or rest[1:2] == [""]):
+        return Violation.NO_BLANK_LINE
+    block = 0
+    for number, line in enumerate(rest):
+        if line == "":
+            block = number + 1
+        elif _MEANT.match(line) and not (
+            # In form, and in a block of footers.
+            _BREAKING_FOOTER.match(line) and _STRICT_FOOTER.match(rest[block])
+        ):
+            return Violation.BREAKING_FOOTER
+    return None

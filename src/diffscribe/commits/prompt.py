@@ -1,0 +1,277 @@
+"""The one renderer: a change as the messages a model is shown, within a budget.
+
+Label, render, eval and use all come through here, so that a model is asked
+what it was trained on.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from string import Template
+from typing import Literal, NamedTuple
+
+from diffscribe.commits.diff import Hunk, parse_diff
+from diffscribe.core.errors import InputError
+from diffscribe.core.params import LabelRulesParams
+from diffscribe.core.records import Change, FileChange, Message
+
+VARIABLES = frozenset({"diff", "files", "gitignore"})
+
+CountTokens = Callable[[str], int]
+
+MAX_GITIGNORE_FRACTION = 0.1
+"""Of the budget; the change itself is worth more than what is ignored."""
+
+GENERATED_NAMES = frozenset(
+    {
+        *("Cargo.lock", "Gemfile.lock", "Pipfile.lock", "composer.lock", "flake.lock"),
+        *("go.sum", "mix.lock", "package-lock.json", "pnpm-lock.yaml", "poetry.lock"),
+        *("uv.lock", "yarn.lock"),
+    }
+)
+GENERATED_SUFFIXES = (".lock", ".min.js", ".min.css", ".map", ".svg", ".snap")
+PROSE_SUFFIXES = (".md", ".rst", ".txt", ".adoc")
+
+
+class Prompts(NamedTuple):
+    """The texts a model is shown; $variables only, no logic."""
+
+    system: str
+    user: str
+
+
+class Rendered(NamedTuple):
+    """A prompt and what of the diff it could not hold."""
+
+    messages: tuple[Message, ...]
+    hunks: int
+    cut_hunks: int
+    hidden: frozenset[str]
+    """Files that have hunks, of which none is shown; their names always are."""
+
+
+def load_prompts(folder: Path) -> Prompts:
+    """Read the student's prompts of a folder.
+
+    Raises:
+        InputError: if one cannot be read, or has an unknown $variable.
+    """
+    system = _text(folder / "system.md")
+    return Prompts(system, read_prompt(folder / "user.md", VARIABLES))
+
+
+def read_prompt(path: Path, variables: Collection[str]) -> str:
+    """Return the text of a prompt in which only these $variables stand.
+
+    Raises:
+        InputError: if it cannot be read, or has an unknown $variable.
+    """
+    text = _text(path)
+    template = Template(text)
+    if not template.is_valid() or not set(template.get_identifiers()) <= set(variables):
+        names = ", ".join(f"${name}" for name in sorted(variables)) or "nothing"
+        raise InputError(
+            f"{path}: only {names} can be filled in; write every other $ as $$"
+        )
+    return text
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"prompt '{path}' cannot be read: {error}; write it in UTF-8, or bring "
+            "it back with 'git checkout prompts'"
+        ) from error
+
+
+def render_prompt(
+    change: Change,
+    prompts: Prompts,
+    max_tokens: int,
+    context_lines: int,
+    count_tokens: CountTokens,
+    more: Mapping[str, str] | None = None,
+) -> Rendered | None:
+    """Return the messages of a change, or None if not even its names fit.
+
+    System text, file list and existing patterns come first; what is left of
+    the budget goes to hunks: source before prose before generated files, and
+    each file's first hunk before any second one. What was cut is said. Of the
+    unchanged lines around a change, git's 3 at most, `context_lines` are shown.
+    `count_tokens` is summed over pieces, so the sum may differ by a few tokens
+    from the count of the whole. `more` fills in the variables of prompts that
+    ask for more than VARIABLES.
+    """
+    names = [file_line(file) for file in change.files]
+    gitignore = _gitignore_line(
+        change.gitignore, int(max_tokens * MAX_GITIGNORE_FRACTION), count_tokens
+    )
+    fill = partial(_fill, prompts, more or {}, names, gitignore)
+    fixed = fill("")
+    headings = [_heading(file) for file in change.files]
+    budget = max_tokens - sum(count_tokens(each.content) for each in fixed)
+    # Each file may also need its remark on hunks that were cut.
+    reserve = count_tokens("(99 more hunks)\n")
+    budget -= sum(count_tokens(heading) + reserve for heading in headings)
+    if budget < 0:
+        return None
+
+    hunks = _hunk_texts(change, context_lines)
+    kept: dict[str, int] = dict.fromkeys(hunks, 0)
+    for path, position in _by_worth(hunks):
+        cost = count_tokens(hunks[path][position])
+        # A file's hunks are shown from its first on, without gaps.
+        if cost <= budget and kept[path] == position:
+            budget -= cost
+            kept[path] += 1
+
+    sections = []
+    for file, heading in zip(change.files, headings, strict=True):
+        shown = hunks[file.path][: kept[file.path]]
+        cut = len(hunks[file.path]) - len(shown)
+        sections.append(heading + "".join(shown) + _remark(len(shown), cut))
+    total = sum(map(len, hunks.values()))
+    return Rendered(
+        messages=fill("".join(sections).rstrip("\n")),
+        hunks=total,
+        cut_hunks=total - sum(kept.values()),
+        hidden=frozenset(path for path in hunks if hunks[path] and not kept[path]),
+    )
+
+
+def file_line(file: FileChange) -> str:
+    """Return a file as the file list shows it: status, counts, both paths."""
+    path = f"{file.old_path} => {file.path}" if file.old_path else file.path
+    counts = "binary" if file.is_binary else f"+{file.additions} -{file.deletions}"
+    return f"{file.status} {path} {counts}"
+
+
+def _fill(
+    prompts: Prompts,
+    more: Mapping[str, str],
+    names: Sequence[str],
+    gitignore: str,
+    diff: str,
+) -> tuple[Message, ...]:
+    user = Template(prompts.user).substitute(
+        more, files="\n".join(names), gitignore=gitignore, diff=diff
+    )
+    return (
+        Message(role="system", content=prompts.system),
+        Message(role="user", content=user),
+    )
+
+
+def _gitignore_line(
+    patterns: Sequence[str], max_tokens: int, count_tokens: CountTokens
+) -> str:
+    line = ""
+    for number, pattern in enumerate(patterns):
+        longer = f"{line} {pattern}".strip()
+        if count_tokens(longer) > max_tokens:
+            return f"{line} ({len(patterns) - number} more)".strip()
+        line = longer
+    return line or "nothing"
+
+
+def _heading(file: FileChange) -> str:
+    return f"=== {file.path}{' (binary)' if file.is_binary else ''}\n"
+
+
+def _hunk_texts(change: Change, context_lines: int) -> dict[str, tuple[str, ...]]:
+    """Return the hunks of each file; its headers say nothing the list does not."""
+    hunks: dict[str, tuple[str, ...]] = {file.path: () for file in change.files}
+    for patch in parse_diff(change.diff):
+        hunks[patch.path] += tuple(
+            _hunk_text(hunk, context_lines) for hunk in patch.hunks
+        )
+    return hunks
+
+
+def _hunk_text(hunk: Hunk, context_lines: int) -> str:
+    """Return a hunk whose header keeps the function, not the line numbers."""
+    _, _, function = hunk.header.rstrip("\n").removeprefix("@@").partition("@@")
+    changed = [at for at, line in enumerate(hunk.lines) if line[0] in "+-"]
+    near = {
+        at + offset
+        for at in changed
+        for offset in range(-context_lines, context_lines + 1)
+    }
+    lines = (
+        line
+        for at, line in enumerate(hunk.lines)
+        # A missing line feed belongs to the line above it.
+        if at in near or (line[0] == "\\" and at - 1 in near)
+    )
+    return f"@@{function}\n" + "".join(lines)
+
+
+def _remark(shown: int, cut: int) -> str:
+    if not cut:
+        return ""
+    return f"({cut} {'more ' if shown else ''}hunk{'s' if cut > 1 else ''})\n"
+
+
+def _by_worth(hunks: dict[str, tuple[str, ...]]) -> list[tuple[str, int]]:
+    """Return (path, position) of every hunk, the most telling first."""
+    every = [(path, at) for path, texts in hunks.items() for at in range(len(texts))]
+    return sorted(every, key=lambda each: (_worth(each[0]), each[1], each[0]))
+
+
+def _worth(path: str) -> int:
+    name = PurePosixPath(path).name
+    if name in GENERATED_NAMES or name.endswith(GENERATED_SUFFIXES):
+        return 2
+    return 1 if name.endswith(PROSE_SUFFIXES) else 0
+
+
+class TeacherPrompts(NamedTuple):
+    """What a teacher can be asked."""
+
+    plan: Prompts
+    clean: Prompts
+    rate: Prompts
+    reask: str
+
+
+def load_teacher_prompts(folder: Path, rules: LabelRulesParams) -> TeacherPrompts:
+    """Read the teacher's prompts of a folder.
+
+    Raises:
+        InputError: if one cannot be read, or has an unknown $variable.
+    """
+    house = _house(folder, rules.max_header_chars, rules.body)
+    return TeacherPrompts(
+        plan=load_plan_prompts(folder, rules.max_header_chars, rules.body),
+        clean=_prompts(folder, "clean", {"schema", "messages"}, house),
+        rate=_prompts(folder, "rate", {"schema", "messages"}, house),
+        reask=read_prompt(folder / "reask.md", {"complaint"}),
+    )
+
+
+def load_plan_prompts(
+    folder: Path, max_header_chars: int, body: Literal["optional", "required"]
+) -> Prompts:
+    """Read those that ask for a plan; they leave $schema to be filled in.
+
+    Raises:
+        InputError: if one cannot be read, or has an unknown $variable.
+    """
+    return _prompts(folder, "plan", {"schema"}, _house(folder, max_header_chars, body))
+
+
+def _house(folder: Path, max_header_chars: int, body: str) -> Mapping[str, str]:
+    return {
+        "max_header_chars": str(max_header_chars),
+        "body": read_prompt(folder / f"body_{body}.md", ()),
+    }
+
+
+def _prompts(
+    folder: Path, name: str, more: set[str], house: Mapping[str, str]
+) -> Prompts:
+    system = read_prompt(folder / f"{name}_system.md", house.keys())
+    user = read_prompt(folder / f"{name}_user.md", VARIABLES | more)
+    return Prompts(Template(system).substitute(house), user)

@@ -1,0 +1,1 @@
+"""What everything shares: records, params, files, errors, metrics, intervals."""

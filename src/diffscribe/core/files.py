@@ -1,0 +1,240 @@
+"""Read and write records; a file or folder appears only when whole."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from diffscribe.core.errors import InputError, RecordError, StorageError
+from diffscribe.core.records import Record
+
+
+def repository_root() -> Path:
+    """Return the repository, also from the copy that `dvc exp run --temp` works in.
+
+    Where there is no repository, it is the current folder.
+    """
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2]
+    holders = (folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir())
+    return next(holders, here)
+
+
+R = TypeVar("R", bound=Record)
+
+FULL_BYTES = 2**16
+"""What a failed write leaves free on a full disk, at most."""
+
+FULL = "the disk is full"
+NO_SPACE = (FULL, os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""Also in what libraries raise that make no OSError of it."""
+
+REFUSALS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),
+)
+
+
+def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
+    """Yield the records of a file, in order.
+
+    Raises:
+        InputError: if there is no such file, or it cannot be opened.
+        RecordError: naming file and line, at the first that does not fit.
+    """
+    with _opened(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield kind.model_validate_json(line.rstrip(b"\n"))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"])
+                reason = first["msg"].replace(" at line 1 column", " at column")
+                raise RecordError(
+                    f"{path}:{number}: not a {kind.__name__}: "
+                    f"{where + ': ' if where else ''}{reason}; "
+                    "run the stage that writes this file again"
+                ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(
+            f"input '{path}' cannot be read: {error.strerror}; run the stage that "
+            "writes it first, or all of them with 'make repro'"
+        ) from error
+
+
+def write_jsonl(path: Path, records: Iterable[Record]) -> int:
+    """Write records with sorted keys and return how many there were."""
+    count = 0
+    with whole_file(path) as partial, partial.open("wb") as lines:
+        for record in records:
+            lines.write(
+                orjson.dumps(
+                    record.model_dump(mode="json"),
+                    option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
+                )
+            )
+            count += 1
+    return count
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines that are records already, each with its line feed."""
+    with whole_file(path) as partial, partial.open("wb", buffering=2**20) as file:
+        file.writelines(lines)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON document, indented, with sorted keys."""
+    with whole_file(path) as partial:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to, that becomes `path` if nothing went wrong.
+
+    Raises:
+        StorageError: if the disk is full or `path` cannot be written.
+    """
+    partial = _beside(path, "partial")
+    try:
+        with _explained(path):
+            yield partial
+            _sync(partial)
+            partial.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, that becomes `path` if all went well.
+
+    What `path` held before stays until the new content is complete.
+
+    Raises:
+        StorageError: if the disk is full or `path` cannot be written.
+    """
+    partial, previous = _beside(path, "partial"), _beside(path, "previous")
+    _remove(partial, previous)
+    try:
+        with _explained(path):
+            partial.mkdir()
+            yield partial
+            # Removing it takes a while, in which a kill would leave half of it.
+            if path.is_dir():
+                path.rename(previous)
+            partial.rename(path)
+    finally:
+        _remove(partial, previous)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.{suffix}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Raise the failures a user can mend in words that say how."""
+    try:
+        yield
+    except BaseException as error:
+        if _is_full(path, error):
+            raise StorageError(
+                f"{path}: {FULL}; free some space and run again, "
+                "nothing was half-written"
+            ) from error
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            refused = error.filename2 or error.filename or path
+            raise StorageError(
+                f"{refused}: {error.strerror}; mend that or name another path, "
+                "then run again"
+            ) from error
+        raise
+
+
+def _is_full(path: Path, error: BaseException) -> bool:
+    """Tell from the words, or the disk: programs only say that they failed."""
+    if any(words in str(error) for words in NO_SPACE):
+        return True
+    with contextlib.suppress(FileNotFoundError):
+        return shutil.disk_usage(path.parent).free < FULL_BYTES
+    return False
+
+
+E = TypeVar("E", bound=BaseModel)
+
+
+def read_exported(path: Path, form: type[E], what: str, page: str) -> E:
+    """Return what a page exported.
+
+    Args:
+        path: the file.
+        form: the record that it is to be.
+        what: what is in it, in a word of the plural.
+        page: where a person finds the page that exports it.
+
+    Raises:
+        InputError: if it cannot be read.
+        RecordError: if it is no such record.
+    """
+    try:
+        return form.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"{what} '{path}' cannot be read: {error.strerror}; export them from "
+            f"{page} with the key e, and name that file"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordError(
+            f"{path}: no {what} of {page}: {where + ': ' if where else ''}"
+            f"{first['msg']}; export them again, nothing was recorded"
+        ) from error
+
+
+def refuse_twice(path: Path, names: Iterable[str], what: str) -> None:
+    """Refuse a file in which something stands twice.
+
+    Raises:
+        RecordError: naming the first.
+    """
+    twice = next((name for name, n in Counter(names).items() if n > 1), None)
+    if twice is not None:
+        raise RecordError(
+            f"{path}: {what} {twice} is there twice; export them again, nothing was "
+            "recorded"
+        )

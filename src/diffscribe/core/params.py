@@ -1,0 +1,610 @@
+"""params.yaml as one strict, frozen model: a section a stage, no defaults.
+
+A default here would be a second, hidden params.yaml.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from diffscribe.core.errors import ParamsError
+
+
+def _spelled(value: object) -> object:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, date):
+        raise ValueError(f"should be in quotes, '{value}': DVC reads no bare dates")
+    return value
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Similarity = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Natural = Annotated[int, Field(ge=0)]
+Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
+"""YAML 1.1 reads a bare on or off as a boolean, and DVC writes them bare."""
+
+Day = Annotated[date, BeforeValidator(_quoted)]
+"""YAML reads a bare date as one, and DVC refuses it."""
+PresetName = Literal[
+    "seed000",
+    "joco",
+    "git_smart_commit",
+    "commitbench",
+    "commitchronicle",
+    "commitpackft",
+]
+
+WORDS = {
+    "model_type": "should be keys with values",
+    "too_short": "should not be empty",
+    "tuple_type": "should be a list",
+}
+"""What pydantic says in words of Python, in words of YAML."""
+
+
+class Section(BaseModel):
+    """A frozen part of params.yaml that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, value: object, field: ValidationInfo) -> object:
+        """Refuse the booleans that would count as the numbers 0 and 1."""
+        kind = cls.model_fields[str(field.field_name)].annotation
+        if isinstance(value, bool) and kind in (int, float):
+            raise ValueError("should be a number, not yes, no, on, off, true or false")
+        return value
+
+
+class SamplesParams(Section):
+    """The sample repositories of the embedded default."""
+
+    commits_per_repository: Annotated[int, Field(ge=40)]
+    """First-parent commits, about; merges bring a few more."""
+    seed: int
+
+
+def _not_empty(
+    sources: tuple["SourceParams", ...],
+) -> tuple["SourceParams", ...]:
+    # A minimal length would count what does not fit as missing too.
+    if not sources:
+        raise ValueError("should not be empty")
+    return sources
+
+
+class SourceSettings(Section):
+    """What may be set for all sources, and again for one."""
+
+    private: bool
+    """Marks the changes: later stages keep them from other machines."""
+    license: str | None
+    """SPDX id; None means: what the tree says."""
+    max_changes: Positive | None
+    """Of one repository; None means: harvest.max_per_repo."""
+    authors: tuple[str, ...]
+    """Parts of names or e-mails, one of which an author has; empty: anyone."""
+    since: Day | None
+    """The first day of commits, in UTC."""
+    until: Day | None
+    """The last day of commits, in UTC."""
+    branches: Literal["default", "all"]
+    """The first parents of HEAD, or every commit that a branch holds."""
+    paths_exclude: tuple[str, ...]
+    """Presets of PATH_PRESETS and patterns of gitignore; others stay."""
+
+
+class SourceParams(SourceSettings):
+    """One entry of harvest.sources, with all settings."""
+
+    path: str | None = None
+    """A repository, a folder of them, a bundle, or a glob; `~` is home."""
+    url: str | None = None
+    """What `make clone` brings."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """The sha of a commit; a URL needs it, a path has none."""
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("should have either a path or a url")
+        if (self.url is None) != (self.revision is None):
+            raise ValueError("a url needs a revision, the sha of a commit; a path none")
+        return self
+
+
+class HarvestParams(Section):
+    """Which commits of which repositories become changes."""
+
+    sources: Annotated[tuple[SourceParams, ...], AfterValidator(_not_empty)]
+    """Paths, or mappings with a path or url and settings of their own."""
+    source_defaults: SourceSettings
+    on_bad_source: Literal["stop", "skip"]
+    """A source that cannot be read ends the stage, or is reported and left out."""
+    clones: str
+    """The folder of the repositories that `make clone` brings."""
+    clone_protocols: Annotated[tuple[str, ...], Field(min_length=1)]
+    preset: PresetName | None
+    """Filters of a published dataset; its limits replace those below."""
+    max_window_commits: Positive
+    """A change squashes 1 to this many consecutive first-parent commits."""
+    windows_per_commit: Annotated[float, Field(gt=0)]
+    """Changes drawn a commit of the history; 1.0 is about one each."""
+    windows: Literal["overlapping", "disjoint"]
+    """Disjoint: every kept commit is in one window; the number above is unused."""
+    composites_per_commit: Fraction
+    """Changes of 2 or more commits that are not adjacent, drawn a kept commit."""
+    max_commits_per_source: Positive
+    """Only the newest so many first-parent commits are read."""
+    max_files: Positive
+    max_diff_chars: Positive
+    max_changes: Positive | None
+    """Of all repositories; a draw by content decides."""
+    max_per_repo: Positive | None
+    max_per_author: Positive | None
+    """By e-mail, in all repositories; each author of a window counts."""
+    bot_authors: tuple[str, ...]
+    """Commits whose author name or e-mail contains one of these are dropped."""
+    workers: Natural
+    """Processes that diff; 0 is one a core. The result is the same."""
+    seed: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, values: object) -> object:
+        """Give each source the defaults that it does not set itself."""
+        if not isinstance(values, Mapping) or not isinstance(
+            values.get("sources"), list | tuple
+        ):
+            return values
+        defaults = values.get("source_defaults")
+        known = dict(defaults) if isinstance(defaults, Mapping) else {}
+        return {
+            **values,
+            "sources": [_source(each, known) for each in values["sources"]],
+        }
+
+
+def _source(entry: object, defaults: dict[str, object]) -> object:
+    if isinstance(entry, str):
+        return {**defaults, "path": entry}
+    return {**defaults, **entry} if isinstance(entry, Mapping) else entry
+
+
+class LabelRulesParams(Section):
+    """What the messages of a teacher have to keep to."""
+
+    max_header_chars: Positive
+    """Type and scope included."""
+    body: Literal["optional", "required"]
+    imperative: bool
+    """Every subject begins with a known verb in its base form."""
+    min_grounded_share: Fraction
+    """Of the paths, identifiers and numbers that messages name, so much the change
+    shows."""
+
+
+class TeacherParams(Section):
+    """The model that is asked, and how."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
+    """Ends in /v1 for most endpoints; holds no key."""
+    model: Annotated[str, Field(min_length=1)]
+    """Its name at the endpoint."""
+    api_key_variable: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None
+    """The environment variable that holds the key; None if none is needed."""
+    reasoning_effort: Annotated[str, Field(min_length=1)] | None
+    """Such as `low`; None leaves it to the model."""
+    temperature: Annotated[float, Field(ge=0, le=2)]
+    max_prompt_chars: Positive
+    """Hunks are cut to fit; a token is three to four characters."""
+    max_answer_tokens: Positive
+    """Thoughts included."""
+    timeout_s: Annotated[float, Field(gt=0)]
+    """For one answer."""
+    attempts: Positive
+    """How often to send a request while failures look transient."""
+    concurrency: Positive
+    """Requests open at once, at most."""
+    requests_per_minute: Positive | None
+    tokens_per_minute: Positive | None
+    reasks: Natural
+    """How often an answer that does not count is asked for again."""
+    seed: int
+
+
+class PriceParams(Section):
+    """US dollars for a million tokens of one model."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """Its name at the endpoint, whole."""
+    date: Day
+    """When this was the price; of several, the latest counts."""
+    prompt: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)]
+    """Of a prompt token that the endpoint had read before."""
+    completion: Annotated[float, Field(ge=0)]
+    """Thoughts included."""
+    batch_discount: Fraction | None = None
+    """Of all three in a batch; None if that is not known."""
+
+
+class LabelParams(Section):
+    """Where the plan of a change comes from."""
+
+    source: Literal["history", "teacher", "blend"]
+    """Blend: the history's messages where they keep to the rules and are rated
+    high enough, the teacher's plan for all other changes."""
+    nonconventional: Literal["path_rules", "reject"]
+    """What a header that is not conventional gets: a type, or rejection."""
+    mode: Literal["online", "batch", "batch_files"]
+    """Ask and wait; or by the endpoint's batches; or by files of requests that
+    somebody answers, such as `vllm run-batch`."""
+    cleanup: Literal["rules", "teacher"]
+    """Who rids the history's messages of what a diff cannot tell."""
+    raters: tuple[Annotated[str, Field(min_length=1)], ...]
+    """Models of the endpoint that rate the history's messages, as they were and
+    cleaned; a name twice: two samples. Empty: nothing is rated."""
+    min_rating: Fraction
+    """Of cleaned messages; below it, blend asks the teacher."""
+    teacher: TeacherParams
+    rules: LabelRulesParams
+    max_failure_fraction: Fraction
+    """Of the changes asked about; with more failures the stage fails."""
+    require_gate: bool
+    """Label more than `gate_rows` changes only once a sample of them was accepted."""
+    gate_rows: Positive
+    """How many changes a person judges."""
+    gate_threshold: Fraction
+    """Of the sample's labels, so much has to be accepted."""
+    budget_usd: Annotated[float, Field(gt=0)] | None
+    """What one run may spend; None for no limit."""
+    budget_tokens: Positive | None
+    prices: tuple[PriceParams, ...]
+    """Without one of its model, cost is told in tokens alone."""
+    trace_fraction: Fraction
+    """Of the changes asked about, whose questions and answers MLflow shows; of
+    private ones none."""
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether a model is asked at all."""
+        by_model = self.cleanup == "teacher" or bool(self.raters)
+        return self.source != "history" or by_model
+
+
+class CurateParams(Section):
+    """What is worth learning from; lengths are in characters."""
+
+    min_diff_chars: Natural
+    max_diff_chars: Positive
+    max_files: Positive
+    min_subject_chars: Positive
+    """Of the description alone."""
+    max_subject_chars: Positive
+    """Of the whole header, type and scope included, as git shows it."""
+    max_body_chars: Natural
+    english_only: bool
+    """Drop messages that are surely in another language."""
+    imperative_only: bool
+    """Drop subjects that do not begin with a known verb in its base form."""
+    conventional_only: bool
+    """Drop changes with an original commit whose header is not conventional."""
+    keep_generated_only: bool
+    """Keep changes of lock files, generated and vendored files alone."""
+    licenses: tuple[str, ...]
+    """SPDX ids that are allowed; with none here, all are, and no license too."""
+    max_ungrounded_share: Fraction
+    """Of what a message names, so much may be nowhere in the change."""
+    min_ratings: dict[str, Fraction]
+    """By name of the rubric; a change without that rating passes."""
+    min_type_agreement: Fraction
+    """Share of files to which teacher and history give one type, if both do."""
+    min_grouping_agreement: Fraction
+    """Share of pairs of files that teacher and history both keep together or apart."""
+    max_per_repository: Positive | None
+    max_per_type: Positive | None
+    """Kept changes with a commit of a type; who stays is drawn by id."""
+    near_duplicate_similarity: Similarity
+    """From this Jaccard index of their diffs on, only the first of some is kept."""
+    cluster_similarity: Similarity
+    """From this one on, kept changes share a cluster, which split keeps together."""
+
+
+class SplitParams(Section):
+    """Which changes train, and which are held out to measure with."""
+
+    by: Literal["repository", "time", "interval", "random"]
+    """What stays whole: repositories, the past, or runs of commits of each one.
+    Random keeps nothing apart and only shows what leaks."""
+    validation_repos: tuple[str, ...]
+    """Repositories kept for validation; empty means: draw by fraction."""
+    test_repos: tuple[str, ...]
+    validation_fraction: Fraction
+    """Share of the rows, when no repositories are named; 0: no such split."""
+    test_fraction: Fraction
+    benchmarks: tuple[str, ...]
+    """Kept out of all splits: repositories, or files of benchmark_sets/ that list
+    repositories and commits."""
+    junk_fraction: Fraction
+    """Share of the changes that also get a variant with junk files."""
+    max_junk_files: Positive
+    seed: int
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        held_out = self.validation_fraction + self.test_fraction
+        if held_out >= 1:
+            raise ValueError(
+                f"validation_fraction + test_fraction = {held_out:g} leaves nothing "
+                "to train on"
+            )
+        if self.by != "repository" and (self.validation_repos or self.test_repos):
+            raise ValueError(
+                f"by: {self.by} cuts every repository; empty validation_repos and "
+                "test_repos, or set by: repository"
+            )
+        both = set(self.validation_repos) & set(self.test_repos)
+        if both:
+            raise ValueError(f"{sorted(both)} is in validation and test")
+        return self
+
+
+class ScratchParams(Section):
+    """The model that `base.source: scratch` initialises and pre-trains."""
+
+    vocab_size: Annotated[int, Field(ge=512)]
+    hidden_size: Annotated[int, Field(gt=0, multiple_of=256)]
+    """A multiple of 256, the block of the k-quants."""
+    intermediate_size: Annotated[int, Field(gt=0, multiple_of=256)]
+    num_hidden_layers: Positive
+    num_attention_heads: Positive
+    num_key_value_heads: Positive
+    context_tokens: Positive
+    block_tokens: Positive
+    """Length of a pre-training sequence."""
+    batch_size: Positive
+    steps: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class BaselineParams(Section):
+    """The classical baseline: what a model has to beat."""
+
+    trees: Positive
+    """Boosted trees that tell whether two files are of one commit."""
+    tree_depth: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    """The share of each tree's answer that is added."""
+    max_pairs: Positive
+    """Pairs of files that the trees see; more are drawn from."""
+    type_signs: Positive
+    """Numbers that words and lines are hashed to, to tell a commit's type."""
+    type_inverse_penalty: Annotated[float, Field(gt=0)]
+    """scikit-learn's C of the logistic regression."""
+    seed: int
+
+
+class BaseParams(Section):
+    """The model to start from."""
+
+    source: str
+    """`scratch`, a folder, or a hub id such as `Qwen/Qwen2.5-Coder-0.5B`."""
+    revision: str | None
+    """The hub commit to pin; needed for a hub id, null otherwise."""
+    scratch: ScratchParams
+    seed: int
+
+
+class RenderParams(Section):
+    """How a change becomes a chat sample."""
+
+    max_prompt_tokens: Positive
+    """With the chat template; hunks are cut until the prompt fits."""
+    context_lines: Annotated[int, Field(ge=0, le=3)]
+    """Unchanged lines shown around a change; git has 3."""
+    max_answer_tokens: Positive
+    """A sample with a longer answer is dropped and counted, never cut."""
+
+
+class LoraParams(Section):
+    """PEFT's LoraConfig, with its names."""
+
+    r: Positive
+    lora_alpha: Positive
+    lora_dropout: Fraction
+    target_modules: str | tuple[str, ...]
+
+
+class TrainParams(Section):
+    """Supervised fine-tuning on the answers only."""
+
+    method: Literal["lora", "qlora", "full"]
+    backend: Literal["auto", "trl", "unsloth"]
+    lora: LoraParams
+    learning_rate: Annotated[float, Field(gt=0)]
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"]
+    warmup_fraction: Fraction
+    weight_decay: Annotated[float, Field(ge=0)]
+    num_train_epochs: Annotated[float, Field(gt=0)]
+    per_device_train_batch_size: Positive
+    gradient_accumulation_steps: Positive
+    bf16: Switch
+    gradient_checkpointing: Switch
+    evaluations: Positive
+    """How often the validation loss is measured and a checkpoint is kept."""
+    max_validation_samples: Positive
+    seed: int
+
+
+QuantizationType = Literal["f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m"]
+
+
+class MergeQuantizeParams(Section):
+    """The files that are shipped."""
+
+    types: Annotated[tuple[QuantizationType, ...], Field(min_length=1)]
+    """The first one is the default of the Modelfile."""
+    base_type: QuantizationType
+    """The type the untuned base is measured in."""
+    num_ctx: Positive
+    temperature: Annotated[float, Field(ge=0)]
+
+
+class HouseParams(Section):
+    """What a good message keeps to, beyond the specification."""
+
+    types: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    """In lower case, as they are written."""
+    max_header_chars: Positive
+    """Type and scope included."""
+    max_body_chars: Positive
+    """Of a line with more than one word."""
+    imperative: bool
+    """Subjects begin with a known verb in its base form."""
+    lower_case: bool
+    """Subjects do not begin with a capital, save names and acronyms."""
+    full_stop: bool
+    """Subjects may end with one."""
+
+
+class EvalParams(Section):
+    """How the student is compared."""
+
+    max_samples: Positive
+    """The most asked; a change and its variants stay together."""
+    context_tokens: Positive
+    """Prompt and answer together have to fit."""
+    max_answer_tokens: Positive
+    full_prompt_chars: Positive | None
+    """If given, the base is asked with the teacher's prompt too, hunks cut to it."""
+    threads: Natural
+    """Threads of llama-server; 0 is all cores."""
+    timeout_s: Annotated[float, Field(gt=0)]
+    """For one answer."""
+    resamples: Annotated[int, Field(ge=39)]
+    """Of the bootstrap behind every interval; fewer cannot reject at 5 %."""
+    house: HouseParams
+    page_samples: Positive | None
+    """Changes that the page puts side by side for blind votes; None is all."""
+    seed: int
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    samples: SamplesParams
+    harvest: HarvestParams
+    label: LabelParams
+    curate: CurateParams
+    split: SplitParams
+    baseline: BaselineParams
+    base: BaseParams
+    render: RenderParams
+    train: TrainParams
+    merge_quantize: MergeQuantizeParams
+    eval: EvalParams
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        tokens = self.render.max_prompt_tokens + self.render.max_answer_tokens
+        if self.base.source == "scratch" and tokens > self.base.scratch.context_tokens:
+            raise ValueError(
+                "render.max_prompt_tokens + render.max_answer_tokens = "
+                f"{tokens} exceeds base.scratch.context_tokens = "
+                f"{self.base.scratch.context_tokens}"
+            )
+        if tokens > self.merge_quantize.num_ctx:
+            raise ValueError(
+                "render.max_prompt_tokens + render.max_answer_tokens = "
+                f"{tokens} exceeds merge_quantize.num_ctx = "
+                f"{self.merge_quantize.num_ctx}"
+            )
+        if tokens > self.eval.context_tokens:
+            raise ValueError(
+                "render.max_prompt_tokens + render.max_answer_tokens = "
+                f"{tokens} exceeds eval.context_tokens = {self.eval.context_tokens}"
+            )
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read a params file.
+
+    Raises:
+        ParamsError: naming every key that is unknown, missing or out of range.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(
+            f"{path}: {error.strerror}; name a params file with --params"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ParamsError(f"{path}: not valid YAML: {reason}") from error
+    return parse_params(values, path)
+
+
+def parse_params(values: object, path: Path) -> Params:
+    """Check a params document that came from a file."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_problem(each) for each in error.errors())
+        raise ParamsError(f"{path}: {problems}") from error
+
+
+def merge_params(
+    values: dict[str, object], overrides: dict[str, object]
+) -> dict[str, object]:
+    """Return values with the overrides of a profile laid over them.
+
+    Mappings are merged key by key, everything else is replaced.
+    """
+    merged = dict(values)
+    for key, override in overrides.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(override, dict):
+            merged[key] = merge_params(below, override)
+        else:
+            merged[key] = override
+    return merged
+
+
+def _problem(error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{key}' (a typo?)"
+    if error["type"] == "missing":
+        return f"key '{key}' is missing"
+    message = WORDS.get(error["type"]) or error["msg"]
+    given = error["input"]
+    if isinstance(given, str | int | float) and error["type"] != "value_error":
+        message += f", not {given!r}"
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key}: {message}" if key else message

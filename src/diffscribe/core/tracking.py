@@ -1,0 +1,401 @@
+"""Metrics to file, to the terminal and to MLflow; the only door to MLflow.
+
+The files are the truth, MLflow is a mirror that nothing reads from: losing it
+costs one warning, never a stage.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from diffscribe.core.errors import ToolError
+from diffscribe.core.files import repository_root, write_json
+from diffscribe.core.params import Params
+
+
+class Statistics(NamedTuple):
+    """Counts by what they are of, such as `processed`; each by source.
+
+    `Statistics({"processed": Counter(row.repo for row in rows), "approved": ...})`
+    """
+
+    counts: dict[str, Counter[str]]
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the sum of each count and all of them by source, zeros included."""
+        totals = {name: counts.total() for name, counts in self.counts.items()}
+        return {**totals, "by_source": {each: self._of(each) for each in self._known()}}
+
+    def table(self, longest: int = 10) -> str:
+        """Return a line for all and one a source, those with most changes first.
+
+        Of more sources than `longest` the last are one line.
+        """
+        from tabulate import tabulate
+
+        known = sorted(self._known(), key=lambda name: -max(self._of(name).values()))
+        lines = [["all", *self._sums(known)]]
+        lines += [[source, *self._sums([source])] for source in known[:longest]]
+        if rest := known[longest:]:
+            lines.append([f"{len(rest)} more", *self._sums(rest)])
+        return tabulate(lines, headers=["source", *self.counts])
+
+    def _known(self) -> list[str]:
+        return sorted(set().union(*self.counts.values()))
+
+    def _of(self, source: str) -> dict[str, int]:
+        return {name: counts[source] for name, counts in self.counts.items()}
+
+    def _sums(self, sources: list[str]) -> list[int]:
+        return [
+            sum(counts[source] for source in sources) for counts in self.counts.values()
+        ]
+
+
+EXPERIMENT = "diffscribe"
+PIPELINE_TAG = "diffscribe.pipeline"
+REPOSITORY_TAG = "diffscribe.repository"
+"""Of a trace: what it is about, so that `make forget` finds it."""
+OPENING_STAGES = ("label", "train")
+"""Which ask or learn for long; the first of them opens the pipeline's run."""
+TRACES_A_PAGE = 100
+LOCK_WAIT_S = 3.0
+QUICK_AND_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "1",
+    "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING": "1",
+}
+"""MLflow's environment where the user set nothing: a dead server costs seconds."""
+
+
+def report(
+    path: Path,
+    metrics: Mapping[str, object],
+    summary: str,
+    statistics: Statistics | None = None,
+) -> None:
+    """Write a stage's metrics file, print its summary line and its statistics."""
+    if statistics is not None:
+        metrics = {**metrics, "statistics": statistics.metrics()}
+    write_json(path, metrics)
+    click.echo(f"{path.stem}: {summary}")
+    if statistics is not None:
+        click.echo(statistics.table())
+
+
+@contextlib.contextmanager
+def tracked_run(stage: str, params: Params) -> Iterator["TrackedRun"]:
+    """Give a run of the stage to log to, below the run of its pipeline.
+
+    `label` with a teacher, or else `train`, opens the pipeline's run and `eval`
+    closes it; they find each other by the experiment's name, or else by the digest
+    of params. An exception from the block marks the run as failed and goes on.
+    DISABLE_MLFLOW_INTEGRATION=true turns the mirror off.
+    """
+    run = TrackedRun()
+    if os.environ.get("DISABLE_MLFLOW_INTEGRATION", "").lower() not in ("true", "1"):
+        run.start(stage, params)
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    finally:
+        run.finish(status)
+
+
+def forget_traces(repository: str) -> int:
+    """Delete all traces about a repository, and return how many there were.
+
+    Raises:
+        ToolError: if MLflow cannot be asked.
+    """
+    uri = _tracking_uri()
+    database = uri.removeprefix("sqlite:///")
+    if database != uri and not Path(database).exists():
+        return 0
+    _be_quick_and_quiet()
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        _refuse_broken_sqlite(uri)
+        client = MlflowClient(uri)
+        experiments = client.search_experiments(view_type=ViewType.ALL)
+        ids = [each.experiment_id for each in experiments]
+        count = sum(_delete_traces(client, each, repository) for each in ids)
+        if database != uri:
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                # Until then the pages of deleted rows are still in the file.
+                connection.execute("VACUUM")
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ToolError(
+            f"MLflow at {uri} cannot be asked for traces of {repository}: {reason}; "
+            "mend that and run again"
+        ) from error
+    return count
+
+
+class TrackedRun:
+    """A stage's run in MLflow, or nothing at all once the mirror is lost."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._run_id = ""
+        self._parent_id = ""
+        self._experiment_id = ""
+        self._closes_parent = False
+        self._is_traced = False
+        self._monitor: Any = None
+
+    def log_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point to each named curve."""
+        self._log_numbers(values, step)
+
+    def log_metrics(self, metrics: Mapping[str, object]) -> None:
+        """Add the numbers of a metrics document, nested keys joined by dots."""
+        self._log_numbers(_numbers(metrics), 0)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags, such as the digest of a GGUF file."""
+
+        def tag() -> None:
+            for key, value in tags.items():
+                self._client.set_tag(self._run_id, key, value)
+
+        self._mirror(tag)
+
+    def log_folder(self, path: Path) -> None:
+        """Copy a folder, such as the stage's report, to the run's artifacts."""
+        self._mirror(
+            lambda: self._client.log_artifacts(self._run_id, str(path), path.name)
+        )
+
+    def trace_questions(self) -> None:
+        """Have MLflow look on where `traced` says so."""
+
+        def look_on() -> None:
+            import mlflow
+            from mlflow.entities.trace_location import MlflowExperimentLocation
+
+            mlflow.set_tracking_uri(_tracking_uri())
+            location = MlflowExperimentLocation(self._experiment_id)
+            mlflow.tracing.set_destination(location)
+            mlflow.openai.autolog(silent=True)
+            self._is_traced = True
+
+        self._mirror(look_on)
+
+    @contextlib.contextmanager
+    def traced(self, repository: str) -> Iterator[bool]:
+        """Give a context in which openai's client is traced, if anything is."""
+        if not self._is_traced or self._client is None:
+            yield False
+            return
+        from mlflow.tracing import context
+
+        run = {"mlflow.sourceRun": self._run_id}
+        with context(metadata=run, tags={REPOSITORY_TAG: repository}):
+            yield True
+
+    def start(self, stage: str, params: Params) -> None:
+        """Open the run; used by `tracked_run` only."""
+        _be_quick_and_quiet()
+        uri = _tracking_uri()
+        from mlflow import MlflowClient
+
+        def open_runs() -> None:
+            _refuse_broken_sqlite(uri)
+            self._client = MlflowClient(uri)
+            self._parent_id = _pipeline_run(self._client, uri, stage, params)
+            section = params.model_dump(mode="json")[stage]
+            parent = self._client.get_run(self._parent_id)
+            self._experiment_id = parent.info.experiment_id
+            self._run_id = _create_run(
+                self._client,
+                self._experiment_id,
+                stage,
+                {"mlflow.parentRunId": self._parent_id},
+                section,
+            )
+            self._closes_parent = stage == "eval"
+            self._monitor = _start_monitor(self._run_id, uri)
+
+        self._client = True
+        self._mirror(open_runs)
+
+    def finish(self, status: str) -> None:
+        """Close the run; used by `tracked_run` only."""
+        if self._monitor:
+            self._monitor.finish()
+        if self._is_traced:
+            self._mirror(_stop_looking_on)
+        self._mirror(lambda: self._client.set_terminated(self._run_id, status))
+        if self._closes_parent and status == "FINISHED":
+            self._mirror(lambda: self._client.set_terminated(self._parent_id, status))
+
+    def _log_numbers(self, values: Mapping[str, float], step: int) -> None:
+        def log() -> None:
+            from mlflow.entities import Metric
+
+            now_ms = time.time_ns() // 1_000_000
+            points = [Metric(key, value, now_ms, step) for key, value in values.items()]
+            self._client.log_batch(self._run_id, metrics=points)
+
+        self._mirror(log)
+
+    def _mirror(self, call: Callable[[], object]) -> None:
+        """Do a call to MLflow; the first that fails is the last that is made."""
+        if self._client is None:
+            return
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            call()
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            self._client = None
+            reason = str(error).splitlines()[0][:200]
+            click.echo(
+                f"tracking: MLflow at {_tracking_uri()} is lost: {reason}; the stage "
+                "goes on, its files are complete, this run's mirror is not",
+                err=True,
+            )
+
+
+def _be_quick_and_quiet() -> None:
+    for key, value in QUICK_AND_QUIET.items():
+        os.environ.setdefault(key, value)
+
+
+def _delete_traces(client: Any, experiment_id: str, repository: str) -> int:
+    ids, token = [], None
+    while True:
+        page = client.search_traces(
+            locations=[experiment_id],
+            max_results=TRACES_A_PAGE,
+            page_token=token,
+            include_spans=False,
+        )
+        # A name may hold quotes, so it is no part of a filter.
+        ids += [
+            each.info.trace_id
+            for each in page
+            if each.info.tags.get(REPOSITORY_TAG) == repository
+        ]
+        token = page.token
+        if not token:
+            break
+    for first in range(0, len(ids), TRACES_A_PAGE):
+        client.delete_traces(
+            experiment_id, trace_ids=ids[first : first + TRACES_A_PAGE]
+        )
+    return len(ids)
+
+
+def _stop_looking_on() -> None:
+    import mlflow
+
+    mlflow.openai.autolog(disable=True, silent=True)
+    mlflow.flush_trace_async_logging()
+
+
+def _tracking_uri() -> str:
+    """Return where runs go: the user's server, or one file at the repository's root."""
+    own = f"sqlite:///{repository_root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or own
+
+
+def _refuse_broken_sqlite(uri: str) -> None:
+    """Fail within seconds where MLflow would retry for minutes."""
+    if uri.startswith("sqlite:///"):
+        path = uri.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(path, LOCK_WAIT_S)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.rollback()
+
+
+def _pipeline_run(client: Any, uri: str, stage: str, params: Params) -> str:
+    """Return the id of the run of the whole pipeline, found or created."""
+    experiment_id = _experiment(client, uri)
+    values = params.model_dump(mode="json")
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    name = os.environ.get("DVC_EXP_NAME") or digest[:12]
+    found = client.search_runs(
+        [experiment_id],
+        filter_string=f"tags.`{PIPELINE_TAG}` = '{name}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    is_open = found and found[0].info.status == "RUNNING"
+    if found and (is_open or stage not in OPENING_STAGES):
+        return str(found[0].info.run_id)
+    return _create_run(client, experiment_id, name, {PIPELINE_TAG: name}, values)
+
+
+def _experiment(client: Any, uri: str) -> str:
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    on_server = uri.startswith("http")
+    location = None if on_server else (repository_root() / "mlruns").as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _create_run(
+    client: Any,
+    experiment_id: str,
+    name: str,
+    tags: dict[str, str],
+    values: dict[str, Any],
+) -> str:
+    """Return the id of a new run that has values as its params."""
+    from mlflow.entities import Param
+    from mlflow.tracking.context.registry import resolve_tags
+
+    if experiment_name := os.environ.get("DVC_EXP_NAME"):
+        tags = {**tags, "DVC_EXP_NAME": experiment_name}
+    run = client.create_run(experiment_id, tags=resolve_tags(tags), run_name=name)
+    rows = [Param(key, str(value)) for key, value in _leaves(values)]
+    for first in range(0, len(rows), 100):  # the most that one call may carry
+        client.log_batch(run.info.run_id, params=rows[first : first + 100])
+    return str(run.info.run_id)
+
+
+def _start_monitor(run_id: str, uri: str) -> Any:
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor = SystemMetricsMonitor(run_id, tracking_uri=uri)
+    monitor.start()
+    return monitor
+
+
+def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
+    return {
+        key: float(value)
+        for key, value in _leaves(metrics)
+        if isinstance(value, int | float)
+    }
+
+
+def _leaves(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

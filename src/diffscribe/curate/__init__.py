@@ -1,0 +1,1 @@
+"""Stage curate: keep what is worth learning from."""

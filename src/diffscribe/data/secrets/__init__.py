@@ -1,1 +1,0 @@
-"""Find secrets and personal data in a row and replace them."""

@@ -1,1 +1,0 @@
-"""A change as the text a model is shown."""

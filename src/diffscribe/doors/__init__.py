@@ -1,0 +1,1 @@
+"""The outside world: git, endpoints, llama.cpp, torch; nothing else reaches it."""

@@ -1,0 +1,280 @@
+"""Serve a GGUF with llama-server for as long as a block runs."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from diffscribe.core.errors import SourceError, ToolError
+from diffscribe.doors.tether import tethered
+
+QWEN2_PRETOKENIZER_REGEX = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+"
+    r"|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+"
+    r"|\s+(?!\S)"
+    r"|\s+"
+)
+"""A tokenizer that splits by it, with no normalizer, has the same tokens in
+transformers and in llama.cpp; the converter is told so by its structure.
+https://github.com/QwenLM/Qwen has the original."""
+
+
+PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity")
+"""What a folder has to hold to count; `make llama.cpp` looks for the same."""
+CONVERTER = "convert_hf_to_gguf.py"
+ERROR_LINES = 12
+
+
+def program(name: str) -> Path:
+    """Return the path of one of PROGRAMS.
+
+    LLAMA_CPP_DIR goes before PATH, PATH before `.tools` of the repository.
+    All come from one folder, so that no two versions are mixed.
+
+    Raises:
+        ToolError: if no folder holds them all.
+    """
+    for folder in _program_folders():
+        if all(os.access(folder / each, os.X_OK) for each in PROGRAMS):
+            return folder.resolve() / name
+    raise ToolError(
+        f"{name} not found: no folder of LLAMA_CPP_DIR, PATH or .tools/llama.cpp/bin "
+        f"holds all of {', '.join(PROGRAMS)}; run 'make llama.cpp'"
+    )
+
+
+def source_tree() -> Path:
+    """Return the llama.cpp source folder with the official converter.
+
+    Raises:
+        ToolError: if there is none.
+    """
+    for folder in _source_folders():
+        if (folder / CONVERTER).is_file():
+            return folder.resolve()
+    raise ToolError(
+        f"{CONVERTER} not found in LLAMA_CPP_DIR or .tools/llama.cpp/src; "
+        "run 'make llama.cpp'"
+    )
+
+
+def version() -> str:
+    """Return what llama.cpp says of its version, without the compiler."""
+    for line in run_tool([program("llama-server"), "--version"]).splitlines():
+        if line.startswith("version: "):
+            return line.removeprefix("version: ").strip()
+    raise ToolError(f"{program('llama-server')} --version names no version")
+
+
+def run_tool(command: Sequence[str | Path]) -> str:
+    """Run a program and return its stdout and stderr, in the order written.
+
+    Raises:
+        ToolError: with the last lines of both, if it fails.
+    """
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        env=tool_environment(),
+    )
+    text = done.stdout.decode("utf-8", "replace")
+    if done.returncode:
+        raise ToolError(
+            f"{_title(command)} failed with code {done.returncode}:\n{last_lines(text)}"
+        )
+    return text
+
+
+def tool_environment() -> dict[str, str]:
+    """Return the environment without what would override our arguments."""
+    overriding = ("LLAMA_ARG_", "LLAMA_API_KEY", "LLAMA_LOG_", "AIP_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(overriding)
+    }
+
+
+def last_lines(text: str) -> str:
+    """Return the end of a program's output, as much as an error can show."""
+    return "\n".join(text.strip().splitlines()[-ERROR_LINES:]) or "(no output)"
+
+
+def _program_folders() -> Iterator[Path]:
+    if named := os.environ.get("LLAMA_CPP_DIR"):
+        yield from (Path(named, "bin"), Path(named, "build", "bin"), Path(named))
+    if on_path := shutil.which(PROGRAMS[0]):
+        yield Path(on_path).parent
+    for installed in _installed():
+        yield installed / "bin"
+
+
+def _source_folders() -> Iterator[Path]:
+    if named := os.environ.get("LLAMA_CPP_DIR"):
+        yield Path(named)
+    for installed in _installed():
+        yield installed / "src"
+
+
+def _installed() -> Iterator[Path]:
+    """Look upward: `dvc exp run --temp` works in a folder below .dvc."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        yield folder / ".tools" / "llama.cpp"
+
+
+def _title(command: Sequence[str | Path]) -> str:
+    return " ".join(Path(part).name for part in command[:2])
+
+
+HOST = "127.0.0.1"
+BIND_ATTEMPTS = 5
+POLL_S = 0.05
+QUIETING = ("--no-webui", "--offline")
+"""Passed where this build knows them; older ones have nothing to switch off."""
+
+
+class _Server(NamedTuple):
+    program_run: "subprocess.Popen[bytes]"
+    log: IO[bytes]
+
+    def said(self) -> str:
+        self.log.seek(0)
+        return self.log.read().decode("utf-8", "replace")
+
+
+class _PortTakenError(Exception):
+    """Another program took the port between our look and the server's."""
+
+
+@contextlib.contextmanager
+def serve(
+    model: Path,
+    *,
+    context_tokens: int,
+    threads: int,
+    slots: int = 1,
+    timeout_s: float = 300.0,
+) -> Iterator[str]:
+    """Give the base URL of an OpenAI-compatible server of one model.
+
+    No prompt cache: with one slot an answer depends on its request alone, never
+    on what was asked before. With more, sums are taken in another order when
+    several are answered at once, which may tip a choice that is nearly even. The
+    server is gone when the block ends, whatever ends it, and on Linux even if this
+    process is killed.
+
+    Args:
+        model: a GGUF file.
+        context_tokens: prompt and answer together have to fit.
+        slots: so many requests are answered at once.
+        threads: 0 is all cores.
+        timeout_s: how long loading may take.
+
+    Raises:
+        SourceError: if there is no such file.
+        ToolError: with the server's last words, if it does not come up.
+    """
+    if not model.is_file():
+        raise SourceError(f"{model}: no such file; run the stage merge-quantize")
+    arguments = [
+        *("--model", str(model), "--host", HOST),
+        *("--ctx-size", str(slots * context_tokens), "--parallel", str(slots)),
+        *("--threads", str(threads or os.cpu_count() or 1)),
+        *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
+    ]
+    known = run_tool([program("llama-server"), "--help"])
+    arguments += [flag for flag in QUIETING if flag in known]
+    with contextlib.ExitStack() as running:
+        yield f"http://{HOST}:{_start(arguments, timeout_s, running)}/v1"
+
+
+def _start(
+    arguments: list[str], timeout_s: float, running: contextlib.ExitStack
+) -> int:
+    """Return the port of a server that `running` will stop."""
+    for _ in range(BIND_ATTEMPTS):
+        port = _free_port()
+        server = running.enter_context(_started([*arguments, "--port", str(port)]))
+        try:
+            _await_health(server, port, timeout_s)
+        except _PortTakenError:
+            continue
+        return port
+    raise ToolError(f"llama-server found no free port in {BIND_ATTEMPTS} attempts")
+
+
+@contextlib.contextmanager
+def _started(arguments: list[str]) -> Iterator[_Server]:
+    with tempfile.TemporaryFile() as log:
+        program_run = subprocess.Popen(
+            tethered([str(program("llama-server")), *arguments]),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=tool_environment(),
+        )
+        try:
+            yield _Server(program_run, log)
+        finally:
+            # It keeps nothing that a gentler end would save.
+            program_run.kill()
+            program_run.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _await_health(server: _Server, port: int, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        healthy = _is_healthy(port)
+        # Asked second: a stranger on the port is healthy while ours dies.
+        if server.program_run.poll() is not None:
+            _explain_death(server)
+        if healthy:
+            return
+        time.sleep(POLL_S)
+    raise ToolError(
+        f"llama-server was not ready within {timeout_s:g} s; its last lines:\n"
+        f"{last_lines(server.said())}"
+    )
+
+
+def _is_healthy(port: int) -> bool:
+    # http.client, as urllib would ask the proxy that the environment names.
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _explain_death(server: _Server) -> None:
+    text = server.said()
+    if "couldn't bind" in text:
+        raise _PortTakenError
+    raise ToolError(
+        f"llama-server ended with code {server.program_run.returncode} before it "
+        f"was ready; its last lines:\n{last_lines(text)}"
+    )

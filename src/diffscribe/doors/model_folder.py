@@ -1,0 +1,114 @@
+"""A base model's tokenizer, as counters of tokens."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from diffscribe.core.errors import SourceError
+from diffscribe.core.records import Message, Sample
+
+
+@contextmanager
+def damage_explained(path: Path) -> Iterator[None]:
+    """Explain why a model folder, or a file of it, cannot be loaded.
+
+    Raises:
+        SourceError: for what transformers, tokenizers and safetensors raise of
+            files that are missing, cut off or of another kind.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError, StrictDataclassError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SourceError(
+            f"{path} cannot be loaded: {reason.rstrip('.')}; fetch it anew, or run "
+            "the stage again that writes it"
+        ) from error
+
+
+def load_tokenizer(base: Path) -> Any:
+    """Return the transformers tokenizer of a model folder.
+
+    Read from tokenizer.json as it is: AutoTokenizer would import every model
+    class for it, and for some model types replace its normalizer.
+
+    Raises:
+        SourceError: if the folder holds no tokenizer with a chat template, or
+            one of them is damaged.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    document = base / "tokenizer.json"
+    if not document.is_file():
+        raise SourceError(
+            f"{base}: no tokenizer.json; run 'dvc repro base' to make the base"
+        )
+    with damage_explained(document):
+        # transformers would pass on a bare Exception; this is a ValueError.
+        Tokenizer.from_buffer(document.read_bytes())
+    with damage_explained(base):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
+    if not tokenizer.chat_template:
+        raise SourceError(
+            f"{base}: the tokenizer has no chat template; use an instruct model"
+        )
+    _try_template(tokenizer, base)
+    return tokenizer
+
+
+def _try_template(tokenizer: Any, base: Path) -> None:
+    """Refuse a template that is broken, or has no place for a system message."""
+    from jinja2 import TemplateError
+
+    chat = [Message(role="system", content="a"), Message(role="user", content="b")]
+    try:
+        count_chat_tokens(tokenizer, chat, asks=True)
+    except TemplateError as error:
+        raise SourceError(
+            f"{base}: the chat template cannot show a system and a user message: "
+            f"{error}; use another instruct model"
+        ) from error
+
+
+def count_text_tokens(tokenizer: Any, text: str) -> int:
+    """Count the tokens of plain text, without special tokens."""
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return len(ids)
+
+
+def count_chat_tokens(
+    tokenizer: Any, messages: Sequence[Message], *, asks: bool
+) -> int:
+    """Count the tokens of a chat; `asks` adds the head of the answer."""
+    return len(
+        tokenizer.apply_chat_template(
+            [message.model_dump() for message in messages],
+            add_generation_prompt=asks,
+            tokenize=True,
+            return_dict=False,
+            tokenizer_kwargs={"verbose": False},
+            **chat_template_kwargs(tokenizer),
+        )
+    )
+
+
+def max_chat_tokens(tokenizer: Any, samples: Iterable[Sample]) -> int:
+    """Return the length of the longest sample, prompt and answer together."""
+    return max(
+        count_chat_tokens(tokenizer, [*sample.prompt, *sample.completion], asks=False)
+        for sample in samples
+    )
+
+
+def chat_template_kwargs(tokenizer: Any) -> dict[str, Any]:
+    """Return what the template needs to answer at once, without thinking."""
+    return (
+        {"enable_thinking": False}
+        if "enable_thinking" in (tokenizer.chat_template or "")
+        else {}
+    )

@@ -1,0 +1,1 @@
+"""Stage eval: measure student, base and controls on the same cases."""

@@ -1,0 +1,1 @@
+"""Runs of any case file on any model, kept and compared."""

@@ -1,1 +1,0 @@
-"""Samples to scores to metrics to a report."""

@@ -1,1 +1,0 @@
-"""Runs of any model over any cases: asked once, kept, scored again and compared."""

@@ -1,1 +1,0 @@
-"""A person judges a few labels before all are bought: draw, show, record, compare."""

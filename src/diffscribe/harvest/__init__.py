@@ -1,0 +1,1 @@
+"""Stage harvest: histories to working-tree changes."""

@@ -1,0 +1,115 @@
+"""Recognise the license of a repository by the words of its license file."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from diffscribe.doors.repository import OpenSource, sizes_of
+
+LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)
+MAX_FILE_BYTES = 2**20
+
+TITLES = {
+    "gnu affero general public license version 3": "AGPL-3.0",
+    "gnu lesser general public license version 3": "LGPL-3.0",
+    "gnu lesser general public license version 2 1": "LGPL-2.1",
+    "gnu library general public license version 2": "LGPL-2.0",
+    "gnu general public license version 3": "GPL-3.0",
+    "gnu general public license version 2": "GPL-2.0",
+    "mozilla public license version 2 0": "MPL-2.0",
+    "apache license version 2 0": "Apache-2.0",
+    "eclipse public license v 1 0": "EPL-1.0",
+    "eclipse public license v 2 0": "EPL-2.0",
+    "boost software license version 1 0": "BSL-1.0",
+    "artistic license 2 0": "Artistic-2.0",
+    "cc0 1 0 universal": "CC0-1.0",
+    "european union public licence v 1 2": "EUPL-1.2",
+    "business source license 1 1": "BUSL-1.1",
+    "server side public license version 1": "SSPL-1.0",
+    "elastic license 2 0": "Elastic-2.0",
+}
+"""A license names itself at the start of a line; elsewhere it may name others."""
+MIT = (
+    "permission is hereby granted free of charge to any person obtaining a copy of "
+    "this software and associated documentation files"
+)
+MIT_0 = "mit no attribution"
+ISC = re.compile(
+    "permission to use copy modify and (?:or )?distribute this software for any "
+    "purpose with or without fee is hereby granted(?P<keeps> provided that)?"
+)
+SENTENCES = {
+    "this is free and unencumbered software released into the public domain": (
+        "Unlicense"
+    ),
+    "in no event will the authors be held liable for any damages arising from the "
+    "use of this software permission is granted to anyone to use this software": (
+        "Zlib"
+    ),
+}
+BSD = "redistribution and use in source and binary forms with or without"
+BSD_3 = "neither the name of"
+BSD_4 = "all advertising materials"
+IDENTIFIER = re.compile(
+    r"^[^\w\n]*SPDX-License-Identifier:[ \t]*([\w.+-]+)[ \t\r]*$", re.M
+)
+_TITLE = re.compile(
+    r"^[^\w\n]*(?:the )?(?P<title>"
+    + "|".join(title.replace(" ", r"[\W_]+") for title in TITLES)
+    + r")\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
+    """Return a function from the sha of a root tree to its SPDX id or None.
+
+    Of several license files the first by name that is recognised counts.
+    """
+
+    @cache
+    def of_blob(blob: Any) -> str | None:
+        if sizes_of(source, [str(blob)]).get(str(blob), 0) > MAX_FILE_BYTES:
+            return None
+        return recognise(source.read(blob).data.decode("utf-8", "replace"))
+
+    def of_tree(tree: Any) -> str | None:
+        for entry in source.read(tree):
+            if entry.type_str == "blob" and LICENSE_FILE.match(entry.raw_name):
+                spdx_id = of_blob(entry.id)
+                if spdx_id is not None:
+                    return spdx_id
+        return None
+
+    return of_tree
+
+
+def recognise(text: str) -> str | None:
+    """Return the SPDX id of a license text, or None if it is not in the tables.
+
+    Of several titles the first counts. "Or later" is granted outside of the
+    text, so GNU ids come without it.
+    """
+    identifier = IDENTIFIER.search(text)
+    if identifier is not None:
+        return identifier[1]
+    title = _TITLE.search(text)
+    if title is not None:
+        return TITLES[_words(title["title"])]
+    words = _words(text)
+    if MIT in words:
+        return "MIT-0" if MIT_0 in words else "MIT"
+    isc = ISC.search(words)
+    if isc is not None:
+        return "ISC" if isc["keeps"] else "0BSD"
+    for sentence, spdx_id in SENTENCES.items():
+        if sentence in words:
+            return spdx_id
+    if BSD in words and BSD_4 not in words:
+        return "BSD-3-Clause" if BSD_3 in words else "BSD-2-Clause"
+    return None
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()

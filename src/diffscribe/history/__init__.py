@@ -1,1 +1,0 @@
-"""Git repositories as a source of changes; the only door to git."""

@@ -1,0 +1,1 @@
+"""Stage label: a commit plan for each change."""

@@ -1,0 +1,277 @@
+"""What labeling would ask of a teacher, and cost, before anything is sent.
+
+The label stage itself is rehearsed: its questions are put to the ledger, and what
+is not there is counted, and supposed to be answered well.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from tabulate import tabulate
+
+from diffscribe.asking.ask import in_order
+from diffscribe.asking.budget import NOTHING, Bill, dollars, is_counted
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.ledger_upkeep import Mean
+from diffscribe.commits.prompt import TeacherPrompts
+from diffscribe.core.params import LabelParams, TeacherParams
+from diffscribe.core.records import Change
+from diffscribe.doors.reply import Answer, AnswerError, Request, TokenUsage, request_key
+from diffscribe.label.from_history import LabelReason, history_plan
+from diffscribe.label.labeler import Labeler
+from diffscribe.label.questions import Rating
+from diffscribe.label.run import prices
+
+CHARS_PER_TOKEN = 3.1
+"""Of prompts that are mostly diff, for a model that has counted none yet."""
+
+_POOR = orjson.dumps(dict.fromkeys(Rating.model_fields, 0)).decode()
+_SUBJECT = "add a test"
+
+
+class LabelEstimate(NamedTuple):
+    """What one teacher would be asked; re-asks included where their share is known."""
+
+    model: str
+    rows: int
+    """Changes about which something is asked that the ledger does not answer."""
+    known: int
+    """Answers that the ledger has."""
+    requests: int
+    usage: TokenUsage
+    usd: float | None
+    """None without a price of each model that is asked."""
+    time_s: float | None
+    """None if neither an answer's time nor a limit is known."""
+    basis: tuple[str, ...]
+    """For each model, what was measured and what is supposed."""
+
+
+def teachers(params: LabelParams) -> list[LabelParams]:
+    """Return the params with each model of the price table, their own model first.
+
+    Where params ask nobody, they ask for all plans here.
+    """
+    asking = params if params.asks else params.model_copy(update={"source": "teacher"})
+    models = dict.fromkeys(
+        [params.teacher.model, *(each.model for each in params.prices)]
+    )
+    return [
+        asking.model_copy(
+            update={"teacher": params.teacher.model_copy(update={"model": model})}
+        )
+        for model in models
+    ]
+
+
+def estimate(
+    changes: Iterable[Change],
+    texts: TeacherPrompts,
+    params: LabelParams,
+    ledger: Ledger,
+    means: Mapping[str, Mean],
+) -> LabelEstimate:
+    """Return what labeling these changes would take; nothing is sent.
+
+    Every rating that is not known is supposed to be poor, so `blend` is never
+    dearer than its estimate.
+
+    Raises:
+        ParamsError: if a private change would be sent away.
+    """
+    rehearsal = _Rehearsal(texts, params, ledger)
+    rows = sum(in_order(rehearsal.wants, changes, window=1))
+    models = sorted({model for model, what in rehearsal.counts if what == "wanted"})
+    expected = [
+        _expected(model, rehearsal.counts, means.get(model)) for model in models
+    ]
+    bill = Bill(prices(params))
+    for each in expected:
+        bill.add(each.model, each.usage)
+    return LabelEstimate(
+        model=params.teacher.model,
+        rows=rows,
+        known=rehearsal.known,
+        requests=sum(each.requests for each in expected),
+        usage=bill.usage,
+        usd=bill.usd,
+        time_s=_time_s(expected, params.teacher) if params.mode == "online" else None,
+        basis=tuple(each.basis for each in expected),
+    )
+
+
+def table(estimates: Sequence[LabelEstimate]) -> str:
+    """Return the estimates as text, and below them what they rest on."""
+    rows = [
+        (
+            each.model,
+            each.rows,
+            each.known,
+            each.requests,
+            each.usage.prompt_tokens,
+            each.usage.completion_tokens,
+            "-" if each.usd is None else dollars(each.usd),
+            "-" if each.time_s is None else duration(each.time_s),
+        )
+        for each in estimates
+    ]
+    headers = ["teacher", "rows", "known", "requests"]
+    headers += ["prompt tokens", "completion tokens", "cost", "time"]
+    text = tabulate(
+        rows,
+        headers=headers,
+        intfmt=",",
+        colalign=("left", *["right"] * (len(headers) - 1)),
+    )
+    notes = dict.fromkeys(line for each in estimates for line in each.basis)
+    return "\n".join([text, *notes])
+
+
+def duration(seconds: float) -> str:
+    """Return `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class _Rehearsal:
+    """Labels as the stage does, but asks the ledger alone."""
+
+    def __init__(
+        self, texts: TeacherPrompts, params: LabelParams, ledger: Ledger
+    ) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """By model and what is counted."""
+        self.known = 0
+        self._labeler = Labeler(self._ask, texts, params)
+        self._params = params
+        self._ledger = ledger
+        self._plan_chars = 0
+        self._wanted: set[str] = set()
+
+    async def wants(self, change: Change) -> bool:
+        """Tell whether anything about a change is not known yet."""
+        before = len(self._wanted)
+        self._plan_chars = _plan_chars(change, self._params)
+        await self._labeler.label(change)
+        return len(self._wanted) > before
+
+    async def _ask(self, request: Request) -> Answer:
+        chars = sum(len(message.content) for message in request.messages)
+        key = request_key(request)
+        answer = self._ledger.get(key)
+        if answer is None:
+            self._want(key, request, chars)
+            return _supposed(request)
+        self.known += 1
+        is_reask = any(message.role == "assistant" for message in request.messages)
+        self._count(request.model, {"reasks" if is_reask else "firsts": 1})
+        if is_counted(answer.usage):
+            counted = {"chars": chars, "tokens": answer.usage.prompt_tokens}
+            self._count(request.model, counted)
+        return answer
+
+    def _want(self, key: str, request: Request, prompt_chars: int) -> None:
+        if key in self._wanted:
+            return
+        self._wanted.add(key)
+        # An answer with messages is about as long as the history's plan.
+        is_rating = set(Rating.model_fields) == _properties(request).keys()
+        answer_chars = len(_POOR) if is_rating else self._plan_chars
+        more = {"prompt_chars": prompt_chars, "answer_chars": answer_chars}
+        self._count(request.model, {"wanted": 1, **more})
+
+    def _count(self, model: str, more: Mapping[str, int]) -> None:
+        for what, count in more.items():
+            self.counts[model, what] += count
+
+
+def _supposed(request: Request) -> Answer:
+    """Return an answer that counts and leads to all that may be asked next.
+
+    Raises:
+        AnswerError: in place of a plan, after which nothing more is asked.
+    """
+    properties = _properties(request)
+    if "commits" in properties:
+        raise AnswerError("a plan is not needed to know what is asked")
+    text = _POOR
+    if "messages" in properties:
+        subjects = [{"subject": _SUBJECT}] * properties["messages"]["minItems"]
+        text = orjson.dumps({"messages": subjects}).decode()
+    return Answer(text, NOTHING, 0.0, "stop")
+
+
+def _properties(request: Request) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (request.schema or {})["properties"]
+    return found
+
+
+def _plan_chars(change: Change, params: LabelParams) -> int:
+    """Return how long the history's plan is as JSON."""
+    plan = history_plan(
+        change, params.model_copy(update={"nonconventional": "path_rules"})
+    )
+    return 0 if isinstance(plan, LabelReason) else len(plan.model_dump_json())
+
+
+class _Expected(NamedTuple):
+    model: str
+    requests: int
+    usage: TokenUsage
+    latency_s: float | None
+    basis: str
+
+
+def _expected(
+    model: str, counts: Counter[tuple[str, str]], mean: Mean | None
+) -> _Expected:
+    """Return what a model will be asked, by what it did so far if it did anything."""
+    firsts, reasks = counts[model, "firsts"], counts[model, "reasks"]
+    share = reasks / firsts if firsts else 0.0
+    tokens = counts[model, "tokens"]
+    chars_per_token = counts[model, "chars"] / tokens if tokens else CHARS_PER_TOKEN
+    requests = counts[model, "wanted"] * (1 + share)
+    prompt = counts[model, "prompt_chars"] / chars_per_token * (1 + share)
+    answer = counts[model, "answer_chars"] / chars_per_token * (1 + share)
+    if mean:
+        answer = requests * mean.completion_tokens
+    usage = TokenUsage(
+        prompt_tokens=round(prompt),
+        cached_tokens=0,
+        completion_tokens=round(answer),
+        reasoning_tokens=0,
+    )
+    basis = f"{model}: {chars_per_token:.2f} characters a token"
+    if firsts:
+        basis += f" and {share:.2f} re-asks, as in {firsts} known answers here; "
+    else:
+        basis += " and no re-asks, supposed; "
+    if mean:
+        basis += f"{mean.completion_tokens:.0f} tokens an answer"
+        basis += f", as in {mean.answers} of the ledger"
+    else:
+        basis += "answers as long as the history's plans, without thoughts, supposed"
+    latency_s = mean and mean.latency_s
+    if latency_s:
+        basis += f"; {latency_s:.2f} s each"
+    return _Expected(model, round(requests), usage, latency_s, basis)
+
+
+def _time_s(expected: Sequence[_Expected], teacher: TeacherParams) -> float | None:
+    """Return what answers' own time and the limits ask for, whichever is longer."""
+    requests = sum(each.requests for each in expected)
+    tokens = sum(
+        each.usage.prompt_tokens + each.usage.completion_tokens for each in expected
+    )
+    needed = []
+    if teacher.requests_per_minute:
+        needed.append(60 * requests / teacher.requests_per_minute)
+    if teacher.tokens_per_minute:
+        needed.append(60 * tokens / teacher.tokens_per_minute)
+    times = [each.requests * each.latency_s for each in expected if each.latency_s]
+    if len(times) == len(expected):
+        needed.append(sum(times) / teacher.concurrency)
+    return max(needed, default=None)

@@ -1,0 +1,217 @@
+"""What a teacher is asked about a change: a pure function of change and params."""
+
+import json
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from string import Template
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from diffscribe.commits.plan import Flaw, FlawError, plan_schema, read_record
+from diffscribe.commits.prompt import Prompts, TeacherPrompts, render_prompt
+from diffscribe.core.params import LabelParams
+from diffscribe.core.records import Change, Message, Record
+from diffscribe.doors.reply import Request
+
+
+class CleanMessage(Record):
+    """The words of one commit; type and scope are known."""
+
+    subject: str
+    body: str = ""
+
+
+class _Answer(Record):
+    messages: tuple[CleanMessage, ...]
+
+
+def messages_schema(count: int) -> dict[str, Any]:
+    """Return the JSON Schema of so many subjects with their bodies."""
+    message = {
+        "type": "object",
+        "properties": {
+            "subject": {"type": "string", "minLength": 1, "maxLength": 100},
+            "body": {"type": "string", "maxLength": 1000},
+        },
+        "required": ["subject"],
+        "additionalProperties": False,
+    }
+    messages = {
+        "type": "array",
+        "items": message,
+        "minItems": count,
+        "maxItems": count,
+    }
+    return {
+        "type": "object",
+        "properties": {"messages": messages},
+        "required": ["messages"],
+        "additionalProperties": False,
+    }
+
+
+def parse_messages(text: str, count: int) -> tuple[CleanMessage, ...]:
+    """Read so many messages from an answer; text around the object is passed over.
+
+    Raises:
+        FlawError: in words that can be shown to the model.
+    """
+    messages = read_record(text, _Answer, messages_schema(count)).messages
+    if len(messages) != count:
+        words = f"there are {len(messages)} messages, and {count} are needed"
+        raise FlawError(Flaw.NOT_JSON, words)
+    return messages
+
+
+_HIGHEST = 10
+_Points = Annotated[int, Field(ge=0, le=_HIGHEST)]
+
+
+class Rating(Record):
+    """One judgement of the messages of a change, in points from 0 to 10."""
+
+    format: _Points
+    clarity: _Points
+    imperative: _Points
+    agreement: _Points
+    """With the diff."""
+
+    @property
+    def score(self) -> float:
+        """Return the mean of the four, from 0 to 1."""
+        points = (self.format, self.clarity, self.imperative, self.agreement)
+        return fmean(points) / _HIGHEST
+
+
+def rating_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a rating."""
+    points = {"type": "integer", "minimum": 0, "maximum": _HIGHEST}
+    criteria = list(Rating.model_fields)
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(criteria, points),
+        "required": criteria,
+        "additionalProperties": False,
+    }
+
+
+def parse_rating(text: str) -> Rating:
+    """Read the first JSON object of an answer; points are never clamped or guessed.
+
+    Raises:
+        FlawError: in words that can be shown to the model.
+    """
+    return read_record(text, Rating, rating_schema())
+
+
+def agreement(scores: list[float]) -> float:
+    """Return how near raters are: 1 if all say the same, 0 if two are poles apart."""
+    return 1.0 - (max(scores) - min(scores))
+
+
+_CONTEXT_LINES = 3
+"""All that git shows: a teacher has the room."""
+_NOTHING = "(nothing)"
+"""Endpoints refuse a turn without words."""
+
+
+def plan_request(
+    change: Change, prompts: TeacherPrompts, params: LabelParams
+) -> Request | None:
+    """Return the question for a plan, or None if not even the names fit.
+
+    The schema is in the prompt too: a server may use it as a grammar that the
+    model never sees, or refuse it.
+    """
+    schema = plan_schema([file.path for file in change.files])
+    return _request(change, prompts.plan, schema, {}, params)
+
+
+def clean_request(
+    change: Change,
+    messages: Sequence[str],
+    prompts: TeacherPrompts,
+    params: LabelParams,
+) -> Request | None:
+    """Return the question for the same messages, clean."""
+    shown = {"messages": _numbered(messages)}
+    return _request(
+        change, prompts.clean, messages_schema(len(messages)), shown, params
+    )
+
+
+def rate_request(
+    change: Change,
+    messages: Sequence[str],
+    rater: int,
+    prompts: TeacherPrompts,
+    params: LabelParams,
+) -> Request | None:
+    """Return the question of a rater, by its number in params.
+
+    The second sample of a model has another seed, and so is another request.
+    """
+    shown = {"messages": _numbered(messages)}
+    request = _request(change, prompts.rate, rating_schema(), shown, params)
+    model = params.raters[rater]
+    sample = params.raters[:rater].count(model)
+    seed = params.teacher.seed + sample
+    # At temperature 0 a second sample would be the first.
+    temperature = params.teacher.temperature or (1.0 if sample else 0.0)
+    return request and request._replace(model=model, seed=seed, temperature=temperature)
+
+
+def reask_request(
+    request: Request, answer: str, complaint: str, prompts: TeacherPrompts
+) -> Request:
+    """Return the request that shows the model its own answer and what is wrong."""
+    words = Template(prompts.reask).substitute(complaint=complaint)
+    turns = (
+        Message(role="assistant", content=answer or _NOTHING),
+        Message(role="user", content=words),
+    )
+    return request._replace(messages=(*request.messages, *turns))
+
+
+def is_traced(change: Change, fraction: float) -> bool:
+    """Tell whether what is asked about a change may be shown; its id decides."""
+    return not change.private and int(change.id[:8], 16) < fraction * 16**8
+
+
+def _request(
+    change: Change,
+    prompts: Prompts,
+    schema: Mapping[str, Any],
+    shown: Mapping[str, str],
+    params: LabelParams,
+) -> Request | None:
+    teacher = params.teacher
+    compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    rendered = render_prompt(
+        change,
+        prompts,
+        teacher.max_prompt_chars,
+        _CONTEXT_LINES,
+        len,
+        {**shown, "schema": compact},
+    )
+    if rendered is None:
+        return None
+    return Request(
+        model=teacher.model,
+        messages=rendered.messages,
+        schema=schema,
+        max_tokens=teacher.max_answer_tokens,
+        temperature=teacher.temperature,
+        seed=teacher.seed,
+        reasoning_effort=teacher.reasoning_effort,
+        about=change.repo,
+        traced=is_traced(change, params.trace_fraction),
+    )
+
+
+def _numbered(messages: Sequence[str]) -> str:
+    return "\n\n".join(
+        f"--- message {number}\n{message}" for number, message in enumerate(messages, 1)
+    )

@@ -1,1 +1,0 @@
-"""Any OpenAI-compatible endpoint; the only door to one."""

@@ -1,1 +1,0 @@
-"""Answers by files of requests: written, submitted, waited for and collected."""

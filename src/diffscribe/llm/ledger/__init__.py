@@ -1,1 +1,0 @@
-"""The answers that were paid for, in one sqlite file."""

@@ -1,0 +1,1 @@
+"""Stage merge-quantize: adapter and base to GGUF."""

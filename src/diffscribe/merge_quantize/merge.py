@@ -1,0 +1,87 @@
+"""Lay the trained weights over the base: one plain 16-bit model folder."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from diffscribe.core.errors import SourceError
+from diffscribe.core.files import whole_folder
+from diffscribe.doors.model_folder import damage_explained
+
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+)
+"""Copied as they are: saving a loaded tokenizer may change how it splits."""
+
+
+def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
+    """Write the tuned model with the tokenizer and chat template of its base.
+
+    Args:
+        base: the model folder that was trained on.
+        adapter: a PEFT adapter of it, or a whole model of full fine-tuning.
+        merged: the folder to write. bfloat16 and float16 stay what they are;
+            float32 is merged in float32 and then stored as float16, the type
+            that the GGUF has.
+
+    Raises:
+        SourceError: if a folder is not what it should be, or the adapter was
+            trained on another base.
+    """
+    _require(base, "config.json", "run the stage base")
+    if (adapter / "adapter_config.json").is_file():
+        _require(adapter, "adapter_model.safetensors", "run the stage train")
+        model = _merge(base, adapter)
+    else:
+        _require(adapter, "config.json", "run the stage train")
+        model = _load(adapter)
+    _save(model, base, merged)
+
+
+def _require(folder: Path, name: str, advice: str) -> None:
+    if not (folder / name).is_file():
+        raise SourceError(f"{folder}: no {name} in it; {advice}")
+
+
+def _merge(base: Path, adapter: Path) -> Any:
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    model = _load(base)
+    try:
+        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    except (RuntimeError, SafetensorError, ValueError) as error:
+        raise SourceError(
+            f"{adapter} does not fit {base}: {str(error).strip().splitlines()[-1]}; "
+            "run the stage train again"
+        ) from error
+
+
+def _load(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    with damage_explained(folder):
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto", local_files_only=True, use_safetensors=True
+        )
+
+
+def _save(model: Any, base: Path, merged: Path) -> None:
+    import torch
+
+    if model.dtype == torch.float32:
+        model = model.to(torch.float16)
+    with whole_folder(merged) as folder:
+        model.save_pretrained(folder)
+        for name in TOKENIZER_FILES:
+            if (base / name).is_file():
+                shutil.copyfile(base / name, folder / name)

@@ -1,0 +1,1 @@
+"""Stage render: changes to prompts and completions."""

@@ -1,0 +1,145 @@
+"""Turn split changes into chat samples within the token budget."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from diffscribe.commits.plan import plan_json
+from diffscribe.commits.prompt import Prompts, render_prompt
+from diffscribe.core.params import RenderParams
+from diffscribe.core.records import Message, Plan, PlannedCommit, Sample, SplitChange
+
+
+class RenderReason(StrEnum):
+    """Why a change has no sample; also its key in metrics/render.json."""
+
+    LONG_ANSWER = "long_answer"
+    LONG_FILE_LIST = "long_file_list"
+    HIDDEN_JUNK = "hidden_junk"
+    """A variant's junk is in the list of files, but its content is cut."""
+
+
+class Counters(NamedTuple):
+    """How the base's tokenizer counts."""
+
+    text: Callable[[str], int]
+    prompt: Callable[[Sequence[Message]], int]
+    """A chat that ends where the answer begins."""
+
+
+class RenderedSample(NamedTuple):
+    """A sample and what it took to fit."""
+
+    sample: Sample
+    hunks: int
+    cut_hunks: int
+    prompt_tokens: int
+    answer_tokens: int
+
+
+class RenderedSplit(NamedTuple):
+    """The samples of a split in the order of their changes, and the rest."""
+
+    fitted: list[RenderedSample]
+    dropped: list[RenderReason]
+    processed: Counter[str]
+    """All changes by repository, variants too."""
+
+    def approved(self) -> Counter[str]:
+        """Return how many samples are of each repository."""
+        return Counter(each.sample.repo for each in self.fitted)
+
+    def metrics(self) -> dict[str, Any]:
+        """Add up what was shown, cut and dropped, zeros included."""
+        dropped = Counter(self.dropped)
+        prompt_tokens = sum(each.prompt_tokens for each in self.fitted)
+        answer_tokens = sum(each.answer_tokens for each in self.fitted)
+        tokens = prompt_tokens + answer_tokens
+        return {
+            "samples": len(self.fitted),
+            "hunks": sum(each.hunks for each in self.fitted),
+            "cut_hunks": sum(each.cut_hunks for each in self.fitted),
+            "prompt_tokens": prompt_tokens,
+            "answer_tokens": answer_tokens,
+            "answer_fraction": round(answer_tokens / tokens if tokens else 0.0, 4),
+        } | {f"dropped_{reason}": dropped[reason] for reason in RenderReason}
+
+
+def render_changes(
+    changes: Iterable[SplitChange],
+    prompts: Prompts,
+    count: Counters,
+    params: RenderParams,
+) -> RenderedSplit:
+    """Render each change that fits, and keep the reasons of those that do not."""
+    rendered = RenderedSplit([], [], Counter())
+    for change in changes:
+        rendered.processed[change.repo] += 1
+        outcome = render_sample(change, prompts, count, params)
+        if isinstance(outcome, RenderReason):
+            rendered.dropped.append(outcome)
+        else:
+            rendered.fitted.append(outcome)
+    return rendered
+
+
+def render_sample(
+    change: SplitChange, prompts: Prompts, count: Counters, params: RenderParams
+) -> RenderedSample | RenderReason:
+    """Return the sample of one change, or why there is none.
+
+    The prompt shrinks until the whole chat fits, template included; the
+    answer is never cut.
+    """
+    target = in_file_order(change)
+    answer = plan_json(target)
+    answer_tokens = count.text(answer) + 1  # the end-of-turn token
+    if answer_tokens > params.max_answer_tokens:
+        return RenderReason.LONG_ANSWER
+    budget = params.max_prompt_tokens
+    while True:
+        rendered = render_prompt(
+            change, prompts, budget, params.context_lines, count.text
+        )
+        if rendered is None:
+            return RenderReason.LONG_FILE_LIST
+        prompt_tokens = count.prompt(rendered.messages)
+        if prompt_tokens <= params.max_prompt_tokens:
+            break
+        budget -= prompt_tokens - params.max_prompt_tokens
+    if not rendered.hidden.isdisjoint(change.junk):
+        return RenderReason.HIDDEN_JUNK
+    sample = Sample(
+        id=change.id,
+        parent_id=change.parent_id,
+        repo=change.repo,
+        task="plan",
+        prompt=rendered.messages,
+        completion=(Message(role="assistant", content=answer),),
+        files=tuple(file.path for file in change.files),
+        junk=change.junk,
+        target=target,
+    )
+    return RenderedSample(
+        sample, rendered.hunks, rendered.cut_hunks, prompt_tokens, answer_tokens
+    )
+
+
+def in_file_order(change: SplitChange) -> Plan:
+    """Return the plan with files and commits in the order of the file list.
+
+    The commits of a plan share no file, so their order is free; one that the
+    prompt decides is one that a model can learn.
+    """
+    position = {file.path: number for number, file in enumerate(change.files)}
+
+    def ordered(commit: PlannedCommit) -> PlannedCommit:
+        files = tuple(sorted(commit.files, key=position.__getitem__))
+        return commit.model_copy(update={"files": files})
+
+    commits = sorted(
+        map(ordered, change.label.plan.commits),
+        key=lambda commit: position[commit.files[0]],
+    )
+    return change.label.plan.model_copy(update={"commits": tuple(commits)})

@@ -1,0 +1,1 @@
+"""Find secrets and names of people, and replace them."""

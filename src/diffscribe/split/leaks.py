@@ -1,0 +1,397 @@
+"""Find what rows of different splits share, on a path of its own.
+
+Nothing here comes from the code that splits, or that finds duplicates before:
+a mistake there is found here, and stops the stage.
+"""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from itertools import count
+from math import ceil
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from diffscribe.commits.diff import FilePatch, parse_diff
+from diffscribe.core.errors import LeakError, ParamsError
+from diffscribe.core.records import Change, SplitChange
+
+
+class Traces(NamedTuple):
+    """Of a change without the files of injected junk."""
+
+    paths: frozenset[str]
+    patch_id: str
+    lines: tuple[str, str]
+    """Those removed and those added, without their signs."""
+
+
+def traces_of(change: SplitChange) -> Traces:
+    """Return the traces of a change, or of what a variant is a variant of."""
+    patches = [
+        patch for patch in parse_diff(change.diff) if patch.path not in change.junk
+    ]
+    return Traces(
+        frozenset(file.path for file in change.files) - set(change.junk),
+        patch_id(patches),
+        (_lines(patches, "-"), _lines(patches, "+")),
+    )
+
+
+def patch_id(patches: Iterable[FilePatch]) -> str:
+    """Return a digest of all but whitespace and positions, as git patch-id does."""
+    digest = hashlib.sha256()
+    for patch in patches:
+        lines = [line for hunk in patch.hunks for line in hunk.lines]
+        for line in (*patch.header, *lines):
+            if patch.is_binary or not line.startswith(("index ", "\\")):
+                digest.update("".join(line.split()).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _lines(patches: Iterable[FilePatch], sign: str) -> str:
+    return "".join(
+        line[1:]
+        for patch in patches
+        for hunk in patch.hunks
+        for line in hunk.lines
+        if line[0] == sign
+    )
+
+
+TOKENS = 5
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_CHUNK = 1000
+_EPSILON = 1e-9
+
+
+def shingle_changes(changes: Iterable[tuple[str, str]]) -> list[Any]:
+    """Return of each change, its removed and its added text, the sorted shingles.
+
+    A shingle is the hash of five consecutive words or signs of one of the two
+    texts, fewer at its end: each word begins one. Hashes are comparable within
+    one call only.
+    """
+    import numpy as np
+
+    numbers: defaultdict[str, int] = defaultdict(count(1).__next__)
+    random = Random(TOKENS)  # noqa: S311
+    factors = np.array([random.getrandbits(64) | 1 for _ in range(TOKENS)], np.uint64)
+    end = np.zeros(TOKENS - 1, np.uint64)
+    shingles = []
+    for texts in changes:
+        parts = []
+        for side, text in enumerate(texts):
+            words = map(numbers.__getitem__, _TOKEN.findall(text))
+            parts += [2 * np.fromiter(words, np.uint64) + np.uint64(side), end]
+        row = np.concatenate(parts)
+        starts = np.flatnonzero(row[: 1 - TOKENS])
+        runs = [row[starts + at] * factors[at] for at in range(TOKENS)]
+        shingles.append(np.unique(sum(runs)))
+    return shingles
+
+
+def similar_pairs(
+    left: Sequence[Any], right: Sequence[Any], least: float
+) -> Iterator[tuple[int, int]]:
+    """Yield the positions of each pair with a Jaccard similarity of at least so much.
+
+    Sets that are similar share one of their rarest members, as many as they
+    may differ in and one more (the prefix filter, Chaudhuri et al. 2006); those
+    that do are compared in full. Empty sets are similar to none.
+    """
+    import numpy as np
+
+    ours, theirs, members = _ranked_by_rarity(left, right)
+    rare = _rarest(theirs, least, members).T
+    for first in range(0, len(ours), _CHUNK):
+        found = (_rarest(ours[first : first + _CHUNK], least, members) @ rare).nonzero()
+        for row, column in zip(*(each.tolist() for each in found), strict=True):
+            one, other = ours[first + row], theirs[column]
+            if (
+                min(len(one), len(other))
+                >= least * max(len(one), len(other)) - _EPSILON
+            ):
+                common = np.intersect1d(one, other, assume_unique=True).size
+                if common >= least * (len(one) + len(other) - common) - _EPSILON:
+                    yield first + row, column
+
+
+def _ranked_by_rarity(
+    left: Sequence[Any], right: Sequence[Any]
+) -> tuple[list[Any], list[Any], int]:
+    """Return the sets with each member's rank, rarest first, and their number."""
+    import numpy as np
+
+    sets = [*left, *right]
+    known, places, uses = np.unique(
+        np.concatenate([np.empty(0, np.uint64), *sets]),
+        return_inverse=True,
+        return_counts=True,
+    )
+    ranks = np.empty(len(known), np.int32)
+    ranks[np.argsort(uses, kind="stable")] = np.arange(len(known), dtype=np.int32)
+    borders = np.cumsum([len(each) for each in sets])[:-1]
+    ranked = [np.sort(each) for each in np.split(ranks[places], borders)]
+    return ranked[: len(left)], ranked[len(left) : len(sets)], len(known)
+
+
+def _rarest(sets: Sequence[Any], least: float, members: int) -> Any:
+    """Return a matrix with a row a set: 1 where it has one of its rarest members."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    prefixes = [
+        each[: len(each) - ceil(least * len(each) - _EPSILON) + 1] for each in sets
+    ]
+    columns = np.concatenate([np.empty(0, np.int32), *prefixes])
+    starts = np.cumsum([0, *map(len, prefixes)])
+    ones = np.ones(len(columns), np.int32)
+    return csr_array((ones, columns, starts), shape=(len(sets), members))
+
+
+_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_ABBREVIATED = re.compile(r"(?=.*[0-9])[0-9a-f]{7,39}")
+
+
+class Benchmark(NamedTuple):
+    """What is kept out of the splits."""
+
+    repositories: frozenset[str]
+    """Lower-case names; `owner/name` is meant on every host."""
+    commits: frozenset[str]
+
+    def has_repository(self, repo: str) -> bool:
+        """Tell whether a repository is listed, by its name or its end."""
+        parts = repo.lower().split("/")
+        names = {"/".join(parts[start:]) for start in range(len(parts))}
+        return not names.isdisjoint(self.repositories)
+
+    def has_commit(self, change: Change) -> bool:
+        """Tell whether a change contains a commit that is listed."""
+        return any(commit.sha in self.commits for commit in change.commits)
+
+
+def read_benchmarks(entries: Iterable[str], folder: Path) -> Benchmark:
+    """Return what params list: repositories, and files `*.txt` of the folder.
+
+    A line of a file is a repository or a whole commit sha; what follows a `#`
+    is a comment.
+
+    Raises:
+        ParamsError: if there is no such file, or a sha is abbreviated.
+    """
+    repositories: set[str] = set()
+    commits: set[str] = set()
+    for entry in entries:
+        if entry.endswith(".txt"):
+            lines = _entries(folder / entry)
+        else:
+            lines = {"split.benchmarks": entry.lower()}
+        for where, name in lines.items():
+            if _ABBREVIATED.fullmatch(name):
+                raise ParamsError(f"{where}: write all digits of the commit sha {name}")
+            (commits if _SHA.fullmatch(name) else repositories).add(name)
+    return Benchmark(frozenset(repositories), frozenset(commits))
+
+
+def _entries(path: Path) -> dict[str, str]:
+    """Return the names in a file by their places."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(
+            f"split.benchmarks: '{path}' cannot be read; name a text file of "
+            f"'{path.parent}', or a repository"
+        ) from error
+    named = (line.partition("#")[0].strip().lower() for line in text.splitlines())
+    return {f"{path}:{number}": name for number, name in enumerate(named, 1) if name}
+
+
+SIMILARITY = 0.7
+"""Jaccard similarity from which two changes are near-duplicates. Clusters begin
+lower, so that a pair on the border of one measure is not over that of the other."""
+_NAMED = 5
+
+
+class LeakKind(StrEnum):
+    """What a row shares with one of another split."""
+
+    REPOSITORY = "repository"
+    """Counted only if whole repositories are to stay together."""
+    COMMIT = "commit"
+    PATCH_ID = "patch_id"
+    """The same change of the same paths, whitespace and line numbers apart."""
+    FILE_SET = "file_set"
+    """The same two or more files, one below a folder that is not hidden: others
+    have the same names in every project."""
+    NEAR_DUPLICATE = "near_duplicate"
+    PARENT = "parent"
+    """One is the other, or its variant with junk."""
+    VARIANT = "variant"
+    """Both are variants of one change."""
+    BENCHMARK = "benchmark"
+    """A repository or commit that is to be in no split at all."""
+
+
+class Leak(NamedTuple):
+    """A row that gives away another, or is of a benchmark."""
+
+    kind: LeakKind
+    split: str
+    id: str
+    other_split: str
+    """The split of the other row, or `benchmark`."""
+    other_id: str
+    """The id of the other row, or what the benchmark lists."""
+
+
+class Row(NamedTuple):
+    """A change in a split, and what gives it away."""
+
+    split: str
+    rank: int
+    """Position of the split."""
+    change: SplitChange
+    traces: Traces
+
+
+def find_leaks(
+    splits: Mapping[str, Iterable[SplitChange]],
+    benchmark: Benchmark,
+    whole_repositories: bool,
+) -> list[Leak]:
+    """Return all leaks, at most one of a kind for each row.
+
+    Of two rows the leak is of the one whose split comes first in `splits`.
+    """
+    rows = [
+        Row(split, rank, change, traces_of(change))
+        for rank, (split, changes) in enumerate(splits.items())
+        for change in changes
+    ]
+    keyed = [
+        *([(LeakKind.REPOSITORY, _repository)] if whole_repositories else []),
+        (LeakKind.COMMIT, _commits),
+        (LeakKind.PATCH_ID, _patch_ids),
+        (LeakKind.FILE_SET, _file_sets),
+        (LeakKind.VARIANT, _variants),
+    ]
+    leaks = [leak for kind, keys in keyed for leak in _shared(rows, kind, keys)]
+    leaks += _parents(rows)
+    leaks += _near_duplicates(rows)
+    leaks += _benchmarked(rows, benchmark)
+    return leaks
+
+
+def count_leaks(leaks: Iterable[Leak]) -> dict[str, int]:
+    """Return the number of leaks of each kind, zeros included."""
+    counts = Counter(leak.kind for leak in leaks)
+    return {kind.value: counts[kind] for kind in LeakKind}
+
+
+def refuse_leaks(leaks: Sequence[Leak]) -> None:
+    """Fail if there are any.
+
+    Raises:
+        LeakError: with the number of each kind, and the first rows by name.
+    """
+    if leaks:
+        counts = {kind: number for kind, number in count_leaks(leaks).items() if number}
+        kinds = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+        named = "; ".join(map(_words, leaks[:_NAMED]))
+        more = f"; and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
+        raise LeakError(
+            f"split: rows of different splits share what they must not: {kinds}: "
+            f"{named}{more}; run curate again with a cluster_similarity below "
+            f"{SIMILARITY}, and report it if it stays"
+        )
+
+
+def _words(leak: Leak) -> str:
+    return (
+        f"{leak.kind} of {leak.split} row {leak.id} "
+        f"and {leak.other_split} row {leak.other_id}"
+    )
+
+
+def _shared(
+    rows: Sequence[Row], kind: LeakKind, keys_of: Callable[[Row], Iterable[object]]
+) -> Iterator[Leak]:
+    """Yield each row that has a key of a row of a later split."""
+    last: dict[object, Row] = {key: row for row in rows for key in keys_of(row)}
+    for row in rows:
+        others = (last[key] for key in keys_of(row))
+        other = next((each for each in others if each.rank > row.rank), None)
+        if other:
+            yield _leak(kind, row, other)
+
+
+def _repository(row: Row) -> Iterable[object]:
+    return [row.change.repo]
+
+
+def _commits(row: Row) -> Iterable[object]:
+    return [commit.sha for commit in row.change.commits]
+
+
+def _patch_ids(row: Row) -> Iterable[object]:
+    return [row.traces.patch_id]
+
+
+def _variants(row: Row) -> Iterable[object]:
+    return [row.change.parent_id] if row.change.parent_id else []
+
+
+def _file_sets(row: Row) -> Iterable[object]:
+    folders = {path.partition("/")[0] for path in row.traces.paths if "/" in path}
+    if len(row.traces.paths) < 2 or all(folder.startswith(".") for folder in folders):
+        return []
+    return [row.traces.paths]
+
+
+def _parents(rows: Iterable[Row]) -> Iterator[Leak]:
+    rows_of = {row.change.id: row for row in rows}
+    for row in rows:
+        parent = rows_of.get(row.change.parent_id or "")
+        if parent and parent.rank != row.rank:
+            yield _leak(
+                LeakKind.PARENT, *sorted((row, parent), key=lambda each: each.rank)
+            )
+
+
+def _near_duplicates(rows: Sequence[Row]) -> Iterator[Leak]:
+    """Compare the lines of each split with those of all later ones."""
+    texts = list(dict.fromkeys(row.traces.lines for row in rows))
+    shingles = dict(zip(texts, shingle_changes(texts), strict=True))
+    for rank in sorted({row.rank for row in rows}):
+        own = {row.traces.lines: row for row in rows if row.rank == rank}
+        later = {row.traces.lines: row for row in rows if row.rank > rank}
+        found = similar_pairs(
+            [shingles[text] for text in own],
+            [shingles[text] for text in later],
+            SIMILARITY,
+        )
+        own_texts, later_rows = list(own), list(later.values())
+        other_of = {own_texts[one]: later_rows[other] for one, other in found}
+        for row in rows:
+            if row.rank == rank and row.traces.lines in other_of:
+                yield _leak(LeakKind.NEAR_DUPLICATE, row, other_of[row.traces.lines])
+
+
+def _benchmarked(rows: Iterable[Row], benchmark: Benchmark) -> Iterator[Leak]:
+    for row in rows:
+        listed = [c.sha for c in row.change.commits if c.sha in benchmark.commits]
+        if benchmark.has_repository(row.change.repo):
+            listed.insert(0, row.change.repo)
+        if listed:
+            yield Leak(
+                LeakKind.BENCHMARK, row.split, row.change.id, "benchmark", listed[0]
+            )
+
+
+def _leak(kind: LeakKind, row: Row, other: Row) -> Leak:
+    return Leak(kind, row.split, row.change.id, other.split, other.change.id)

@@ -1,0 +1,1 @@
+"""Stage train: fine-tune the base."""

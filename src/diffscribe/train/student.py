@@ -1,0 +1,114 @@
+"""The model that is fine-tuned: TRL's or Unsloth's, with LoRA if it is asked for."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from diffscribe.core.errors import ToolError
+from diffscribe.core.params import TrainParams
+from diffscribe.doors.model_folder import damage_explained
+from diffscribe.doors.torch_runtime import has_gpu, use_bf16, use_gradient_checkpointing
+
+Backend = Literal["trl", "unsloth"]
+
+
+def choose_backend(params: TrainParams) -> Backend:
+    """Return the engine; auto takes Unsloth on a GPU that has it installed.
+
+    Raises:
+        ToolError: if Unsloth, or bitsandbytes for QLoRA, is asked for and not
+            installed.
+    """
+    from importlib.util import find_spec
+
+    if params.method == "qlora" and find_spec("bitsandbytes") is None:
+        raise ToolError(
+            "train.method qlora needs bitsandbytes; run 'make setup' on a GPU "
+            "machine or pip install bitsandbytes, or set it to lora"
+        )
+    installed = find_spec("unsloth") is not None
+    if params.backend == "unsloth" and not installed:
+        raise ToolError(
+            "train.backend unsloth is not installed; run 'make setup' on a GPU "
+            "machine or pip install -e '.[unsloth]', or set it to auto"
+        )
+    if params.backend == "auto":
+        return "unsloth" if installed and has_gpu() else "trl"
+    return params.backend
+
+
+def load_student(
+    base: Path, backend: Backend, params: TrainParams, max_tokens: int | None
+) -> tuple[Any, Any]:
+    """Return a model and the PEFT config that TRL lays over it, or None.
+
+    Unsloth wraps its model itself, and cuts every sample to `max_tokens`; full
+    fine-tuning wraps none.
+
+    Raises:
+        SourceError: if the folder of the base is damaged.
+    """
+    if backend == "unsloth":
+        return _unsloth_model(base, params, max_tokens), None
+    return _model(base, params), None if params.method == "full" else _lora(params)
+
+
+def _model(base: Path, params: TrainParams) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    bf16 = use_bf16(params.bf16)
+    # A frozen base may be rounded to save a GPU's memory; weights that learn
+    # would lose their small steps, so autocast computes on float32 ones.
+    rounded = has_gpu() and bf16 and params.method != "full"
+    dtype = torch.bfloat16 if rounded else torch.float32
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    with damage_explained(base):
+        return AutoModelForCausalLM.from_pretrained(
+            base,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            quantization_config=quantization if params.method == "qlora" else None,
+        )
+
+
+def _lora(params: TrainParams) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(**_lora_arguments(params), task_type="CAUSAL_LM")
+
+
+def _unsloth_model(base: Path, params: TrainParams, max_tokens: int | None) -> Any:
+    from unsloth import FastLanguageModel
+
+    checkpointing = use_gradient_checkpointing(params.gradient_checkpointing)
+    with damage_explained(base):
+        model, _ = FastLanguageModel.from_pretrained(
+            str(base),
+            max_seq_length=max_tokens,
+            dtype=None,
+            load_in_4bit=params.method == "qlora",
+            full_finetuning=params.method == "full",
+            use_gradient_checkpointing=checkpointing,
+        )
+    if params.method == "full":
+        return model
+    return FastLanguageModel.get_peft_model(
+        model,
+        **_lora_arguments(params),
+        use_gradient_checkpointing=checkpointing,
+        random_state=params.seed,
+    )
+
+
+def _lora_arguments(params: TrainParams) -> dict[str, Any]:
+    """Return what PEFT and Unsloth call by the same names."""
+    arguments = params.lora.model_dump()
+    if not isinstance(params.lora.target_modules, str):
+        arguments["target_modules"] = list(params.lora.target_modules)
+    return arguments

@@ -1,0 +1,348 @@
+"""Supervised fine-tuning on answers only, by TRL's trainer."""
+
+import csv
+import hashlib
+import json
+import math
+import random
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffscribe.core.errors import RecordError
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.params import TrainParams
+from diffscribe.core.records import Sample
+from diffscribe.doors.model_folder import (
+    chat_template_kwargs,
+    load_tokenizer,
+    max_chat_tokens,
+)
+from diffscribe.doors.torch_runtime import (
+    has_gpu,
+    patch_with_unsloth,
+    quiet_libraries,
+    seed_torch,
+    use_bf16,
+    use_gradient_checkpointing,
+)
+from diffscribe.train.student import Backend, choose_backend, load_student
+
+POOL = 16
+"""Batches that are sorted together: enough for even lengths, few enough that
+a batch still mixes the whole split."""
+
+
+def training_order(
+    lengths: Sequence[int], batch_size: int, epochs: float, seed: int
+) -> list[int]:
+    """Return the positions to train on, one after the other, for all epochs.
+
+    Each epoch is a shuffle of its own, and its samples are then sorted within
+    pools of POOL batches, so that a batch holds similar lengths and little
+    padding. A fraction of an epoch is the beginning of one. Written out in
+    full, since a run that resumes must go on in the same order.
+    """
+    random_order = random.Random(seed)  # noqa: S311 - not for secrets
+    positions: list[int] = []
+    while len(positions) < len(lengths) * epochs:
+        epoch = list(range(len(lengths)))
+        random_order.shuffle(epoch)
+        positions += epoch
+    positions = positions[: round(len(lengths) * epochs)]
+    order: list[int] = []
+    for pool in _chunks(positions, batch_size * POOL):
+        *batches, last = _chunks(sorted(pool, key=lengths.__getitem__), batch_size)
+        # Only the last batch may be short, or it would shift all that follow.
+        if len(last) == batch_size:
+            batches.append(last)
+            last = []
+        random_order.shuffle(batches)
+        order += [*chain.from_iterable(batches), *last]
+    return order
+
+
+def _chunks(positions: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(positions), size):
+        yield positions[start : start + size]
+
+
+FOLDER = Path(".cache/train")
+
+COMPLETE = ".complete"
+"""Marks a checkpoint whose last byte is written."""
+
+
+def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
+    """Return the folder for the checkpoints of exactly this run.
+
+    Its name is a digest of the params and of every input file, so that other
+    inputs never resume from it. It lies outside of the stage's outputs, which
+    DVC removes before a run.
+    """
+    digest = hashlib.sha256(params.model_dump_json().encode())
+    for folder in (sft, base):
+        for file in sorted(path for path in folder.iterdir() if path.is_file()):
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+    return FOLDER / digest.hexdigest()[:16]
+
+
+def mark_complete(checkpoints: Path) -> None:
+    """Say of the newest checkpoint that it is whole."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    newest = get_last_checkpoint(str(checkpoints))
+    if newest is not None:
+        (Path(newest) / COMPLETE).touch()
+
+
+def newest_checkpoint(checkpoints: Path) -> str | None:
+    """Return the newest complete checkpoint, after removing the others' debris."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    for checkpoint in checkpoints.glob("checkpoint-*"):
+        if not (checkpoint / COMPLETE).exists():
+            shutil.rmtree(checkpoint)
+    newest: str | None = (
+        get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    )
+    return newest
+
+
+CURVES = {
+    "train.csv": ("step", "loss", "learning_rate"),
+    "validation.csv": ("step", "eval_loss"),
+}
+
+
+def write_curves(folder: Path, curve: Sequence[Mapping[str, float]]) -> None:
+    """Write train.csv and validation.csv; each has the points that it names."""
+    for name, columns in CURVES.items():
+        with (folder / name).open("w", encoding="utf-8", newline="") as lines:
+            writer = csv.writer(lines, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(
+                [point[column] for column in columns]
+                for point in curve
+                if columns[1] in point
+            )
+
+
+LOGS = 100
+"""Points of the loss curve, about."""
+
+
+class FineTuned(NamedTuple):
+    """What a run leaves besides its weights."""
+
+    backend: Backend
+    curve: list[Mapping[str, float]]
+    """Rows of step with loss and learning_rate, or step with eval_loss."""
+    metrics: dict[str, int | float | str | None]
+
+
+def fine_tune(
+    sft: Path,
+    base: Path,
+    folder: Path,
+    checkpoints: Path,
+    params: TrainParams,
+    on_log: Callable[[int, Mapping[str, float]], None],
+) -> FineTuned:
+    """Fill `folder` with an adapter, or a whole model if method is full.
+
+    Goes on from the newest complete checkpoint, with the same result as a run
+    that was never killed. `on_log` is called with each point of the curves.
+    """
+    train, validation = _samples(sft, params)
+    backend = choose_backend(params)
+    if backend == "unsloth":
+        patch_with_unsloth()
+    from trl import SFTTrainer
+
+    quiet_libraries()
+    seed_torch(params.seed)
+    tokenizer = load_tokenizer(base)
+    longest = None
+    if backend == "unsloth":
+        longest = max_chat_tokens(tokenizer, [*train, *validation])
+    model, peft_config = load_student(base, backend, params, longest)
+    trainer = SFTTrainer(
+        model=model,
+        args=_config(checkpoints, params, len(train), bool(validation), backend),
+        train_dataset=_dataset(train, tokenizer),
+        eval_dataset=_dataset(validation, tokenizer) if validation else None,
+        processing_class=tokenizer,
+        peft_config=peft_config,
+        callbacks=[_callback(on_log)],
+    )
+    _quiet(trainer)
+    lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
+    trainer.train_dataset = trainer.train_dataset.select(
+        training_order(
+            lengths,
+            params.per_device_train_batch_size,
+            params.num_train_epochs,
+            params.seed,
+        )
+    )
+    trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
+    trainer.save_model(str(folder))
+    _tidy(folder, base)
+    curve = [_point(entry) for entry in trainer.state.log_history]
+    return FineTuned(backend, curve, _metrics(trainer, backend, train, curve))
+
+
+def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:
+    train = list(read_jsonl(sft / "train.jsonl", Sample))
+    if not train:
+        raise RecordError(
+            f"{sft / 'train.jsonl'}: no samples to train on; see metrics/render.json "
+            "and metrics/curate.json for what dropped them"
+        )
+    validation = sorted(
+        read_jsonl(sft / "validation.jsonl", Sample), key=lambda sample: sample.id
+    )
+    return train, validation[: params.max_validation_samples]
+
+
+def _config(
+    checkpoints: Path,
+    params: TrainParams,
+    samples: int,
+    evaluates: bool,
+    backend: Backend,
+) -> Any:
+    """Return TRL's settings for samples that are already in their order."""
+    from trl import SFTConfig
+
+    trained_on = round(samples * params.num_train_epochs)
+    batches = math.ceil(trained_on / params.per_device_train_batch_size)
+    steps = math.ceil(batches / params.gradient_accumulation_steps)
+    every = max(1, steps // params.evaluations)
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        learning_rate=params.learning_rate,
+        lr_scheduler_type=params.lr_scheduler_type,
+        warmup_steps=params.warmup_fraction,
+        weight_decay=params.weight_decay,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=params.per_device_train_batch_size,
+        per_device_eval_batch_size=params.per_device_train_batch_size,
+        gradient_accumulation_steps=params.gradient_accumulation_steps,
+        gradient_checkpointing=use_gradient_checkpointing(
+            params.gradient_checkpointing
+        ),
+        bf16=use_bf16(params.bf16),
+        use_cpu=not has_gpu(),
+        # The same loss, but logits of the answer's tokens alone are computed;
+        # Unsloth brings a kernel of its own.
+        loss_type="nll" if backend == "unsloth" else "chunked_nll",
+        # render has already kept every sample within the budget.
+        max_length=None,
+        packing=False,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        logging_steps=max(1, steps // LOGS),
+        seed=params.seed,
+        data_seed=params.seed,
+        report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),
+        dataloader_pin_memory=has_gpu(),
+    )
+
+
+def _dataset(samples: list[Sample], tokenizer: Any) -> Any:
+    from datasets import Dataset
+
+    kwargs = chat_template_kwargs(tokenizer)
+    rows = []
+    for sample in samples:
+        row: dict[str, Any] = {
+            "prompt": [message.model_dump() for message in sample.prompt],
+            "completion": [message.model_dump() for message in sample.completion],
+        }
+        rows.append(row | ({"chat_template_kwargs": kwargs} if kwargs else {}))
+    return Dataset.from_list(rows)
+
+
+def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
+    """Return a callback that hands on the curves and marks whole checkpoints."""
+    from transformers import TrainerCallback
+
+    class Curves(TrainerCallback):
+        def on_log(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            point = _point(state.log_history[-1])
+            on_log(int(point["step"]), point)
+
+        def on_save(self, args: Any, *_: Any, **__: Any) -> None:
+            mark_complete(Path(args.output_dir))
+
+    return Curves()
+
+
+def _quiet(trainer: Any) -> None:
+    """Keep the trainer from printing its logs: stages print one line."""
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+
+
+def _tidy(folder: Path, base: Path) -> None:
+    """Leave only what a loader needs, in bytes that do not depend on the run."""
+    for name in ("README.md", "training_args.bin"):
+        (folder / name).unlink(missing_ok=True)
+    config = folder / "adapter_config.json"
+    if config.is_file():
+        values = json.loads(config.read_text(encoding="utf-8"))
+        values["base_model_name_or_path"] = base.name
+        # PEFT keeps it as a set, whose order differs from process to process.
+        if isinstance(values["target_modules"], list):
+            values["target_modules"].sort()
+        config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def _point(entry: Mapping[str, Any]) -> Mapping[str, float]:
+    names = ("loss", "learning_rate", "eval_loss", "eval_mean_token_accuracy")
+    return {"step": entry["step"]} | {
+        name: entry[name] for name in names if name in entry
+    }
+
+
+def _metrics(
+    trainer: Any,
+    backend: Backend,
+    train: list[Sample],
+    curve: list[Mapping[str, float]],
+) -> dict[str, int | float | str | None]:
+    def last(name: str) -> float | None:
+        values = [point[name] for point in curve if name in point]
+        return round(values[-1], 4) if values else None
+
+    return {
+        "samples": len(train),
+        "steps": trainer.state.global_step,
+        "trainable_parameters": sum(
+            parameter.numel()
+            for parameter in trainer.model.parameters()
+            if parameter.requires_grad
+        ),
+        "train_loss": last("loss"),
+        "validation_loss": last("eval_loss"),
+        "validation_token_accuracy": last("eval_mean_token_accuracy"),
+        "versions": {
+            **{
+                name: version(name) for name in ("torch", "transformers", "trl", "peft")
+            },
+            "unsloth": version("unsloth") if backend == "unsloth" else None,
+        },
+    }

@@ -1,1 +1,0 @@
-"""Base model, fine-tuning, merging; the only place that imports torch."""

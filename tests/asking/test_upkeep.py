@@ -1,0 +1,150 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.support.ledger_rows import key, numbers, row
+
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.ledger_upkeep import (
+    Merged,
+    add,
+    export,
+    forget_answers,
+    merge,
+    prune,
+    rows,
+    totals,
+)
+from diffscribe.core.errors import InputError, RecordError, StorageError
+from diffscribe.doors.reply import Answer, TokenUsage
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "teacher.sqlite"
+
+
+def test_an_export_merged_elsewhere_is_the_same_ledger(path, tmp_path):
+    add(path, map(row, range(2500)))
+    assert export(path, tmp_path / "a.jsonl") == 2500
+    other = tmp_path / "other.sqlite"
+    assert merge(other, tmp_path / "a.jsonl") == Merged(2500, 0, is_whole=True)
+    assert list(rows(other)) == list(rows(path))
+    export(other, tmp_path / "b.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_an_export_has_a_line_for_each_answer_ordered_by_key(path, tmp_path):
+    with Ledger(path) as ledger:
+        said = Answer("hi", TokenUsage(10, 4, 3, 1), 0.25, "stop")
+        for number in range(9):
+            ledger.put(key(number), "small", said, about="acme/app")
+    export(path, tmp_path / "a.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
+    assert [line["key"] for line in lines] == sorted(key(n) for n in range(9))
+    when = datetime.fromisoformat(lines[0].pop("answered_at"))
+    assert timedelta(0) <= datetime.now(UTC) - when < timedelta(minutes=1)
+    assert lines[0] == {
+        "key": min(key(n) for n in range(9)),
+        "model": "small",
+        "about": "acme/app",
+        "text": "hi",
+        "finish_reason": "stop",
+        "prompt_tokens": 10,
+        "cached_tokens": 4,
+        "completion_tokens": 3,
+        "reasoning_tokens": 1,
+        "latency_s": 0.25,
+    }
+
+
+def test_the_ledger_of_another_machine_is_merged_and_what_was_there_stays(
+    path, tmp_path
+):
+    add(path, [row(1), row(2)])
+    other = tmp_path / "other.sqlite"
+    add(other, [row(2).model_copy(update={"text": "later"}), row(3)])
+    assert merge(path, other) == Merged(added=1, known=1, is_whole=True)
+    assert numbers(path) == [1, 2, 3]
+    assert "later" not in [each.text for each in rows(path)]
+
+
+def test_a_merged_answer_is_not_asked_for_again(path):
+    add(path, [row(1)])
+    with Ledger(path) as ledger:
+        assert ledger.get(key(1)) == Answer(
+            "answer 1 ✓", TokenUsage(100, 40, 10, 3), 0.25, "stop"
+        )
+
+
+def test_merging_goes_on_while_a_ledger_is_in_use(path, tmp_path):
+    add(tmp_path / "other.sqlite", map(row, range(1500)))
+    with Ledger(path) as ledger:
+        said = Answer("hi", TokenUsage(1, 0, 1, 0), 0.1, "stop")
+        puts = [
+            ledger.put_soon(key(n), "small", said, about="acme/app")
+            for n in range(1400, 3000)
+        ]
+        merge(path, tmp_path / "other.sqlite")
+        assert all(put.result() for put in puts)
+        assert ledger.get(key(0)).text == "answer 0 ✓"
+    assert numbers(path) == list(range(3000))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "EOF"),
+        ('{"key": "x"}', "key: String should match"),
+        (row(1).model_dump_json().replace("100", "-1"), "prompt_tokens"),
+        (row(1).model_dump_json().replace("2026-", "yesterday "), "answered_at"),
+    ],
+)
+def test_a_line_that_is_no_answer_is_named(path, tmp_path, line, words):
+    source = tmp_path / "a.jsonl"
+    source.write_text(f"{row(5).model_dump_json()}\n{line}\n")
+    with pytest.raises(RecordError, match=rf"a\.jsonl:2: not a LedgerRow: .*{words}"):
+        merge(path, source)
+
+
+def test_a_damaged_ledger_is_not_merged(path, tmp_path):
+    source = tmp_path / "broken.sqlite"
+    source.write_bytes(b"SQLite format 3\0" + b"?" * 5000)
+    with pytest.raises(StorageError, match=r"broken\.sqlite.*damaged"):
+        merge(path, source)
+
+
+def test_what_a_damaged_ledger_still_holds_is_merged(path, tmp_path):
+    source = tmp_path / "broken.sqlite"
+    add(source, map(row, range(500)))
+    text = bytearray(source.read_bytes())
+    for page in range(5, len(text) // 4096, 4):
+        text[page * 4096 : page * 4096 + 100] = b"\xff" * 100
+    for at in range(4096 * 3, len(text), 9000):
+        text[at] = 0xFF
+    source.write_bytes(text)
+    merged = merge(path, source)
+    assert 100 < merged.added < 500
+    assert not merged.is_whole
+    whole = {row(number) for number in range(500)}
+    assert len(whole & set(rows(path))) > 100
+    with pytest.raises(StorageError, match="damaged"):
+        list(rows(source))
+
+
+def test_totals_are_told_for_each_model(path):
+    add(path, [row(1, "b", 3), row(2, "b", 1), row(3, "a")])
+    assert [tuple(total) for total in totals(path)] == [
+        ("a", 1, 100, 40, 10, 3, "2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z"),
+        ("b", 2, 200, 80, 20, 6, "2026-11-18T12:00:00Z", "2026-11-20T12:00:00Z"),
+    ]
+
+
+def test_a_ledger_that_is_not_there_is_not_made(path, tmp_path):
+    uses = (totals, prune, lambda path: export(path, tmp_path / "a"))
+    for use in (*uses, lambda path: forget_answers(path, "acme/app", ())):
+        with pytest.raises(InputError, match=r"teacher\.sqlite' does not exist"):
+            use(path)
+    with pytest.raises(InputError, match=r"none.* cannot be read"):
+        merge(path, tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []

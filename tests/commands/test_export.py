@@ -1,0 +1,105 @@
+import json
+
+import pytest
+
+from diffscribe.commands.export import SHAPES, export_rows, write_rows
+from diffscribe.core.errors import RecordError
+from diffscribe.core.records import Message, Plan, Sample
+from diffscribe.doors.model_folder import chat_template_kwargs, load_tokenizer
+
+TRICKY = 'naïve 漢字 👩‍👩‍👧\r\n\ttab \x00 \u2028 <|im_start|> $x \\n "q"  \n'
+
+
+def sample(name="1", roles=("system", "user"), answer="{}"):
+    prompt = tuple(Message(role=role, content=f"{role} {TRICKY}") for role in roles)
+    return Sample(
+        id=name,
+        parent_id=None,
+        repo="r",
+        task="plan",
+        prompt=prompt,
+        completion=(Message(role="assistant", content=answer),),
+        files=("a.py",),
+        junk=(),
+        target=Plan(commits=()),
+    )
+
+
+def chat(row):
+    """The messages of a row in any shape, as its reader would take them."""
+    if "conversations" in row:
+        roles = {"system": "system", "human": "user", "gpt": "assistant"}
+        turns = row["conversations"]
+        return [{"role": roles[t["from"]], "content": t["value"]} for t in turns]
+    if "instruction" in row:
+        keys = {"system": "instruction", "user": "input", "assistant": "output"}
+        return [{"role": role, "content": row[key]} for role, key in keys.items()]
+    return row["messages"] if "messages" in row else row["prompt"] + row["completion"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "keys"),
+    [
+        ("alpaca", ["instruction", "input", "output"]),
+        ("chatml", ["messages"]),
+        ("prompt-completion", ["prompt", "completion"]),
+        ("sharegpt", ["conversations"]),
+    ],
+)
+def test_a_shape_has_its_keys_and_no_others(shape, keys):
+    (row,) = export_rows([sample()], shape)
+    assert list(row) == keys
+
+
+def test_sharegpt_names_the_speakers_as_its_readers_expect():
+    (row,) = export_rows([sample()], "sharegpt")
+    assert [turn["from"] for turn in row["conversations"]] == ["system", "human", "gpt"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_character_is_lost_on_the_way_to_the_file(shape, tmp_path):
+    samples = [sample(str(n), answer=TRICKY * n) for n in range(3)]
+    assert write_rows(tmp_path / "x.jsonl", export_rows(samples, shape)) == 3
+    lines = (tmp_path / "x.jsonl").read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    for each, line in zip(samples, lines, strict=True):
+        expected = [m.model_dump() for m in (*each.prompt, *each.completion)]
+        assert chat(json.loads(line)) == expected
+
+
+@pytest.mark.parametrize("roles", [("user",), ("system", "user", "assistant", "user")])
+def test_a_chat_that_alpaca_has_no_place_for_is_refused_by_name(roles):
+    with pytest.raises(RecordError, match="sample long: alpaca holds one"):
+        list(export_rows([sample("long", roles)], "alpaca"))
+    for shape in set(SHAPES) - {"alpaca"}:
+        (row,) = export_rows([sample("long", roles)], shape)
+        assert len(chat(row)) == len(roles) + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+def test_datasets_loads_it_and_the_base_renders_it_as_the_sample(
+    shape, tiny_base, tmp_path
+):
+    from datasets import load_dataset
+
+    samples = [sample(str(n), answer=f"{n} {TRICKY}") for n in range(3)]
+    write_rows(tmp_path / "train.jsonl", export_rows(samples, shape))
+    rows = load_dataset(
+        "json",
+        data_files=str(tmp_path / "train.jsonl"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    tokenizer = load_tokenizer(tiny_base)
+
+    def rendered(messages):
+        return tokenizer.apply_chat_template(
+            messages, tokenize=False, **chat_template_kwargs(tokenizer)
+        )
+
+    for each, row in zip(samples, rows, strict=True):
+        messages = [m.model_dump() for m in (*each.prompt, *each.completion)]
+        text = rendered(chat(row))
+        assert text == rendered(messages)
+        assert all(message["content"].strip() in text for message in messages)

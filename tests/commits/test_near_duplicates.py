@@ -1,0 +1,119 @@
+"""Recall is measured against all pairs."""
+
+import itertools
+import random
+
+import pytest
+
+from diffscribe.commits.near_duplicates import clusters, shingle
+
+
+def patch(lines, path="a.py", sign="+"):
+    body = "".join(f"{sign}{line}\n" for line in lines)
+    return (
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
+        f"@@ -0,0 +1,{len(lines)} @@\n{body}"
+    )
+
+
+def words(count, draw):
+    return [f"w{draw.randrange(10**9)}" for _ in range(count)]
+
+
+def jaccard(one, other):
+    first, second = (set(shingle([diff]).hashes.tolist()) for diff in (one, other))
+    return len(first & second) / len(first | second)
+
+
+def family(draw, size=40, members=4):
+    """Diffs of equal size, each with some words of the first one replaced."""
+    first = words(size, draw)
+    for _ in range(members):
+        share = draw.uniform(0, 0.12)
+        yield patch([w if draw.random() > share else f"v{w}" for w in first])
+
+
+def linked(diffs, similarity):
+    """Return the clusters by comparing all pairs."""
+    firsts = list(range(len(diffs)))
+    for one, other in itertools.combinations(range(len(diffs)), 2):
+        near, far = sorted((firsts[one], firsts[other]))
+        if near != far and jaccard(diffs[one], diffs[other]) >= similarity:
+            firsts = [near if first == far else first for first in firsts]
+    return firsts
+
+
+@pytest.mark.parametrize("similarity", [0.4, 0.5, 0.7, 0.85, 1.0])
+def test_the_clusters_are_those_of_all_pairs(similarity):
+    draw = random.Random(f"{similarity}")
+    diffs = [diff for _ in range(25) for diff in family(draw)]
+    draw.shuffle(diffs)
+    found = clusters(diffs, similarity)
+    assert found == linked(diffs, similarity)
+    assert 25 < len(set(found)) <= 100 or similarity == 0.4
+
+
+def test_pairs_right_at_the_limit_are_found_and_below_it_are_not():
+    """60 words: 56 shingles and the 4 at the end; 3 lost on one side."""
+    draw = random.Random(1)
+    for _ in range(60):
+        first = words(60, draw)
+        pair = [patch(first), patch([*first[:-15], *words(15, draw)])]
+        share = jaccard(*pair)
+        assert share == 41 / 79
+        assert clusters(pair, share) == [0, 0]
+        assert clusters(pair, share + 1e-9) == [0, 1]
+
+
+def test_a_chain_is_one_cluster_named_by_its_first():
+    draw = random.Random(2)
+    first = words(100, draw)
+    middle = [*first[20:], *words(20, draw)]
+    last = [*middle[20:], *words(20, draw)]
+    chain = [patch(last), patch(first), patch(middle)]
+    assert jaccard(chain[0], chain[1]) < 0.5 < jaccard(chain[0], chain[2])
+    assert clusters([patch(words(9, draw)), *chain], 0.5) == [0, 1, 1, 1]
+
+
+def test_the_order_of_the_diffs_does_not_change_who_belongs_together():
+    draw = random.Random(3)
+    diffs = [diff for _ in range(60) for diff in family(draw)]
+    order = draw.sample(range(len(diffs)), len(diffs))
+    firsts = clusters(diffs, 0.6)
+    shuffled = clusters([diffs[index] for index in order], 0.6)
+    assert {
+        frozenset(index for index in range(240) if firsts[index] == first)
+        for first in firsts
+    } == {
+        frozenset(order[index] for index in range(240) if shuffled[index] == first)
+        for first in shuffled
+    }
+
+
+def test_what_has_no_shingles_is_alone():
+    rename = "diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n"
+    assert clusters([rename, patch("ab"), rename, "", patch("ab")], 0.1) == [
+        0,
+        1,
+        2,
+        3,
+        1,
+    ]
+    assert clusters([rename, ""], 0.1) == [0, 1]
+    assert clusters([], 0.5) == []
+
+
+def test_short_diffs_are_compared_too():
+    assert clusters([patch(["a"]), patch(["a", ""]), patch(["b"])], 1.0) == [0, 0, 2]
+
+
+def test_an_addition_and_its_removal_are_not_alike():
+    lines = words(50, random.Random(4))
+    assert clusters([patch(lines), patch(lines, sign="-")], 0.01) == [0, 1]
+
+
+def test_thousands_of_equal_diffs_are_one_cluster():
+    """Four million pairs, of which all but the first few are never compared."""
+    lines = words(30, random.Random(5))
+    diffs = [patch(lines, f"{number}.py") for number in range(3000)]
+    assert set(clusters(diffs, 0.9)) == {0}

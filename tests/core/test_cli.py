@@ -1,0 +1,134 @@
+from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from diffscribe.core.errors import (
+    DiffscribeError,
+    InputError,
+    ParamsError,
+    RecordError,
+    SourceError,
+    StorageError,
+    ToolError,
+)
+
+BAR = (
+    "from diffscribe.cli import progress\n"
+    "for _ in progress(range(3), 'harvest app', total=3): pass\n"
+)
+
+
+def run(error: BaseException | None, *arguments: str) -> Result:
+    """Run a stage with two inputs that ends with an error."""
+
+    @click.command("fold", cls=Stage)
+    @click.argument("first", type=INPUT)
+    @click.argument("more", type=INPUT, nargs=-1)
+    @click.argument("output", type=OUTPUT)
+    @params_option
+    def main(first: Path, more: tuple[Path, ...], output: Path, params: Path) -> None:
+        click.echo(f"{params}")
+        if error is not None:
+            raise error
+
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (InputError, 2),
+        (RecordError, 65),
+        (SourceError, 66),
+        (ToolError, 69),
+        (StorageError, 74),
+        (ParamsError, 78),
+    ],
+)
+def test_an_explained_failure_is_one_line_and_its_documented_code(
+    kind: type[DiffscribeError], code: int
+) -> None:
+    done = run(kind("rows.jsonl:3: broken; mend it"), ".", "out")
+    assert done.exit_code == code
+    assert done.stderr == "fold: rows.jsonl:3: broken; mend it\n"
+
+
+def test_every_code_is_documented_in_the_readme_and_in_errors() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    import diffscribe.core.errors as errors
+
+    for kind in DiffscribeError.__subclasses__():
+        assert f"\n| {kind.exit_code} | " in readme
+        assert f"{kind.__name__} " in str(errors.__doc__)
+
+
+def test_ctrl_c_is_one_line_and_130() -> None:
+    done = run(KeyboardInterrupt(), ".", "out")
+    assert done.exit_code == 130
+    assert done.stderr == (
+        "fold: interrupted; nothing was half-written, run the same command again "
+        "to go on\n"
+    )
+
+
+def test_a_bug_is_not_explained_away() -> None:
+    done = run(ZeroDivisionError("a bug"), ".", "out")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("missing", "out"), (".", ".", "missing", "out")]
+)
+def test_a_missing_input_is_one_line_that_says_who_writes_it(
+    arguments: tuple[str, ...],
+) -> None:
+    done = run(None, *arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "fold: input 'missing' does not exist; run the stage that writes it first, "
+        "or all of them with 'make repro'\n"
+    )
+
+
+def test_an_output_need_not_exist_and_params_are_those_of_the_repository() -> None:
+    done = run(None, ".", "not/there/yet")
+    assert (done.exit_code, done.stdout) == (0, "params.yaml\n")
+
+
+def test_too_few_arguments_show_the_usage() -> None:
+    done = run(None)
+    assert done.exit_code == 2
+    assert "Usage: fold" in done.stderr
+
+
+def test_progress_is_silent_where_stderr_is_no_terminal() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BAR], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_progress_shows_name_and_rate_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    done = subprocess.run(
+        [sys.executable, "-c", BAR], stdout=subprocess.PIPE, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert done.stdout == b""
+    assert "harvest app: 100%" in shown
+    assert "3/3" in shown
+    assert "it/s" in shown

@@ -1,0 +1,231 @@
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from diffscribe.core.errors import InputError, RecordError, StorageError
+from diffscribe.core.files import (
+    read_jsonl,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_jsonl,
+)
+from diffscribe.core.records import Issue, PlannedCommit
+
+HARD = Issue(path="a\u2028b\x00\U0001f600.py", message='line\nbreak "quoted"')
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_records_come_back_equal_and_in_order(tmp_path: Path) -> None:
+    records = [HARD, Issue(path="b", message=""), Issue(path="a", message="z")]
+    assert write_jsonl(tmp_path / "new/folder/rows.jsonl", records) == 3
+    assert list(read_jsonl(tmp_path / "new/folder/rows.jsonl", Issue)) == records
+
+
+def test_a_line_has_sorted_keys_and_no_spaces(tmp_path: Path) -> None:
+    commit = PlannedCommit(files=("é",), type="fix", subject="mend")
+    write_jsonl(tmp_path / "rows.jsonl", [commit])
+    assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8") == (
+        '{"body":"","breaking":false,"files":["é"],"issues":[],"scope":null,'
+        '"subject":"mend","type":"fix"}\n'
+    )
+
+
+def test_json_is_indented_with_sorted_keys(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"b": 1, "a": {"é": None}})
+    assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == (
+        '{\n  "a": {\n    "é": null\n  },\n  "b": 1\n}\n'
+    )
+
+
+def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
+    assert write_jsonl(tmp_path / "rows.jsonl", []) == 0
+    assert (tmp_path / "rows.jsonl").read_bytes() == b""
+    assert list(read_jsonl(tmp_path / "rows.jsonl", Issue)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"path": "b"}', "message: Field required"),
+        (b'{"path": "b", "message": 1}', "message: Input should be a valid string"),
+        (b'{"path": "b", "message": "", "x": 1}', "x: Extra inputs are not permitted"),
+        (
+            b'{"path": "b", "mess',
+            "Invalid JSON: EOF while parsing a string at column 19",
+        ),
+        (b"", "Invalid JSON: EOF while parsing"),
+        (b"\xff\x00", "Invalid JSON: expected value"),
+    ],
+)
+def test_a_corrupt_line_is_named_after_the_good_ones_were_given(
+    tmp_path: Path, line: bytes, reason: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_jsonl(path, [HARD])
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    records = read_jsonl(path, Issue)
+    assert next(records) == HARD
+    with pytest.raises(RecordError) as caught:
+        next(records)
+    assert str(caught.value).startswith(f"{path}:2: not a Issue: {reason}")
+    assert str(caught.value).endswith("; run the stage that writes this file again")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing.jsonl", "No such file or directory"), (".", "Is a directory")],
+)
+def test_an_input_that_cannot_be_opened_says_who_writes_it(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        next(read_jsonl(tmp_path / name, Issue))
+    assert str(caught.value) == (
+        f"input '{tmp_path / name}' cannot be read: {reason}; run the stage that "
+        "writes it first, or all of them with 'make repro'"
+    )
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
+def test_a_failed_file_leaves_the_old_version_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    def rows() -> Iterator[Issue]:
+        yield HARD
+        raise error
+
+    (tmp_path / "rows.jsonl").write_text("old")
+    with pytest.raises(error):
+        write_jsonl(tmp_path / "rows.jsonl", rows())
+    assert (tmp_path / "rows.jsonl").read_text() == "old"
+    assert names(tmp_path) == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
+def test_a_failed_folder_leaves_the_old_version_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/old").write_text("old")
+    with pytest.raises(error), whole_folder(tmp_path / "model") as folder:
+        (folder / "new").write_text("new")
+        raise error
+    assert names(tmp_path) == ["model"]
+    assert names(tmp_path / "model") == ["old"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        with whole_folder(tmp_path / "model") as folder:
+            assert names(folder) == []
+            (folder / name).write_text(name)
+    assert names(tmp_path) == ["model"]
+    assert names(tmp_path / "model") == ["new"]
+
+
+def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path: Path) -> None:
+    killed = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from diffscribe.jsonl import whole_file, whole_folder\n"
+        "with whole_file(Path('rows.jsonl')) as row, whole_folder(Path('m')) as m:\n"
+        "    row.write_text('half'), (m / 'half').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert names(tmp_path) == [".m.partial", ".rows.jsonl.partial"]
+    write_jsonl(tmp_path / "rows.jsonl", [HARD])
+    with whole_folder(tmp_path / "m") as folder:
+        (folder / "whole").touch()
+    assert names(tmp_path) == ["m", "rows.jsonl"]
+    assert names(tmp_path / "m") == ["whole"]
+    assert list(read_jsonl(tmp_path / "rows.jsonl", Issue)) == [HARD]
+
+
+def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("old")
+    (tmp_path / ".rows.jsonl.partial").symlink_to("/dev/full")
+    with pytest.raises(StorageError) as caught:
+        write_jsonl(tmp_path / "rows.jsonl", [HARD])
+    assert str(caught.value) == (
+        f"{tmp_path / 'rows.jsonl'}: the disk is full; free some space and run "
+        "again, nothing was half-written"
+    )
+    assert (tmp_path / "rows.jsonl").read_text() == "old"
+    assert names(tmp_path) == ["rows.jsonl"]
+
+
+def test_a_full_disk_is_told_with_the_folder_that_the_user_knows(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(StorageError) as caught, whole_folder(tmp_path / "sft") as sft:
+        (sft / ".train.jsonl.partial").symlink_to("/dev/full")
+        write_jsonl(sft / "train.jsonl", [HARD])
+    assert str(caught.value).startswith(f"{tmp_path / 'sft'}: the disk is full; free")
+    assert names(tmp_path) == []
+
+
+def test_a_library_that_words_a_full_disk_itself_is_understood(tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    words = f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)}"
+    with pytest.raises(StorageError), whole_folder(tmp_path / "model"):
+        raise SafetensorError(words)
+    with pytest.raises(SafetensorError), whole_folder(tmp_path / "model") as folder:
+        save_file({"a": np.zeros(1, np.float32)}, folder / "no such folder" / "a")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", [whole_file, whole_folder])
+def test_an_output_below_a_file_is_told(tmp_path: Path, write) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as caught, write(tmp_path / "file/rows"):
+        pytest.fail("there is no place to write to")
+    assert str(caught.value).startswith(f"{tmp_path / 'file'}: File exists; mend that")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(StorageError) as caught:
+        write_json(tmp_path / "folder", {})
+    assert str(caught.value).startswith(f"{tmp_path / 'folder'}: Is a directory; mend")
+    with pytest.raises(StorageError) as caught, whole_folder(tmp_path / "file"):
+        pass
+    assert str(caught.value).startswith(f"{tmp_path / 'file'}: Not a directory; mend")
+    assert names(tmp_path) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(StorageError, match="Permission denied; mend that"):
+        write_json(tmp_path / "locked/metrics.json", {})
+
+
+def test_a_failure_that_no_user_can_mend_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Input/output error"), whole_file(tmp_path / "a"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_metrics_read_back_as_they_were(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"kept": 3, "loss": 0.25})
+    text = (tmp_path / "metrics.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"kept": 3, "loss": 0.25}

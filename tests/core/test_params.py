@@ -1,0 +1,276 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from diffscribe.core.errors import ParamsError
+from diffscribe.core.params import load_params, merge_params, parse_params
+
+ROOT = Path(__file__).parents[2]
+ABSENT = object()
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "params.yaml").read_text()))
+
+
+def put(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    """Return values with one dotted key set, or taken out."""
+    changed = copy.deepcopy(values)
+    *above, last = key.split(".")
+    section = changed
+    for name in above:
+        section = section[name]
+    if value is ABSENT:
+        del section[last]
+    else:
+        section[last] = value
+    return changed
+
+
+def problem(values: object) -> str:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(values, Path("my.yaml"))
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix("my.yaml: ")
+
+
+def test_the_repositorys_params_fit_and_cannot_be_changed() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.label.source == "history"
+    with pytest.raises(ValueError, match="frozen"):
+        params.curate.max_files = 3  # type: ignore[misc]
+
+
+def test_a_mistyped_key_is_named_both_as_unknown_and_as_missing(
+    values: dict[str, Any],
+) -> None:
+    values["curate"]["max_fles"] = values["curate"].pop("max_files")
+    assert problem(values) == (
+        "key 'curate.max_files' is missing; unknown key 'curate.max_fles' (a typo?)"
+    )
+
+
+@pytest.mark.parametrize("key", ["train", "train.lora.r", "base.scratch.steps"])
+def test_every_key_is_needed_as_there_are_no_defaults(
+    values: dict[str, Any], key: str
+) -> None:
+    assert problem(put(values, key, ABSENT)) == f"key '{key}' is missing"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("curate.max_files", 0, "should be greater than 0, not 0"),
+        ("split.junk_fraction", 1.01, "should be less than or equal to 1, not 1.01"),
+        ("render.context_lines", 4, "should be less than or equal to 3, not 4"),
+        ("base.scratch.hidden_size", 300, "should be a multiple of 256, not 300"),
+        ("train.learning_rate", float("inf"), "should be a finite number, not inf"),
+        ("harvest.sources", [], "should not be empty"),
+        ("harvest.sources", "~/code", "should be a list, not '~/code'"),
+        ("train", None, "should be keys with values"),
+        (
+            "train.lr_scheduler_type",
+            "cosin",
+            "should be 'cosine', 'linear', 'constant' or 'constant_with_warmup', "
+            "not 'cosin'",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_with_its_key_and_what_would(
+    values: dict[str, Any], key: str, value: object, expected: str
+) -> None:
+    assert problem(put(values, key, value)) == f"{key}: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("curate.max_files", 1),
+        ("split.junk_fraction", 1.0),
+        ("render.context_lines", 3),
+        ("base.scratch.hidden_size", 512),
+    ],
+)
+def test_the_last_value_before_a_limit_fits(
+    values: dict[str, Any], key: str, value: object
+) -> None:
+    parse_params(put(values, key, value), Path("my.yaml"))
+
+
+def test_all_problems_are_told_at_once(values: dict[str, Any]) -> None:
+    values = put(put(values, "curate.max_files", 0), "eval.seed", ABSENT)
+    assert problem(values) == (
+        "curate.max_files: should be greater than 0, not 0; key 'eval.seed' is missing"
+    )
+
+
+@pytest.mark.parametrize("text", ["on", "yes", "true"])
+@pytest.mark.parametrize("key", ["curate.max_files", "train.learning_rate"])
+def test_what_yaml_reads_as_a_boolean_is_no_number(
+    values: dict[str, Any], key: str, text: str
+) -> None:
+    assert problem(put(values, key, yaml.safe_load(text))) == (
+        f"{key}: should be a number, not yes, no, on, off, true or false"
+    )
+
+
+@pytest.mark.parametrize(("text", "expected"), [("on", "on"), ("off", "off")])
+def test_a_switch_may_be_bare_although_yaml_reads_a_boolean(
+    values: dict[str, Any], text: str, expected: str
+) -> None:
+    values = put(values, "train.bf16", yaml.safe_load(text))
+    assert parse_params(values, Path("my.yaml")).train.bf16 == expected
+
+
+def test_an_exponent_without_a_dot_is_a_number_although_yaml_reads_text(
+    values: dict[str, Any],
+) -> None:
+    assert yaml.safe_load("3e-3") == "3e-3"
+    values = put(values, "train.learning_rate", "3e-3")
+    assert parse_params(values, Path("my.yaml")).train.learning_rate == 0.003
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["base.scratch.context_tokens", "merge_quantize.num_ctx", "eval.context_tokens"],
+)
+def test_prompt_and_answer_have_to_fit_every_context(
+    values: dict[str, Any], limit: str
+) -> None:
+    render = values["render"]
+    tokens = render["max_prompt_tokens"] + render["max_answer_tokens"]
+    for each in (
+        "base.scratch.context_tokens",
+        "merge_quantize.num_ctx",
+        "eval.context_tokens",
+    ):
+        values = put(values, each, tokens)
+    parse_params(values, Path("my.yaml"))
+    assert problem(put(values, limit, tokens - 1)) == (
+        f"render.max_prompt_tokens + render.max_answer_tokens = {tokens} "
+        f"exceeds {limit} = {tokens - 1}"
+    )
+
+
+def test_a_repository_is_in_one_split_only(values: dict[str, Any]) -> None:
+    values["split"] |= {"validation_repos": ["a", "b"], "test_repos": ["b", "c"]}
+    assert problem(values) == "split: ['b'] is in validation and test"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"train: [1\nlabel: x\n", "not valid YAML: while parsing a flow sequence"),
+        (b"a: \xff\n", "not valid YAML: 'utf-8' codec can't decode"),
+        (b"", "should be keys with values"),
+        (b"- train\n", "should be keys with values"),
+    ],
+)
+def test_a_file_that_is_no_params_document_is_told_in_one_line(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(caught.value).startswith(f"{path}: {expected}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("missing.yaml", "No such file or directory"), (".", "Is a directory")],
+)
+def test_a_file_that_cannot_be_read_points_to_the_option(
+    tmp_path: Path, name: str, expected: str
+) -> None:
+    path = tmp_path / name
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(caught.value) == f"{path}: {expected}; name a params file with --params"
+
+
+def test_overrides_merge_mappings_and_replace_everything_else() -> None:
+    values: dict[str, Any] = {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
+    overrides = {"a": {"y": [3]}, "b": {"new": 1}, "c": None, "d": 4}
+    merged = merge_params(values, overrides)
+    assert merged == {"a": {"x": 1, "y": [3]}, "b": {"new": 1}, "c": None, "d": 4}
+    assert values == {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
+
+
+def with_source(values: dict[str, Any], **source: object) -> dict[str, Any]:
+    return put(values, "harvest.sources", [source])
+
+
+SHA = "0123456789" * 4
+
+
+def test_a_source_takes_what_it_does_not_set_from_the_defaults(
+    values: dict[str, Any],
+) -> None:
+    values["harvest"]["source_defaults"] |= {"license": "MIT", "authors": ["ann"]}
+    values["harvest"]["sources"] = ["x", {"path": "y", "license": "ISC"}]
+    plain, own = parse_params(values, Path("my.yaml")).harvest.sources
+    assert (plain.path, plain.license, plain.authors) == ("x", "MIT", ("ann",))
+    assert (own.path, own.license, own.authors) == ("y", "ISC", ("ann",))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"private": True}, "should have either a path or a url"),
+        (
+            {"path": "x", "url": "https://x.org/y", "revision": SHA},
+            "should have either a path or a url",
+        ),
+        (
+            {"url": "https://x.org/y"},
+            "a url needs a revision, the sha of a commit; a path none",
+        ),
+        (
+            {"path": "x", "revision": SHA},
+            "a url needs a revision, the sha of a commit; a path none",
+        ),
+    ],
+)
+def test_a_source_is_a_path_or_a_pinned_url(
+    values: dict[str, Any], source: dict[str, object], expected: str
+) -> None:
+    assert problem(with_source(values, **source)) == f"harvest.sources.0: {expected}"
+
+
+@pytest.mark.parametrize("revision", ["main", SHA[:-1], SHA.upper()[:-1] + "G"])
+def test_a_revision_is_a_whole_sha(values: dict[str, Any], revision: str) -> None:
+    text = problem(with_source(values, url="https://x.org/y", revision=revision))
+    assert text.startswith("harvest.sources.0.revision: String should match pattern")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"path": "x", "licence": "MIT"}, "unknown key 'harvest.sources.0.licence'"),
+        ({"path": "x", "branches": "main"}, "should be 'default' or 'all'"),
+        ({"path": "x", "max_changes": 0}, "should be greater than 0"),
+        ({"path": "x", "private": "maybe"}, "should be a valid boolean"),
+        (
+            {"path": "x", "since": yaml.safe_load("2024-01-31")},
+            "harvest.sources.0.since: should be in quotes, '2024-01-31'",
+        ),
+        ({"path": "x", "until": "January"}, "harvest.sources.0.until: "),
+        (7, "harvest.sources.0: should be "),
+    ],
+)
+def test_a_setting_of_a_source_that_does_not_fit_is_told_with_its_place(
+    values: dict[str, Any], source: object, expected: str
+) -> None:
+    assert expected in problem(put(values, "harvest.sources", [source]))
+
+
+def test_a_preset_has_to_be_known(values: dict[str, Any]) -> None:
+    text = problem(put(values, "harvest.preset", "commitbank"))
+    assert "'commitbench'" in text
+    assert "not 'commitbank'" in text

@@ -1,0 +1,97 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from diffscribe.core.engine import in_order
+from diffscribe.core.errors import ToolError
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from diffscribe.history.pool import in_order
+
+def sleep(number):
+    Path(sys.argv[1], str(os.getpid())).touch()
+    time.sleep(100)
+
+for _ in in_order(sleep, range(4), 2):
+    pass
+"""
+
+
+def slower_first(number: int) -> tuple[int, int]:
+    time.sleep(0.05 / (number + 1))
+    return number * number, os.getpid()
+
+
+def die(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse(number: int) -> None:
+    raise ValueError(f"no {number}")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_results_come_in_the_order_of_the_work(workers: int) -> None:
+    done = list(in_order(slower_first, range(12), workers))
+    assert [job for job, _ in done] == list(range(12))
+    assert [square for _, (square, _) in done] == [job * job for job in range(12)]
+    processes = {process for _, (_, process) in done}
+    assert (os.getpid() in processes) == (workers == 1)
+    assert len(processes) <= workers
+
+
+def test_work_is_drawn_only_a_few_ahead() -> None:
+    numbers = iter(range(100))
+    results = in_order(slower_first, numbers, 2)
+    next(results)
+    assert next(numbers) <= 8
+    results.close()
+
+
+def test_says_that_a_worker_was_killed() -> None:
+    with pytest.raises(ToolError, match=r"harvest\.workers"):
+        list(in_order(die, range(3), 2))
+
+
+def test_a_bug_in_a_worker_is_shown_as_what_it_is() -> None:
+    with pytest.raises(ValueError, match="no 0"):
+        list(in_order(refuse, range(3), 2))
+
+
+def test_workers_that_have_just_begun_end_as_well() -> None:
+    """The first may fail before the last leaves its parent's group."""
+    for _ in range(20):
+        with pytest.raises(ValueError, match="no 0"):
+            list(in_order(refuse, range(3), 8))
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_parent(tmp_path: Path, end: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], stderr=subprocess.DEVNULL
+    ) as parent:
+        wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
+        parent.send_signal(end)
+    for worker in tmp_path.iterdir():
+        wait_for(lambda pid=int(worker.name): is_gone(pid))
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,210 @@
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import report, tracked_run
+
+PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A folder that looks like a checkout, as the working directory."""
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DISABLE_MLFLOW_INTEGRATION"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def rows(repository, query):
+    with sqlite3.connect(repository / "mlflow.db") as database:
+        return database.execute(query).fetchall()
+
+
+def test_report_writes_the_metrics_and_prints_one_line(tmp_path, capsys):
+    report(tmp_path / "metrics" / "curate.json", {"n": 3, "kept": None}, "kept 3")
+    text = (tmp_path / "metrics" / "curate.json").read_text()
+    assert json.loads(text) == {"n": 3, "kept": None}
+    assert capsys.readouterr().out == "curate: kept 3\n"
+
+
+def test_turned_off_it_leaves_no_trace(repository, monkeypatch):
+    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
+    with tracked_run("train", PARAMS) as run:
+        run.log_step(1, {"loss": 2.0})
+    assert [path.name for path in repository.iterdir()] == [".dvc"]
+
+
+@pytest.mark.slow
+def test_train_and_eval_are_children_of_one_finished_run(repository):
+    with tracked_run("train", PARAMS) as run:
+        run.log_step(1, {"loss": 2.0})
+        run.log_step(2, {"loss": 1.5})
+        time.sleep(2.5)  # two samples of the system metrics
+    with tracked_run("eval", PARAMS) as run:
+        run.log_metrics({"student": {"n": 4, "ari": None}, "note": "text"})
+        run.set_tags({"gguf.student-q8_0.sha256": "ab12"})
+        (repository / "eval").mkdir()
+        (repository / "eval" / "table.md").write_text("| n |\n")
+        run.log_folder(repository / "eval")
+
+    runs = rows(repository, "select name, status, run_uuid from runs order by rowid")
+    assert [(name, status) for name, status, _ in runs[1:]] == [
+        ("train", "FINISHED"),
+        ("eval", "FINISHED"),
+    ]
+    assert runs[0][1] == "FINISHED"
+    parents = "select value from tags where key = 'mlflow.parentRunId'"
+    assert {value for (value,) in rows(repository, parents)} == {runs[0][2]}
+    curve = "select step, value from metrics where key = 'loss' order by step"
+    assert rows(repository, curve) == [(1, 2.0), (2, 1.5)]
+    final = "select key, value from metrics where key like 'student%'"
+    assert rows(repository, final) == [("student.n", 4.0)]
+    digest = "select value from tags where key = 'gguf.student-q8_0.sha256'"
+    assert rows(repository, digest) == [("ab12",)]
+    rate = "select value from params where key = 'learning_rate' and run_uuid = "
+    assert rows(repository, f"{rate}'{runs[1][2]}'") == [("0.003",)]
+    system = (
+        "select count(*) from metrics where key = 'system/cpu_utilization_percentage'"
+    )
+    assert rows(repository, system)[0][0] >= 2
+    copies = [path.name for path in (repository / "mlruns").rglob("table.md")]
+    assert copies == ["table.md"]
+
+
+@pytest.mark.slow
+def test_train_joins_an_unfinished_run_and_opens_one_after_a_finished(repository):
+    def train_then(fails):
+        with tracked_run("train", PARAMS):
+            if fails:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_then(fails=True)
+    train_then(fails=False)
+    with tracked_run("eval", PARAMS):
+        pass
+    train_then(fails=False)
+
+    names = rows(repository, "select name, status from runs order by rowid")
+    pipeline = names[0][0]
+    assert names == [
+        (pipeline, "FINISHED"),
+        ("train", "FAILED"),
+        ("train", "FINISHED"),
+        ("eval", "FINISHED"),
+        (pipeline, "RUNNING"),
+        ("train", "FINISHED"),
+    ]
+
+
+@pytest.mark.slow
+def test_experiment_in_a_temporary_copy_is_named_and_kept_at_the_root(
+    repository, monkeypatch
+):
+    copy = repository / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
+    (copy / ".dvc").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_EXP_NAME", "brisk-otter")
+    with tracked_run("train", PARAMS):
+        pass
+    names = rows(repository, "select name from runs order by rowid")
+    assert names == [("brisk-otter",), ("train",)]
+    tags = "select count(*) from tags where key = 'DVC_EXP_NAME'"
+    assert rows(repository, tags) == [(2,)]
+    artifacts = rows(repository, "select artifact_uri from runs")[0][0]
+    assert artifacts.startswith((repository / "mlruns").as_uri())
+
+
+def train_without_a_server(capsys, seconds):
+    """Run a whole stage and return the one line it said about the loss."""
+    begin = time.monotonic()
+    with tracked_run("train", PARAMS) as run:
+        run.log_step(1, {"loss": 2.0})
+        run.set_tags({"a": "b"})
+    assert time.monotonic() - begin < seconds
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.slow
+def test_unreachable_server_costs_one_line(repository, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    line = train_without_a_server(capsys, seconds=20)
+    assert line.startswith("tracking: MLflow at http://127.0.0.1:")
+
+
+@pytest.mark.slow
+def test_corrupt_database_costs_one_line(repository, capsys):
+    (repository / "mlflow.db").write_bytes(b"no database" * 500)
+    line = train_without_a_server(capsys, seconds=20)
+    assert "is lost: file is not a database; the stage goes on" in line
+
+
+@pytest.mark.slow
+def test_locked_database_costs_one_line(repository, capsys):
+    database = sqlite3.connect(repository / "mlflow.db", isolation_level=None)
+    database.execute("begin exclusive")
+    line = train_without_a_server(capsys, seconds=20)
+    database.close()
+    assert "is lost: database is locked; the stage goes on" in line
+
+
+@pytest.mark.slow
+def test_server_that_dies_midway_costs_one_line(repository, monkeypatch, capsys):
+    port = free_port()
+    server = start_server(repository, port)
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        with tracked_run("train", PARAMS) as run:
+            run.log_step(1, {"loss": 2.0})
+            stop(server)
+            begin = time.monotonic()
+            run.log_step(2, {"loss": 1.5})
+            run.log_step(3, {"loss": 1.0})
+    finally:
+        stop(server)
+    assert time.monotonic() - begin < 30
+    assert capsys.readouterr().err.count("is lost") == 1
+    assert rows(repository, "select step from metrics where key = 'loss'") == [(1,)]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start_server(folder, port):
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        start_new_session=True,
+    )
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return server
+        time.sleep(0.2)
+    raise AssertionError("mlflow server did not start")
+
+
+def stop(server):
+    """Kill the server and the workers of its session."""
+    subprocess.run(["kill", "-9", "--", f"-{server.pid}"], stderr=subprocess.DEVNULL)
+    server.wait()

@@ -1,0 +1,329 @@
+import asyncio
+import json
+import logging
+import time
+import traceback
+from collections import Counter
+from contextlib import nullcontext
+
+import pytest
+from tests.support.fault_server import TRANSIENT, Fault, FaultServer
+
+from diffscribe.asking.ask import in_order
+from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.core.records import Message
+from diffscribe.doors.endpoint import Endpoint, Limiter
+from diffscribe.doors.reply import (
+    Answer,
+    AnswerError,
+    RefusalError,
+    Request,
+    Rung,
+    TokenUsage,
+)
+
+KEY = "sk-very-secret-0123456789"
+SCHEMA = {"type": "object", "properties": {"said": {"type": "string"}}}
+
+
+def request(words="hello", **changes):
+    messages = (Message(role="user", content=words),)
+    asked = Request("m", messages, SCHEMA, max_tokens=50, temperature=0.2, seed=7)
+    return asked._replace(**changes)
+
+
+def endpoint_of(server, slots=8, **options):
+    options = {"timeout_s": 5.0, "attempts": 3, **options}
+    return Endpoint(server.base_url, api_key=KEY, limiter=Limiter(slots), **options)
+
+
+def ask(server, *requests, **options):
+    """Return what becomes of each request, and the endpoint."""
+    endpoint = endpoint_of(server, **options)
+    return list(in_order(endpoint.ask, requests, 64, endpoint.close)), endpoint
+
+
+def said(answer):
+    return json.loads(answer.text)["said"]
+
+
+def formats(server):
+    return [
+        each.body.get("response_format", {}).get("type") for each in server.received
+    ]
+
+
+def test_an_answer_has_its_text_its_cost_and_its_time():
+    with FaultServer(latency_s=0.05) as server:
+        [[answer], _] = ask(server, request())
+    usage = TokenUsage(30, 20, 10, 4)
+    assert answer == Answer('{"said": "hello"}', usage, answer.latency_s, "stop")
+    assert 0.05 <= answer.latency_s < 2
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_whatever_may_pass_is_asked_again_and_counted(fault):
+    with FaultServer().then(None, fault, fault) as server:
+        answers, endpoint = ask(
+            server, request("a"), request("b"), slots=1, timeout_s=0.4
+        )
+    assert [said(answer) for answer in answers] == ["a", "b"]
+    assert endpoint.requests_sent == len(server.received) == 4
+    assert sum(endpoint.faults.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "least_s", "most_s"),
+    [(Fault.RATE_LIMITED, 0.05, 0.6), (Fault.RATE_LIMITED_MS, 0.05, 0.6)],
+)
+def test_a_429_makes_all_wait_as_long_as_it_says(fault, least_s, most_s):
+    with FaultServer().then(None, fault) as server:
+        ask(server, *[request(str(number)) for number in range(9)], slots=1)
+        refused, after = server.received[1], server.received[2:]
+    gaps = [each.at_s - refused.at_s for each in after]
+    assert least_s <= min(gaps) < most_s
+    assert len(after) == 8
+
+
+def test_more_slots_than_the_endpoint_has_are_given_up():
+    with FaultServer(slots=4, latency_s=0.02) as server:
+        requests = [request(str(number)) for number in range(200)]
+        answers, endpoint = ask(server, *requests, slots=32, attempts=12)
+        open_at_once = server.most_open
+    assert [said(answer) for answer in answers] == [str(n) for n in range(200)]
+    assert endpoint.faults["HTTP 429"] < 200
+    assert open_at_once <= 32
+
+
+def test_duplicated_answers_are_not_taken_for_the_next_ones():
+    with FaultServer(share=1.0, faults=[Fault.DUPLICATED]) as server:
+        answers, _ = ask(server, *[request(str(n)) for n in range(50)], slots=2)
+    assert [said(answer) for answer in answers] == [str(n) for n in range(50)]
+
+
+def test_connections_are_used_again():
+    with FaultServer() as server:
+        ask(server, *[request(str(number)) for number in range(100)], slots=4)
+        assert len(server.received) == 100
+        assert server.connections <= 5
+
+
+def test_reasoning_stands_in_for_an_empty_answer_and_nothing_for_nothing():
+    with FaultServer().then(Fault.REASONING_ONLY, Fault.EMPTY) as server:
+        answers, _ = ask(server, request("a"), request("b"), slots=1)
+    assert [answer.text for answer in answers] == ['{"said": "a"}', ""]
+
+
+def test_the_ladder_is_climbed_down_once_however_many_ask():
+    with FaultServer(refused_formats=["json_schema"], latency_s=0.01) as server:
+        requests = [request(str(number)) for number in range(40)]
+        answers, endpoint = ask(server, *requests, slots=16)
+    assert [said(answer) for answer in answers] == [str(n) for n in range(40)]
+    assert formats(server) == ["json_schema"] * 2 + ["json_object"] * 40
+    assert endpoint.rung("m") == Rung.JSON_OBJECT
+
+
+def test_an_endpoint_that_knows_no_format_is_asked_for_text():
+    with FaultServer(refused_formats=["json_schema", "json_object"]) as server:
+        [[answer], endpoint] = ask(server, request("a"))
+    assert said(answer) == "a"
+    assert endpoint.rung("m") == Rung.TEXT
+    assert formats(server) == ["json_schema", "json_schema", "json_object", None]
+
+
+def test_the_schema_of_a_request_goes_out_with_it():
+    with FaultServer() as server:
+        ask(server, request(), request(schema=None))
+        sent = [each.body.get("response_format") for each in server.received]
+    named = {"name": "answer", "schema": SCHEMA, "strict": True}
+    assert sent == [{"type": "json_schema", "json_schema": named}, None]
+
+
+def test_a_rung_that_is_given_is_kept():
+    with (
+        FaultServer(refused_formats=["json_schema"]) as server,
+        pytest.raises(RefusalError, match="This response_format type is unavailable"),
+    ):
+        ask(server, request(), rung=Rung.JSON_SCHEMA)
+    assert len(server.received) == 1
+
+
+def test_an_odd_request_does_not_change_how_others_are_asked():
+    def refuses(body):
+        odd = body["messages"][0]["content"] == "odd"
+        has_format = "response_format" in body
+        return "Invalid schema: too many enum values" if odd and has_format else None
+
+    with FaultServer(refuses=refuses) as server:
+        answers, endpoint = ask(
+            server, request("a"), request("odd"), request("b"), slots=1
+        )
+    assert [said(answer) for answer in answers] == ["a", "odd", "b"]
+    assert endpoint.rung("m") == Rung.STRICT_SCHEMA
+
+
+def test_parameters_that_a_reasoning_model_refuses_are_left_out_or_renamed():
+    def refuses(body):
+        if "max_tokens" in body:
+            return (
+                "Unsupported parameter: 'max_tokens' is not supported with this "
+                "model. Use 'max_completion_tokens' instead."
+            )
+        if "temperature" in body:
+            return "Unsupported value: 'temperature' does not support 0.2 here."
+        return None
+
+    with FaultServer(refuses=refuses) as server:
+        ask(server, request("a", reasoning_effort="low"), request("b"))
+        asked = server.received[2].body
+        assert len(server.received) == 4
+    assert asked["max_completion_tokens"] == 50
+    assert asked["reasoning_effort"] == "low"
+    assert "temperature" not in asked
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("messages: at least one is needed", RefusalError),
+        ("This model's maximum context length is 8192 tokens", AnswerError),
+        ("Your prompt was flagged by our content policy", AnswerError),
+    ],
+)
+def test_a_400_stops_all_unless_it_is_about_this_request(words, kind):
+    with FaultServer(refuses=lambda body: words) as server:
+        with pytest.raises(kind, match=words):
+            ask(server, request())
+        assert len(server.received) == 1
+
+
+def test_an_endpoint_without_anyone_stops_all():
+    with FaultServer() as server:
+        pass
+    with pytest.raises(ToolError, match=r"cannot be reached .* check the address"):
+        ask(server, request(), attempts=1)
+
+
+def test_an_endpoint_that_has_moved_stops_all_and_the_key_stays():
+    with FaultServer().then(None, Fault.MOVED) as server:
+        with pytest.raises(ToolError, match=r"HTTP 307.* check the key, .* address"):
+            ask(server, request("a"), request("b"), slots=1)
+        assert len(server.received) == 2
+
+
+def test_a_connection_that_is_lost_again_and_again_costs_one_row_of_many():
+    def work_of(endpoint):
+        async def work(row):
+            try:
+                return said(await endpoint.ask(request(row)))
+            except AnswerError as error:
+                return str(error)
+
+        return work
+
+    with FaultServer().then(None, Fault.RESET, None, Fault.RESET) as server:
+        endpoint = endpoint_of(server, slots=2, attempts=2, rung=Rung.TEXT)
+        outcomes = list(in_order(work_of(endpoint), "abcd", 2, endpoint.close))
+    assert len(outcomes) == 4
+    assert endpoint.faults["connection lost"] == 2
+
+
+def test_the_key_is_sent_and_in_nothing_that_is_shown(caplog):
+    caplog.set_level(logging.DEBUG)
+    words = f"Incorrect API key provided: {KEY}"
+    with FaultServer(refuses=lambda body: words) as server:
+        with pytest.raises(ToolError) as caught:
+            ask(server, request())
+        [received] = server.received
+    assert received.headers["authorization"] == f"Bearer {KEY}"
+    shown = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert "Incorrect API key provided: [key]" in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:hush-hush@host/v1", "http://host/v1?key=hush-hush"]
+)
+def test_an_address_with_a_key_in_it_is_refused_unseen(url):
+    with pytest.raises(ParamsError, match="environment") as caught:
+        Endpoint(url, api_key=KEY, timeout_s=5, attempts=1, limiter=Limiter(1))
+    assert "hush" not in str(caught.value)
+
+
+def test_who_is_traced_asks_by_openai_every_time():
+    with FaultServer().then(None, None, Fault.SERVER_ERROR, Fault.RESET) as server:
+        answers, endpoint = ask(
+            server,
+            *[request(words) for words in "abc"],
+            slots=1,
+            tracing=lambda _: nullcontext(True),
+        )
+    assert [said(answer) for answer in answers] == ["a", "b", "c"]
+    assert endpoint.faults == {"HTTP 500": 1, "connection lost": 1}
+
+
+def test_the_first_request_and_the_others_are_put_alike():
+    with FaultServer() as server:
+        ask(server, request(), request())
+        [first, second] = server.received
+    assert (first.headers, first.body) == (second.headers, second.body)
+    assert first.headers["accept-encoding"] == "identity"
+
+
+def test_one_endpoint_serves_one_loop_after_the_other():
+    with FaultServer() as server:
+        endpoint = endpoint_of(server)
+        for _ in range(2):
+            [answer] = in_order(endpoint.ask, [request("a")], 1, endpoint.close)
+            assert said(answer) == "a"
+
+
+def test_an_answer_that_never_ends_is_given_up_in_time():
+    async def run(endpoint):
+        try:
+            await endpoint.ask(request())
+        finally:
+            await endpoint.close()
+
+    with FaultServer().then(Fault.SLOW_LORIS) as server:
+        started = time.monotonic()
+        with pytest.raises(AnswerError, match=r"^no answer within 0\.5 s$"):
+            asyncio.run(run(endpoint_of(server, attempts=1, timeout_s=0.5)))
+        assert 0.5 <= time.monotonic() - started < 2
+
+
+@pytest.mark.slow
+def test_of_500_rows_at_30_percent_faults_none_is_lost_doubled_or_mixed_up():
+    rows = [f"row {number}" for number in range(500)]
+    attempts = 6
+    # Who is told to slow down and not for how long takes its time.
+    patient = [fault for fault in TRANSIENT if fault != Fault.RATE_LIMITED_SILENTLY]
+    faults = [*patient * 8, Fault.RATE_LIMITED_SILENTLY]
+
+    async def work(row):
+        try:
+            return said(await endpoint.ask(request(row)))
+        except AnswerError as error:
+            return error
+
+    with FaultServer(share=0.3, faults=faults) as server:
+        endpoint = endpoint_of(server, slots=64, attempts=attempts, timeout_s=0.5)
+        outcomes = list(in_order(work, rows, 256, endpoint.close))
+        received = [each.body["messages"][-1]["content"] for each in server.received]
+    asked = Counter(received)
+    failed = {
+        row: error
+        for row, error in zip(rows, outcomes, strict=True)
+        if isinstance(error, AnswerError)
+    }
+    answered = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert answered == [row for row in rows if row not in failed]
+    assert len(failed) < 20
+    assert all(len(str(error)) > 10 for error in failed.values())
+    assert all(asked[row] == attempts for row in failed)
+    assert server.done["answered"] == len(answered)
+    assert max(asked.values()) <= attempts
+    assert endpoint.requests_sent == len(received)
+    assert endpoint.requests_sent - sum(endpoint.faults.values()) == len(answered)
+    assert len(received) < 1.6 * len(rows)
+    assert set(server.done) == {"answered", *TRANSIENT}

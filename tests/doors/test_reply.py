@@ -1,0 +1,98 @@
+import json
+
+import pytest
+
+from diffscribe.doors.reply import (
+    AnswerError,
+    AttemptError,
+    TokenUsage,
+    read_answer,
+    read_reply,
+    without_thoughts,
+)
+
+
+def reply(message, usage=None, finish_reason="stop"):
+    choice = {"message": message, "finish_reason": finish_reason}
+    return json.dumps({"choices": [choice], "usage": usage}).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("<think>{no}\n</think>\n\n{yes}", "{yes}"),
+        ("\n<thinking>a</thinking>b", "b"),
+        ("<think>never ends", ""),
+        ("the template opened them</think>\n{yes}", "{yes}"),
+        ('{"subject": "drop </think> tags"}', '{"subject": "drop </think> tags"}'),
+        ("```json\n{} </think>\n```", "```json\n{} </think>\n```"),
+        ("the <think> tag is parsed", "the <think> tag is parsed"),
+        ("plain", "plain"),
+        ("", ""),
+    ],
+)
+def test_thoughts_are_taken_off(text, rest):
+    assert without_thoughts(text) == rest
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_the_answer_if_there_is_no_other(name):
+    assert read_reply(reply({"content": None, name: "{}"}), 1.0).text == "{}"
+    assert read_reply(reply({"content": " ", name: "{}"}), 1.0).text == "{}"
+    assert read_reply(reply({"content": "a", name: "{}"}), 1.0).text == "a"
+
+
+def test_who_was_cut_off_while_thinking_has_not_answered():
+    cut = reply({"content": "", "reasoning_content": "so {"}, finish_reason="length")
+    answer = read_reply(cut, 1.0)
+    assert (answer.text, answer.finish_reason) == ("", "length")
+
+
+def test_text_in_parts_is_put_together():
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}]
+    assert read_reply(reply({"content": parts}), 1.0).text == "ab"
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        (None, (0, 0, 0, 0)),
+        ({"prompt_tokens": 5, "completion_tokens": None}, (5, 0, 0, 0)),
+        ({"prompt_tokens": 5, "prompt_cache_hit_tokens": 3}, (5, 3, 0, 0)),
+        (
+            {
+                "prompt_tokens": 5,
+                "completion_tokens": 4,
+                "prompt_tokens_details": {"cached_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 1},
+            },
+            (5, 2, 4, 1),
+        ),
+        ({"prompt_tokens_details": None}, (0, 0, 0, 0)),
+    ],
+)
+def test_tokens_are_counted_as_each_endpoint_reports_them(usage, counted):
+    assert read_reply(reply({"content": "a"}, usage), 1.0).usage == TokenUsage(*counted)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ('{"error": {"message": "overloaded", "code": 502}}', 502, "overloaded"),
+        ('{"error": {"message": "slow", "code": "rate"}}', 500, "slow"),
+        ('{"error": "no model"}', 500, "no model"),
+        ('{"error": {"code": 401}}', 401, "(no words)"),
+        ("<html><p>Bad gateway</p>", 0, "not a chat completion: Bad gateway"),
+        ("[]", 0, "not a chat completion"),
+        ('{"choices": []}', 0, "no choices"),
+        ('{"choices": [{"message": {"content": 3}}]}', 0, "not a chat completion"),
+        ("\x00", 0, "not a chat completion"),
+    ],
+)
+def test_a_200_without_an_answer_says_why(body, code, words):
+    with pytest.raises(AttemptError, match=r".") as caught:
+        read_reply(body.encode(), 1.0)
+    assert caught.value.code == code
+    assert words in caught.value.words
+    with pytest.raises(AnswerError, match=r"."):
+        read_answer(body.encode())

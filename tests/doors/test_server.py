@@ -1,0 +1,234 @@
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from diffscribe.core.errors import SourceError, ToolError
+from diffscribe.doors import llama_cpp as server_module
+from diffscribe.doors.llama_cpp import serve
+
+pytestmark = pytest.mark.slow
+
+NASTY = [
+    "feat: plain ascii",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd emoji",
+    "e\u0301 a\u0308\u0323 combining, \u00e9 composed",
+    "\u63d0\u4ea4\u4fe1\u606f \u30b3\u30df\u30c3\u30c8 \ucee4\ubc0b",
+    "one\r\ntwo\r\n\r\n  three\n\n\n\tfour   ",
+    "I'RE you'll \u2019t 12345 3.14 \u0967\u0968\u0969",
+    "a<|im_start|>user\nb<|im_end|>\n<|endoftext|>",
+    "\u0e20\u0e32\u0e29\u0e32 \u0939\u093f\u0928\u094d\u0926\u0940 \u200b\ufeff\u00a0x",
+    "@@ -1,2 +1,3 @@\n-\told\n+    new()  # \u00fc\n",
+    "\x00\x01\x7f",
+]
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": ["feat", "fix"]},
+        "files": {
+            "type": "array",
+            "items": {"enum": ["a.py", "b.py"]},
+            "minItems": 1,
+            "maxItems": 2,
+        },
+    },
+    "required": ["type", "files"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def base_url(tiny_gguf: Path) -> Iterator[str]:
+    with serve(tiny_gguf, context_tokens=512, threads=1) as url:
+        yield url
+
+
+def ask(base_url: str, path: str, question: object) -> dict[str, object]:
+    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=60)
+    connection.request("POST", path, json.dumps(question))
+    response = connection.getresponse()
+    answer: dict[str, object] = json.loads(response.read())
+    assert response.status == 200, answer
+    return answer
+
+
+def chat(base_url: str, **more: object) -> dict[str, object]:
+    question = {
+        "messages": [{"role": "user", "content": "Files:\n M a.py"}],
+        "temperature": 0,
+        "max_tokens": 48,
+        **more,
+    }
+    return ask(base_url, "/v1/chat/completions", question)
+
+
+def is_listening(base_url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", urlsplit(base_url).port)) == 0
+
+
+def test_a_chat_request_is_answered_alike_each_time(base_url: str) -> None:
+    first, again = chat(base_url), chat(base_url)
+    assert first["choices"] == again["choices"]
+    assert first["usage"]["completion_tokens"] > 0
+    assert again["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_tokens_are_those_of_transformers(
+    text: str, base_url: str, tiny_base: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    question = {"content": text, "add_special": False, "parse_special": True}
+    served = ask(base_url, "/tokenize", question)["tokens"]
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    assert served == tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def test_the_chat_template_is_applied_as_in_transformers(
+    base_url: str, tiny_base: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    messages = [
+        {"role": "system", "content": "Split."},
+        {"role": "user", "content": "diff \u00e9\n"},
+    ]
+    prompt = ask(base_url, "/apply-template", {"messages": messages})["prompt"]
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    assert prompt == tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True
+    )
+
+
+def test_the_next_tokens_probabilities_are_those_of_transformers(
+    base_url: str, tiny_base: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    tokens = list(range(20, 60))
+    model = AutoModelForCausalLM.from_pretrained(tiny_base)
+    with torch.no_grad():
+        logits = model(torch.tensor([tokens])).logits[0, -1]
+    expected = torch.log_softmax(logits.float(), dim=-1)
+    question = {"prompt": tokens, "n_predict": 1, "n_probs": 10, "temperature": 0}
+    answer = ask(base_url, "/completion", question)
+    likeliest = answer["completion_probabilities"][0]["top_logprobs"]
+    assert likeliest[0]["id"] == int(expected.argmax())
+    for each in likeliest:
+        assert each["logprob"] == pytest.approx(float(expected[each["id"]]), abs=0.02)
+
+
+def test_a_json_schema_binds_even_an_untrained_model(base_url: str) -> None:
+    from jsonschema import validate
+
+    answer = chat(
+        base_url,
+        max_tokens=256,
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "plan", "schema": SCHEMA, "strict": True},
+        },
+    )
+    validate(json.loads(answer["choices"][0]["message"]["content"]), SCHEMA)
+
+
+def test_the_server_is_gone_after_the_block(tiny_gguf: Path) -> None:
+    with serve(tiny_gguf, context_tokens=256, threads=1) as base_url:
+        assert is_listening(base_url)
+    assert not is_listening(base_url)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_server_is_gone_after_an_error(
+    error: type[BaseException], tiny_gguf: Path
+) -> None:
+    with (
+        pytest.raises(error),
+        serve(tiny_gguf, context_tokens=256, threads=1) as base_url,
+    ):
+        raise error
+    assert not is_listening(base_url)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie them")
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_is_gone_when_its_parent_is_killed(
+    end: signal.Signals, tiny_gguf: Path
+) -> None:
+    script = (
+        "import pathlib, sys, time\n"
+        "from diffscribe.gguf.server import serve\n"
+        "with serve(pathlib.Path(sys.argv[1]), context_tokens=256, threads=1) as url:\n"
+        "    print(url, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", script, str(tiny_gguf)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    base_url = parent.stdout.readline().decode().strip()
+    assert is_listening(base_url)
+    os.kill(parent.pid, end)
+    parent.wait()
+    deadline = time.monotonic() + 5
+    while is_listening(base_url) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_listening(base_url)
+
+
+def test_two_servers_do_not_disturb_each_other(tiny_gguf: Path, base_url: str) -> None:
+    with serve(tiny_gguf, context_tokens=256, threads=1) as second:
+        assert second != base_url
+        assert chat(second)["choices"] == chat(base_url)["choices"]
+    assert is_listening(base_url)
+
+
+def test_a_taken_port_is_tried_no_second_time(
+    tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        look = server_module._free_port
+        ports = iter([taken.getsockname()[1], look()])
+        monkeypatch.setattr(server_module, "_free_port", lambda: next(ports))
+        with serve(tiny_gguf, context_tokens=256, threads=1) as base_url:
+            assert chat(base_url, max_tokens=1)["usage"]["completion_tokens"] == 1
+
+
+def test_a_broken_file_is_explained_by_the_servers_last_lines(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\0" * 64)
+    with (
+        pytest.raises(ToolError, match=r"before it was ready(.|\n)*broken\.gguf"),
+        serve(broken, context_tokens=256, threads=1),
+    ):
+        pytest.fail("a broken file was served")
+
+
+def test_a_server_that_is_not_ready_in_time_is_explained(tiny_gguf: Path) -> None:
+    with (
+        pytest.raises(ToolError, match="not ready within 0 s"),
+        serve(tiny_gguf, context_tokens=256, threads=1, timeout_s=0),
+    ):
+        pytest.fail("served at once")
+
+
+def test_a_missing_file_is_explained(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SourceError, match=r"nothing\.gguf.*merge-quantize"),
+        serve(tmp_path / "nothing.gguf", context_tokens=256, threads=1),
+    ):
+        pytest.fail("served nothing")

@@ -1,0 +1,107 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from diffscribe.core.errors import ToolError
+from diffscribe.doors.llama_cpp import PROGRAMS, program, run_tool, source_tree, version
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No llama.cpp in LLAMA_CPP_DIR, on PATH or above the current folder."""
+    monkeypatch.delenv("LLAMA_CPP_DIR", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.chdir(tmp_path)
+
+
+def put_programs(folder: Path, names: tuple[str, ...] = PROGRAMS) -> Path:
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("inside", ["bin", "build/bin", "."])
+def test_a_named_folder_goes_before_path(
+    inside: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    on_path = put_programs(tmp_path / "path")
+    named = put_programs(tmp_path / "named" / inside)
+    monkeypatch.setenv("PATH", str(on_path))
+    monkeypatch.setenv("LLAMA_CPP_DIR", str(tmp_path / "named"))
+    assert program("llama-server") == named / "llama-server"
+
+
+def test_path_goes_before_the_repositorys_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_programs(tmp_path / ".tools/llama.cpp/bin")
+    on_path = put_programs(tmp_path / "path")
+    monkeypatch.setenv("PATH", str(on_path))
+    assert program("llama-quantize") == on_path / "llama-quantize"
+
+
+def test_a_folder_that_lacks_one_program_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = put_programs(tmp_path / ".tools/llama.cpp/bin")
+    monkeypatch.setenv("PATH", str(put_programs(tmp_path / "path", PROGRAMS[:-1])))
+    assert program("llama-server") == own / "llama-server"
+
+
+def test_the_repositorys_own_is_found_from_a_temporary_experiment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = put_programs(tmp_path / ".tools/llama.cpp/bin")
+    experiment = tmp_path / ".dvc/tmp/exps/tmp123"
+    experiment.mkdir(parents=True)
+    monkeypatch.chdir(experiment)
+    assert program("llama-server") == own / "llama-server"
+
+
+def test_missing_programs_are_explained() -> None:
+    with pytest.raises(ToolError, match=r"llama-quantize not found.*make llama\.cpp"):
+        program("llama-quantize")
+
+
+def test_a_missing_converter_is_explained() -> None:
+    with pytest.raises(ToolError, match=r"convert_hf_to_gguf\.py.*make llama\.cpp"):
+        source_tree()
+
+
+def test_the_converter_is_found_in_the_named_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for tree in (tmp_path / "named", tmp_path / ".tools/llama.cpp/src"):
+        tree.mkdir(parents=True)
+        (tree / "convert_hf_to_gguf.py").touch()
+    monkeypatch.setenv("LLAMA_CPP_DIR", str(tmp_path / "named"))
+    assert source_tree() == tmp_path / "named"
+
+
+def test_the_version_is_the_servers_own(tmp_path: Path) -> None:
+    folder = put_programs(tmp_path / ".tools/llama.cpp/bin")
+    server = folder / "llama-server"
+    server.write_text("#!/bin/sh\necho 'built with GNU'\necho 'version: 7 (abc)' >&2\n")
+    assert version() == "7 (abc)"
+
+
+def test_a_failure_shows_the_last_lines_and_the_code() -> None:
+    script = "import sys; print('early\\n' * 50 + 'the cause'); sys.exit(3)"
+    with pytest.raises(ToolError) as caught:
+        run_tool([sys.executable, "-c", script])
+    assert "failed with code 3" in str(caught.value)
+    assert str(caught.value).endswith("the cause")
+    assert str(caught.value).count("early") == 11
+
+
+def test_settings_of_the_environment_do_not_reach_a_tool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LLAMA_ARG_CTX_SIZE", "1")
+    monkeypatch.setenv("DIFFSCRIBE_KEPT", "1")
+    seen = run_tool([sys.executable, "-c", "import os; print(sorted(os.environ))"])
+    assert "LLAMA_ARG_CTX_SIZE" not in seen
+    assert "DIFFSCRIBE_KEPT" in seen

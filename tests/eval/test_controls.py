@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import pytest
+from tests.support.planned import HOUSE, commit, make_case, plan
+from tests.support.rows import make_curated, patch
+
+from diffscribe.baseline.model import fit
+from diffscribe.commits.plan import parse_plan, plan_problem
+from diffscribe.core.params import load_params
+from diffscribe.core.records import OriginalCommit, Plan, PlannedCommit, SplitChange
+from diffscribe.eval.controls import (
+    RULES,
+    fit_controls,
+    fit_neighbours,
+    nearest,
+    one_commit,
+    original,
+    per_directory,
+    per_file,
+    predict_controls,
+)
+from diffscribe.eval.scores import score
+
+ROOT = Path(__file__).parents[2]
+FILES = ("src/b.py", "docs/c.md", "src/a.py", "README.md", "src/deep/d.py")
+
+
+def grouping(plan):
+    return [(each.type, each.files) for each in plan.commits]
+
+
+def test_one_commit_holds_every_file_junk_included(case):
+    whole = one_commit(case("s", FILES, junk=("x.log",)))
+    assert grouping(whole) == [("feat", (*FILES, "x.log"))]
+
+
+def test_per_directory_groups_by_the_folder_a_file_lies_in(case):
+    assert grouping(per_directory(case("s", FILES))) == [
+        ("docs", ("README.md",)),
+        ("docs", ("docs/c.md",)),
+        ("feat", ("src/b.py", "src/a.py")),
+        ("feat", ("src/deep/d.py",)),
+    ]
+
+
+def test_controls_are_valid_and_route_no_junk(case):
+    noisy = case("s", FILES, junk=("x.log",))
+    for prediction in predict_controls([noisy]):
+        assert plan_problem(prediction.plan, noisy.files) is None
+        assert parse_plan(prediction.text) == prediction.plan
+        assert score(noisy, prediction, HOUSE).values["junk"] == 0.0
+
+
+def test_per_file_puts_every_file_apart(case):
+    assert grouping(per_file(case("s", FILES))) == [
+        ("docs", ("README.md",)),
+        ("docs", ("docs/c.md",)),
+        ("feat", ("src/a.py",)),
+        ("feat", ("src/b.py",)),
+        ("feat", ("src/deep/d.py",)),
+    ]
+
+
+def test_each_control_answers_each_case_at_no_cost(case):
+    predictions = predict_controls([case("s"), case("t")])
+    assert [(each.system, each.sample_id) for each in predictions] == [
+        (system, case_id) for system in RULES for case_id in ("s", "t")
+    ]
+    assert {(each.latency_s, each.completion_tokens) for each in predictions} == {
+        (0.0, 0)
+    }
+
+
+@pytest.mark.parametrize("control", RULES.values())
+def test_a_message_is_one_commit_of_every_file(control):
+    asked = make_case(plan(commit("a.py b/c.md", "fix")), task="message")
+    assert [each.files for each in control(asked).commits] == [("a.py", "b/c.md")]
+
+
+def made(message, *files):
+    return OriginalCommit(sha="1" * 40, message=message, files=files)
+
+
+def test_original_is_the_history_with_its_whole_messages():
+    history = (
+        made("feat(api)!: add b\n\nIt was missing.\n\nCloses #3", "b.py", "gone.py"),
+        made("Fix a typo in the docs", "a.md"),
+    )
+    asked = make_case(plan(commit("a.md b.py")), ("x.log",), originals=history)
+    assert original(asked) == Plan(
+        commits=(
+            PlannedCommit(
+                files=("b.py",),
+                type="feat",
+                scope="api",
+                breaking=True,
+                subject="add b",
+                body="It was missing.",
+            ),
+            PlannedCommit(
+                files=("a.md", "x.log"), type="docs", subject="Fix a typo in the docs"
+            ),
+        )
+    )
+
+
+def test_original_puts_a_file_of_two_commits_into_the_last():
+    history = (made("fix: one", "a.py", "b.py"), made("feat: two", "b.py"))
+    asked = make_case(plan(commit("a.py b.py")), originals=history)
+    assert grouping(original(asked)) == [("fix", ("a.py",)), ("feat", ("b.py",))]
+
+
+def test_original_without_a_history_is_one_commit():
+    asked = make_case(originals=())
+    assert original(asked) == one_commit(asked)
+
+
+def trained(number, type_, subject, *lines, parent_id=None):
+    path = f"src/m{number}.py"
+    curated = make_curated(
+        plan=plan(commit(path, type_, subject)),
+        paths=(path,),
+        head=f"h{number}",
+        diff="".join(patch(path, line) for line in lines),
+    )
+    return SplitChange(**dict(curated), parent_id=parent_id, junk=())
+
+
+@pytest.fixture(scope="module")
+def controls():
+    rows = [
+        trained(0, "fix", "close the socket", "socket.close() when the peer is gone"),
+        trained(1, "feat", "parse dates", "parsed = parse_date(text, locale)"),
+        trained(2, "fix", "count from one", "number = index + 1"),
+        trained(3, "perf", "not me", "parsed = parse_date(text, zone)", parent_id="1"),
+    ]
+    params = load_params(ROOT / "params.yaml").baseline
+    return fit_controls(rows, fit(rows, [], params))
+
+
+def test_majority_type_is_that_of_most_training_commits(controls):
+    asked = make_case(plan(commit("README.md docs/a.md", "docs")))
+    assert grouping(controls["control-majority-type"](asked)) == [
+        ("fix", ("README.md", "docs/a.md"))
+    ]
+
+
+def test_nearest_lends_the_message_of_the_most_similar_diff(controls):
+    asked = make_case(diff=patch("lib/dates.py", "parsed = parse_date(text, zone)"))
+    (lent,) = controls["control-nearest"](asked).commits
+    assert (lent.type, lent.subject, lent.files) == ("feat", "parse dates", asked.files)
+
+
+def test_of_the_near_the_best_bleu_wins():
+    words = "one two three four five six seven eight"
+    rows = [
+        trained(0, "fix", "same words in another order", " ".join(words.split()[::-1])),
+        trained(0, "feat", "same words in the same order but a few", words[:-6]),
+    ]
+    found = nearest(fit_neighbours(rows), patch("src/m0.py", words))
+    assert found.type == "feat"
+
+
+def test_without_messages_to_lend_nearest_is_one_commit(case):
+    pair = plan(commit("a.py", "fix"), commit("b.md", "docs"))
+    curated = make_curated(plan=pair, paths=("a.py", "b.md"))
+    row = SplitChange(**dict(curated), parent_id=None, junk=())
+    params = load_params(ROOT / "params.yaml").baseline
+    controls = fit_controls([row], fit([row], [], params))
+    assert controls["control-nearest"](case("s")) == one_commit(case("s"))
+
+
+def test_fitted_controls_give_valid_plans_and_the_same_again(controls, case):
+    asked = [case("s", FILES, junk=("x.log",)), make_case(task="message")]
+    predictions = predict_controls(asked, controls)
+    assert predictions == predict_controls(asked, controls)
+    assert len(predictions) == 2 * len(controls) == 14
+    for each in predictions:
+        files = next(one.files for one in asked if one.id == each.sample_id)
+        assert plan_problem(each.plan, files) is None
+        assert parse_plan(each.text) == each.plan

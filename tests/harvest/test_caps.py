@@ -1,0 +1,98 @@
+from collections import Counter
+from collections.abc import Mapping
+
+from diffscribe.harvest.tally import Candidate, Caps, beyond_caps
+
+
+def candidate(repo: str, number: int, *authors: str) -> Candidate:
+    return Candidate(f"{repo} {number}", repo, frozenset(authors or ("ann",)))
+
+
+def caps(
+    repo: Mapping[str, int | None] | None = None,
+    author: int | None = None,
+    all_: int | None = None,
+    seed: int = 7,
+) -> Caps:
+    return Caps(all_, author, repo or {}, seed)
+
+
+def kept(candidates: list[Candidate], limits: Caps, *times: int) -> list[Candidate]:
+    beyond = beyond_caps(candidates, limits, *times)
+    return [each for number, each in enumerate(candidates) if number not in beyond]
+
+
+def test_all_stay_without_caps() -> None:
+    rows = [candidate("a", number) for number in range(20)]
+    assert beyond_caps(rows, caps()) == {}
+
+
+def test_ten_thousand_rows_have_two_percent_of_one_repository_at_most() -> None:
+    sizes = {f"r{number}": 150 + number for number in range(60)} | {"huge": 50_000}
+    rows = [
+        candidate(repo, n, repo) for repo, size in sizes.items() for n in range(size)
+    ]
+    chosen = kept(rows, caps(dict.fromkeys(sizes, 200), all_=10_000))
+    by_repo = Counter(each.repo for each in chosen)
+    assert len(chosen) == 10_000
+    assert max(by_repo.values()) == 200 == 0.02 * len(chosen)
+    assert by_repo["huge"] == 200
+    assert len(by_repo) == 61
+
+
+def test_each_author_of_a_change_counts_in_all_repositories() -> None:
+    rows = [candidate(f"r{n % 3}", n, "ann", f"other {n}") for n in range(30)]
+    rows += [candidate("r0", 30 + n, "bo") for n in range(5)]
+    limits = caps(author=4)
+    authors = Counter(name for each in kept(rows, limits) for name in each.authors)
+    assert (authors["ann"], authors["bo"]) == (4, 4)
+    assert Counter(beyond_caps(rows, limits).values()) == {"max_per_author": 27}
+
+
+def test_a_cap_of_one_repository_leaves_the_others() -> None:
+    rows = [candidate(repo, n) for repo in "ab" for n in range(10)]
+    chosen = Counter(each.repo for each in kept(rows, caps({"a": 3, "b": None})))
+    assert chosen == {"a": 3, "b": 10}
+    assert set(beyond_caps(rows, caps({"a": 3})).values()) == {"max_per_repo"}
+
+
+def test_a_draw_stays_when_a_repository_grows() -> None:
+    rows = [candidate(repo, n) for repo in "ab" for n in range(500)]
+    limits = caps({"a": 50, "b": 50})
+    before = kept(rows, limits)
+    grown = [*rows, *(candidate("a", 500 + n) for n in range(25))]
+    after = kept(grown, limits)
+    assert [each for each in after if each.repo == "b"] == before[50:]
+    new = [each for each in after if each not in before]
+    assert 0 < len(new) < 10
+    assert {int(each.id.split()[1]) >= 500 for each in new} == {True}
+    assert len(set(before) - set(after)) == len(new)
+
+
+def test_neither_order_nor_other_repositories_decide_but_the_seed_does() -> None:
+    rows = [candidate(repo, n) for repo in "ab" for n in range(100)]
+    limits = caps({"a": 10, "b": 10})
+    chosen = set(kept(rows, limits))
+    assert set(kept(rows[::-1], limits)) == chosen
+    assert set(kept(rows[:100], limits)) == {
+        each for each in chosen if each.repo == "a"
+    }
+    assert set(kept(rows, caps({"a": 10, "b": 10}, seed=8))) != chosen
+
+
+def test_a_draw_is_spread_over_the_whole_history() -> None:
+    rows = [candidate("a", n) for n in range(1000)]
+    halves = Counter(
+        int(each.id.split()[1]) // 500 for each in kept(rows, caps({"a": 200}))
+    )
+    assert 70 < halves[0] < 130
+
+
+def test_oversampling_draws_from_the_newest_only() -> None:
+    rows = [candidate("a", n) for n in range(100)]
+    limits = caps({"a": 10, "b": None})
+    chosen = [int(each.id.split()[1]) for each in kept(rows, limits, 3)]
+    assert len(chosen) == 10
+    assert min(chosen) >= 70
+    assert max(chosen) - min(chosen) > 10
+    assert len(kept(rows, caps(), 3)) == 100

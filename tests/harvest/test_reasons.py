@@ -1,0 +1,35 @@
+"""docs/data.md explains all that harvest counts and all that params may name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from diffscribe.core.params import SourceSettings
+from diffscribe.harvest.filters import PATH_PRESETS, CommitReason
+from diffscribe.harvest.presets import PRESETS
+from diffscribe.harvest.tally import CapReason
+from diffscribe.harvest.windows import WindowReason
+
+DATA = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
+
+
+def named_in_first_column() -> set[str]:
+    """Return what tables of the page have in backticks before the second bar."""
+    cells = re.findall(r"^\| (`[^|]*) \|", DATA, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+NAMES = {
+    "commits": CommitReason,
+    "windows": WindowReason,
+    "caps": CapReason,
+    "presets": PRESETS,
+    "paths": PATH_PRESETS,
+    "settings": SourceSettings.model_fields,
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_each_has_its_line(names) -> None:
+    assert {str(name) for name in names} - named_in_first_column() == set()

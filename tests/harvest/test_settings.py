@@ -1,0 +1,379 @@
+"""What the settings of sources, the presets and the caps do to the rows."""
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffscribe.core.errors import SourceError
+from diffscribe.core.records import Change
+from diffscribe.doors.git import MAX_BLOB_BYTES
+from diffscribe.harvest.harvest import harvest
+from diffscribe.harvest.presets import with_preset
+from diffscribe.harvest.tally import Tally
+from diffscribe.samples.builder import SYMLINK, History
+
+
+@pytest.fixture
+def harvested(harvest_params):
+    """A function that reads sources and returns changes and counts."""
+
+    def read(*sources: object, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
+        params = with_preset(harvest_params(**{"sources": sources} | changed))
+        tally = Tally()
+        rows = harvest(params, tally, lambda commits, name, total: commits)
+        changes = [Change.model_validate_json(row) for row in rows]
+        counts = tally.metrics(params)
+        assert_adds_up(counts, len(changes))
+        totals = tally.statistics.metrics()
+        assert totals["processed"] == counts["windows"]
+        assert totals["approved"] == counts["changes"]
+        return changes, counts
+
+    return read
+
+
+def assert_adds_up(counts: dict[str, Any], changes: int) -> None:
+    """Check that each commit and window is kept or has its reason."""
+    in_commits = sum(counts["commits_dropped"].values())
+    in_windows = sum(counts["windows_dropped"].values())
+    assert counts["commits"] == counts["commits_kept"] + in_commits
+    assert counts["windows"] == counts["changes"] + in_windows
+    assert changes == counts["changes"] == sum(counts["changes_by_commits"].values())
+
+
+def dropped(counts: dict[str, Any], kind: str = "commits") -> dict[str, int]:
+    return {reason: n for reason, n in counts[f"{kind}_dropped"].items() if n}
+
+
+def subjects(changes: list[Change]) -> list[tuple[str, ...]]:
+    return [tuple(commit.message for commit in change.commits) for change in changes]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=off", *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_rows_say_the_license_and_privacy_that_params_say(
+    history: History, harvested
+) -> None:
+    history.commit("feat: begin", {"LICENSE": "GNU GENERAL PUBLIC LICENSE\nVersion 2"})
+    history.commit("feat: one", {"a": "1\n"})
+    (plain,), _ = harvested(str(history.folder))
+    assert (plain.license, plain.private) == ("GPL-2.0", False)
+    source = {"path": str(history.folder), "license": "LicenseRef-ours"}
+    (own,), _ = harvested(source | {"private": True})
+    assert (own.license, own.private) == ("LicenseRef-ours", True)
+    assert own.id == plain.id
+
+
+def test_authors_and_days_of_a_source_have_their_reasons(
+    history: History, harvested
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    people = ["Ann <ann@x.org>", "Bo <bo@y.org>", "Ann [bot] <a@x.org>"]
+    for number in range(9):
+        files = {"a": f"{number + 1}\n"}
+        history.commit(f"feat: {number}", files, author=people[number % 3])
+    source = {"path": str(history.folder), "authors": ["@X.org"]}
+    first = harvested(source)[0][0].committed_at[:10]
+    changes, counts = harvested(
+        source | {"since": "2024-01-09", "until": "2024-01-09"}, max_window_commits=1
+    )
+    assert first == "2024-01-08"
+    assert {change.committed_at[:10] for change in changes} == {"2024-01-09"}
+    assert subjects(changes) == [("feat: 3",), ("feat: 6",)]
+    assert dropped(counts) == {
+        "root": 1,
+        "before_since": 3,
+        "after_until": 1,
+        "other_author": 2,
+        "bot": 1,
+    }
+
+
+def branched(history: History) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: one", {"a": "1\n"})
+    history.switch("merged")
+    history.commit("feat: merged 1", {"m": "1\n"})
+    history.commit("feat: merged 2", {"m": "2\n"})
+    history.switch("main")
+    history.commit("feat: two", {"a": "2\n"})
+    history.merge("merged", "Merge branch 'merged'")
+    history.commit("feat: three", {"a": "3\n"})
+    history.switch("open")
+    history.commit("feat: open", {"o": "1\n"})
+    history.switch("main")
+    history.commit("feat: four", {"a": "4\n"})
+
+
+def test_all_branches_give_every_commit_its_windows_once(
+    history: History, harvested
+) -> None:
+    branched(history)
+    default, _ = harvested(str(history.folder), max_window_commits=2)
+    source = {"path": str(history.folder), "branches": "all"}
+    changes, counts = harvested(source, max_window_commits=2)
+    assert sorted(subjects(default)) == [
+        ("feat: four",),
+        ("feat: one",),
+        ("feat: one", "feat: two"),
+        ("feat: three",),
+        ("feat: three", "feat: four"),
+        ("feat: two",),
+    ]
+    assert sorted(set(subjects(changes)) - set(subjects(default))) == [
+        ("feat: merged 1",),
+        ("feat: merged 1", "feat: merged 2"),
+        ("feat: merged 2",),
+        ("feat: one", "feat: merged 1"),
+        ("feat: open",),
+        ("feat: three", "feat: open"),
+    ]
+    assert len(changes) == len(set(subjects(changes))) == 12
+    assert dropped(counts) == {"root": 1, "merge": 1}
+
+
+def test_all_branches_of_a_bundle_and_of_a_pinned_clone(
+    history: History, harvested, tmp_path: Path
+) -> None:
+    branched(history)
+    bundle = tmp_path / "all.bundle"
+    git(history.folder, "bundle", "create", "-q", str(bundle), "--all")
+    whole, _ = harvested({"path": str(bundle), "branches": "all"})
+    clones = tmp_path / "clones/example.org/owner"
+    clones.mkdir(parents=True)
+    git(clones, "clone", "-q", "--bare", str(history.folder), "name.git")
+    url = {"url": "https://example.org/owner/name", "branches": "all"}
+    pinned, _ = harvested(
+        url | {"revision": git(history.folder, "rev-parse", "main~1").strip()},
+        clones=str(tmp_path / "clones"),
+    )
+    assert {s for each in subjects(whole) for s in each} >= {"feat: open", "feat: four"}
+    names = {subject for each in subjects(pinned) for subject in each}
+    assert names >= {"feat: merged 1", "feat: merged 2", "feat: three"}
+    assert not names & {"feat: open", "feat: four"}
+
+
+def write_excluded(history: History) -> tuple[str, str]:
+    lines = "".join(f"line {number}\n" for number in range(30))
+    before = history.commit(
+        "feat: begin",
+        {"a": "1\n", "kind": "x\n", "old": lines, "yarn.lock": "1\n", "z.png": b"\0"},
+    )
+    after = history.commit(
+        "feat: go on",
+        {
+            "a": "diff --git a/x b/x\n",
+            "go.sum": "diff --git a/go.sum b/go.sum\n",
+            "kind": "a",
+            "yarn.lock": None,
+            "z.png": b"x" * (MAX_BLOB_BYTES + 1),
+            "ä b": "no newline",
+        },
+        renames={"old": "new"},
+        modes={"kind": SYMLINK},
+    )
+    return before, after
+
+
+def test_excluded_files_are_as_if_they_had_not_been_touched(
+    history: History, harvested
+) -> None:
+    before, after = write_excluded(history)
+    path = str(history.folder)
+    _, counts = harvested(path)
+    assert dropped(counts, "windows") == {"large_file": 1}
+    (change,), counts = harvested(
+        {"path": path, "paths_exclude": ["lock_files", "assets"]}
+    )
+    left_out = [":!go.sum", ":!yarn.lock", ":!z.png"]
+    assert change.diff == git(
+        history.folder,
+        "diff",
+        "-M",
+        "--full-index",
+        before,
+        after,
+        "--",
+        ".",
+        *left_out,
+    )
+    assert [file.path for file in change.files] == ["a", "kind", "new", "ä b"]
+    assert change.commits[0].files == ("a", "kind", "new", "old", "ä b")
+    assert (change.base, change.head) == (before, after)
+
+
+def test_a_commit_of_excluded_files_alone_ends_a_window(
+    history: History, harvested
+) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: one", {"a": "1\n", "go.sum": "1\n"})
+    history.commit("build: lock", {"go.sum": "2\n"})
+    history.commit("feat: two", {"a": "2\n", "go.sum": "3\n"})
+    source = {"path": str(history.folder), "paths_exclude": ["lock_files"]}
+    changes, counts = harvested(source)
+    assert subjects(changes) == [("feat: one",), ("feat: two",)]
+    assert dropped(counts) == {"root": 1, "excluded_paths": 1}
+    assert all("go.sum" not in change.model_dump_json() for change in changes)
+
+
+def test_composites_leave_excluded_files_out_too(history: History, harvested) -> None:
+    history.commit("feat: begin", {"go.sum": "0\n"})
+    for number in range(12):
+        files = {f"f{number}": f"{number}\n", "go.sum": f"{number + 1}\n"}
+        history.commit(f"feat: {number}", files)
+    source = {"path": str(history.folder), "paths_exclude": ["lock_files"]}
+    none, _ = harvested(str(history.folder), composites_per_commit=1.0)
+    some, counts = harvested(source, composites_per_commit=1.0)
+    assert counts["composites"] > 5
+    assert len(some) > len(none)
+    assert all("go.sum" not in change.model_dump_json() for change in some)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_rows_of_bad_sources_are_left_out_and_the_others_stay(
+    history: History, harvested, tmp_path: Path, workers: int
+) -> None:
+    for number in range(30):
+        history.commit(f"feat: {number}", {"a": f"{number}\n"})
+    git(tmp_path, "clone", "-q", "repository", "whole")
+    for name in ("broken", "cut"):
+        git(tmp_path, "clone", "-q", "--no-hardlinks", "repository", name)
+        git(tmp_path / name, "repack", "-q", "-a", "-d")
+        pack = next((tmp_path / name / ".git/objects/pack").glob("*.pack"))
+        content = pack.read_bytes()
+        pack.chmod(0o644)
+        half = len(content) // 2
+        pack.write_bytes(
+            content[:half]
+            + (b"" if name == "cut" else b"\xff" * 64 + content[half + 64 :])
+        )
+    for name in ("whole", "broken", "cut"):
+        git(tmp_path / name, "remote", "remove", "origin")
+    (tmp_path / "a.bundle").write_text("# v2 git bundle\n")
+    good, _ = harvested(str(tmp_path / "whole"), workers=workers)
+    everything = [
+        str(tmp_path / name) for name in ("*.bundle", "broken", "cut", "whole")
+    ]
+
+    changes, counts = harvested(*everything, on_bad_source="skip", workers=workers)
+
+    assert changes == good
+    assert (counts["sources"], counts["sources_bad"]) == (1, 3)
+    assert counts["commits"] == 30
+    assert counts["windows"] == len(changes) + sum(dropped(counts, "windows").values())
+    with pytest.raises(SourceError, match=r"a\.bundle: the bundle cannot be read"):
+        harvested(*everything, on_bad_source="stop", workers=workers)
+
+
+def test_duplicate_sources_are_counted(history: History, harvested) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    history.commit("feat: one", {"a": "1\n"})
+    path = str(history.folder)
+    changes, counts = harvested(path, f"{path}/.git")
+    assert len(changes) == 1
+    assert (counts["sources"], counts["sources_duplicate"]) == (1, 1)
+
+
+def two_repositories(history: History, tmp_path: Path) -> list[str]:
+    small = History(tmp_path / "small")
+    people = ["Ann <ann@x.org>", "Bo <bo@y.org>"]
+    for number in range(41):
+        author = people[number % 2]
+        history.commit(f"feat: {number}", {"a": f"{number}\n"}, author=author)
+    for number in range(11):
+        small.commit(f"feat: {number}", {"a": f"small {number}\n"})
+    return [str(history.folder), str(small.folder)]
+
+
+def test_caps_bound_repositories_authors_and_all(
+    history: History, harvested, tmp_path: Path
+) -> None:
+    sources = two_repositories(history, tmp_path)
+    single = {"max_window_commits": 1}
+    everything, _ = harvested(*sources, **single)
+    assert len(everything) == 50
+
+    per_repo, counts = harvested(*sources, **single, max_per_repo=8)
+    assert Counter(each.repo for each in per_repo) == {"repository": 8, "small": 8}
+    assert dropped(counts, "windows") == {"max_per_repo": 34}
+    assert counts["changes_of_largest_repo"] == 8
+    assert [each for each in everything if each in per_repo] == per_repo
+
+    own = {"path": sources[0], "max_changes": 5}
+    mixed, _ = harvested(own, sources[1], **single, max_per_repo=8)
+    assert Counter(each.repo for each in mixed) == {"repository": 5, "small": 8}
+
+    per_author, counts = harvested(*sources, **single, max_per_author=6)
+    assert counts["changes_of_largest_author"] == 6
+    assert len(per_author) == 18
+
+    ten, counts = harvested(*sources, **single, max_changes=10)
+    assert counts["changes"] == len(ten) == 10
+    assert counts["windows"] == 50
+
+
+def test_a_capped_draw_stays_when_a_repository_grows(
+    history: History, harvested, tmp_path: Path
+) -> None:
+    sources = two_repositories(history, tmp_path)
+    before, _ = harvested(*sources, max_per_repo=10)
+    history.commit("feat: new", {"a": "new\n"})
+    after, _ = harvested(*sources, max_per_repo=10)
+    gone = [each.id for each in before if each not in after]
+    assert len(after) == len(before)
+    assert len(gone) <= 3  # the new commit ends three windows
+    again, _ = harvested(*sources[::-1], max_per_repo=10, workers=2)
+    assert again == after
+
+
+def test_a_preset_is_applied_before_and_after_the_diff(
+    history: History, harvested
+) -> None:
+    history.commit("feat: begin", {"a.py": "0\n"})
+    history.commit("feat: add a thing", {"a.py": "x = 1\n" * 9})
+    history.commit("feat: add a thing.", {"a.py": "1\n" * 9})
+    history.commit("Add a thing", {"a.py": "2\n" * 9})
+    history.commit("feat: too much", {"b.py": "1\n" * 8000})
+    changes, counts = harvested(str(history.folder), preset="joco")
+    assert subjects(changes) == [("feat: add a thing",)]
+    assert dropped(counts) == {"root": 1, "final_period": 1, "not_conventional": 1}
+    assert dropped(counts, "windows") == {"diff_too_long": 1}
+    assert counts["changes_by_commits"] == {"1": 1, "2": 0}
+    json.dumps(counts)
+
+
+def test_seed000_draws_from_three_times_the_wanted_number(
+    history: History, harvested
+) -> None:
+    for number in range(61):
+        history.commit(f"feat: change number {number:03d}", {"a": f"{number}\n"})
+    source = {"path": str(history.folder), "max_changes": 5}
+    changes, counts = harvested(source, preset="seed000")
+    numbers = [int(each[0][-3:]) for each in subjects(changes)]
+    assert len(numbers) == 5
+    assert min(numbers) > 60 - 15
+    assert max(numbers) - min(numbers) > 4
+    assert dropped(counts, "windows") == {"max_per_repo": 55}
+
+
+def test_commitpackft_asks_for_the_size_of_the_file(
+    history: History, harvested
+) -> None:
+    history.commit("feat: begin", {"big.txt": "x\n" * 25_000, "small.txt": "x\n"})
+    history.commit("Add a line to that text", {"big.txt": "x\n" * 25_001})
+    history.commit("Add a line to this text", {"small.txt": "x\ny\n"})
+    changes, counts = harvested(str(history.folder), preset="commitpackft")
+    assert subjects(changes) == [("Add a line to this text",)]
+    assert dropped(counts, "windows") == {"file_too_long": 1}

@@ -1,0 +1,256 @@
+"""What is estimated against a real ledger; nothing is asked anywhere."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.support.teaching import label_params
+
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.ledger_upkeep import Mean, means
+from diffscribe.commits.prompt import load_teacher_prompts
+from diffscribe.core.errors import ParamsError
+from diffscribe.core.params import PriceParams
+from diffscribe.doors.reply import Answer, TokenUsage, request_key
+from diffscribe.label.estimate import (
+    CHARS_PER_TOKEN,
+    duration,
+    estimate,
+    table,
+    teachers,
+)
+from diffscribe.label.from_history import history_plan
+from diffscribe.label.questions import plan_request, reask_request
+
+FOLDER = Path(__file__).parents[2] / "prompts/teacher"
+GOOD = {"files": ["a.py"], "type": "fix", "subject": "stop the leak"}
+PLAN = json.dumps({"gitignore": [], "commits": [GOOD]})
+
+
+def price(model="wise", **fields):
+    values = {"date": "2026-11-01", "prompt": 1.0, "cached": 0.1, "completion": 4.0}
+    return PriceParams(model=model, **{**values, **fields})
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger(tmp_path / "teacher.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def estimated(ledger, tmp_path):
+    """A function that estimates changes, with params of these fields."""
+
+    def run(*changes, **fields):
+        params = label_params(**fields)
+        texts = load_teacher_prompts(FOLDER, params.rules)
+        measured = means(tmp_path / "teacher.sqlite")
+        return estimate(changes, texts, params, ledger, measured)
+
+    return run
+
+
+@pytest.fixture
+def answered(ledger):
+    """A function that has the ledger know an answer to the plan of a change."""
+
+    def put(change, text=PLAN, tokens=500, request=None, latency_s=2.0):
+        params = label_params()
+        texts = load_teacher_prompts(FOLDER, params.rules)
+        request = request or plan_request(change, texts, params)
+        usage = TokenUsage(tokens, 0, 100, 0)
+        answer = Answer(text, usage, latency_s, "stop")
+        ledger.put(request_key(request), "wise", answer, about=change.repo)
+        return reask_request(request, text, "", texts), request
+
+    return put
+
+
+def prompt_chars(change, **fields):
+    params = label_params(**fields)
+    texts = load_teacher_prompts(FOLDER, params.rules)
+    request = plan_request(change, texts, params)
+    return sum(len(message.content) for message in request.messages)
+
+
+def wips(change, count):
+    return [change(("wip", ["a.py"]), head=f"h{number}") for number in range(count)]
+
+
+def test_without_a_ledger_the_prompts_and_the_historys_plans_are_measured(
+    estimated, change
+):
+    one, two = wips(change, 2)
+    found = estimated(one, two)
+    assert (found.rows, found.known, found.requests) == (2, 0, 2)
+    chars = prompt_chars(one) + prompt_chars(two)
+    assert found.usage.prompt_tokens == round(chars / CHARS_PER_TOKEN)
+    plan = history_plan(one, label_params()).model_dump_json()
+    assert '"subject":"wip"' in plan
+    assert found.usage.completion_tokens == round(2 * len(plan) / CHARS_PER_TOKEN)
+    assert (found.usd, found.time_s) == (None, None)
+    assert "supposed" in found.basis[0]
+
+
+def test_what_the_ledger_knows_costs_nothing_and_measures_the_rest(
+    estimated, answered, change
+):
+    known, *rest = wips(change, 4)
+    answered(known, tokens=prompt_chars(known) // 2)
+    found = estimated(known, *rest, prices=(price(),), concurrency=2)
+    assert (found.rows, found.known, found.requests) == (3, 1, 3)
+    chars = sum(map(prompt_chars, rest))
+    assert found.usage.prompt_tokens == pytest.approx(chars / 2, rel=0.001)
+    assert found.usage.completion_tokens == 300
+    assert found.usd == pytest.approx(chars / 2e6 + 1200e-6, rel=0.001)
+    assert found.time_s == pytest.approx(3 * 2.0 / 2)
+    assert "2.00 characters a token and 0.00 re-asks, as in 1 known" in found.basis[0]
+    assert "100 tokens an answer, as in 1 of the ledger; 2.00 s each" in found.basis[0]
+
+
+def test_when_all_is_known_there_is_nothing_to_pay(estimated, answered, change):
+    rows = wips(change, 2)
+    for row in rows:
+        answered(row)
+    found = estimated(*rows)
+    assert (found.rows, found.known, found.requests) == (0, 2, 0)
+    assert (found.usage, found.usd, found.time_s) == (TokenUsage(0, 0, 0, 0), 0.0, 0.0)
+
+
+def test_known_reasks_tell_how_many_there_will_be(estimated, answered, change):
+    first, second, *rest = wips(change, 12)
+    answered(first)
+    texts = load_teacher_prompts(FOLDER, label_params().rules)
+    _, request = answered(second, text="no")
+    complaint = "the answer holds no whole JSON object with the keys " + ", ".join(
+        request.schema["required"]
+    )
+    again = reask_request(request, "no", complaint, texts)
+    answered(second, request=again)
+    found = estimated(first, second, *rest)
+    assert (found.rows, found.known, found.requests) == (10, 3, 15)
+    assert found.usage.completion_tokens == 1500
+
+
+def test_answers_that_nobody_counted_measure_nothing(estimated, answered, change):
+    known, unknown = wips(change, 2)
+    answered(known, tokens=0)
+    found = estimated(known, unknown)
+    assert (found.known, found.requests) == (1, 1)
+    expected = round(prompt_chars(unknown) / CHARS_PER_TOKEN)
+    assert found.usage.prompt_tokens == expected
+
+
+def test_what_two_changes_ask_alike_is_asked_once(estimated, change):
+    first, second = wips(change, 2)
+    found = estimated(first, second.model_copy(update={"diff": first.diff}))
+    assert (found.rows, found.requests) == (1, 1)
+
+
+def test_blend_asks_for_poor_history_alone_and_of_rated_history_for_all(
+    estimated, change
+):
+    good = change(("fix: stop the leak", ["a.py"]))
+    poor = change(("wip", ["a.py"]), head="p")
+    assert estimated(good, poor, source="blend").requests == 1
+    rated = estimated(good, poor, source="blend", raters=("critic", "critic"))
+    # The good message is as clean as it was, so each rater sees it once.
+    assert rated.requests == 2 * (1 + 2) + 2
+    assert [line.partition(":")[0] for line in rated.basis] == ["critic", "wise"]
+
+
+def test_messages_are_cleaned_once_and_rated_before_and_after(estimated, change):
+    row = change(("fix: stop the leak", ["a.py"]), ("wip", ["b.py"]))
+    found = estimated(row, source="history", cleanup="teacher", raters=("critic",))
+    assert found.requests == 3
+    assert found.rows == 1
+
+
+def test_one_model_without_a_price_leaves_tokens_alone(estimated, change):
+    rows, fields = wips(change, 1), {"source": "blend", "raters": ("critic",)}
+    assert estimated(*rows, **fields, prices=(price(),)).usd is None
+    both = (price(), price("critic"))
+    assert estimated(*rows, **fields, prices=both).usd > 0
+
+
+@pytest.mark.parametrize(("discount", "share"), [(0.5, 0.5), (0.0, 1.0), (None, None)])
+def test_a_batch_costs_less_by_a_discount_that_is_known(
+    discount, share, estimated, change
+):
+    (row,) = wips(change, 1)
+    online = estimated(row, prices=(price(),))
+    latest = price(batch_discount=discount, date="2026-11-02")
+    old = price(batch_discount=0.9, prompt=9.0)
+    batch = estimated(row, prices=(latest, old), mode="batch")
+    assert batch.usd == (share and pytest.approx(share * online.usd))
+    assert batch.time_s is None
+    assert batch.usage == online.usage
+
+
+@pytest.mark.parametrize(
+    ("fields", "time_s"),
+    [({"requests_per_minute": 6}, 30), ({"tokens_per_minute": 60}, None)],
+)
+def test_limits_bound_the_time(fields, time_s, estimated, change):
+    found = estimated(*wips(change, 3), **fields)
+    usage = found.usage
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    assert found.time_s == pytest.approx(time_s or tokens)
+
+
+def test_latencies_of_batches_are_no_times(ledger, answered, change, tmp_path):
+    one, two = wips(change, 2)
+    answered(one, latency_s=0.0)
+    path = tmp_path / "teacher.sqlite"
+    assert means(path) == {"wise": Mean(1, 100.0, None)}
+    answered(two, latency_s=3.0)
+    assert means(path) == {"wise": Mean(2, 100.0, 3.0)}
+
+
+def test_a_private_change_is_refused_here_too(estimated, change):
+    row = change(("wip", ["a.py"]), private=True)
+    with pytest.raises(ParamsError, match=r"may not be sent to api\.example\.com"):
+        estimated(row, base_url="https://api.example.com/v1")
+
+
+def test_a_change_with_a_private_key_is_not_counted(estimated, change):
+    row = change(("wip", ["a.py"]))
+    key = f"'-----BEGIN PRIVATE KEY-----{'MIIEvQIBADANBgkqhkiG9w0B' * 4}'"
+    key_in = row.model_copy(update={"diff": row.diff.replace("new ", key)})
+    assert [estimated(each).rows for each in (row, key_in)] == [1, 0]
+
+
+def test_each_model_of_the_table_is_a_teacher_and_its_own_comes_first():
+    params = label_params(prices=(price("b"), price("wise"), price("a"), price("b")))
+    assert [each.teacher.model for each in teachers(params)] == ["wise", "b", "a"]
+    (history,) = teachers(label_params(source="history"))
+    assert history.source == "teacher"
+    (rated,) = teachers(label_params(source="history", raters=("critic",)))
+    assert rated.source == "history"
+
+
+def test_the_table_says_what_it_rests_on_once(estimated, change):
+    found = estimated(*wips(change, 2), prices=(price(),), requests_per_minute=1)
+    lines = table([found, found]).splitlines()
+    assert lines[0].split() == [
+        *("teacher", "rows", "known", "requests", "prompt", "tokens"),
+        *("completion", "tokens", "cost", "time"),
+    ]
+    assert lines[2] == lines[3]
+    assert lines[2].split()[:4] == ["wise", "2", "0", "2"]
+    assert lines[2].endswith("2 min")
+    assert lines[4:] == list(found.basis)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h")],
+)
+def test_a_time_is_told_in_the_unit_that_fits(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_days_of_prices_are_days():
+    assert price().date == date(2026, 11, 1)

@@ -1,0 +1,91 @@
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from diffscribe.core.errors import ToolError
+from diffscribe.core.params import QuantizationType
+from diffscribe.doors.llama_cpp import program, run_tool
+from diffscribe.merge_quantize.convert import convert
+from diffscribe.merge_quantize.gguf import (
+    BLOCKS,
+    contents,
+    export,
+    export_metrics,
+    quantize,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_type_of_params_has_its_block() -> None:
+    assert set(BLOCKS) == set(get_args(QuantizationType))
+
+
+@pytest.mark.parametrize("kind", ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m"])
+def test_rows_of_whole_blocks_never_fall_back(
+    kind: QuantizationType, tiny_gguf: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.gguf"
+    quantize(tiny_gguf, path, kind)
+    found, before = contents(path, kind), contents(tiny_gguf, "f16")
+    assert found.fallback_tensors == 0
+    assert found.parameters == before.parameters
+    assert found.size_bytes == path.stat().st_size < before.size_bytes * 0.6
+
+
+def test_f16_is_a_plain_copy(tiny_gguf: Path, tmp_path: Path) -> None:
+    quantize(tiny_gguf, tmp_path / "out.gguf", "f16")
+    assert (tmp_path / "out.gguf").read_bytes() == tiny_gguf.read_bytes()
+
+
+def test_quantizing_twice_gives_equal_bytes(tiny_gguf: Path, tmp_path: Path) -> None:
+    quantize(tiny_gguf, tmp_path / "first.gguf", "q4_k_m")
+    quantize(tiny_gguf, tmp_path / "second.gguf", "q4_k_m")
+    first, second = (tmp_path / f"{name}.gguf" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_fallbacks_are_as_many_as_llama_quantize_reports(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoConfig, AutoTokenizer, Qwen3ForCausalLM
+
+    folder = tmp_path / "uneven"
+    config = AutoConfig.from_pretrained(tiny_base)
+    config.intermediate_size = 320  # no multiple of 256, but of 32
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_base).save_pretrained(folder)
+    f16 = tmp_path / "f16.gguf"
+    convert(folder, f16, "uneven")
+    for kind, expected in (("q4_k_m", config.num_hidden_layers), ("q8_0", 0)):
+        path = tmp_path / f"{kind}.gguf"
+        said = run_tool([program("llama-quantize"), f16, path, kind])
+        counts = re.findall(r"(\d+) of \d+ tensor\(s\) required fallback", said)
+        assert contents(path, kind).fallback_tensors == expected
+        assert sum(map(int, counts)) == expected
+
+
+def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\0" * 64)
+    output = tmp_path / "out.gguf"
+    output.write_bytes(b"before")
+    with pytest.raises(ToolError, match=r"llama-quantize broken\.gguf failed"):
+        quantize(broken, output, "q8_0")
+    assert output.read_bytes() == b"before"
+
+
+def test_only_the_listed_types_are_shipped(tiny_base: Path, tmp_path: Path) -> None:
+    exported = export(tiny_base, "student", ("q8_0", "q8_0"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["student-q8_0.gguf"]
+    metrics = export_metrics(exported)
+    assert list(metrics) == list(get_args(QuantizationType))
+    size = (tmp_path / "student-q8_0.gguf").stat().st_size
+    assert metrics["q8_0"]["size_bytes"] == size
+    assert metrics["q4_k_m"] == {
+        "size_bytes": 0,
+        "parameters": 0,
+        "fallback_tensors": 0,
+    }

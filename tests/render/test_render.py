@@ -1,0 +1,205 @@
+import json
+from collections import Counter
+
+from diffscribe.commits.prompt import Prompts
+from diffscribe.core.params import RenderParams
+from diffscribe.core.records import (
+    FileChange,
+    FileStatus,
+    Label,
+    Plan,
+    PlannedCommit,
+    SplitChange,
+)
+from diffscribe.render.render import (
+    Counters,
+    RenderedSplit,
+    RenderReason,
+    render_changes,
+    render_sample,
+)
+
+PROMPTS = Prompts(system="Plan.", user="$files $gitignore $diff")
+TEMPLATE_TOKENS = 7
+
+
+def count_text(text: str) -> int:
+    return len(text.split())
+
+
+def count_prompt(messages) -> int:
+    return TEMPLATE_TOKENS + sum(count_text(each.content) for each in messages)
+
+
+COUNT = Counters(count_text, count_prompt)
+
+
+def split_change(*commits: PlannedCommit, lines: int = 1, **fields) -> SplitChange:
+    paths = sorted(path for commit in commits for path in commit.files)
+    files = [
+        FileChange(
+            path=path,
+            old_path=None,
+            status=FileStatus.MODIFIED,
+            additions=lines,
+            deletions=0,
+            is_binary=False,
+        )
+        for path in paths
+    ]
+    diff = "".join(
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
+        f"@@ -1,0 +1,{lines} @@\n" + "+a b c\n" * lines
+        for path in paths
+    )
+    values = {
+        "id": "1",
+        "repo": "r",
+        "base": "b",
+        "head": "h",
+        "committed_at": "2024-01-01T00:00:00Z",
+        "languages": (),
+        "files": files,
+        "diff": diff,
+        "commits": (),
+        "gitignore": (),
+        "license": None,
+        "label": Label(
+            plan=Plan(commits=commits),
+            source="history",
+            teacher=None,
+            prompt_sha256=None,
+            usage=None,
+            ratings={},
+        ),
+        "cluster": "1",
+        "parent_id": None,
+        "junk": (),
+    }
+    return SplitChange(**(values | fields))
+
+
+def commit(*files: str, subject: str = "add it") -> PlannedCommit:
+    return PlannedCommit(files=files, type="feat", subject=subject)
+
+
+def limits(prompt_tokens: int = 100, answer_tokens: int = 20) -> RenderParams:
+    return RenderParams(
+        max_prompt_tokens=prompt_tokens,
+        context_lines=3,
+        max_answer_tokens=answer_tokens,
+    )
+
+
+def outcome(change: SplitChange, prompt_tokens: int = 100, answer_tokens: int = 20):
+    bounds = limits(prompt_tokens, answer_tokens)
+    return render_sample(change, PROMPTS, COUNT, bounds)
+
+
+def test_a_sample_asks_for_the_whole_plan_as_json():
+    sample = outcome(split_change(commit("a.py"))).sample
+    assert [each.role for each in sample.prompt] == ["system", "user"]
+    (answer,) = sample.completion
+    assert answer.role == "assistant"
+    assert json.loads(answer.content) == {
+        "commits": [{"files": ["a.py"], "type": "feat", "subject": "add it"}],
+        "gitignore": [],
+    }
+    assert (sample.files, sample.task) == (("a.py",), "plan")
+
+
+def test_files_and_commits_follow_the_file_list():
+    change = split_change(commit("d.py", "b.py"), commit("c.py", "a.py"))
+    assert [each.files for each in outcome(change).sample.target.commits] == [
+        ("a.py", "c.py"),
+        ("b.py", "d.py"),
+    ]
+
+
+def test_the_order_of_the_original_commits_changes_nothing():
+    one = split_change(commit("a.py"), commit("b.py"))
+    other = split_change(commit("b.py"), commit("a.py"))
+    assert outcome(one) == outcome(other)
+
+
+def test_an_answer_that_is_too_long_drops_the_sample():
+    # "add it" has one space, so the answer counts two words and the turn's end.
+    change = split_change(commit("a.py"))
+    assert outcome(change, answer_tokens=3).answer_tokens == 3
+    assert outcome(change, answer_tokens=2) is RenderReason.LONG_ANSWER
+
+
+def test_no_prompt_exceeds_the_budget_with_its_template():
+    change = split_change(commit("a.py"), commit("b.py"), lines=10)
+    for budget in range(30, 120):
+        fitted = outcome(change, budget)
+        assert count_prompt(fitted.sample.prompt) == fitted.prompt_tokens <= budget
+
+
+def test_a_file_list_that_is_too_long_drops_the_sample():
+    assert outcome(split_change(commit("a.py")), 8) is RenderReason.LONG_FILE_LIST
+
+
+def test_a_variant_shows_content_of_its_junk_or_is_dropped():
+    paths = ("a.py", "b.py", "z.log")
+    change = split_change(commit(*paths), lines=3)
+    seen = {RenderReason.LONG_FILE_LIST: 0, RenderReason.HIDDEN_JUNK: 0, "shown": 0}
+    for budget in range(20, 120):
+        parent = outcome(change, budget)
+        variant = outcome(change.model_copy(update={"junk": ("z.log",)}), budget)
+        if parent is RenderReason.LONG_FILE_LIST:
+            assert variant is parent
+            seen[parent] += 1
+        elif "=== z.log @@" in " ".join(parent.sample.prompt[1].content.split()):
+            assert variant.sample.prompt == parent.sample.prompt
+            seen["shown"] += 1
+        else:
+            assert variant is RenderReason.HIDDEN_JUNK
+            assert "z.log" in parent.sample.prompt[1].content
+            seen[variant] += 1
+    assert all(seen.values())
+
+
+def test_junk_without_hunks_is_visible_by_its_name():
+    change = split_change(commit("a.py", "z.bin"), lines=1, junk=("z.bin",))
+    first, _, _ = change.diff.partition("diff --git a/z.bin")
+    change = change.model_copy(update={"diff": first})
+    assert "z.bin" in outcome(change, 40).sample.prompt[1].content
+
+
+def test_metrics_add_up_what_was_shown_cut_and_dropped():
+    cut = outcome(split_change(commit("a.py"), lines=200), 60)
+    whole = outcome(split_change(commit("a.py")))
+    prompt_tokens = cut.prompt_tokens + whole.prompt_tokens
+    dropped = [RenderReason.LONG_ANSWER] * 2
+    assert RenderedSplit([cut, whole], dropped, Counter(r=4)).metrics() == {
+        "samples": 2,
+        "hunks": 2,
+        "cut_hunks": 1,
+        "prompt_tokens": prompt_tokens,
+        "answer_tokens": 6,
+        "answer_fraction": round(6 / (6 + prompt_tokens), 4),
+        "dropped_long_answer": 2,
+        "dropped_long_file_list": 0,
+        "dropped_hidden_junk": 0,
+    }
+
+
+def test_metrics_of_nothing_are_zeros_under_the_same_keys():
+    fitted = outcome(split_change(commit("a.py")))
+    nothing = RenderedSplit([], [], Counter()).metrics()
+    assert nothing.keys() == RenderedSplit([fitted], [], Counter(r=1)).metrics().keys()
+    assert set(nothing.values()) == {0}
+
+
+def test_changes_keep_their_order_and_the_dropped_their_reasons():
+    names = ("b.py", "a.py", "c.py")
+    changes = [
+        split_change(commit("d.py", subject="add all of it"), id="long"),
+        *(split_change(commit(name), id=name) for name in names),
+    ]
+    rendered = render_changes(changes, PROMPTS, COUNT, limits(answer_tokens=3))
+    assert tuple(each.sample.id for each in rendered.fitted) == names
+    assert rendered.dropped == [RenderReason.LONG_ANSWER]
+    assert rendered.processed == {"r": 4}
+    assert rendered.approved() == {"r": 3}

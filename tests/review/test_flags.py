@@ -1,0 +1,105 @@
+import pytest
+
+from diffscribe.core.records import FileChange, FileStatus
+from diffscribe.review.gate_flags import FlagKind, flags, measures, original_plan
+
+TWO = (("feat(io): add it", "a.py", "b.py"), ("docs: tell of it", "c.md"))
+
+
+def texts(row):
+    return [(flag.kind, flag.text) for flag in flags(row)]
+
+
+def test_a_label_like_the_history_has_no_flags(row, plan):
+    good = row(
+        *TWO, plan=plan(("feat", "add it", "a.py", "b.py"), ("docs", "tell", "c.md"))
+    )
+    assert measures(good) == (1.0, 1.0, 1.0, 1.0, 1.0)
+    assert flags(good) == []
+
+
+def test_other_groups_and_types_than_the_history_are_flagged(row, plan):
+    one = row(*TWO, plan=plan(("feat", "add it", "a.py", "b.py", "c.md")))
+    assert (measures(one).grouping, measures(one).types) == (0.0, 0.5)
+    assert texts(one) == [
+        (FlagKind.GROUPING, "ARI 0.00"),
+        (FlagKind.TYPE, "50 % of the history's types"),
+    ]
+
+
+def test_a_history_that_is_not_conventional_says_nothing_of_types(row, plan):
+    free = row(
+        ("Add it", "a.py"),
+        ("docs: tell", "c.md"),
+        plan=plan(("fix", "add it", "a.py"), ("docs", "tell", "c.md")),
+    )
+    assert (measures(free).grouping, measures(free).types) == (1.0, None)
+    assert flags(free) == []
+
+
+def test_words_that_the_change_does_not_hold_are_named(row, plan):
+    made_up = row(
+        plan=plan(("fix", "stop leak in close_all as of 2.14 in a.py", "a.py"))
+    )
+    assert texts(made_up) == [(FlagKind.UNGROUNDED, "close_all, 2.14")]
+    assert measures(made_up).grounded == pytest.approx(1 / 3)
+
+
+def test_many_words_are_counted(row, plan):
+    names = " ".join(f"name_{number}" for number in range(8))
+    ((_, text),) = texts(row(plan=plan(("fix", names, "a.py"))))
+    assert text == "name_0, name_1, name_2, name_3, name_4 and 3 more"
+
+
+def test_a_plan_that_is_not_valid_is_flagged(row, plan):
+    lost = row(("fix: it", "a.py", "b.py"), plan=plan(("fix", "it", "a.py")))
+    assert texts(lost)[0] == (FlagKind.PLAN, "not valid: missing path")
+    assert measures(lost).valid == 0.0
+
+
+def test_a_file_of_the_history_that_is_ignored_is_flagged_and_not_grouped(row, plan):
+    ignoring = row(
+        ("feat: add it", "a.py", "b.py", "out.log"),
+        plan=plan(("feat", "add it", "a.py", "b.py"), gitignore=("*.log", "*.tmp")),
+    )
+    assert texts(ignoring) == [
+        (FlagKind.JUNK, "ignored, but the history has it: out.log"),
+        (FlagKind.JUNK, "pattern without a file: *.tmp"),
+    ]
+    assert (measures(ignoring).grouping, measures(ignoring).junk) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "junk"), [(FileStatus.ADDED, 0.0), (FileStatus.MODIFIED, 1.0)]
+)
+def test_an_added_file_that_looks_like_junk_is_flagged(row, plan, status, junk):
+    path = "src/__pycache__/a.cpython-311.pyc"
+    cached = row(("fix: add it", path), status=status)
+    assert measures(cached).junk == junk
+    expected = [(FlagKind.JUNK, f"committed, but looks like junk: {path}")]
+    assert texts(cached) == ([] if junk else expected)
+
+
+def test_a_plan_that_ignores_all_has_nothing_to_group(row, plan):
+    all_junk = row(("feat: add it", "out.log"), plan=plan(gitignore=("*.log",)))
+    assert measures(all_junk)[:3] == (1.0, None, None)
+
+
+def test_a_plan_without_commits_has_no_group_right(row, plan):
+    assert measures(row(*TWO, plan=plan())).grouping == 0.0
+
+
+def test_a_file_of_two_commits_is_in_the_last_and_a_renamed_one_has_its_new_name(row):
+    moved = row(("feat: add", "old.py", "a.py"), ("fix: mend", "a.py", "gone.py"))
+    files = tuple(each for each in moved.files if each.path == "a.py")
+    renamed = FileChange(
+        path="new.py",
+        old_path="old.py",
+        status="R",
+        additions=0,
+        deletions=0,
+        is_binary=False,
+    )
+    moved = moved.model_copy(update={"files": (*files, renamed)})
+    groups = [(c.type, c.files) for c in original_plan(moved).commits]
+    assert groups == [("feat", ("new.py",)), ("fix", ("a.py",))]

@@ -1,0 +1,85 @@
+"""Rows written by hand: changes with the diff git would print, labeled, curated."""
+
+import hashlib
+
+from diffscribe.core.records import (
+    Change,
+    CuratedChange,
+    FileChange,
+    FileStatus,
+    Label,
+    LabeledChange,
+    OriginalCommit,
+    Plan,
+    PlannedCommit,
+)
+
+
+def patch(path, line):
+    return (
+        f"diff --git a/{path} b/{path}\nindex {'1' * 40}..{'2' * 40} 100644\n"
+        f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-old {line}\n+new {line}\n"
+    )
+
+
+def file_change(path, old_path=None, status=FileStatus.MODIFIED):
+    return FileChange(
+        path=path,
+        old_path=old_path,
+        status=status,
+        additions=1,
+        deletions=1,
+        is_binary=False,
+    )
+
+
+def make_change(*commits, repo="acme/app", head="b1", renames=(), gone=(), **fields):
+    """A commit is (message, paths), a rename (old, new); `gone` left no trace."""
+    renamed = dict(renames)
+    paths = {renamed.get(path, path) for _, files in commits for path in files}
+    old = {new: before for before, new in renames}
+    files = tuple(
+        file_change(path, old.get(path), FileStatus.RENAMED if path in old else "M")
+        for path in sorted(paths - set(gone))
+    )
+    values = {
+        "id": hashlib.sha256(f"{repo}{head}".encode()).hexdigest(),
+        "repo": repo,
+        "base": "a0",
+        "head": head,
+        "committed_at": "2024-05-01T10:00:00Z",
+        "languages": (),
+        "files": files,
+        "diff": "".join(patch(file.path, f"{repo} {head}") for file in files),
+        "commits": tuple(
+            OriginalCommit(
+                sha=f"{repo}-{head}-{number}", message=message, files=tuple(files)
+            )
+            for number, (message, files) in enumerate(commits)
+        ),
+        "gitignore": (),
+        "license": None,
+    }
+    return Change(**{**values, **fields})
+
+
+def make_labeled(
+    plan=None, paths=("a.py", "b.py"), message="fix: stop the leak", **fields
+):
+    """A valid row of one commit unless told otherwise."""
+    default = PlannedCommit(files=tuple(paths), type="fix", subject="stop the leak")
+    label = Label(
+        plan=plan or Plan(commits=(default,)),
+        source="history",
+        teacher=None,
+        prompt_sha256=None,
+        usage=None,
+        ratings={},
+    )
+    change = make_change((message, paths), **fields)
+    return LabeledChange(**dict(change), label=label)
+
+
+def make_curated(cluster=None, **fields):
+    row = make_labeled(**fields)
+    return CuratedChange(**dict(row), cluster=cluster or row.id)

@@ -1,0 +1,49 @@
+"""What several tests of teachers take as given."""
+
+from diffscribe.core.params import LabelParams, LabelRulesParams, TeacherParams
+
+
+def rules(**fields):
+    """Return the house rules with usual values, but for the fields."""
+    values = {"max_header_chars": 72, "body": "optional", "imperative": True}
+    return LabelRulesParams(**{**values, "min_grounded_share": 0.75, **fields})
+
+
+def label_params(**fields):
+    """Return the section with usual values; those of the teacher by their name."""
+    teacher = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "wise",
+        "api_key_variable": None,
+        "reasoning_effort": None,
+        "temperature": 0.0,
+        "max_prompt_chars": 9000,
+        "max_answer_tokens": 300,
+        "timeout_s": 20.0,
+        "attempts": 2,
+        "concurrency": 4,
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        "reasks": 2,
+        "seed": 7,
+    }
+    teacher |= {name: fields.pop(name) for name in list(fields) if name in teacher}
+    values = {
+        "source": "teacher",
+        "nonconventional": "path_rules",
+        "mode": "online",
+        "cleanup": "rules",
+        "raters": (),
+        "min_rating": 0.7,
+        "teacher": TeacherParams(**teacher),
+        "rules": rules(),
+        "max_failure_fraction": 0.1,
+        "require_gate": False,
+        "gate_rows": 50,
+        "gate_threshold": 0.9,
+        "budget_usd": None,
+        "budget_tokens": None,
+        "prices": (),
+        "trace_fraction": 0.0,
+    }
+    return LabelParams(**{**values, **fields})

@@ -1,0 +1,215 @@
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from diffscribe.core.errors import RecordError, ToolError
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.params import LoraParams, TrainParams
+from diffscribe.core.records import Message, Plan, Sample
+from diffscribe.train.train import COMPLETE, checkpoint_folder, fine_tune
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PARAMS = TrainParams(
+    method="lora",
+    backend="trl",
+    lora=LoraParams(r=8, lora_alpha=8, lora_dropout=0.0, target_modules="all-linear"),
+    learning_rate=5e-3,
+    lr_scheduler_type="cosine",
+    warmup_fraction=0.1,
+    weight_decay=0.0,
+    num_train_epochs=2,
+    per_device_train_batch_size=4,
+    gradient_accumulation_steps=1,
+    bf16="off",
+    gradient_checkpointing="auto",
+    evaluations=4,
+    max_validation_samples=4,
+    seed=7,
+)
+
+
+class KilledError(Exception):
+    """Stands for a kill in the middle of a run."""
+
+
+def sample(number: int) -> Sample:
+    return Sample(
+        id=f"{number:04}",
+        parent_id=None,
+        repo="r",
+        task="plan",
+        prompt=(Message(role="user", content=f"return {number}"),),
+        completion=(Message(role="assistant", content=f"def parse{number % 3}"),),
+        files=("a.py",),
+        junk=(),
+        target=Plan(commits=()),
+    )
+
+
+@pytest.fixture
+def sft(tmp_path: Path) -> Path:
+    folder = tmp_path / "sft"
+    write_jsonl(folder / "train.jsonl", map(sample, range(32)))
+    write_jsonl(folder / "validation.jsonl", map(sample, range(32, 40)))
+    return folder
+
+
+def tuned(sft: Path, base: Path, folder: Path, params=PARAMS, on_log=None):
+    folder.mkdir()
+    checkpoints = folder.with_name(f"{folder.name}-checkpoints")
+    nothing = lambda *_: None  # noqa: E731
+    return fine_tune(sft, base, folder, checkpoints, params, on_log or nothing)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
+
+
+def test_a_killed_run_resumes_to_the_bytes_of_an_undisturbed_one(
+    sft, tiny_base, tmp_path
+):
+    undisturbed = tuned(sft, tiny_base, tmp_path / "whole")
+
+    def kill_at_10(step, _):
+        if step == 10:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        tuned(sft, tiny_base, tmp_path / "killed", on_log=kill_at_10)
+    checkpoints = tmp_path / "killed-checkpoints"
+    # What a kill in the middle of saving leaves behind.
+    shutil.copytree(checkpoints / "checkpoint-8", checkpoints / "checkpoint-12")
+    (checkpoints / "checkpoint-12" / COMPLETE).unlink()
+    shutil.rmtree(tmp_path / "killed")
+    seen = []
+    resumed = tuned(
+        sft, tiny_base, tmp_path / "killed", on_log=lambda step, _: seen.append(step)
+    )
+    assert min(seen) > 8
+    assert resumed == undisturbed
+    assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+
+
+def test_the_loss_falls_and_the_curves_are_whole(sft, tiny_base, tmp_path):
+    run = tuned(sft, tiny_base, tmp_path / "adapter")
+    losses = [point["loss"] for point in run.curve if "loss" in point]
+    assert len(losses) == run.metrics["steps"] == 16
+    assert losses[-1] < losses[0]
+    evaluations = [point for point in run.curve if "eval_loss" in point]
+    assert [point["step"] for point in evaluations] == [4, 8, 12, 16]
+    assert run.metrics["validation_loss"] == round(evaluations[-1]["eval_loss"], 4)
+
+
+def test_an_adapter_holds_only_what_a_loader_needs(sft, tiny_base, tmp_path):
+    tuned(sft, tiny_base, tmp_path / "adapter")
+    names = {path.name for path in (tmp_path / "adapter").iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= names
+    assert not {"README.md", "training_args.bin"} & names
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "base"
+    assert config["target_modules"] == sorted(config["target_modules"])
+
+
+def test_full_fine_tuning_leaves_a_whole_model(sft, tiny_base, tmp_path):
+    params = PARAMS.model_copy(update={"method": "full", "learning_rate": 1e-3})
+    tuned(sft, tiny_base, tmp_path / "model", params)
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+
+
+def test_only_the_answer_is_learned(sft, tiny_base, tmp_path):
+    """Prompts that never say what is asked leave the loss of the answer alone."""
+    from trl import SFTTrainer
+
+    from diffscribe.doors.model_folder import load_tokenizer
+    from diffscribe.train.train import _config, _dataset
+
+    tokenizer = load_tokenizer(tiny_base)
+    trainer = SFTTrainer(
+        model=str(tiny_base),
+        args=_config(tmp_path, PARAMS, 1, False, "trl"),
+        train_dataset=_dataset([sample(1)], tokenizer),
+        processing_class=tokenizer,
+    )
+    (batch,) = trainer.get_train_dataloader()
+    learned = batch["labels"][batch["labels"] != -100]
+    assert tokenizer.decode(learned) == "def parse1<|im_end|>\n"
+
+
+def test_a_run_without_validation_samples_has_no_validation_loss(
+    sft, tiny_base, tmp_path
+):
+    write_jsonl(sft / "validation.jsonl", [])
+    run = tuned(sft, tiny_base, tmp_path / "adapter")
+    assert run.metrics["validation_loss"] is None
+    assert run.metrics["steps"] == 16
+
+
+def test_an_empty_training_split_is_explained(tiny_base, tmp_path):
+    write_jsonl(tmp_path / "sft" / "train.jsonl", [])
+    write_jsonl(tmp_path / "sft" / "validation.jsonl", [])
+    with pytest.raises(RecordError, match="no samples to train on"):
+        tuned(tmp_path / "sft", tiny_base, tmp_path / "adapter")
+
+
+@pytest.mark.parametrize(
+    ("update", "package"),
+    [({"method": "qlora"}, "bitsandbytes"), ({"backend": "unsloth"}, "unsloth")],
+)
+def test_a_missing_package_is_explained(update, package, sft, tiny_base, tmp_path):
+    if find_spec(package):
+        pytest.skip(f"this machine has {package}, as machines with a GPU do")
+    with pytest.raises(ToolError, match=package):
+        tuned(sft, tiny_base, tmp_path / "a", PARAMS.model_copy(update=update))
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+def test_unsloth_learns_what_trl_learns(method, sft, tiny_base, tmp_path):
+    if not find_spec("unsloth"):
+        pytest.skip("unsloth is installed on machines with a GPU only")
+    trl, unsloth = (
+        trained_apart(sft, tiny_base, tmp_path / backend, backend, method)
+        for backend in ("trl", "unsloth")
+    )
+    assert unsloth["versions"]["unsloth"]
+    assert trl["validation_loss"] < 3
+    assert unsloth["validation_loss"] == pytest.approx(trl["validation_loss"], rel=0.1)
+
+
+def trained_apart(sft: Path, base: Path, folder: Path, backend: str, method: str):
+    """Train in a process of its own, since Unsloth patches TRL, and give metrics."""
+    folder.mkdir()
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    update = {"backend": backend, "method": method}
+    values["train"] = PARAMS.model_copy(update=update).model_dump(mode="json")
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    paths = [sft, base, folder / "adapter", folder / "curves", folder / "metrics.json"]
+    script = ROOT / "scripts/train.py"
+    subprocess.run(
+        [sys.executable, script, *paths, "--params", folder / "params.yaml"],
+        cwd=folder,
+        check=True,
+    )
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_checkpoints_are_kept_apart_by_every_input(sft, tiny_base):
+    folder = checkpoint_folder(sft, tiny_base, PARAMS)
+    assert checkpoint_folder(sft, tiny_base, PARAMS) == folder
+    other = PARAMS.model_copy(update={"seed": 8})
+    assert checkpoint_folder(sft, tiny_base, other) != folder
+    write_jsonl(sft / "validation.jsonl", [sample(1)])
+    assert checkpoint_folder(sft, tiny_base, PARAMS) != folder
