@@ -1,6 +1,5 @@
 """The shape that holds the house: stages, scripts, params, deps and imports agree."""
 
-import ast
 import resource
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc_deps import CODE, code_deps, data_deps, imported, imports, script
+from dvc_deps import CODE, code_deps, data_deps, imported, script
 
 from diffscribe.core.params import Params, merge_params, parse_params
 
@@ -18,18 +17,6 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
-
-DOORS = {
-    "mlflow": ("tracking.py",),
-    "openai": ("llm/",),
-    "peft": ("training/",),
-    "pygit2": ("history/", "samples/"),
-    "subprocess": ("gguf/", "history/", "samples/"),
-    "torch": ("training/",),
-    "trl": ("training/",),
-    "unsloth": ("training/",),
-}
-"""The only places that may import what leads outside."""
 
 COMMANDS = {
     *("bench", "clone", "datasheet", "export_sft", "forget", "label_estimate"),
@@ -87,59 +74,8 @@ def test_stage_depends_on_the_code_it_imports(stage):
 
 def test_imports_are_found_in_functions_and_through_other_modules():
     found = {path.relative_to(SOURCE).as_posix() for path in imported(script("train"))}
-    assert {"training/sft.py", "records.py", "tracking.py"} <= found
-    assert "jsonl.py" in found
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_stage_does_not_reach_the_module_of_another_stage(stage):
-    others = {own_module(other) for other in STAGES if other != stage} - {None}
-    assert imported(script(stage)) & others == set()
-
-
-def own_module(stage):
-    """The module that is named after the stage and that its script imports."""
-    named = [path for path in imports(script(stage)) if path.stem == word(stage)]
-    return next((path for path in named if path.parent.name != "diffs"), None)
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_outside_worlds_have_one_door_each(module):
-    through = {
-        name
-        for name in top_level_imports(SOURCE / module)
-        if name in DOORS and not module.startswith(DOORS[name])
-    }
-    assert through == set()
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_imported_by_name_from_the_package(module):
-    assert "diffscribe" not in plain_imports(SOURCE / module)
-
-
-def top_level_imports(path):
-    named = {
-        node.module.split(".")[0]
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module
-    }
-    return named | plain_imports(path)
-
-
-def plain_imports(path):
-    return {
-        alias.name.split(".")[0]
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-
-
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("__init__.py")), ids=str)
-def test_packages_hold_a_docstring_and_nothing_else(path):
-    body = ast.parse(path.read_text()).body
-    assert [type(node) for node in body] == [ast.Expr]
+    assert {"train/train.py", "core/records.py", "core/tracking.py"} <= found
+    assert "core/files.py" in found
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)

@@ -11,7 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 ROOT = Path(__file__).resolve().parents[1]
-PLUMBING = {f"core/{name}" for name in ("cli", "errors", "interrupt", "params", "tracking")}
+PLUMBING = {
+    f"core/{name}" for name in ("cli", "errors", "interrupt", "params", "tracking")
+}
 """Modules of src/diffscribe that cannot change a byte of an output."""
 CODE = (".py", ".css", ".html", ".js")
 

@@ -1,0 +1,264 @@
+"""The rules of the house: which package may import which, and who may go outside.
+
+All imports count: those at the top of a module, inside functions, under
+TYPE_CHECKING, relative ones, and module names in strings for lazy loading.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+SHARED = {"core", "commits", "secrets", "doors", "asking"}
+STAGES = {
+    *("samples", "harvest", "label", "curate", "split", "baseline"),
+    *("base", "render", "train", "merge_quantize", "eval"),
+}
+ALLOWED = {
+    "core": set(),
+    "secrets": {"core"},
+    "commits": {"core"},
+    "doors": {"core", "secrets", "commits"},
+    "asking": {"core", "commits", "secrets", "doors"},
+    **dict.fromkeys(STAGES, SHARED),
+    "review": SHARED | {"label", "eval"},
+    "commands": SHARED | STAGES | {"review"},
+}
+"""The packages of ours that a package may import besides itself."""
+
+DOORS = {
+    "aiohttp": ("doors/",),
+    "dvc": ("commands/",),
+    "httpx": ("doors/",),
+    "httpx2": ("doors/",),
+    "mlflow": ("core/tracking.py",),
+    "openai": ("doors/",),
+    "peft": ("train/", "merge_quantize/"),
+    "pygit2": ("doors/", "samples/"),
+    "subprocess": ("doors/",),
+    "torch": ("doors/torch_runtime.py", "base/", "train/", "merge_quantize/"),
+    "transformers": ("doors/", "base/", "train/", "merge_quantize/"),
+    "trl": ("train/",),
+    "unsloth": ("doors/torch_runtime.py", "train/"),
+}
+"""The only places that may import what leads outside; llama.cpp's programs are
+started through subprocess."""
+
+OWED = {
+    ("eval", "baseline"),
+    ("eval", "harvest"),
+    ("eval", "review"),
+    ("eval", "split"),
+    ("review", "curate"),
+    ("scripts.eval", "baseline"),
+}
+"""Arrows that are still wrong. Delete the line with the last import that breaks it."""
+
+OWED_CIRCLES = {"doors.endpoint", "doors.wire"}
+"""Modules that still import themselves through others."""
+
+OWED_DOORS = {
+    ("asking/batch.py", "httpx2"),
+    ("asking/batch.py", "openai"),
+    ("base/base.py", "httpx"),
+    ("harvest/ranges.py", "pygit2"),
+    ("harvest/targets.py", "pygit2"),
+}
+"""Ways outside that are still in the wrong place; the same holds for them."""
+
+BROKEN_BEFORE = {
+    "Eval->Label": ("eval", "label"),
+    "Eval->Data": ("eval", "curate"),
+    "Eval->Harvest": ("eval", "harvest"),
+    "Gate->Eval": ("label", "eval"),
+    "Label->Gate": ("label", "review"),
+    "Label->Data": ("label", "split"),
+    "Data->Harvest": ("split", "harvest"),
+    "Train->Gguf": ("train", "merge_quantize"),
+}
+"""Directions that an earlier layout broke, by their names there, in packages of now."""
+
+SPELLINGS = {
+    "top": "from diffscribe.{to}.planted import thing\n",
+    "module": "import diffscribe.{to}.planted\n",
+    "package": "from diffscribe.{to} import planted\n",
+    "relative": "from ..{to}.planted import thing\n",
+    "function": "def f():\n    from diffscribe.{to}.planted import thing\n",
+    "types": "if TYPE_CHECKING:\n    from diffscribe.{to}.planted import thing\n",
+    "string": "name = 'diffscribe.{to}.planted'\n",
+}
+
+
+def modules(root):
+    """Return the files of src and of stages by name: `eval.ask`, `scripts.eval`."""
+    source = root / "src" / "diffscribe"
+    found = {
+        ".".join(path.relative_to(source).with_suffix("").parts): path
+        for path in source.rglob("*.py")
+    }
+    scripts = {path.stem: path for path in root.glob("scripts/*.py")}
+    return found | {f"scripts.{name}": scripts[name] for name in STAGES & set(scripts)}
+
+
+def imported(name, path):
+    """Yield every dotted name that a module imports, in full."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ["diffscribe", *name.split(".")][: -node.level or None]
+            parts = [*(above if node.level else []), *filter(None, [node.module])]
+            yield ".".join(parts)
+            yield from (".".join([*parts, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Constant) and str(node.value).startswith(
+            "diffscribe."
+        ):
+            yield str(node.value)
+
+
+def house_of(root):
+    """Return the modules of the house that each module imports."""
+    known = modules(root)
+    return {
+        name: {
+            inside
+            for full in imported(name, path)
+            if (inside := full.removeprefix("diffscribe.")) in known
+        }
+        - {name}
+        for name, path in known.items()
+    }
+
+
+def package(name):
+    """Return what a module belongs to; a script stands for itself."""
+    return name if name.startswith("scripts.") else name.partition(".")[0]
+
+
+def broken_arrows(root):
+    """Return pairs of packages, the first of which must not import the second."""
+    return {
+        (package(name), package(target))
+        for name, targets in house_of(root).items()
+        for target in targets
+        if package(target) != package(name) and package(target) not in may(name)
+    }
+
+
+def may(name):
+    """Return what a module may import; a script joins its stage with the pages."""
+    if name.startswith("scripts."):
+        return SHARED | {name.removeprefix("scripts."), "review"}
+    return ALLOWED[package(name)]
+
+
+def circles(root):
+    """Return the modules that import themselves through others."""
+    graph = house_of(root)
+
+    def reached(start):
+        seen, waiting = set(), [start]
+        while waiting:
+            for target in graph[waiting.pop()] - seen:
+                seen.add(target)
+                waiting.append(target)
+        return seen
+
+    return {name for name in graph if name in reached(name)}
+
+
+def wrong_doors(root):
+    """Return pairs of a file and what it must not import."""
+    source = root / "src" / "diffscribe"
+    return {
+        (file, library)
+        for name, path in modules(root).items()
+        if path.is_relative_to(source)
+        for library in {full.split(".")[0] for full in imported(name, path)}
+        if library in DOORS
+        and not (file := path.relative_to(source).as_posix()).startswith(DOORS[library])
+    }
+
+
+def test_packages_import_only_what_they_may():
+    assert broken_arrows(ROOT) == OWED
+
+
+def test_what_leads_outside_has_one_door():
+    assert wrong_doors(ROOT) == OWED_DOORS
+
+
+def test_no_module_imports_itself_through_others():
+    assert circles(ROOT) == OWED_CIRCLES
+
+
+def test_every_package_is_in_the_table():
+    folders = {path.parent.name for path in ROOT.glob("src/diffscribe/*/__init__.py")}
+    assert folders == set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("src/**/__init__.py")), ids=lambda path: path.parent.name
+)
+def test_packages_hold_a_docstring_and_nothing_else(path):
+    body = ast.parse(path.read_text()).body
+    assert [type(node) for node in body] == [ast.Expr]
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A house without a fault: each package holds two modules, the stages a script."""
+    (tmp_path / "scripts").mkdir()
+    for name, targets in ALLOWED.items():
+        folder = tmp_path / "src" / "diffscribe" / name
+        folder.mkdir(parents=True)
+        (folder / "planted.py").write_text("thing = 1\n")
+        lines = [f"from diffscribe.{each}.planted import thing" for each in targets]
+        (folder / "user.py").write_text("\n".join(lines))
+        if name in STAGES:
+            text = f"from diffscribe.{name}.user import *\n"
+            (tmp_path / "scripts" / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+def plant(house, file, text):
+    """Add a line to a module of the invented house."""
+    path = house / file
+    path.write_text(path.read_text() + "\n" + text)
+
+
+def test_guard_is_silent_where_nothing_is_wrong(house):
+    assert broken_arrows(house) == wrong_doors(house) == circles(house) == set()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("direction", BROKEN_BEFORE)
+def test_guard_sees_each_direction_that_was_broken(house, direction, spelling):
+    origin, to = BROKEN_BEFORE[direction]
+    file = f"src/diffscribe/{origin}/user.py"
+    plant(house, file, SPELLINGS[spelling].format(to=to))
+    assert broken_arrows(house) == {(origin, to)}
+
+
+def test_guard_sees_a_script_that_joins_two_stages(house):
+    plant(house, "scripts/eval.py", "from diffscribe.review.planted import thing\n")
+    assert broken_arrows(house) == set()
+    plant(house, "scripts/eval.py", "from diffscribe.split.planted import thing\n")
+    assert broken_arrows(house) == {("scripts.eval", "split")}
+
+
+@pytest.mark.parametrize("spelling", ["top", "function", "types"])
+def test_guard_sees_a_circle_of_modules(house, spelling):
+    text = SPELLINGS[spelling].format(to="label").replace("planted", "user")
+    plant(house, "src/diffscribe/label/planted.py", text)
+    assert circles(house) == set()
+    plant(house, "src/diffscribe/label/user.py", "from .planted import thing\n")
+    assert circles(house) == {"label.planted", "label.user"}
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_guard_sees_a_way_around_a_door(house, library):
+    plant(house, "src/diffscribe/curate/user.py", f"def f():\n    import {library}.x\n")
+    assert wrong_doors(house) == {("curate/user.py", library)}
