@@ -26,7 +26,7 @@ import click
 OURS = """
 import sys
 from pathlib import Path
-from diffscribe.history.clone import clone
+from diffscribe.doors.clone import clone
 clone(sys.argv[1], sys.argv[2], Path(sys.argv[3]), ("git",), lambda words: None)
 """
 THEIRS = ("git", "clone", "-q", "--bare", "--single-branch", "--no-tags")

@@ -68,7 +68,7 @@ def test_profile_with_a_mistyped_key_is_refused_by_name(tmp_path, monkeypatch):
 
 
 def test_command_line_explains_a_missing_profile_with_the_exit_code_of_params():
-    command = [sys.executable, "-m", "diffscribe.profiles", ""]
+    command = [sys.executable, "-m", "diffscribe.commands.profile", ""]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 78
     assert done.stderr.count("\n") == 1

@@ -22,7 +22,7 @@ from diffscribe.core.errors import (
 )
 
 BAR = (
-    "from diffscribe.cli import progress\n"
+    "from diffscribe.core.cli import progress\n"
     "for _ in progress(range(3), 'harvest app', total=3): pass\n"
 )
 

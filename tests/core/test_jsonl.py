@@ -139,7 +139,7 @@ def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path: Path) -> None:
     killed = (
         "import os, signal\n"
         "from pathlib import Path\n"
-        "from diffscribe.jsonl import whole_file, whole_folder\n"
+        "from diffscribe.core.files import whole_file, whole_folder\n"
         "with whole_file(Path('rows.jsonl')) as row, whole_folder(Path('m')) as m:\n"
         "    row.write_text('half'), (m / 'half').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

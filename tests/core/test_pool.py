@@ -13,7 +13,7 @@ from diffscribe.core.errors import ToolError
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from diffscribe.history.pool import in_order
+from diffscribe.core.engine import in_order
 
 def sleep(number):
     Path(sys.argv[1], str(os.getpid())).touch()

@@ -199,7 +199,7 @@ def test_merged_branches_come_too(
 
 STEPWISE = """
 import sys
-import diffscribe.history.clone as module
+import diffscribe.doors.clone as module
 module.STEPS = (2, 2)
 from pathlib import Path
 module.clone(sys.argv[1], sys.argv[2], Path(sys.argv[3]), ("http",), lambda words: None)

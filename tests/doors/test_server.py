@@ -170,7 +170,7 @@ def test_the_server_is_gone_when_its_parent_is_killed(
 ) -> None:
     script = (
         "import pathlib, sys, time\n"
-        "from diffscribe.gguf.server import serve\n"
+        "from diffscribe.doors.llama_cpp import serve\n"
         "with serve(pathlib.Path(sys.argv[1]), context_tokens=256, threads=1) as url:\n"
         "    print(url, flush=True)\n"
         "    time.sleep(600)\n"

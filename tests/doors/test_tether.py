@@ -11,7 +11,7 @@ from diffscribe.doors.tether import tethered
 
 PARENT = """
 import subprocess, sys, time
-from diffscribe.gguf.tether import tethered
+from diffscribe.doors.tether import tethered
 print(subprocess.Popen(tethered(["/bin/sleep", "600"])).pid, flush=True)
 time.sleep(600)
 """

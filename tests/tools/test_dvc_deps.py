@@ -19,6 +19,7 @@ def house(tmp_path, monkeypatch):
         "gguf/tools.py": "def run():\n    from diffscribe.jsonl import read\n",
         "unused.py": "",
     }.items():
+        (package / name).parent.mkdir(exist_ok=True)
         (package / name).write_text(text)
     return tmp_path
 

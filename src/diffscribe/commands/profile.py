@@ -1,6 +1,6 @@
 """Profiles: overrides of params.yaml that become one `dvc exp run`.
 
-Usage: python -m diffscribe.profiles NAME [DVC_ARGUMENTS...]
+Usage: python -m diffscribe.commands.profile NAME [DVC_ARGUMENTS...]
 """
 
 from diffscribe.core.cli import Stage

@@ -2,7 +2,7 @@
 
 The converter knows a tokenizer by the tokens of one test string, so it refuses
 every vocabulary that was not published before. It therefore runs in a process
-of its own (`python -m diffscribe.gguf.convert`) where a tokenizer that is built
+of its own (`python -m diffscribe.merge_quantize.convert`) where a tokenizer that is built
 like Qwen2's is recognised by how it is built; all others go the official way.
 """
 

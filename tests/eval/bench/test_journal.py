@@ -65,8 +65,8 @@ def test_a_full_disk_is_explained_and_keeps_what_was_written(path):
     """A real limit of the kernel: no file of the process may grow beyond it."""
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from diffscribe.errors import StorageError\n"
-        "from diffscribe.evaluation.bench.journal import open_journal\n"
+        "from diffscribe.core.errors import StorageError\n"
+        "from diffscribe.eval.bench.journal import open_journal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "with open_journal(Path(sys.argv[1])) as journal:\n"
         "    size = Path(sys.argv[1]).stat().st_size + 10\n"
