@@ -1,9 +1,9 @@
 """Convert a transformers model to a GGUF with llama.cpp's own converter.
 
 The converter knows a tokenizer by the tokens of one test string, so it refuses
-every vocabulary that was not published before. It therefore runs in a process
-of its own (`python -m diffscribe.merge_quantize.convert`) where a tokenizer that is built
-like Qwen2's is recognised by how it is built; all others go the official way.
+every vocabulary that was not published before. It therefore runs in a process of
+its own (`python -m diffscribe.merge_quantize.convert`) that recognises a tokenizer
+like Qwen2's by how it is built; all others go the official way.
 """
 
 import json
