@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """@ possible change of a function: source text and what to say of it."""
+    """A possible change of a function: source text and what to say of it."""
 
     old: str
     new: str
     says: str
     """Subject with `{f}` for the function and `@`, `@s` for the nouns."""
     why: str
-    """@ sentence for the body."""
+    """A sentence for the body."""
     calls: tuple[str, ...] = ()
     """Arguments of calls that show the change, as Python text."""
     test: str = ""
