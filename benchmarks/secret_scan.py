@@ -27,8 +27,7 @@ import click
 from harmless_corpus import harmless
 from secret_corpus import planted
 
-from diffscribe.secrets.private_keys import find_private_keys
-from diffscribe.secrets.scan import FORMATS, find_secrets
+from diffscribe.secrets.rules import find_private_keys, find_secrets, load_rules
 
 PIECE_BYTES = 8000
 PLANTED, HARMLESS = 5000, 20_000
@@ -56,9 +55,7 @@ def ours(text: bytes) -> list[bytes]:
 def plain_re(text: bytes) -> list[bytes]:
     """Return what the same patterns match with `re`, each on its own."""
     return [
-        match[0]
-        for each in FORMATS
-        for match in re.finditer(each.pattern.encode(), text)
+        match[0] for rule in load_rules() for match in re.finditer(rule.pattern, text)
     ]
 
 

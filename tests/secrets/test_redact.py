@@ -5,8 +5,8 @@ from secret_corpus import TOKENS, as_diff, planted, private_key_in_context
 
 from diffscribe.commits.diff import parse_diff
 from diffscribe.core.records import Issue, Plan, PlannedCommit
-from diffscribe.secrets.private_keys import find_private_keys
-from diffscribe.secrets.redact import MAX_SECRET_BYTES, Problem, redact
+from diffscribe.secrets.redact import MAX_SECRET_BYTES, Problem, redact, redact_texts
+from diffscribe.secrets.rules import find_private_keys
 
 TOKEN = TOKENS["github_token"](Random(1))
 OTHER = TOKENS["github_token"](Random(2))
@@ -135,3 +135,35 @@ def test_other_scripts_and_broken_bytes_survive(text, labeled):
     assert redact(labeled(diff=diff)).change.diff == diff.replace(
         TOKEN, "<secret:github_token:1>"
     )
+
+
+def test_texts_of_a_prompt_share_their_placeholders():
+    address = "jane@corp.io"
+    texts = [f"+A={TOKEN}\n+B={OTHER}", f"say {OTHER} to {address}", "no secret"]
+    one, two = "<secret:github_token:1>", "<secret:github_token:2>"
+    redacted = redact_texts(texts)
+    assert redacted.texts == (
+        f"+A={one}\n+B={two}",
+        f"say {two} to <personal:email:1>",
+        "no secret",
+    )
+    assert redacted.replaced == {one: TOKEN, two: OTHER, "<personal:email:1>": address}
+    assert redacted.problem is None
+    assert redact_texts(redacted.texts).texts == redacted.texts
+
+
+def test_texts_lose_trailers_and_the_bodies_of_private_keys():
+    key = private_key_in_context(Random("key 1"))
+    added = "".join(f"+{line}\n" for line in key.split("\n"))
+    texts, _, counts, problem = redact_texts(
+        [f"Signed-off-by: Jane Roe <jane@corp.io>\n{added}", key]
+    )
+    assert not any(find_private_keys(text.encode()) for text in texts)
+    assert (counts["trailer"], problem) == (1, Problem.PRIVATE_KEY)
+    assert all(line.startswith("+") for line in texts[0].split("\n") if line)
+
+
+def test_a_dump_in_a_prompt_is_emptied():
+    many = MAX_SECRET_BYTES // len(TOKEN) + 1
+    dump = "\n".join(TOKENS["github_token"](Random(n)) for n in range(many))
+    assert redact_texts([dump, "and more"])[::3] == (("", ""), Problem.SECRETS_LEFT)

@@ -12,7 +12,8 @@ from diffscribe.core.params import CurateParams
 from diffscribe.core.records import CuratedChange, LabeledChange, Plan, RejectedChange
 from diffscribe.core.tracking import Statistics
 from diffscribe.curate.filters import filter_problem
-from diffscribe.secrets.redact import COUNTED, Redacted, redact
+from diffscribe.secrets.redact import Redacted, redact
+from diffscribe.secrets.rules import list_kinds
 
 
 class Cap(StrEnum):
@@ -113,7 +114,7 @@ class Curated(NamedTuple):
             "kept": len(self.kept),
             "clusters": len({change.cluster for change in self.kept}),
             "rejected": {reason.value: reasons[reason] for reason in CurateReason},
-            "redacted": {name: self.redacted[name] for name in COUNTED},
+            "redacted": {name: self.redacted[name] for name in list_kinds()},
             "funnel": _funnel(len(self.kept) + len(self.rejected), reasons),
             "kept_commits_by_type": {type_: types[type_] for type_ in TYPES},
             "kept_by_commits": {

@@ -13,7 +13,7 @@ from diffscribe.commits.plan import Flaw, FlawError, PlanProblem, plan_problem
 from diffscribe.commits.style import WordingProblem, wording_problem
 from diffscribe.core.params import LabelRulesParams
 from diffscribe.core.records import Change, Plan, PlannedCommit
-from diffscribe.secrets.personal import is_personal, strip_trailers
+from diffscribe.secrets.rules import is_person, strip_trailers
 
 
 class _Finding(NamedTuple):
@@ -130,7 +130,7 @@ def _of_content(
         words = f"a message names a placeholder of a secret: {_few(found)}"
         yield _Finding(Flaw.PLACEHOLDER, words)
     named = references(text)
-    people = [each for each in named if "@" in each and is_personal(each.strip("<>"))]
+    people = [each for each in named if "@" in each and is_person(each.strip("<>"))]
     if people or strip_trailers(text)[1]:
         words = "a message names an author or an e-mail address; leave people out"
         yield _Finding(Flaw.PERSON, words)

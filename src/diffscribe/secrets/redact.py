@@ -1,40 +1,42 @@
-"""Replace the secrets and the people of a row by typed placeholders."""
+"""Replace the secrets and the people of a row, or of a prompt, by placeholders.
+
+A secret has one placeholder in the whole row, such as `<secret:github_token:1>`.
+Texts are scanned until nothing more is found, as one secret may hide another; if the
+last scan still finds something, every text is emptied.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, StrEnum
-from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import re2
 
 from diffscribe.core.records import Change
-from diffscribe.secrets.formats import TokenFormat
-from diffscribe.secrets.linear import compiled
-from diffscribe.secrets.personal import TRAILER, strip_trailers
-from diffscribe.secrets.private_keys import PRIVATE_KEY, find_private_keys
-from diffscribe.secrets.scan import FORMATS, find_secrets
+from diffscribe.secrets.rules import (
+    PRIVATE_KEY,
+    TRAILER,
+    Rule,
+    compile_linear,
+    find_private_keys,
+    find_secrets,
+    strip_trailers,
+)
 
 C = TypeVar("C", bound=Change)
 
 MAX_SECRET_BYTES = 100_000
-"""Of all distinct ones in a row; more is a dump, not a change to learn from."""
+"""Of all distinct secrets in a row; more is a dump, not a change to learn from."""
 MAX_SCANS = 4
-"""The last one has to find nothing; one secret may hide another."""
 WHOLE_WORD_CHARS = 16
 """Shorter secrets are first replaced as whole words: they may be part of others."""
 
-COUNTED = tuple(dict.fromkeys([PRIVATE_KEY, *(each.name for each in FORMATS), TRAILER]))
-"""What is counted, in the order of the metrics."""
-
+_MARKS = (b"+", b"-", b" ", b"\\")
 _MACHINE_MADE = (
     *("id", "repo", "base", "head", "committed_at", "languages", "sha"),
     *("license", "source", "teacher", "prompt_sha256"),
 )
 """Keys of a row whose text no author wrote; all others but enums are scanned."""
-
-_Edit = Callable[[str, str], str]
-"""Gives the new text of a key's text."""
 
 
 class Problem(StrEnum):
@@ -49,43 +51,115 @@ class Redacted(NamedTuple, Generic[C]):
 
     change: C
     counts: Counter[str]
-    """Distinct secrets by format, and trailers; never a secret itself."""
+    """Distinct secrets by kind, and trailers; never a secret itself."""
     problem: Problem | None
 
 
-def redact(change: C) -> Redacted[C]:
-    """Return a row with placeholders for secrets, e-mails and trailers removed.
+class RedactedTexts(NamedTuple):
+    """Texts without their secrets, and how to put these back."""
 
-    A secret has one placeholder in the whole row: diff, messages, paths, plan.
-    The diff keeps its lines, and so stays a diff. If the last scan still finds
-    something, every text of the row is emptied.
+    texts: tuple[str, ...]
+    replaced: dict[str, str]
+    """The secret of each placeholder; bodies of private keys are not kept."""
+    counts: Counter[str]
+    problem: Problem | None
+
+
+class _Text(NamedTuple):
+    """A text that somebody may have written."""
+
+    text: str
+    is_diff: bool = False
+    """Whether the first character of each line is a diff's mark."""
+
+    def scanned(self) -> bytes:
+        """Return as many bytes as the text has, with spaces for a diff's marks."""
+        encoded = _encode(self.text)
+        if not self.is_diff:
+            return encoded
+        return encoded.replace(b"\n+", b"\n ").replace(b"\n-", b"\n ")
+
+
+def redact(change: C) -> Redacted[C]:
+    """Return a row with placeholders for secrets and e-mails, without trailers.
+
+    The placeholders are the same in diff, messages, paths and plan. The diff keeps
+    its lines, and so stays a diff.
     """
     original = change.model_dump()
+    trailers: Counter[str] = Counter()
+
+    def strip(key: str, text: str) -> str:
+        if key not in ("message", "body"):
+            return text
+        kept, number = strip_trailers(text)
+        trailers[TRAILER] += number
+        return kept
+
+    row = _edit(original, strip)
+    texts = [_Text(text, key == "diff") for key, text in _texts(row)]
+    redacted, _, counts, problem = _redact(texts)
+    following = iter(redacted)
+    row = _edit(row, lambda _key, _text: next(following))
+    new = change if row == original else type(change).model_validate(row)
+    return Redacted(new, counts + trailers, problem)
+
+
+def redact_texts(texts: Sequence[str]) -> RedactedTexts:
+    """Return texts that may leave the machine, such as the messages of a prompt.
+
+    They share their placeholders, which are numbered in order of appearance. Each
+    may hold a diff, so a sign at the start of a line is no part of a secret. Lines
+    that name people, such as Signed-off-by, are cut out.
+    """
+    stripped = [strip_trailers(text) for text in texts]
+    redacted = _redact([_Text(text, is_diff=True) for text, _ in stripped])
+    redacted.counts[TRAILER] += sum(number for _, number in stripped)
+    return redacted
+
+
+def _redact(texts: Sequence[_Text]) -> RedactedTexts:
     counts: Counter[str] = Counter()
-    row = _edited(original, partial(_without_trailers, counts))
     placeholders: dict[bytes, bytes] = {}
     for scan in range(MAX_SCANS):
-        text = b"\n\n".join(_visible(key, _bytes(each)) for key, each in _texts(row))
-        keys, secrets = find_private_keys(text), find_secrets(text)
+        joined = b"\n\n".join(each.scanned() for each in texts)
+        keys, secrets = find_private_keys(joined), find_secrets(joined)
         counts[PRIVATE_KEY] += len(keys)
-        _number(secrets, counts, placeholders)
+        for secret, rule in secrets.items():
+            if secret not in placeholders:
+                counts[rule.kind] += 1
+                placeholders[secret] = rule.placeholder(counts[rule.kind]).encode()
         if not (keys or secrets):
             problem = Problem.PRIVATE_KEY if counts[PRIVATE_KEY] else None
-            return Redacted(_changed(change, original, row), counts, problem)
+            break
         if sum(map(len, placeholders)) > MAX_SECRET_BYTES:
+            problem = Problem.SECRETS_LEFT
             break
         pattern = _any_of(secrets, whole_words=scan == 0)
-        row = _edited(row, partial(_replaced, pattern, placeholders))
-    row = _edited(row, lambda _key, _text: "")
-    return Redacted(_changed(change, original, row), counts, Problem.SECRETS_LEFT)
+        texts = [
+            each._replace(text=_replace(each, pattern, placeholders)) for each in texts
+        ]
+    else:
+        problem = Problem.SECRETS_LEFT
+    if problem is Problem.SECRETS_LEFT:
+        texts = [_Text("") for _ in texts]
+    replaced = {_decode(new): _decode(old) for old, new in placeholders.items()}
+    return RedactedTexts(tuple(each.text for each in texts), replaced, counts, problem)
 
 
-def _changed(change: C, original: dict[str, Any], row: dict[str, Any]) -> C:
-    return change if row == original else type(change).model_validate(row)
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decode(encoded: bytes) -> str:
+    return encoded.decode("utf-8", "surrogatepass")
+
+
+# The texts of a row, in the order of its fields.
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text an author may have written, with its key."""
+    """Yield every text that an author may have written, with its key."""
     if isinstance(value, dict):
         for name, each in value.items():
             if name not in _MACHINE_MADE:
@@ -97,15 +171,15 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _edited(value: Any, edit: _Edit, key: str = "") -> Any:
-    """Return a copy in which the texts that `_texts` yields are edited."""
+def _edit(value: Any, edit: Callable[[str, str], str], key: str = "") -> Any:
+    """Return a copy in which the texts that `_texts` yields are edited, in order."""
     if isinstance(value, dict):
         return {
-            name: each if name in _MACHINE_MADE else _edited(each, edit, name)
+            name: each if name in _MACHINE_MADE else _edit(each, edit, name)
             for name, each in value.items()
         }
     if isinstance(value, list | tuple):
-        return tuple(_edited(each, edit, key) for each in value)
+        return tuple(_edit(each, edit, key) for each in value)
     return edit(key, value) if _is_text(value) else value
 
 
@@ -113,44 +187,30 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and not isinstance(value, Enum)
 
 
-def _without_trailers(counts: Counter[str], key: str, text: str) -> str:
-    if key not in ("message", "body"):
-        return text
-    kept, trailers = strip_trailers(text)
-    counts[TRAILER] += trailers
-    return kept
+# Replacing what was found in one text.
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _replace(text: _Text, pattern: Any, placeholders: dict[bytes, bytes]) -> str:
+    encoded = _encode(text.text)
+    keys = [
+        (start, end, _blot(encoded[start:end], number, text.is_diff))
+        for number, (start, end) in enumerate(find_private_keys(text.scanned()), 1)
+    ]
+    encoded = _splice(encoded, keys)
+    if pattern is not None:
+        matches = pattern.finditer(text._replace(text=_decode(encoded)).scanned())
+        edits = [(*match.span(), placeholders[match[0]]) for match in matches]
+        encoded = _splice(encoded, edits)
+    return _decode(encoded)
 
 
-def _visible(key: str, text: bytes) -> bytes:
-    """Return a text as long, without the marks at the start of a diff's lines."""
-    if key != "diff":
-        return text
-    return text.replace(b"\n+", b"\n ").replace(b"\n-", b"\n ")
-
-
-def _number(
-    secrets: dict[bytes, TokenFormat],
-    counts: Counter[str],
-    placeholders: dict[bytes, bytes],
-) -> None:
-    for secret, kind in secrets.items():
-        if secret in placeholders:
-            continue
-        counts[kind.name] += 1
-        placeholders[secret] = kind.placeholder(counts[kind.name]).encode()
-
-
-def _any_of(secrets: dict[bytes, TokenFormat], whole_words: bool) -> Any:
-    """Return a pattern for the secrets, the longest first; None without any."""
+def _any_of(secrets: dict[bytes, Rule], whole_words: bool) -> Any:
+    """Return a pattern for the secrets, the longest first; None if there are none."""
     if not secrets:
         return None
     longest_first = sorted(secrets, key=lambda secret: (-len(secret), secret))
     literals = (_literal(each, whole_words) for each in longest_first)
-    return compiled(b"|".join(literals))
+    return compile_linear(b"|".join(literals))
 
 
 def _literal(secret: bytes, whole_word: bool) -> bytes:
@@ -162,35 +222,18 @@ def _literal(secret: bytes, whole_word: bool) -> bytes:
     return start + escaped + end
 
 
-def _replaced(
-    pattern: Any, placeholders: dict[bytes, bytes], key: str, text: str
-) -> str:
-    encoded = _bytes(text)
-    keys = find_private_keys(_visible(key, encoded))
-    encoded = _spliced(
-        encoded,
-        [
-            (start, end, _blotted(key, encoded[start:end], number))
-            for number, (start, end) in enumerate(keys, start=1)
-        ],
-    )
-    if pattern is not None:
-        matches = pattern.finditer(_visible(key, encoded))
-        edits = [(*match.span(), placeholders[match[0]]) for match in matches]
-        encoded = _spliced(encoded, edits)
-    return encoded.decode("utf-8", "surrogatepass")
-
-
-def _blotted(key: str, body: bytes, number: int) -> bytes:
+def _blot(body: bytes, number: int, is_diff: bool) -> bytes:
     """Return as many lines as the body of a private key has, without the key."""
+    name = f"<secret:{PRIVATE_KEY}:{number}>".encode()
     first, *rest = body.split(b"\n")
     lines = [(b"", first)]
-    lines += [(line[:1], line[1:]) if key == "diff" else (b"", line) for line in rest]
-    name = f"<secret:{PRIVATE_KEY}:{number}>".encode()
+    for line in rest:
+        mark = line[:1] if is_diff and line[:1] in _MARKS else b""
+        lines.append((mark, line[len(mark) :]))
     return b"\n".join(mark + (name if line.strip() else line) for mark, line in lines)
 
 
-def _spliced(text: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
+def _splice(text: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     parts, done = [], 0
     for start, end, new in edits:
         parts += [text[done:start], new]

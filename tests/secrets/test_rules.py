@@ -1,0 +1,288 @@
+import re
+import time
+from random import Random
+
+import pytest
+from harmless_corpus import harmless
+from secret_corpus import (
+    IN_CONTEXT,
+    LITERALS,
+    TOKENS,
+    as_diff,
+    filled,
+    planted,
+    private_key,
+    private_key_in_context,
+    unmarked,
+)
+
+from diffscribe.secrets.rules import (
+    DEMANDS,
+    find_private_keys,
+    find_secrets,
+    list_kinds,
+    load_rules,
+    strip_trailers,
+)
+
+PUBLIC = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu1SU1LfVLPHCozMxH2Mo"
+LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+
+
+def found(text):
+    return {value.decode(): rule.kind for value, rule in find_secrets(text).items()}
+
+
+def test_there_are_at_least_a_hundred_kinds_with_every_demand():
+    kinds = {rule.kind for rule in load_rules()}
+    assert len(kinds) >= 100
+    assert all(re.fullmatch("[a-z0-9_]+", kind) for kind in kinds)
+    assert {rule.is_real for rule in load_rules()} == set(DEMANDS.values())
+    assert set(list_kinds()) == kinds | {"private_key", "trailer"}
+
+
+def test_no_fragment_is_left_in_a_pattern():
+    assert not any(re.search(rb"\{[A-Z]", rule.pattern) for rule in load_rules())
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_token_is_found_in_the_middle_of_nothing_under_its_name(kind):
+    for number in range(20):
+        token = TOKENS[kind](Random(f"{kind} {number}"))
+        (name,) = found(f"see ({token}), please".encode()).items()
+        assert name[0] == token
+        assert name[1] == kind or kind not in list_kinds()
+
+
+@pytest.mark.parametrize("kind", IN_CONTEXT)
+def test_a_secret_is_found_by_what_is_around_it(kind):
+    drawn = [unmarked(kind, Random(f"{kind} {number}")) for number in range(50)]
+    hits = [any(s in value for value in found(text.encode())) for s, text in drawn]
+    assert sum(hits) >= 48
+
+
+def test_of_what_is_found_95_in_100_are_secrets():
+    """5,000 secrets and 20,000 strings that only look like some."""
+    hits = sum(bool(found(each.text.encode())) for each in planted(5000))
+    false_hits = sum(
+        bool(found(text.encode()) or find_private_keys(text.encode()))
+        for _, text in harmless(20_000)
+    )
+    assert hits / (hits + false_hits) >= 0.95
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "sk-ant-api03-" + "0" * 95,
+        'password = "your-password-1"',
+        "password = os.environ['DB_PASSWORD_1']",
+        "password: ${DB_PASSWORD_1}",
+        "api_key = settings.API_KEY_V2",
+        "TOKEN=$(pass show token-1)",
+        'token = "https://auth.acme.io/oauth2/v2/token"',
+        "postgres://postgres:password@localhost/test",
+        "https://user:$TOKEN@git.acme.io/app.git",
+        'hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"',
+        "postgresql+psycopg://postgres:postgres@localhost/db",
+        "Authorization: Basic realm=intranet",
+        "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        "key derived with the token PBKDF2WithHmacSHA256",
+        'password = "<secret:password:1>"',
+        "postgres://app:<secret:connection_string:1>@db.acme.io/app",
+        "jane@example.com",
+        "jane@mail.example",
+        "jane@app.test",
+        "12+jane@users.noreply.github.com",
+        "noreply@corp.io",
+        "security@corp.io",
+        "git@github.com:acme/app.git",
+        "ssh://jane@git.corp.io/app",
+        "https://jane@git.corp.io/app",
+        '"@types/node@20.1.0"',
+        "icon@2x.png",
+        "getty@tty1.service",
+        "a @ b.T",
+        "user@host",
+        "actions/checkout@v4.example",
+        "lodash@4.17.21",
+        "aes256-gcm@openssh.com",
+        "jane@your-domain.com",
+    ],
+)
+def test_examples_variables_roles_and_placeholders_are_no_secrets(text):
+    assert found(text.encode()) == {}
+
+
+@pytest.mark.parametrize("line", LITERALS)
+def test_a_password_is_found_in_every_language(line):
+    text = filled(line, Random(1), "db_password", "tR7!vQ2m_Lx9")
+    assert found(text.encode()) == {"tR7!vQ2m_Lx9": "password"}
+
+
+@pytest.mark.parametrize(
+    ("value", "is_found"),
+    [
+        ("kR7vQ2m", False),
+        ("kR7vQ2mX", True),
+        ("kingfisher", False),
+        ("kingfisher12", False),
+        ("kingfisher123", True),
+        ("king7fisher", True),
+        ("kingfisher-12-heron", False),
+        ("user_name2", False),
+    ],
+)
+def test_a_password_has_eight_characters_and_is_more_than_a_word_and_a_number(
+    value, is_found
+):
+    assert bool(found(f'password = "{value}"'.encode())) == is_found
+
+
+def test_a_secret_of_two_kinds_is_named_after_the_first():
+    token = TOKENS["github_token"](Random(1))
+    assert found(f'api_token = "{token}"'.encode()) == {token: "github_token"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'author = "Jane Roe <jane.roe@corp.io>"',
+        '"email": "jane.roe@corp.io",',
+        "mailto:jane.roe@corp.io",
+        "* thanks to jane.roe@corp.io.",
+        " jane.roe@corp.io",
+    ],
+)
+def test_the_address_of_a_person_is_found(text):
+    assert found(text.encode()) == {"jane.roe@corp.io": "email"}
+
+
+def test_trailers_that_name_people_go_and_others_stay():
+    message = (
+        "fix(io): close the file\n\nIt leaked.\n\nFixes: #12\n"
+        "Signed-off-by: Jane Roe <jane@corp.io>\n"
+        "Co-authored-by: Max Moe <max@corp.io>\nCc: stable\n"
+        "BREAKING CHANGE: none\n"
+    )
+    kept = "fix(io): close the file\n\nIt leaked.\n\nFixes: #12\nBREAKING CHANGE: none"
+    assert strip_trailers(message) == (kept, 3)
+    without = "fix: say who it is by: the author\n\nbody \n\n"
+    assert strip_trailers(without) == (without, 0)
+
+
+def test_private_keys_of_every_kind_are_found_in_files_code_and_data():
+    for number in range(500):
+        text = private_key_in_context(Random(f"key {number}"))
+        assert find_private_keys(text.encode())
+        added = as_diff(text, "key").replace("\n+", "\n ")
+        assert find_private_keys(added.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if b'-----BEGIN RSA PRIVATE KEY-----' in text:\n    return load(text)",
+        "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----",
+        f"-----BEGIN PUBLIC KEY-----\n{PUBLIC}\n{LINE[20:]}\n-----END PUBLIC KEY-----",
+        f"-----BEGIN CERTIFICATE-----\n{PUBLIC}\n-----END CERTIFICATE-----",
+        f"{LINE[20:]}\n{LINE[20:]}\n",
+        f'KEY = "{PUBLIC}" + "{LINE[20:]}"',
+    ],
+)
+def test_marks_without_keys_and_public_things_are_no_private_keys(text):
+    assert find_private_keys(text.encode()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"-----BEGIN PRIVATE KEY-----\n{LINE}\n{LINE}\n",
+        f"{LINE}\n{LINE}\n-----END PRIVATE KEY-----\n",
+        f'"-----BEGIN EC PRIVATE KEY-----\\n{LINE}\\n-----END EC PRIVATE KEY-----\\n"',
+    ],
+)
+def test_half_a_key_and_a_key_on_one_line_are_keys(text):
+    (span,) = find_private_keys(text.encode())
+    assert LINE in text[span.start : span.end]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "MIIEpAIBAAKCAQEA",
+        "MIICXAIBAAKBgQCq",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0w",
+        "MC4CAQAwBQYDK2VwBCIEIJ1h",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+    ],
+)
+def test_a_key_without_marks_is_one(start):
+    rest = "7VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3"
+    text = f'KEY = "{start}{rest}" +\n    "{rest}";\nnext()'
+    (span,) = find_private_keys(text.encode())
+    assert text[span.start : span.end].startswith(start)
+    assert text[span.end :].startswith("next()")
+
+
+def test_a_mark_above_does_not_hide_a_key():
+    key = private_key(Random(1))
+    text = f"if '-----BEGIN RSA PRIVATE KEY-----' in text:\n    pass\n\n{key}\n"
+    assert len(find_private_keys(text.encode())) == 1
+
+
+HOSTILE = {
+    "letters": "a",
+    "quotes": '"',
+    "names": "password=",
+    "unclosed": "token='",
+    "assignments": 'token="a1B2c3D4e5F6g7H8" ',
+    "key prefixes": "secret_",
+    "addresses": "a@b.co ",
+    "hosts": "a@a.a.",
+    "userinfo": "http://a:",
+    "logins": "a://b:c",
+    "headers": "basic AAAA",
+    "tokens": "eyJaaaaaaaaaa.",
+    "openai": "sk-T3BlbkFJ",
+    "marks": "-----BEGIN RSA PRIVATE KEY-----",
+    "keys": f"-----BEGIN PRIVATE KEY-----{'A' * 64}-----END PRIVATE KEY-----",
+    "base64": "AAAA+/",
+    "bodies": "MIIEpAIBAAKCAQEA",
+    "pairs": "server=a;",
+    "commands": "curl -u a:",
+    "netrc": "machine a login b ",
+    "blocks": 'variable "secret" { ',
+    "entries": "name: secret\n",
+    "bytes": "\0ÿ",
+    "spaces": "password   ",
+    "hyphens": "a-",
+    "blanks": " ",
+    "empty lines": "\n",
+}
+
+
+def seconds_to_scan(hostile, size):
+    text = (HOSTILE[hostile] * size)[:size]
+    begin = time.process_time()
+    find_secrets(text.encode())
+    find_private_keys(text.encode())
+    strip_trailers(text)
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_line_takes_no_longer_than_any_other(hostile):
+    """A quadratic pattern would take minutes for a megabyte."""
+    assert seconds_to_scan(hostile, 2**20) < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_four_megabytes_take_four_times_one(hostile):
+    once = seconds_to_scan(hostile, 2**20)
+    assert seconds_to_scan(hostile, 4 * 2**20) < 10 * max(once, 0.05)
