@@ -1,4 +1,4 @@
-"""Serve a GGUF with llama-server for as long as a block runs."""
+"""llama.cpp: find its programs, run them, and serve a GGUF while a block runs."""
 
 import contextlib
 import http.client
@@ -24,13 +24,14 @@ QWEN2_PRETOKENIZER_REGEX = (
     r"|\s+(?!\S)"
     r"|\s+"
 )
-"""A tokenizer that splits by it, with no normalizer, has the same tokens in
-transformers and in llama.cpp; the converter is told so by its structure.
-https://github.com/QwenLM/Qwen has the original."""
+"""How Qwen2's tokenizer splits a text (https://github.com/QwenLM/Qwen).
 
+llama.cpp implements this split. A tokenizer that splits by it and has no normalizer
+gets the same tokens in transformers and in llama.cpp.
+"""
 
 PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity")
-"""What a folder has to hold to count; `make llama.cpp` looks for the same."""
+"""A folder that lacks one is passed over; `make llama.cpp` checks the same list."""
 CONVERTER = "convert_hf_to_gguf.py"
 ERROR_LINES = 12
 
@@ -38,8 +39,8 @@ ERROR_LINES = 12
 def program(name: str) -> Path:
     """Return the path of one of PROGRAMS.
 
-    LLAMA_CPP_DIR goes before PATH, PATH before `.tools` of the repository.
-    All come from one folder, so that no two versions are mixed.
+    LLAMA_CPP_DIR is searched first, then PATH, then `.tools` of the repository. All
+    programs come from one folder, so that no two versions are mixed.
 
     Raises:
         ToolError: if no folder holds them all.
@@ -69,7 +70,7 @@ def source_tree() -> Path:
 
 
 def version() -> str:
-    """Return what llama.cpp says of its version, without the compiler."""
+    """Return the version that llama-server prints, without the compiler."""
     for line in run_tool([program("llama-server"), "--version"]).splitlines():
         if line.startswith("version: "):
             return line.removeprefix("version: ").strip()
@@ -99,7 +100,7 @@ def run_tool(command: Sequence[str | Path]) -> str:
 
 
 def tool_environment() -> dict[str, str]:
-    """Return the environment without what would override our arguments."""
+    """Return the environment without the variables that override our arguments."""
     overriding = ("LLAMA_ARG_", "LLAMA_API_KEY", "LLAMA_LOG_", "AIP_")
     return {
         name: value
@@ -109,7 +110,7 @@ def tool_environment() -> dict[str, str]:
 
 
 def last_lines(text: str) -> str:
-    """Return the end of a program's output, as much as an error can show."""
+    """Return the last ERROR_LINES lines of a program's output."""
     return "\n".join(text.strip().splitlines()[-ERROR_LINES:]) or "(no output)"
 
 
@@ -130,7 +131,7 @@ def _source_folders() -> Iterator[Path]:
 
 
 def _installed() -> Iterator[Path]:
-    """Look upward: `dvc exp run --temp` works in a folder below .dvc."""
+    """Yield the folders upwards: `dvc exp run --temp` works in one below .dvc."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         yield folder / ".tools" / "llama.cpp"
@@ -143,21 +144,24 @@ def _title(command: Sequence[str | Path]) -> str:
 HOST = "127.0.0.1"
 BIND_ATTEMPTS = 5
 POLL_S = 0.05
-QUIETING = ("--no-webui", "--offline")
-"""Passed where this build knows them; older ones have nothing to switch off."""
+LOAD_S = 300.0
+LOAD_BYTES_PER_S = 20e6
+"""The slowest disk that is waited for: 32 GB over a network may take half an hour."""
+OPTIONAL_FLAGS = ("--no-webui", "--offline")
+"""Passed if this build knows them: no page is served and no hub is asked."""
 
 
 class _Server(NamedTuple):
     program_run: "subprocess.Popen[bytes]"
     log: IO[bytes]
 
-    def said(self) -> str:
+    def read_log(self) -> str:
         self.log.seek(0)
         return self.log.read().decode("utf-8", "replace")
 
 
 class _PortTakenError(Exception):
-    """Another program took the port between our look and the server's."""
+    """Another program took the port after _free_port closed it."""
 
 
 @contextlib.contextmanager
@@ -167,26 +171,25 @@ def serve(
     context_tokens: int,
     threads: int,
     slots: int = 1,
-    timeout_s: float = 300.0,
+    timeout_s: float | None = None,
 ) -> Iterator[str]:
     """Give the base URL of an OpenAI-compatible server of one model.
 
-    No prompt cache: with one slot an answer depends on its request alone, never
-    on what was asked before. With more, sums are taken in another order when
-    several are answered at once, which may tip a choice that is nearly even. The
-    server is gone when the block ends, whatever ends it, and on Linux even if this
-    process is killed.
+    The prompt cache is off, so with one slot an answer depends on its request alone
+    and not on earlier ones. With several slots, requests that are answered together
+    are summed in another order, which may change a token where two are almost equally
+    likely. The server ends with the block; on Linux also if this process is killed.
 
     Args:
         model: a GGUF file.
-        context_tokens: prompt and answer together have to fit.
-        slots: so many requests are answered at once.
-        threads: 0 is all cores.
-        timeout_s: how long loading may take.
+        context_tokens: the limit of prompt and answer together, for each slot.
+        threads: of the server; 0 is all cores.
+        slots: how many requests are answered at once.
+        timeout_s: the limit for loading; None depends on the size of the file.
 
     Raises:
         SourceError: if there is no such file.
-        ToolError: with the server's last words, if it does not come up.
+        ToolError: with the server's last lines, if it does not come up.
     """
     if not model.is_file():
         raise SourceError(f"{model}: no such file; run the stage merge-quantize")
@@ -197,7 +200,9 @@ def serve(
         *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
     ]
     known = run_tool([program("llama-server"), "--help"])
-    arguments += [flag for flag in QUIETING if flag in known]
+    arguments += [flag for flag in OPTIONAL_FLAGS if flag in known]
+    if timeout_s is None:
+        timeout_s = LOAD_S + model.stat().st_size / LOAD_BYTES_PER_S
     with contextlib.ExitStack() as running:
         yield f"http://{HOST}:{_start(arguments, timeout_s, running)}/v1"
 
@@ -230,7 +235,7 @@ def _started(arguments: list[str]) -> Iterator[_Server]:
         try:
             yield _Server(program_run, log)
         finally:
-            # It keeps nothing that a gentler end would save.
+            # SIGKILL is safe, as the server writes no file.
             program_run.kill()
             program_run.wait()
 
@@ -246,7 +251,8 @@ def _await_health(server: _Server, port: int, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         healthy = _is_healthy(port)
-        # Asked second: a stranger on the port is healthy while ours dies.
+        # Poll after the health check: if another program has the port, it answers
+        # healthy while our server exits.
         if server.program_run.poll() is not None:
             _explain_death(server)
         if healthy:
@@ -254,12 +260,12 @@ def _await_health(server: _Server, port: int, timeout_s: float) -> None:
         time.sleep(POLL_S)
     raise ToolError(
         f"llama-server was not ready within {timeout_s:g} s; its last lines:\n"
-        f"{last_lines(server.said())}"
+        f"{last_lines(server.read_log())}"
     )
 
 
 def _is_healthy(port: int) -> bool:
-    # http.client, as urllib would ask the proxy that the environment names.
+    # http.client ignores the proxies of the environment; urllib would use them.
     connection = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
         connection.request("GET", "/health")
@@ -271,7 +277,7 @@ def _is_healthy(port: int) -> bool:
 
 
 def _explain_death(server: _Server) -> None:
-    text = server.said()
+    text = server.read_log()
     if "couldn't bind" in text:
         raise _PortTakenError
     raise ToolError(

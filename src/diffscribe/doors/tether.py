@@ -1,10 +1,10 @@
-"""Run a program that ends when the one that started it ends, however it ends.
+"""Run a program that Linux kills when the process that started it dies.
 
 Usage: python tether.py PARENT_PID PROGRAM [ARGUMENT...]
 
-A `finally` cannot stop a server once its own process is killed, so Linux is
-asked to. Elsewhere the program simply runs. The tie is to the thread that
-started it: start it from one that lives as long.
+A process that gets SIGKILL cannot stop its children, so PR_SET_PDEATHSIG has the kernel
+do it. Other systems have no such call, and the program runs untied. The tie is to the
+thread that starts the program, which therefore has to live as long as it is needed.
 """
 
 import ctypes
@@ -17,8 +17,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def tethered(command: Sequence[str]) -> list[str]:
-    """Return the command that runs this one tied to the calling process."""
-    # Isolated and without site-packages: it starts in milliseconds.
+    """Return the command that runs a command tied to the calling process."""
+    # -I -S skips site-packages, so Python starts in milliseconds.
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parent, program, *arguments = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the tie was made.
+    # The parent may have died before prctl; then no signal would ever come.
     if os.getppid() == int(parent):
         os.execv(program, [program, *arguments])  # noqa: S606
 
