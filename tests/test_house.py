@@ -48,9 +48,6 @@ started through subprocess."""
 
 OWED = {
     ("eval", "baseline"),
-    ("eval", "harvest"),
-    ("eval", "review"),
-    ("eval", "split"),
     ("review", "curate"),
     ("scripts.eval", "baseline"),
 }

@@ -1,7 +1,6 @@
 import random
 
-from tests.support.planned import commit, make_case, plan, prediction
-from tests.support.stored import HOUSE
+from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 from diffscribe.core.records import Score
 from diffscribe.eval.metrics import HEADLINE, evaluate

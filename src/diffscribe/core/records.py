@@ -209,14 +209,17 @@ class Prediction(Record):
     sample_id: str
     system: str
     """`student-q8_0`, `base`, `control-…`."""
-    text: str
-    """The raw answer, whatever it is."""
-    plan: Plan | None
-    error: str | None
+    model: str = ""
+    """The model's name in the ledger, of a GGUF with its digest; '' for a control."""
+    text: str = ""
+    """The raw answer; '' if none came."""
+    plan: Plan | None = None
+    error: str | None = None
     """Why there is no plan, or None."""
-    latency_s: float
-    prompt_tokens: int
-    completion_tokens: int
+    latency_s: float = 0.0
+    """As it was measured when the model answered; 0 if no answer came."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Score(Record):

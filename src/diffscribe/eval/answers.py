@@ -1,4 +1,6 @@
-"""What a model's raw text says: a plan, or one message."""
+"""Read a model's raw text: a plan in one of two contracts, or one message."""
+
+from collections.abc import Iterable
 
 import orjson
 from pydantic import ValidationError
@@ -12,42 +14,43 @@ from diffscribe.eval.cases import Case
 _FENCE = "```"
 
 
+class HeaderCommit(Record):
+    """A commit in the contract of git-smart-commit, which has no type of its own."""
+
+    subject: str
+    """The whole header, `type(scope): text` if it is conventional."""
+    files: tuple[str, ...]
+    body: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+class HeaderPlan(Record):
+    """A plan in the contract of git-smart-commit."""
+
+    commits: tuple[HeaderCommit, ...]
+    gitignore: tuple[str, ...] = ()
+
+
 def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
     """Return the plan in an answer, or None and why there is none.
 
-    The answer to a message case is the message; its plan is one commit of all
-    files. A plan may also come in the contract of git-smart-commit, whose
-    commits have no type of their own but a whole header as `subject`.
+    The answer to a message case is the message; its plan is one commit of all files.
     """
     if case.task == "message":
         message = bare_message(text)
         if not message:
             return None, "the answer holds no message"
         return plan_of_message(message, case.files), None
+    return read_plan(text)
+
+
+def read_plan(text: str) -> tuple[Plan | None, str | None]:
+    """Return the plan in a text, in either contract, or None and why there is none."""
     try:
         return parse_plan(text), None
     except PlanError as error:
-        plan = whole_header_plan(text)
+        plan = _header_plan(text)
         return (plan, None) if plan else (None, str(error))
-
-
-def plan_of_message(message: str, files: tuple[str, ...]) -> Plan:
-    """Return one commit of all files with a message.
-
-    If its header is not conventional, the type is empty and the header is the
-    subject as it stands.
-    """
-    return Plan(commits=(_commit(message, files),))
-
-
-def whole_header_plan(text: str) -> Plan | None:
-    """Return the plan of an answer whose subjects are whole headers, or None."""
-    found = extract_json(text, {"required": ["commits"]})
-    try:
-        answer = HeaderPlan.model_validate(orjson.loads(found or "null"))
-    except (ValidationError, orjson.JSONDecodeError):
-        return None
-    return plan_of_headers(answer)
 
 
 def bare_message(text: str) -> str:
@@ -58,45 +61,43 @@ def bare_message(text: str) -> str:
     return message
 
 
-class HeaderCommit(Record):
-    """A commit as git-smart-commit writes it."""
+def plan_of_message(message: str, files: Iterable[str]) -> Plan:
+    """Return one commit of these files with a message.
 
-    subject: str
-    """The whole header, `type(scope): text` if it is conventional."""
-    files: tuple[str, ...]
-    body: str = ""
-    issues: tuple[Issue, ...] = ()
-
-
-class HeaderPlan(Record):
-    """A plan as git-smart-commit writes it."""
-
-    commits: tuple[HeaderCommit, ...]
-    gitignore: tuple[str, ...] = ()
+    If its header is not conventional, the type is empty and the subject is the header.
+    """
+    return Plan(commits=(_commit(message, files),))
 
 
 def plan_of_headers(answer: HeaderPlan) -> Plan:
-    """Return a plan of git-smart-commit as one of ours."""
-    commits = tuple(
-        _commit(f"{each.subject}\n\n{each.body}", each.files).model_copy(
-            update={"issues": each.issues}
-        )
+    """Return a plan of git-smart-commit in our contract."""
+    commits = [
+        _commit(f"{each.subject}\n\n{each.body}", each.files, each.issues)
         for each in answer.commits
-    )
-    return Plan(commits=commits, gitignore=answer.gitignore)
+    ]
+    return Plan(commits=tuple(commits), gitignore=answer.gitignore)
 
 
-def _commit(message: str, files: tuple[str, ...]) -> PlannedCommit:
+def _header_plan(text: str) -> Plan | None:
+    found = extract_json(text, {"required": ["commits"]})
+    try:
+        return plan_of_headers(HeaderPlan.model_validate(orjson.loads(found or "null")))
+    except (ValidationError, orjson.JSONDecodeError):
+        return None
+
+
+def _commit(
+    message: str, files: Iterable[str], issues: tuple[Issue, ...] = ()
+) -> PlannedCommit:
     parts = split_message(message)
     header = parse_header(parts.header)
-    body = "\n\n".join(
-        [parts.body, *(f"BREAKING CHANGE: {note}" for note in parts.breaking_notes)]
-    ).strip()
+    notes = (f"BREAKING CHANGE: {note}" for note in parts.breaking_notes)
     return PlannedCommit(
-        files=files,
+        files=tuple(files),
         type=header.type if header else "",
         scope=header.scope if header else None,
         breaking=bool(parts.breaking_notes or (header and header.breaking)),
         subject=header.subject if header else parts.header,
-        body=body,
+        body="\n\n".join([parts.body, *notes]).strip(),
+        issues=issues,
     )

@@ -16,7 +16,7 @@ from diffscribe.core.params import EvalParams
 from diffscribe.core.records import Message, Plan, Prediction
 from diffscribe.doors.llama_cpp import serve
 from diffscribe.doors.reply import Answer, AnswerError
-from diffscribe.eval.cases import TOO_LONG, Case, prompt_of
+from diffscribe.eval.cases import TOO_LONG, Case, with_prompts
 
 
 def solve(
@@ -132,12 +132,8 @@ def rows_of(
     rows = [Asked(system, gguf, cases) for system, gguf in ggufs.items()]
     if params.full_prompt_chars is None:
         return rows
-    told = [
-        case.model_copy(
-            update={"prompt": prompt_of(case, full, params.full_prompt_chars)}
-        )
-        for case in cases
-    ]
+    texts = {"plan": full, "message": full}
+    told = with_prompts(cases, texts, params.full_prompt_chars)
     return [*rows, Asked(FULL_PROMPT, ggufs[BASE], told)]
 
 

@@ -1,11 +1,15 @@
-"""What a system is asked, with all that its answer is judged by."""
+"""Cases: what a system is asked, and everything that its answer is judged by.
+
+Cases of a split are its samples joined with their changes (`read_selection`). A case
+may bring its prompt, or get one in other words (`with_prompts`).
+"""
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.plan import plan_schema
@@ -38,19 +42,21 @@ class Case(Record):
     """Every changed path, junk included; a rename by its new path."""
     junk: tuple[str, ...]
     diff: str
-    """git's whole text: what a message may speak of, never cut."""
+    """git's whole text, never cut: a message may speak of any line of it."""
     gitignore: tuple[str, ...]
     """Patterns in force at base."""
     prompt: tuple[Message, ...]
-    """What a model is shown; empty if nothing was rendered."""
+    """The chat that a model is shown; empty if none was rendered."""
     target: Plan
-    """Of a message, one commit of all files."""
+    """The plan that is wanted; for a message, one commit of all files."""
     originals: tuple[OriginalCommit, ...]
-    """As their authors made them, oldest first."""
+    """The commits as their authors made them, oldest first."""
+    private: bool = False
+    """Whether the case may only be sent to this machine."""
 
 
 def cluster_of(case: Case) -> str:
-    """Return what a case shares with its variants."""
+    """Return the id that a case and its variants share."""
     return case.parent_id or case.id
 
 
@@ -73,11 +79,10 @@ def read_cases(samples: Path, changes: Path) -> list[Case]:
             f"{changes}: no change {missing}, which {samples} shows; "
             "run the stage render again"
         )
-    return [case_of(sample, found[sample.id]) for sample in rendered]
+    return [_case(sample, found[sample.id]) for sample in rendered]
 
 
-def case_of(sample: Sample, change: SplitChange) -> Case:
-    """Return what a sample shows, with the change it was rendered from."""
+def _case(sample: Sample, change: SplitChange) -> Case:
     return Case(
         id=sample.id,
         parent_id=sample.parent_id,
@@ -91,14 +96,55 @@ def case_of(sample: Sample, change: SplitChange) -> Case:
         prompt=sample.prompt,
         target=sample.target,
         originals=change.commits,
+        private=change.private,
     )
+
+
+def read_selection(
+    samples: Path, changes: Path, max_samples: int, seed: int
+) -> list[Case]:
+    """Return the cases of a split that `select` takes.
+
+    Raises:
+        RecordError: if there is none, as no measure has a value then.
+    """
+    selected = select(read_cases(samples, changes), max_samples, seed)
+    if not selected:
+        raise RecordError(
+            f"{samples}: no sample to evaluate; raise split.test_fraction or name "
+            "split.test_repos, and see metrics/render.json for what was dropped"
+        )
+    return selected
+
+
+def select(cases: Iterable[Case], max_samples: int, seed: int) -> list[Case]:
+    """Return at most max_samples cases, in the order given.
+
+    A case and its variants are taken or left together. The choice depends on the ids
+    and the seed alone, so a case stays when others come or go.
+    """
+    clusters: dict[str, list[Case]] = defaultdict(list)
+    everything = list(cases)
+    for case in everything:
+        clusters[cluster_of(case)].append(case)
+    taken: set[str] = set()
+    room = max_samples
+    for cluster in sorted(clusters, key=lambda name: _digest(name, seed)):
+        if len(clusters[cluster]) <= room:
+            taken.add(cluster)
+            room -= len(clusters[cluster])
+    return [case for case in everything if cluster_of(case) in taken]
+
+
+def _digest(cluster: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{cluster}".encode()).hexdigest()
 
 
 _PATCH = "diff --git "
 
 
 def change_of(case: Case) -> Change:
-    """Return as much of a change as a case tells; a text without a patch is no diff."""
+    """Return the change of a case, with an empty diff if its text holds no patch."""
     return Change(
         id=case.id,
         repo=case.repo,
@@ -111,14 +157,12 @@ def change_of(case: Case) -> Change:
         commits=case.originals,
         gitignore=case.gitignore,
         license=None,
+        private=case.private,
     )
 
 
 def file_changes(diff: str, paths: Iterable[str]) -> tuple[FileChange, ...]:
-    """Return what a diff does to each of the paths, sorted.
-
-    A path that the diff does not show is modified in nothing.
-    """
+    """Return the change of each path, sorted; of one outside the diff, 0 lines."""
     patches: dict[str, list[FilePatch]] = {path: [] for path in sorted(paths)}
     for patch in parse_diff(diff) if diff.startswith(_PATCH) else ():
         patches.setdefault(patch.path, []).append(patch)
@@ -150,61 +194,48 @@ def _status(patches: list[FilePatch]) -> FileStatus:
 
 
 TOO_LONG = "not asked: its prompt exceeds the limit even without the diff"
-"""What becomes of a case without a prompt."""
+"""The error of a case without a prompt."""
 _CONTEXT_LINES = 3
-"""All that git shows, as a teacher gets."""
+"""Unchanged lines around a change; git prints no more."""
 
 
-def prompt_of(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
-    """Return a case in these words; none if not even the names of its files fit.
+def with_prompts(
+    cases: Iterable[Case],
+    texts: Mapping[str, Prompts],
+    max_chars: int,
+    keep: Sequence[str] = (),
+) -> list[Case]:
+    """Return the cases, each with a prompt rendered in other words.
 
-    Of the diff as many hunks as fit are shown. `$schema` in the words becomes that
-    of the plan, or `null` for a message.
+    Of the diff as many hunks as fit are shown. `$schema` in the words becomes the JSON
+    Schema of the plan, or `null` for a message. A case of which not even the names of
+    the files fit gets no prompt.
+
+    Args:
+        cases: to ask.
+        texts: the words by task.
+        max_chars: the limit of one prompt.
+        keep: the tasks of which a case with a prompt keeps it.
     """
-    is_plan = case.task == "plan" and case.files
-    schema = plan_schema(case.files) if is_plan else None
-    compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    return [
+        case
+        if case.prompt and case.task in keep
+        else case.model_copy(
+            update={"prompt": _prompt(case, texts[case.task], max_chars)}
+        )
+        for case in cases
+    ]
+
+
+def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
+    compact = json.dumps(schema_of(case), ensure_ascii=False, separators=(",", ":"))
+    more = {"schema": compact}
     rendered = render_prompt(
-        change_of(case), texts, max_chars, _CONTEXT_LINES, len, {"schema": compact}
+        change_of(case), texts, max_chars, _CONTEXT_LINES, len, more
     )
     return rendered.messages if rendered else ()
 
 
-def read_selection(
-    samples: Path, changes: Path, max_samples: int, seed: int
-) -> list[Case]:
-    """Return what `select` takes of a split, rendered and whole.
-
-    Raises:
-        RecordError: if that is nothing, as no number can be given then.
-    """
-    selected = select(read_cases(samples, changes), max_samples, seed)
-    if not selected:
-        raise RecordError(
-            f"{samples}: no sample to evaluate; raise split.test_fraction or name "
-            "split.test_repos, and see metrics/render.json for what was dropped"
-        )
-    return selected
-
-
-def select(cases: Iterable[Case], max_samples: int, seed: int) -> list[Case]:
-    """Return at most max_samples, in the order given.
-
-    A case and its variants are taken or left together. Which ones depends on
-    their ids and the seed alone, so that a case stays when others come or go.
-    """
-    clusters: dict[str, list[Case]] = defaultdict(list)
-    everything = list(cases)
-    for case in everything:
-        clusters[cluster_of(case)].append(case)
-    taken: set[str] = set()
-    room = max_samples
-    for cluster in sorted(clusters, key=lambda name: _digest(name, seed)):
-        if len(clusters[cluster]) <= room:
-            taken.add(cluster)
-            room -= len(clusters[cluster])
-    return [case for case in everything if cluster_of(case) in taken]
-
-
-def _digest(cluster: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{cluster}".encode()).hexdigest()
+def schema_of(case: Case) -> Mapping[str, Any] | None:
+    """Return the JSON Schema of the plans for a case; None for a message."""
+    return plan_schema(case.files) if case.task == "plan" and case.files else None

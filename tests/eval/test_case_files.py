@@ -7,7 +7,7 @@ from tests.support.rows import make_change, make_labeled, patch
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.records import Sample, SplitChange
-from diffscribe.eval.bench.formats import FORMATS, read_case_file
+from diffscribe.eval.case_files import FORMATS, read_case_file
 
 STAT = " docs/a.md    | 2 +-\n src/b c.py   | 1 +\n 2 files changed\n\n"
 JOCO = {
@@ -61,11 +61,11 @@ LABELLED = HARVESTED | {
 def read(tmp_path):
     """A function from rows to what is read of a file that holds them."""
 
-    def of(*rows, **options):
+    def of(*rows):
         path = tmp_path / "cases.jsonl"
         lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
         path.write_text("".join(f"{line}\n" for line in lines))
-        return read_case_file(path, **options)
+        return read_case_file(path)
 
     return of
 
@@ -194,27 +194,20 @@ def test_samples_find_their_changes_beside_them(tmp_path):
         path.write_text(record.model_dump_json() + "\n")
     [case] = read_case_file(tmp_path / "sft" / "test.jsonl").cases
     assert (case.diff, case.prompt) == (change.diff, sample.prompt)
-    with pytest.raises(InputError, match=r"nowhere\.jsonl"):
-        read_case_file(tmp_path / "sft" / "test.jsonl", tmp_path / "nowhere.jsonl")
-
-
-def test_a_draw_keeps_a_case_whatever_stands_beside_it(read):
-    rows = [JOCO | {"id": f"a-{number}"} for number in range(20)]
-    drawn = [each.id for each in read(*rows, max_cases=5).cases]
-    assert len(drawn) == 5
-    assert [each.id for each in read(*rows[::-1], max_cases=5).cases] == drawn[::-1]
-    assert read(*rows, max_cases=20).cases == read(*rows).cases
+    (tmp_path / "splits" / "test.jsonl").unlink()
+    with pytest.raises(InputError, match=r"splits/test\.jsonl"):
+        read_case_file(tmp_path / "sft" / "test.jsonl")
 
 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
         (["{"], "cases.jsonl:1: not JSON"),
-        (["[1]"], "cases.jsonl:1: not a JSON object; known"),
-        ([{"x": 1}], r"cases.jsonl:1: its keys \(x\) are of no format; known"),
+        (["[1]"], "cases.jsonl:1: not a JSON object; the formats"),
+        ([{"x": 1}], r"cases.jsonl:1: its keys \(x\) are of no format; the formats"),
         (
             [JOCO, "", HARVESTED],
-            "jsonl:3: no expectedMessage, id, which the lines above",
+            "jsonl:3: has no expectedMessage, id, which the lines above",
         ),
         ([JOCO, JOCO], "cases.jsonl:2: the id acme-1a2b3c4d stands in an earlier"),
         ([JOCO | {"diff": 3}], "cases.jsonl:1: not a case of joco: diff: "),

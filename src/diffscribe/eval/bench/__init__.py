@@ -1,1 +1,0 @@
-"""Runs of any case file on any model, kept and compared."""
