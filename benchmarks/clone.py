@@ -27,7 +27,7 @@ OURS = """
 import sys
 from pathlib import Path
 from diffscribe.doors.clone import clone
-clone(sys.argv[1], sys.argv[2], Path(sys.argv[3]), ("git",), lambda words: None)
+clone(sys.argv[1], sys.argv[2], Path(sys.argv[3]), lambda words: None)
 """
 THEIRS = ("git", "clone", "-q", "--bare", "--single-branch", "--no-tags")
 

@@ -13,25 +13,25 @@ import click
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import load_params
 from diffscribe.doors.clone import clone
+from diffscribe.doors.places import CLONES
 
 
 @click.command(cls=Stage)
 @params_option
 def main(params: Path) -> None:
-    """Clone each URL of harvest.sources, at its revision, into harvest.clones."""
+    """Clone each URL of harvest.sources, at its revision, into data/clones."""
     section = load_params(params).harvest
     urls = [(each.url, each.revision) for each in section.sources if each.url]
-    clones = Path(section.clones)
     brought = 0
     for number, (url, revision) in enumerate(urls, start=1):
         click.echo(f"clone.py: {number} of {len(urls)}: {url}", err=True)
         try:
-            brought += clone(url, str(revision), clones, section.clone_protocols, _show)
+            brought += clone(url, str(revision), CLONES, _show)
         except SourceError as error:
             if section.on_bad_source == "stop":
                 raise
             click.echo(f"clone.py: left out: {error}", err=True)
-    click.echo(f"clone: {brought} of {len(urls)} repositories brought to {clones}")
+    click.echo(f"clone: {brought} of {len(urls)} repositories brought to {CLONES}")
 
 
 def _show(words: bytes) -> None:

@@ -13,7 +13,6 @@ from diffscribe.core.files import write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
 from diffscribe.harvest.harvest import harvest
-from diffscribe.harvest.presets import with_preset
 from diffscribe.harvest.tally import Tally
 
 
@@ -32,7 +31,7 @@ def main(
 
     TRACKED are the folders of sources that DVC watches, if it does.
     """
-    section = with_preset(load_params(params).harvest)
+    section = load_params(params).harvest
     tally = Tally()
     write_lines(harvested, harvest(section, tally, progress))
     for error in tally.bad:

@@ -209,14 +209,11 @@ def with_source(values: dict[str, Any], **source: object) -> dict[str, Any]:
 SHA = "0123456789" * 4
 
 
-def test_a_source_takes_what_it_does_not_set_from_the_defaults(
-    values: dict[str, Any],
-) -> None:
-    values["harvest"]["source_defaults"] |= {"license": "MIT", "authors": ["ann"]}
-    values["harvest"]["sources"] = ["x", {"path": "y", "license": "ISC"}]
-    plain, own = parse_params(values, Path("my.yaml")).harvest.sources
-    assert (plain.path, plain.license, plain.authors) == ("x", "MIT", ("ann",))
-    assert (own.path, own.license, own.authors) == ("y", "ISC", ("ann",))
+def test_a_plain_path_is_a_source_with_the_defaults(values: dict[str, Any]) -> None:
+    values["harvest"]["sources"] = ["x", {"path": "x"}]
+    plain, mapping = parse_params(values, Path("my.yaml")).harvest.sources
+    assert plain == mapping
+    assert (plain.path, plain.private, plain.authors) == ("x", False, ())
 
 
 @pytest.mark.parametrize(
@@ -268,9 +265,3 @@ def test_a_setting_of_a_source_that_does_not_fit_is_told_with_its_place(
     values: dict[str, Any], source: object, expected: str
 ) -> None:
     assert expected in problem(put(values, "harvest.sources", [source]))
-
-
-def test_a_preset_has_to_be_known(values: dict[str, Any]) -> None:
-    text = problem(put(values, "harvest.preset", "commitbank"))
-    assert "'commitbench'" in text
-    assert "not 'commitbank'" in text

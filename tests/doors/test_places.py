@@ -117,7 +117,10 @@ def test_equal_names_without_a_remote_are_told_apart_by_no_one(tmp_path: Path) -
         found(str(tmp_path))
 
 
-def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path: Path) -> None:
+def test_every_bad_source_is_told_and_the_good_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     repository(tmp_path / "code/good")
     (tmp_path / "code/broken.bundle").write_text("")
     History(tmp_path / "code/unborn")
@@ -130,7 +133,6 @@ def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path: Path) -> None
             str(tmp_path / "missing"),
             str(tmp_path / "code/*"),
             {"url": "https://example.org/owner/name", "revision": SHA},
-            clones=str(tmp_path / "clones"),
         ),
         errors.append,
     )
@@ -143,34 +145,25 @@ def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path: Path) -> None
     assert "unborn: the repository has no commit" in told[3]
     assert told[4] == (
         "https://example.org/owner/name: not cloned to "
-        f"{tmp_path}/clones/example.org/owner/name.git yet; run 'make clone'"
+        "data/clones/example.org/owner/name.git yet; run 'make clone'"
     )
 
 
-def test_a_clone_without_the_pinned_commit_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "clones/example.org/owner/name.git"
+def test_a_clone_without_the_pinned_commit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data/clones/example.org/owner/name.git"
     history = repository(folder)
     url = {"url": "https://example.org/owner/name", "revision": SHA}
     with pytest.raises(
         SourceError, match=rf"has no commit {SHA} yet; run 'make clone'"
     ):
-        found(url, clones=str(tmp_path / "clones"))
+        found(url)
     first = history.head
     history.commit("feat: later", {"a": "2\n"})
-    (source,) = found(url | {"revision": first}, clones=str(tmp_path / "clones")).kept
+    (source,) = found(url | {"revision": first}).kept
     assert (source.name, source.head) == ("example.org/owner/name", first)
-
-
-def test_a_source_has_the_defaults_that_it_does_not_set(tmp_path: Path) -> None:
-    defaults = params("x").source_defaults.model_dump(mode="json")
-    defaults |= {"private": True, "authors": ["ann"], "since": "2024-01-31"}
-    places = params("x", {"path": "y", "authors": []}, source_defaults=defaults)
-    plain, mapping = (source.model_dump() for source in places.sources)
-    assert (plain["path"], mapping["path"]) == ("x", "y")
-    assert plain["authors"] == ("ann",)
-    assert mapping["authors"] == ()
-    assert plain["private"] is mapping["private"] is True
-    assert plain["since"] == mapping["since"] != None  # noqa: E711
 
 
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_password_is_refused_and_not_repeated() -> None:
 
 
 def test_a_clone_lies_below_the_folder_of_clones() -> None:
-    folder = clone_folder(Path("clones"), "git@example.org:owner/na.me.git")
+    folder = clone_folder("git@example.org:owner/na.me.git", Path("clones"))
     assert folder == Path("clones/example.org/owner/na.me.git")
 
 
@@ -87,4 +87,4 @@ def test_a_clone_lies_below_the_folder_of_clones() -> None:
 )
 def test_no_url_leads_out_of_the_folder_of_clones(url: str) -> None:
     with pytest.raises(SourceError, match="is no plain URL of a repository"):
-        clone_folder(Path("clones"), url)
+        clone_folder(url, Path("clones"))

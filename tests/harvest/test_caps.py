@@ -17,8 +17,8 @@ def caps(
     return Caps(all_, author, repo or {}, seed)
 
 
-def kept(candidates: list[Candidate], limits: Caps, *times: int) -> list[Candidate]:
-    beyond = beyond_caps(candidates, limits, *times)
+def kept(candidates: list[Candidate], limits: Caps) -> list[Candidate]:
+    beyond = beyond_caps(candidates, limits)
     return [each for number, each in enumerate(candidates) if number not in beyond]
 
 
@@ -86,13 +86,3 @@ def test_a_draw_is_spread_over_the_whole_history() -> None:
         int(each.id.split()[1]) // 500 for each in kept(rows, caps({"a": 200}))
     )
     assert 70 < halves[0] < 130
-
-
-def test_oversampling_draws_from_the_newest_only() -> None:
-    rows = [candidate("a", n) for n in range(100)]
-    limits = caps({"a": 10, "b": None})
-    chosen = [int(each.id.split()[1]) for each in kept(rows, limits, 3)]
-    assert len(chosen) == 10
-    assert min(chosen) >= 70
-    assert max(chosen) - min(chosen) > 10
-    assert len(kept(rows, caps(), 3)) == 100

@@ -1,7 +1,7 @@
 import pytest
 
 from diffscribe.doors.trees import TreeEntry
-from diffscribe.harvest.filters import PATH_PRESETS, path_excluder, without_excluded
+from diffscribe.harvest.filters import PATH_LISTS, path_excluder, without_excluded
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_nothing_is_left_out_without_patterns() -> None:
 
 
 def test_no_pattern_of_a_preset_takes_back() -> None:
-    patterns = [each for preset in PATH_PRESETS.values() for each in preset.split()]
+    patterns = [each for preset in PATH_LISTS.values() for each in preset.split()]
     assert [each for each in patterns if each[0] in "!#"] == []
     assert len(patterns) == len(set(patterns))
 

@@ -1,25 +1,21 @@
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from diffscribe.core.params import SourceSettings
+from diffscribe.core.params import SourceParams
 from diffscribe.harvest.filters import unwanted_author, unwanted_day, unwanted_message
 
-ROOT = Path(__file__).parents[2]
 
-
-def settings(**changed: Any) -> SourceSettings:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
-    return SourceSettings.model_validate(values["source_defaults"] | changed)
+def settings(**changed: Any) -> SourceParams:
+    return SourceParams(path="x", **changed)
 
 
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("", "no_message"),
+        ("", "message_too_short"),
+        ("x" * 65537, "message_too_long"),
         ("fixup! feat: x", "fixup"),
         ("squash! feat: x", "fixup"),
         ("amend! feat: x", "fixup"),
@@ -38,9 +34,9 @@ def settings(**changed: Any) -> SourceSettings:
     ],
 )
 def test_a_message_that_teaches_nothing_has_its_reason(
-    message: str, reason: str | None
+    harvest_params: Any, message: str, reason: str | None
 ) -> None:
-    assert unwanted_message(message) == reason
+    assert unwanted_message(message, harvest_params()) == reason
 
 
 @pytest.mark.parametrize(

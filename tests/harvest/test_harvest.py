@@ -216,7 +216,7 @@ def test_no_window_spans_a_dropped_commit(changes_of: Any, history: History) -> 
         ("WIP", "unfinished"),
         ("[wip] more", "unfinished"),
         ("wip: more", "unfinished"),
-        ("", "no_message"),
+        ("", "message_too_short"),
         ("feat: wipe the slate", None),
         ("fix: fixup! in the docs", None),
         ('Revert "feat: x"', "revert"),
@@ -639,15 +639,6 @@ def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> Non
     assert module.diff.encode() == git(
         history.folder, "diff", "--full-index", module.base, module.head
     )
-
-
-def test_a_preset_asks_for_no_size_of_a_submodule(
-    changes_of: Any, history: History
-) -> None:
-    history.commit("feat: begin with no module", {"a": "0\n"})
-    add_submodule(history)
-    ((module,), _) = changes_of(history.folder, preset="seed000")
-    assert [file.kind for file in module.files] == ["file", "submodule"]
 
 
 def add_submodule(history: History) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.core.params import SourceSettings
-from diffscribe.harvest.filters import PATH_PRESETS, CommitReason
-from diffscribe.harvest.presets import PRESETS
+from diffscribe.core.params import SourceParams
+from diffscribe.harvest.filters import PATH_LISTS, CommitReason
 from diffscribe.harvest.tally import CapReason
 from diffscribe.harvest.windows import WindowReason
 
@@ -24,9 +23,8 @@ NAMES = {
     "commits": CommitReason,
     "windows": WindowReason,
     "caps": CapReason,
-    "presets": PRESETS,
-    "paths": PATH_PRESETS,
-    "settings": SourceSettings.model_fields,
+    "paths": PATH_LISTS,
+    "settings": SourceParams.model_fields.keys() - {"path", "url", "revision"},
 }
 
 

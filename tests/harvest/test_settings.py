@@ -1,6 +1,5 @@
-"""What the settings of sources, the presets and the caps do to the rows."""
+"""The rows that settings of sources, limits and caps leave."""
 
-import json
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -12,7 +11,6 @@ from diffscribe.core.errors import SourceError
 from diffscribe.core.records import Change
 from diffscribe.doors.git import MAX_BLOB_BYTES
 from diffscribe.harvest.harvest import harvest
-from diffscribe.harvest.presets import with_preset
 from diffscribe.harvest.tally import Tally
 from diffscribe.samples.builder import SYMLINK, History
 
@@ -22,7 +20,7 @@ def harvested(harvest_params):
     """A function that reads sources and returns changes and counts."""
 
     def read(*sources: object, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
-        params = with_preset(harvest_params(**{"sources": sources} | changed))
+        params = harvest_params(**{"sources": sources} | changed)
         tally = Tally()
         rows = harvest(params, tally, lambda commits, name, total: commits)
         changes = [Change.model_validate_json(row) for row in rows]
@@ -145,20 +143,19 @@ def test_all_branches_give_every_commit_its_windows_once(
 
 
 def test_all_branches_of_a_bundle_and_of_a_pinned_clone(
-    history: History, harvested, tmp_path: Path
+    history: History, harvested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branched(history)
+    monkeypatch.chdir(tmp_path)
     bundle = tmp_path / "all.bundle"
     git(history.folder, "bundle", "create", "-q", str(bundle), "--all")
     whole, _ = harvested({"path": str(bundle), "branches": "all"})
-    clones = tmp_path / "clones/example.org/owner"
+    clones = tmp_path / "data/clones/example.org/owner"
     clones.mkdir(parents=True)
     git(clones, "clone", "-q", "--bare", str(history.folder), "name.git")
     url = {"url": "https://example.org/owner/name", "branches": "all"}
-    pinned, _ = harvested(
-        url | {"revision": git(history.folder, "rev-parse", "main~1").strip()},
-        clones=str(tmp_path / "clones"),
-    )
+    revision = git(history.folder, "rev-parse", "main~1").strip()
+    pinned, _ = harvested(url | {"revision": revision})
     assert {s for each in subjects(whole) for s in each} >= {"feat: open", "feat: four"}
     names = {subject for each in subjects(pinned) for subject in each}
     assert names >= {"feat: merged 1", "feat: merged 2", "feat: three"}
@@ -338,42 +335,14 @@ def test_a_capped_draw_stays_when_a_repository_grows(
     assert again == after
 
 
-def test_a_preset_is_applied_before_and_after_the_diff(
-    history: History, harvested
-) -> None:
-    history.commit("feat: begin", {"a.py": "0\n"})
-    history.commit("feat: add a thing", {"a.py": "x = 1\n" * 9})
-    history.commit("feat: add a thing.", {"a.py": "1\n" * 9})
-    history.commit("Add a thing", {"a.py": "2\n" * 9})
-    history.commit("feat: too much", {"b.py": "1\n" * 8000})
-    changes, counts = harvested(str(history.folder), preset="joco")
-    assert subjects(changes) == [("feat: add a thing",)]
-    assert dropped(counts) == {"root": 1, "final_period": 1, "not_conventional": 1}
-    assert dropped(counts, "windows") == {"diff_too_long": 1}
-    assert counts["changes_by_commits"] == {"1": 1, "2": 0}
-    json.dumps(counts)
-
-
-def test_seed000_draws_from_three_times_the_wanted_number(
-    history: History, harvested
-) -> None:
-    for number in range(61):
-        history.commit(f"feat: change number {number:03d}", {"a": f"{number}\n"})
-    source = {"path": str(history.folder), "max_changes": 5}
-    changes, counts = harvested(source, preset="seed000")
-    numbers = [int(each[0][-3:]) for each in subjects(changes)]
-    assert len(numbers) == 5
-    assert min(numbers) > 60 - 15
-    assert max(numbers) - min(numbers) > 4
-    assert dropped(counts, "windows") == {"max_per_repo": 55}
-
-
-def test_commitpackft_asks_for_the_size_of_the_file(
-    history: History, harvested
-) -> None:
-    history.commit("feat: begin", {"big.txt": "x\n" * 25_000, "small.txt": "x\n"})
-    history.commit("Add a line to that text", {"big.txt": "x\n" * 25_001})
-    history.commit("Add a line to this text", {"small.txt": "x\ny\n"})
-    changes, counts = harvested(str(history.folder), preset="commitpackft")
-    assert subjects(changes) == [("Add a line to this text",)]
-    assert dropped(counts, "windows") == {"file_too_long": 1}
+def test_messages_out_of_bounds_have_their_reasons(history: History, harvested) -> None:
+    history.commit("feat: begin", {"a": "0\n"})
+    for number, length in enumerate((19, 20, 500, 501)):
+        history.commit("x" * length, {"a": f"{number + 1}\n"})
+    changes, counts = harvested(
+        str(history.folder), min_message_chars=20, max_message_chars=500
+    )
+    assert [len(message) for each in subjects(changes) for message in each] == [
+        *(20, 500, 20, 500),
+    ]
+    assert dropped(counts) == {"root": 1, "message_too_short": 1, "message_too_long": 1}

@@ -56,20 +56,19 @@ def test_clones_what_params_name_and_harvest_reads_it(
         history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
     url = f"{daemon}/name"
     sources = [{"url": url, "revision": history.head}]
-    protocols = {"clone_protocols": ["git"]}
 
-    early = run_script(tmp_path, "harvest", sources, **protocols)
+    early = run_script(tmp_path, "harvest", sources)
     assert early.returncode == 66
     assert "not cloned to data/clones/127.0.0.1/name.git yet" in early.stderr
 
-    done = run_script(tmp_path, "clone", sources, **protocols)
+    done = run_script(tmp_path, "clone", sources)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "clone: 1 of 1 repositories brought to data/clones\n"
     assert done.stderr == f"clone.py: 1 of 1: {url}\n"
-    again = run_script(tmp_path, "clone", sources, **protocols)
+    again = run_script(tmp_path, "clone", sources)
     assert again.stdout == "clone: 0 of 1 repositories brought to data/clones\n"
 
-    read = run_script(tmp_path, "harvest", sources, **protocols)
+    read = run_script(tmp_path, "harvest", sources)
     assert (read.returncode, read.stderr) == (0, "")
     summary = "harvest: 2 changes of 2 commits kept of 3 in 1 sources\n"
     assert read.stdout.startswith(summary)
@@ -85,24 +84,22 @@ def test_stops_at_a_bad_url_or_reports_it_and_goes_on(
         {"url": f"{daemon}/{name}", "revision": history.head}
         for name in ("none", "name")
     ]
-    stopped = run_script(tmp_path, "clone", sources, clone_protocols=["git"])
+    stopped = run_script(tmp_path, "clone", sources)
     assert stopped.returncode == 66
     assert "clone.py: git://" in stopped.stderr
     assert not (tmp_path / "data/clones/127.0.0.1/name.git").exists()
 
-    done = run_script(
-        tmp_path, "clone", sources, clone_protocols=["git"], on_bad_source="skip"
-    )
+    done = run_script(tmp_path, "clone", sources, on_bad_source="skip")
     assert done.returncode == 0
     assert "left out: git://" in done.stderr
     assert done.stdout == "clone: 1 of 2 repositories brought to data/clones\n"
 
 
-def test_git_and_file_are_not_among_the_protocols_by_default(tmp_path: Path) -> None:
-    for url in ("git://example.org/name", "http://example.org/name"):
-        done = run_script(tmp_path, "clone", [{"url": url, "revision": "0" * 40}])
-        assert done.returncode == 66
-        assert "is not among harvest.clone_protocols: https, ssh" in done.stderr
+def test_refuses_other_protocols(tmp_path: Path) -> None:
+    sources = [{"url": "http://example.org/name", "revision": "0" * 40}]
+    done = run_script(tmp_path, "clone", sources)
+    assert done.returncode == 66
+    assert "protocol 'http' is not one of https, ssh, git" in done.stderr
 
 
 def test_has_nothing_to_do_without_urls(tmp_path: Path) -> None:

@@ -87,15 +87,3 @@ def test_reports_what_it_leaves_out_where_params_say_so(
     counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
     assert (counts["sources"], counts["sources_bad"]) == (1, 2)
     assert counts["changes"] == 3
-
-
-def test_a_preset_sets_the_limits_that_metrics_show(
-    history: History, tmp_path: Path
-) -> None:
-    for number in range(12):
-        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
-    done = run_harvest(tmp_path, "repository", preset="git_smart_commit")
-    assert (done.returncode, done.stderr) == (0, "")
-    counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
-    assert list(counts["changes_by_commits"]) == [str(size) for size in range(1, 9)]
-    assert counts["commits_dropped"]["small_repository"] == 0

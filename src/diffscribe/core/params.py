@@ -3,7 +3,6 @@
 A default here would be a second, hidden params.yaml.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -46,14 +45,6 @@ Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
 
 Day = Annotated[date, BeforeValidator(_quoted)]
 """YAML reads a bare date as one, and DVC refuses it."""
-PresetName = Literal[
-    "seed000",
-    "joco",
-    "git_smart_commit",
-    "commitbench",
-    "commitchronicle",
-    "commitpackft",
-]
 
 WORDS = {
     "model_type": "should be keys with values",
@@ -95,36 +86,36 @@ def _not_empty(
     return sources
 
 
-class SourceSettings(Section):
-    """What may be set for all sources, and again for one."""
-
-    private: bool
-    """Marks the changes: later stages keep them from other machines."""
-    license: str | None
-    """SPDX id; None means: what the tree says."""
-    max_changes: Positive | None
-    """Of one repository; None means: harvest.max_per_repo."""
-    authors: tuple[str, ...]
-    """Parts of names or e-mails, one of which an author has; empty: anyone."""
-    since: Day | None
-    """The first day of commits, in UTC."""
-    until: Day | None
-    """The last day of commits, in UTC."""
-    branches: Literal["default", "all"]
-    """The first parents of HEAD, or every commit that a branch holds."""
-    paths_exclude: tuple[str, ...]
-    """Presets of PATH_PRESETS and patterns of gitignore; others stay."""
-
-
-class SourceParams(SourceSettings):
-    """One entry of harvest.sources, with all settings."""
+class SourceParams(Section):
+    """One entry of harvest.sources; a plain path in params.yaml has the defaults."""
 
     path: str | None = None
     """A repository, a folder of them, a bundle, or a glob; `~` is home."""
     url: str | None = None
-    """What `make clone` brings."""
+    """The repository that `make clone` fetches."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    """The sha of a commit; a URL needs it, a path has none."""
+    """The sha of the newest commit to read; a url needs one, a path has none."""
+    private: bool = False
+    """Marks the changes: no later stage sends them to another machine."""
+    license: str | None = None
+    """SPDX id; None takes the one that the tree's license file names."""
+    max_changes: Positive | None = None
+    """The most changes of each repository; None takes harvest.max_per_repo."""
+    authors: tuple[str, ...] = ()
+    """Parts of names or e-mails, one of which an author has; empty takes everyone."""
+    since: Day | None = None
+    """The first day of commits that are read, in UTC."""
+    until: Day | None = None
+    """The last day of commits that are read, in UTC."""
+    branches: Literal["default", "all"] = "default"
+    """Read the first parents of HEAD, or every commit of any branch."""
+    paths_exclude: tuple[str, ...] = ()
+    """Names of PATH_LISTS and patterns as in .gitignore; these files are left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_path(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _names_one_place(self) -> Self:
@@ -140,57 +131,37 @@ class HarvestParams(Section):
 
     sources: Annotated[tuple[SourceParams, ...], AfterValidator(_not_empty)]
     """Paths, or mappings with a path or url and settings of their own."""
-    source_defaults: SourceSettings
     on_bad_source: Literal["stop", "skip"]
-    """A source that cannot be read ends the stage, or is reported and left out."""
-    clones: str
-    """The folder of the repositories that `make clone` brings."""
-    clone_protocols: Annotated[tuple[str, ...], Field(min_length=1)]
-    preset: PresetName | None
-    """Filters of a published dataset; its limits replace those below."""
+    """End the stage at a source that cannot be read, or report it and go on."""
+    min_message_chars: Positive
+    """A commit with a shorter message is dropped; 1 drops empty messages."""
+    max_message_chars: Positive
+    """A commit with a longer message is dropped; beyond 64 KiB none is read."""
     max_window_commits: Positive
     """A change squashes 1 to this many consecutive first-parent commits."""
     windows_per_commit: Annotated[float, Field(gt=0)]
-    """Changes drawn a commit of the history; 1.0 is about one each."""
+    """Mean number of overlapping windows that end at a commit."""
     windows: Literal["overlapping", "disjoint"]
-    """Disjoint: every kept commit is in one window; the number above is unused."""
+    """Disjoint puts every kept commit into one window; windows_per_commit is unused."""
     composites_per_commit: Fraction
-    """Changes of 2 or more commits that are not adjacent, drawn a kept commit."""
+    """Share of kept commits that end a change of 2 or more non-adjacent commits."""
     max_commits_per_source: Positive
-    """Only the newest so many first-parent commits are read."""
+    """Read only this many of the newest first-parent commits."""
     max_files: Positive
+    """A change with more files is dropped; a rename is one file."""
     max_diff_chars: Positive
+    """A change with a longer diff is dropped."""
     max_changes: Positive | None
-    """Of all repositories; a draw by content decides."""
+    """The most changes of all repositories together; a draw by content decides."""
     max_per_repo: Positive | None
+    """The most changes of one repository."""
     max_per_author: Positive | None
-    """By e-mail, in all repositories; each author of a window counts."""
+    """The most changes of one e-mail address, over all repositories."""
     bot_authors: tuple[str, ...]
     """Commits whose author name or e-mail contains one of these are dropped."""
     workers: Natural
-    """Processes that diff; 0 is one a core. The result is the same."""
+    """Processes that diff; 0 is one a core. The rows do not depend on it."""
     seed: int
-
-    @model_validator(mode="before")
-    @classmethod
-    def _completed(cls, values: object) -> object:
-        """Give each source the defaults that it does not set itself."""
-        if not isinstance(values, Mapping) or not isinstance(
-            values.get("sources"), list | tuple
-        ):
-            return values
-        defaults = values.get("source_defaults")
-        known = dict(defaults) if isinstance(defaults, Mapping) else {}
-        return {
-            **values,
-            "sources": [_source(each, known) for each in values["sources"]],
-        }
-
-
-def _source(entry: object, defaults: dict[str, object]) -> object:
-    if isinstance(entry, str):
-        return {**defaults, "path": entry}
-    return {**defaults, **entry} if isinstance(entry, Mapping) else entry
 
 
 class LabelRulesParams(Section):

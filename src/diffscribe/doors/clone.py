@@ -30,14 +30,17 @@ SETTINGS = {
 OWN_VARIABLES = ("GIT_ASKPASS", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 """What a user may have set for git to reach a remote; all else is ours."""
 BRANCH = "refs/heads/main"
+PROTOCOLS = ("https", "ssh", "git")
+"""http is left out: it would send a password in the clear. The pinned sha proves the
+content, so git's own protocol is safe."""
 
 
 def clone(
     url: str,
     revision: str,
     clones: Path,
-    protocols: tuple[str, ...],
     show: Callable[[bytes], object],
+    protocols: tuple[str, ...] = PROTOCOLS,
 ) -> bool:
     """Bring a commit into its folder of the clones; return False if it is there.
 
@@ -51,10 +54,10 @@ def clone(
     """
     if protocol_of(url) not in protocols:
         raise SourceError(
-            f"{url}: the protocol '{protocol_of(url)}' is not among "
-            f"harvest.clone_protocols: {', '.join(protocols)}"
+            f"{url}: the protocol '{protocol_of(url)}' is not one of "
+            f"{', '.join(protocols)}; clone it yourself and name its path"
         )
-    folder = clone_folder(clones, url)
+    folder = clone_folder(url, clones)
     with _locked(folder):
         if folder.exists() and _has(folder, revision):
             return False

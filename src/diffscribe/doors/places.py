@@ -10,6 +10,8 @@ from typing import NamedTuple
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams
 
+CLONES = Path("data/clones")
+"""The folder of fetched repositories; .gitignore and `make clean` know its name."""
 REMOTE_URL = re.compile(
     r"(?P<protocol>\w+)://(?:[^/@]*@)?(?P<host>[^/:@]+)(?::\d+)?/(?P<path>.+)"
 )
@@ -59,8 +61,8 @@ def protocol_of(url: str) -> str:
     return str(match.groupdict().get("protocol", "ssh")).lower()
 
 
-def clone_folder(clones: Path, url: str) -> Path:
-    """Return where the repository of a URL lies below the folder of clones.
+def clone_folder(url: str, clones: Path = CLONES) -> Path:
+    """Return the folder below `clones` that holds the repository of a URL.
 
     Raises:
         SourceError: if its name could leave that folder.
@@ -98,11 +100,10 @@ def find_places(params: HarvestParams, bad: Bad) -> Iterator[Place]:
     `bad` gets the SourceError of an entry that leads nowhere and of a folder that
     cannot be searched, and may raise it.
     """
-    clones = Path(params.clones)
     for settings in params.sources:
         try:
             if settings.url is not None:
-                paths = [_cloned(clones, settings.url)]
+                paths = [_cloned(settings.url)]
             else:
                 paths = _matches(str(settings.path), bad)
         except SourceError as error:
@@ -119,8 +120,8 @@ def is_repository(folder: Path) -> bool:
     return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
 
 
-def _cloned(clones: Path, url: str) -> Path:
-    folder = clone_folder(clones, url)
+def _cloned(url: str) -> Path:
+    folder = clone_folder(url)
     if not folder.exists():
         raise SourceError(f"{url}: not cloned to {folder} yet; run 'make clone'")
     return folder

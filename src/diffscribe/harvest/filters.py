@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathspec import GitIgnoreSpec
 
 from diffscribe.commits.grammar import parse_header
-from diffscribe.core.params import SourceSettings
+from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.doors.git import decode
 from diffscribe.doors.trees import TreeEntry
 
@@ -51,7 +51,7 @@ class CommitReason(StrEnum):
     OTHER_AUTHOR = "other_author"
     BOT = "bot"
     EMPTY = "empty"
-    NO_MESSAGE = "no_message"
+    MESSAGE_TOO_SHORT = "message_too_short"
     FIXUP = "fixup"
     UNFINISHED = "unfinished"
     REVERT = "revert"
@@ -61,7 +61,7 @@ class CommitReason(StrEnum):
 
 
 def unwanted_author(
-    author: str, settings: SourceSettings, bot_authors: tuple[str, ...]
+    author: str, settings: SourceParams, bot_authors: tuple[str, ...]
 ) -> CommitReason | None:
     """Return why `name <e-mail>` is not read, in any case of its letters."""
     folded = author.casefold()
@@ -70,7 +70,7 @@ def unwanted_author(
     return CommitReason.BOT if _holds(folded, bot_authors) else None
 
 
-def unwanted_day(day: date, settings: SourceSettings) -> CommitReason | None:
+def unwanted_day(day: date, settings: SourceParams) -> CommitReason | None:
     """Return why a day is out of the span; both of its ends are in it."""
     if settings.since is not None and day < settings.since:
         return CommitReason.BEFORE_SINCE
@@ -79,13 +79,15 @@ def unwanted_day(day: date, settings: SourceSettings) -> CommitReason | None:
     return None
 
 
-def unwanted_message(message: str) -> CommitReason | None:
+def unwanted_message(message: str, params: HarvestParams) -> CommitReason | None:
     """Return why a message teaches nothing about its diff.
 
     A revert says so in git's own words, or has the conventional type.
     """
-    if not message:
-        return CommitReason.NO_MESSAGE
+    if len(message) < params.min_message_chars:
+        return CommitReason.MESSAGE_TOO_SHORT
+    if len(message) > params.max_message_chars:
+        return CommitReason.MESSAGE_TOO_LONG
     if FIXUP.match(message):
         return CommitReason.FIXUP
     if UNFINISHED.match(message):
@@ -100,7 +102,7 @@ def _holds(text: str, parts: tuple[str, ...]) -> bool:
     return any(part.casefold() in text for part in parts)
 
 
-PATH_PRESETS = {
+PATH_LISTS = {
     "lock_files": """
         package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock
         bun.lockb deno.lock Cargo.lock poetry.lock uv.lock pdm.lock pixi.lock
@@ -156,7 +158,7 @@ def path_excluder(patterns: Iterable[str]) -> Callable[[str], bool] | None:
     """
     lines: list[str] = []
     for pattern in patterns:
-        preset = PATH_PRESETS.get(pattern)
+        preset = PATH_LISTS.get(pattern)
         lines += [pattern] if preset is None else preset.split()
     if not lines:
         return None

@@ -10,7 +10,6 @@ from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams
 from diffscribe.doors.places import Bad
 from diffscribe.doors.repository import Source, find_sources
-from diffscribe.harvest.presets import oversampling
 from diffscribe.harvest.ranges import Range, write_rows
 from diffscribe.harvest.reading import Reading, Watch, ranges_of
 from diffscribe.harvest.tally import Candidate, Caps, Drawn, Tally, beyond_caps, spooled
@@ -21,7 +20,7 @@ BUFFER_BYTES = 2**20
 def harvest(params: HarvestParams, tally: Tally, watch: Watch) -> Iterator[bytes]:
     """Yield the changes of all sources as lines of JSON: by name, then oldest first.
 
-    The limits of a preset must be in the params already. `watch` gets the
+    `watch` gets the
     commits of each source, its name and their number, and gives the commits
     back one by one: a progress bar. What is yielded does not depend on the
     number of workers.
@@ -64,7 +63,7 @@ def _within_caps(
 
     stored = spooled(listed())
     caps = Caps(params.max_changes, params.max_per_author, repos, params.seed)
-    beyond = beyond_caps(candidates, caps, oversampling(params.preset))
+    beyond = beyond_caps(candidates, caps)
     for number, row in enumerate(stored):
         reason = beyond.get(number)
         if reason is None:

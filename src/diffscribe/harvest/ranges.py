@@ -18,14 +18,13 @@ from diffscribe.core.records import FileKind
 from diffscribe.doors.git import decode
 from diffscribe.doors.repository import OpenSource
 from diffscribe.harvest.patches import ChangedFile, Patch, diff_trees
-from diffscribe.harvest.presets import Facts, PresetStep, preset_reason
-from diffscribe.harvest.targets import Reason, Sizes, Terms, facts_of, target
+from diffscribe.harvest.targets import Sizes, Terms, target
 from diffscribe.harvest.windows import Kept, Window, WindowReason
 
 
 def row_of(
-    terms: Terms, window: Window, tree: str, patch: Patch | None, sizes: Sizes
-) -> dict[str, Any] | Reason:
+    terms: Terms, window: Window, tree: str, patch: Patch | None
+) -> dict[str, Any] | WindowReason:
     """Return the fields of the Change that a patch makes, or why there is none.
 
     They are written as they are: a model of each row would take longer than
@@ -36,7 +35,7 @@ def row_of(
     if window.is_composite and not _is_sum(window, patch.files):
         return WindowReason.NOT_APPLICABLE
     files, diff = patch.files, patch.diff
-    if reason := _unfit(files, diff, facts_of(terms, window, sizes), terms.params):
+    if reason := _unfit(files, diff, terms.params):
         return reason
     first, last = window.commits[0].commit, window.commits[-1].commit
     head = tree if window.is_composite else last.sha
@@ -59,8 +58,8 @@ def row_of(
 
 
 def _unfit(
-    files: list[ChangedFile], diff: str, facts: Facts, params: HarvestParams
-) -> Reason | None:
+    files: list[ChangedFile], diff: str, params: HarvestParams
+) -> WindowReason | None:
     if not files:
         return WindowReason.EMPTY_DIFF
     if len(files) > params.max_files:
@@ -69,10 +68,7 @@ def _unfit(
         return WindowReason.DIFF_TOO_LONG
     if all(file.is_binary or file.kind == FileKind.LFS for file in files):
         return WindowReason.BINARY_ONLY
-    facts = facts._replace(files=files, diff=diff)
-    return preset_reason(params.preset, PresetStep.FILES, facts) or preset_reason(
-        params.preset, PresetStep.DIFF, facts
-    )
+    return None
 
 
 def _is_sum(window: Window, files: list[ChangedFile]) -> bool:
@@ -129,7 +125,7 @@ class Failure(NamedTuple):
 class RangeResult(NamedTuple):
     """What became of the windows of a range."""
 
-    reasons: list[Reason | None]
+    reasons: list[WindowReason | None]
     """Of each window; None if it is a change."""
     ids: list[str]
     """Of the changes."""
@@ -180,7 +176,7 @@ def _write(work: Range, source: OpenSource, own: Any) -> RangeResult:
     pairs = [
         (window.commits[0].commit.parent_tree, tree)
         for window, tree in zip(work.windows, targets, strict=True)
-        if not isinstance(tree, Reason)
+        if not isinstance(tree, WindowReason)
     ]
     patches = diff_trees(Path(own.path), source.path, pairs, _max_bytes(work.terms))
     outcome = RangeResult([], [])
@@ -188,8 +184,8 @@ def _write(work: Range, source: OpenSource, own: Any) -> RangeResult:
         for window, tree in zip(work.windows, targets, strict=True):
             row = (
                 tree
-                if isinstance(tree, Reason)
-                else row_of(work.terms, window, tree, next(patches), sizes)
+                if isinstance(tree, WindowReason)
+                else row_of(work.terms, window, tree, next(patches))
             )
             if isinstance(row, dict):
                 rows.write(orjson.dumps(row, option=ROW))

@@ -26,7 +26,6 @@ from diffscribe.harvest.filters import (
     without_excluded,
 )
 from diffscribe.harvest.license import LICENSE_FILE, license_reader
-from diffscribe.harvest.presets import Facts, PresetReason, PresetStep, preset_reason
 from diffscribe.harvest.ranges import Failure, Range, RangeResult
 from diffscribe.harvest.tally import Tally
 from diffscribe.harvest.targets import Terms
@@ -95,10 +94,8 @@ def first_pass(
         gitignore, license_id = surroundings.of(commit)
         entries = without_excluded(commit.entries or (), is_excluded)
         is_partial = len(entries) < len(commit.entries or ())
-        reason = (
-            _unwanted(commit, source, terms)
-            or _broken(commit, terms)
-            or (None if entries else CommitReason.EXCLUDED_PATHS)
+        reason = _unwanted(commit, source, terms) or (
+            None if entries else CommitReason.EXCLUDED_PATHS
         )
         tally.commits[reason] += 1
         if is_partial:
@@ -123,7 +120,7 @@ def _unwanted(commit: Commit, source: OpenSource, terms: Terms) -> CommitReason 
         unwanted_day(commit.committed_at.date(), terms.settings)
         or unwanted_author(commit.signature, terms.settings, terms.params.bot_authors)
         or (CommitReason.EMPTY if commit.tree == commit.parent_tree else None)
-        or unwanted_message(commit.message)
+        or unwanted_message(commit.message, terms.params)
         or _unsafe(commit)
     )
 
@@ -136,13 +133,6 @@ def _unsafe(commit: Commit) -> CommitReason | None:
     if len(paths) < len(commit.entries) or any(map(is_unsafe, paths)):
         return CommitReason.UNSAFE_PATH
     return None
-
-
-def _broken(commit: Commit, terms: Terms) -> PresetReason | None:
-    if terms.params.preset is None:
-        return None
-    facts = Facts(commit.message or "", commit.signature, terms.history_commits)
-    return preset_reason(terms.params.preset, PresetStep.MESSAGE, facts)
 
 
 RANGE_WINDOWS = 1000

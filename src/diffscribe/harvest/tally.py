@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
@@ -12,7 +12,6 @@ from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams
 from diffscribe.core.tracking import Statistics
 from diffscribe.harvest.filters import CommitReason
-from diffscribe.harvest.presets import PresetStep, preset_reasons
 from diffscribe.harvest.windows import WindowReason
 
 
@@ -43,25 +42,19 @@ class Caps(NamedTuple):
     seed: int
 
 
-def beyond_caps(
-    candidates: Sequence[Candidate], caps: Caps, oversampling: int | None = None
-) -> dict[int, CapReason]:
+def beyond_caps(candidates: Sequence[Candidate], caps: Caps) -> dict[int, CapReason]:
     """Return which candidates go, by their position, and why.
 
     They are taken in the order of a hash of seed and id, each if it is within
     the caps of its repository, its authors and all. So a draw stays when a
     repository grows: a new change puts out as many others as its caps ask.
-    With oversampling, only the newest so many times its cap of a repository
-    are drawn from; candidates of a repository come oldest first.
     """
-    out = _not_newest(candidates, caps, oversampling)
+    out: dict[int, CapReason] = {}
     taken = 0
     order = sorted(range(len(candidates)), key=lambda n: _rank(candidates[n], caps))
     repos: Counter[str] = Counter()
     authors: Counter[str] = Counter()
     for number in order:
-        if number in out:
-            continue
         _, repo, names = candidates[number]
         reason = _reason(repos[repo], caps.repo.get(repo), CapReason.MAX_PER_REPO)
         busiest = max((authors[name] for name in names), default=0)
@@ -74,22 +67,6 @@ def beyond_caps(
         repos[repo] += 1
         authors.update(names)
     return out
-
-
-def _not_newest(
-    candidates: Sequence[Candidate], caps: Caps, oversampling: int | None
-) -> dict[int, CapReason]:
-    if oversampling is None:
-        return {}
-    numbers: defaultdict[str, list[int]] = defaultdict(list)
-    for number, candidate in enumerate(candidates):
-        numbers[candidate.repo].append(number)
-    return {
-        number: CapReason.MAX_PER_REPO
-        for repo, own in numbers.items()
-        if (cap := caps.repo.get(repo)) is not None
-        for number in own[: -oversampling * cap]
-    }
 
 
 def _rank(candidate: Candidate, caps: Caps) -> bytes:
@@ -173,8 +150,6 @@ class Tally:
 
     def metrics(self, params: HarvestParams) -> dict[str, object]:
         """Return all counts, zeros included."""
-        of_commits = preset_reasons(params.preset, PresetStep.MESSAGE)
-        of_windows = preset_reasons(params.preset, PresetStep.FILES, PresetStep.DIFF)
         sizes = range(1, max(2, params.max_window_commits) + 1)
         return {
             "sources": self.sources,
@@ -182,11 +157,9 @@ class Tally:
             "sources_bad": len(self.bad),
             "commits": self.commits.total(),
             "commits_kept": self.commits[None],
-            "commits_dropped": _by_reason(self.commits, CommitReason, of_commits),
+            "commits_dropped": _by_reason(self.commits, CommitReason),
             "windows": self.windows.total(),
-            "windows_dropped": _by_reason(
-                self.windows, WindowReason, of_windows, CapReason
-            ),
+            "windows_dropped": _by_reason(self.windows, WindowReason, CapReason),
             "changes": self.windows[None],
             "changes_by_commits": {str(size): self.sizes[size] for size in sizes},
             "composites": self.composites,

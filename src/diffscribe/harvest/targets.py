@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from diffscribe.core.params import HarvestParams, SourceSettings
-from diffscribe.core.records import FileStatus
+from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.doors.git import MAX_BLOB_BYTES, decode
 from diffscribe.doors.repository import OpenSource, sizes_of
-from diffscribe.doors.trees import SUBMODULE, TreeEntry, write_tree
-from diffscribe.harvest.patches import ChangedFile
-from diffscribe.harvest.presets import Facts, PresetReason, PresetStep, preset_reason
+from diffscribe.doors.trees import TreeEntry, write_tree
 from diffscribe.harvest.windows import Window, WindowReason
 
 BINARY_BYTES = 8000
@@ -76,21 +73,18 @@ def _chars(source: OpenSource, blob: str) -> int | None:
     return None if b"\0" in content[:BINARY_BYTES] else len(decode(content))
 
 
-Reason = WindowReason | PresetReason
-
-
 class Terms(NamedTuple):
     """What holds for all windows of a source."""
 
     repo: str
-    settings: SourceSettings
+    settings: SourceParams
     params: HarvestParams
     history_commits: int
 
 
 def target(
     terms: Terms, window: Window, source: OpenSource, own: Any, sizes: Sizes
-) -> str | Reason:
+) -> str | WindowReason:
     """Return the tree that a window makes of base, or why it is no change.
 
     A tree that no commit has is written to `own`, a repository that sees the
@@ -101,29 +95,9 @@ def target(
     return (
         _unfit_number(entries, terms.params)
         or _too_large(entries, sizes)
-        or _broken(terms, window, sizes)
         or _too_long(entries, source, sizes, terms.params)
         or _tree(window, own)
     )
-
-
-def facts_of(terms: Terms, window: Window, sizes: Sizes) -> Facts:
-    """Return what a preset may ask of a window before its diff is known."""
-    commit, entries = window.commits[-1].commit, window.entries
-    if terms.params.preset is None:
-        return Facts()
-    return Facts(
-        commit.message or "",
-        commit.signature,
-        terms.history_commits,
-        old_bytes=_bytes(((each.old_mode, each.old_blob) for each in entries), sizes),
-        new_bytes=_bytes(((each.mode, each.blob) for each in entries), sizes),
-    )
-
-
-def _bytes(files: Iterable[tuple[str, str]], sizes: Sizes) -> int:
-    """Sum the sizes of files, given by mode and blob; a submodule has none."""
-    return sum(sizes[blob] for mode, blob in files if mode != SUBMODULE)
 
 
 def _unfit_number(
@@ -152,15 +126,6 @@ def _read_blobs(entries: Iterable[TreeEntry]) -> Iterator[str]:
             yield from {entry.old_blob, entry.blob} - moved
 
 
-def _broken(terms: Terms, window: Window, sizes: Sizes) -> PresetReason | None:
-    entries = window.entries
-    if terms.params.preset is None or all(_added_and_deleted(entries)):
-        return None
-    files = [ChangedFile(decode(each.path), None, _status(each)) for each in entries]
-    facts = facts_of(terms, window, sizes)._replace(files=files)
-    return preset_reason(terms.params.preset, PresetStep.FILES, facts)
-
-
 def _too_long(
     entries: tuple[TreeEntry, ...],
     source: OpenSource,
@@ -187,9 +152,3 @@ def _tree(window: Window, own: Any) -> str | WindowReason:
 def _added_and_deleted(entries: Iterable[TreeEntry]) -> tuple[int, int]:
     added = sum(entry.is_added for entry in entries)
     return added, sum(entry.is_deleted for entry in entries)
-
-
-def _status(entry: TreeEntry) -> FileStatus:
-    if entry.is_added:
-        return FileStatus.ADDED
-    return FileStatus.DELETED if entry.is_deleted else FileStatus.MODIFIED
