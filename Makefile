@@ -71,8 +71,8 @@ forget: .venv/.installed ## Take a repository out of all that was written: make 
 	@python scripts/forget.py "$(REPO)"
 
 .PHONY: train
-train: llama.cpp ## Run a profile as an experiment: make train PROFILE=name [ARGS=--queue]
-	@python -m diffscribe.commands.profile "$(PROFILE)" $(ARGS)
+train: llama.cpp ## Run the pipeline as an experiment: make train [PROFILE=name] [ARGS=--queue]
+	@diffscribe train --profile "$(PROFILE)" $(ARGS)
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones, and report the coverage

@@ -4,8 +4,6 @@ Usage: python scripts/base.py prompts/student data/splits/train.jsonl models/bas
            metrics/base.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
@@ -19,6 +17,7 @@ from diffscribe.base.scratch import (
     train_tokenizer,
 )
 from diffscribe.commits.prompt import load_prompts
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
@@ -26,7 +25,7 @@ from diffscribe.core.tracking import report
 from diffscribe.doors.torch_runtime import quiet_libraries, seed_torch
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("train", type=INPUT)
 @click.argument("base", type=OUTPUT)

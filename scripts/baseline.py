@@ -3,21 +3,20 @@
 Usage: python scripts/baseline.py data/splits models/baseline metrics/baseline.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
 
 from diffscribe.baseline.folder import save
 from diffscribe.baseline.model import fit, measure
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("splits", type=INPUT)
 @click.argument("baseline", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)

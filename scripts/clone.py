@@ -3,20 +3,19 @@
 Usage: python scripts/clone.py
 """
 
-from diffscribe.core.cli import Stage, params_option
-
 import sys
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import Command, params_option
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import load_params
 from diffscribe.doors.clone import clone
 from diffscribe.doors.places import CLONES
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @params_option
 def main(params: Path) -> None:
     """Clone each URL of harvest.sources, at its revision, into data/clones."""

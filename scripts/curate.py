@@ -4,12 +4,11 @@ Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
 data/rejected.jsonl metrics/curate.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import LabeledChange
@@ -17,7 +16,7 @@ from diffscribe.core.tracking import report
 from diffscribe.curate.curate import curate
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("labeled", type=INPUT)
 @click.argument("curated", type=OUTPUT)
 @click.argument("rejected", type=OUTPUT)

@@ -3,17 +3,16 @@
 Usage: python scripts/datasheet.py    (or: make datasheet)
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command
 from diffscribe.core.files import whole_file
 from diffscribe.review.datasheet import card, gather, page
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("folder", type=INPUT, default=Path("data"))
 @click.argument("metrics", type=INPUT, default=Path("metrics"))
 @click.argument("report", type=OUTPUT, default=Path("reports/data/index.html"))

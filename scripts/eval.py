@@ -4,8 +4,6 @@ Usage: python scripts/eval.py prompts/teacher models/gguf models/baseline data/s
            data/sft/test.jsonl reports/eval metrics/eval.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -13,6 +11,7 @@ import click
 
 from diffscribe.baseline.folder import load
 from diffscribe.commits.prompt import load_plan_prompts
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
@@ -26,7 +25,7 @@ from diffscribe.eval.scores import score_all
 from diffscribe.review.report_page import write_page
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("models", type=INPUT)
 @click.argument("baseline", type=INPUT)

@@ -3,13 +3,12 @@
 Usage: python scripts/export_sft.py data/sft data/exports/alpaca --format alpaca
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, progress
-
 from pathlib import Path
 
 import click
 
 from diffscribe.commands.export import SHAPES, export_rows, write_rows
+from diffscribe.core.cli import INPUT, OUTPUT, Command, progress
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import Sample
@@ -17,7 +16,7 @@ from diffscribe.core.records import Sample
 SPLITS = ("train", "validation", "test")
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("sft", type=INPUT)
 @click.argument("exported", type=OUTPUT)
 @click.option(

@@ -3,19 +3,18 @@
 Usage: python scripts/forget.py github.com/owner/name    (or: make forget REPO=...)
 """
 
-from diffscribe.core.cli import Stage, params_option
-
 import sys
 from pathlib import Path
 
 import click
 
 from diffscribe.commands.forget import forget
+from diffscribe.core.cli import Command, params_option
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import forget_traces
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("repo")
 @params_option
 def main(repo: str, params: Path) -> None:

@@ -4,17 +4,16 @@ Usage: python scripts/gate.py data/labeled.jsonl reports/gate
     (make gate labels a sample first)
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.params import load_params
 from diffscribe.review.gate import show
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("labeled", type=INPUT, default=Path("data/labeled.jsonl"))
 @click.argument("report", type=OUTPUT, default=Path("reports/gate"))
 @click.option(

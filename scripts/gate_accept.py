@@ -4,16 +4,15 @@ Usage: python scripts/gate_accept.py verdicts.json reports/gate
     (or: make gate-accept FILE=verdicts.json)
 """
 
-from diffscribe.core.cli import Stage
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import Command
 from diffscribe.review.gate import accept
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("exported", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path), default=Path("reports/gate"))
 def main(exported: Path, report: Path) -> None:

@@ -4,17 +4,16 @@ Usage: python scripts/gate_compare.py a.jsonl b.jsonl reports/gate
     (or: make gate-compare A=a.jsonl B=b.jsonl)
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.params import load_params
 from diffscribe.review.gate import show_both
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("first", type=INPUT)
 @click.argument("second", type=INPUT)
 @click.argument("report", type=OUTPUT, default=Path("reports/gate"))

@@ -3,19 +3,18 @@
 Usage: python scripts/gate_draw.py data/harvested.jsonl reports/gate/harvested.jsonl
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
 from diffscribe.label.gate import sampled
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("harvested", type=INPUT)
 @click.argument("sample", type=OUTPUT)
 @click.option(

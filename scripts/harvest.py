@@ -3,12 +3,11 @@
 Usage: python scripts/harvest.py data/samples data/harvested.jsonl metrics/harvest.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
@@ -16,7 +15,7 @@ from diffscribe.harvest.harvest import harvest
 from diffscribe.harvest.tally import Tally
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("tracked", nargs=-1, type=INPUT)
 @click.argument("harvested", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)

@@ -4,19 +4,18 @@ Usage: python scripts/judge.py prompts/judge data/splits data/sft/test.jsonl
            reports/eval reports/judge/votes.json --model NAME
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import write_json
 from diffscribe.core.params import load_params
 from diffscribe.review.judge import judge, judgement_line
 from diffscribe.review.votes import votes_report
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT, default=Path("prompts/judge"))
 @click.argument("splits", type=INPUT, default=Path("data/splits"))
 @click.argument("test", type=INPUT, default=Path("data/sft/test.jsonl"))

@@ -4,13 +4,12 @@ Usage: python scripts/label.py prompts/teacher data/harvested.jsonl \
 data/labeled.jsonl data/label_failures.jsonl metrics/label.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from contextlib import closing
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
@@ -19,7 +18,7 @@ from diffscribe.label.label import LabelTally, failures_file, label_changes
 from diffscribe.label.run import label_run, outcomes, prices, row_count
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("harvested", type=INPUT)
 @click.argument("labeled", type=OUTPUT)

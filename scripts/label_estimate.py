@@ -3,18 +3,17 @@
 Usage: python scripts/label_estimate.py prompts/teacher data/harvested.jsonl
 """
 
-from diffscribe.core.cli import INPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("harvested", type=INPUT)
 @params_option

@@ -3,8 +3,6 @@
 Usage: python scripts/ledger.py export answers.jsonl    (also: merge, prune, show)
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import click
 
 from diffscribe.asking import ledger_upkeep
 from diffscribe.asking.ledger import ledger_path
+from diffscribe.core.cli import INPUT, OUTPUT, Command
 
 
 @click.group()
@@ -22,7 +21,7 @@ def main(context: click.Context, ledger: Path | None) -> None:
     context.obj = ledger or ledger_path()
 
 
-@main.command(cls=Stage)
+@main.command(cls=Command)
 @click.argument("target", type=OUTPUT)
 @click.pass_obj
 def export(ledger: Path, target: Path) -> None:
@@ -30,7 +29,7 @@ def export(ledger: Path, target: Path) -> None:
     click.echo(f"export: {ledger_upkeep.export(ledger, target)} answers in {target}")
 
 
-@main.command(cls=Stage)
+@main.command(cls=Command)
 @click.argument("sources", type=INPUT, nargs=-1, required=True)
 @click.pass_obj
 def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
@@ -42,7 +41,7 @@ def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
             click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
 
 
-@main.command(cls=Stage)
+@main.command(cls=Command)
 @click.option("--model", "models", multiple=True, help="Drop answers of this model.")
 @click.option("--repo", "repos", multiple=True, help="Drop answers about this one.")
 @click.option("--older-than", type=click.IntRange(0), help="Drop older ones, in days.")
@@ -67,7 +66,7 @@ def prune(
     click.echo(f"prune: {dropped} answers dropped")
 
 
-@main.command(cls=Stage)
+@main.command(cls=Command)
 @click.pass_obj
 def show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""

@@ -4,13 +4,12 @@ Usage: python scripts/merge_quantize.py prompts/student models/base models/adapt
            models/merged models/gguf metrics/merge_quantize.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 from pathlib import Path
 
 import click
 
 from diffscribe.commits.prompt import load_prompts
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
@@ -19,7 +18,7 @@ from diffscribe.merge_quantize.gguf import export, export_metrics, modelfile
 from diffscribe.merge_quantize.merge import merge_adapter
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("base", type=INPUT)
 @click.argument("adapter", type=INPUT)

@@ -4,8 +4,6 @@ Usage: python scripts/render.py prompts/student data/splits models/base data/sft
            metrics/render.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import click
 
 from diffscribe.commits.prompt import load_prompts
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
@@ -27,7 +26,7 @@ from diffscribe.render.render import Counters, render_changes
 SPLITS = ("train", "validation", "test")
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("splits", type=INPUT)
 @click.argument("base", type=INPUT)

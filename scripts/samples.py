@@ -3,12 +3,11 @@
 Usage: python scripts/samples.py data/samples metrics/samples.json
 """
 
-from diffscribe.core.cli import OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import OUTPUT, Command, params_option, progress
 from diffscribe.core.files import whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
@@ -16,7 +15,7 @@ from diffscribe.samples.build import build_sample, count_samples
 from diffscribe.samples.domains import all_repositories
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("samples", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option

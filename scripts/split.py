@@ -4,12 +4,11 @@ Usage: python scripts/split.py benchmark_sets data/curated.jsonl data/splits \
     metrics/split.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option, progress
-
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import CuratedChange
@@ -23,7 +22,7 @@ from diffscribe.split.leaks import (
 from diffscribe.split.split import SPLITS, split_changes
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("benchmark_sets", type=INPUT)
 @click.argument("curated", type=INPUT)
 @click.argument("splits", type=OUTPUT)

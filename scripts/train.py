@@ -4,20 +4,19 @@ Usage: python scripts/train.py data/sft models/base models/adapter
            reports/train metrics/train.json
 """
 
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 import shutil
 from pathlib import Path
 
 import click
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.train.train import checkpoint_folder, fine_tune, write_curves
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("sft", type=INPUT)
 @click.argument("base", type=INPUT)
 @click.argument("adapter", type=OUTPUT)

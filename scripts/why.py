@@ -3,16 +3,15 @@
 Usage: python scripts/why.py 1f2e3d4c    (or: make why ID=1f2e3d4c)
 """
 
-from diffscribe.core.cli import INPUT, Stage
-
 from pathlib import Path
 
 import click
 
 from diffscribe.commands.why import trace
+from diffscribe.core.cli import INPUT, Command
 
 
-@click.command(cls=Stage)
+@click.command(cls=Command)
 @click.argument("wanted")
 @click.argument("folder", type=INPUT, default=Path("data"))
 @click.argument("metrics", type=INPUT, default=Path("metrics"))

@@ -14,7 +14,7 @@ import yaml
 from dvc.api import exp_show
 from tabulate import tabulate
 
-from diffscribe.commands.profile import set_params
+from diffscribe.commands.train import set_params
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = {

@@ -1,5 +1,3 @@
-from diffscribe.core.cli import INPUT, OUTPUT, Stage, params_option
-
 import os
 import pty
 import subprocess
@@ -11,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.errors import (
     DiffscribeError,
     InputError,
@@ -30,7 +29,7 @@ BAR = (
 def run(error: BaseException | None, *arguments: str) -> Result:
     """Run a stage with two inputs that ends with an error."""
 
-    @click.command("fold", cls=Stage)
+    @click.command("fold", cls=Command)
     @click.argument("first", type=INPUT)
     @click.argument("more", type=INPUT, nargs=-1)
     @click.argument("output", type=OUTPUT)
@@ -132,3 +131,27 @@ def test_progress_shows_name_and_rate_on_a_terminal() -> None:
     assert "harvest app: 100%" in shown
     assert "3/3" in shown
     assert "it/s" in shown
+
+
+LOUD = """
+import click, logging
+from diffscribe.core.cli import Command
+
+@click.command(cls=Command)
+def main():
+    logging.getLogger("diffscribe.curate").info("%s dropped", "a\\x1b[31m")
+    logging.getLogger("library").info("quiet")
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"), [([], ""), (["--verbose"], "  a\\x1b[31m dropped\n")]
+)
+def test_verbose_tells_what_our_modules_log_and_cannot_drive_a_terminal(
+    options: list[str], shown: str
+) -> None:
+    command = [sys.executable, "-c", LOUD, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", shown)

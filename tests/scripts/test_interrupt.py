@@ -21,10 +21,6 @@ sleep 0.3
 echo $$ > "${0%/bin/*}/started"
 exec sleep 100
 """
-STAGES = (
-    *("samples", "harvest", "label", "curate", "split", "baseline"),
-    *("base", "render", "train", "merge_quantize", "eval"),
-)
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
     '"prompt":[],"repo":"r","target":{"commits":[]},"task":"plan"}\n'
@@ -93,23 +89,6 @@ def assert_gone(pid):
         while time.monotonic() < deadline:
             os.kill(int(pid), 0)
             time.sleep(0.02)
-
-
-@pytest.mark.parametrize("name", STAGES)
-@pytest.mark.parametrize("delay_s", [0.1, 0.2, 0.3, 0.4])
-def test_while_importing(workplace, name, delay_s):
-    """After the delay it still imports, or waits for its params."""
-    place = workplace(name)
-    os.mkfifo(place.folder / "fifo")
-    place.outputs += ["--params", "fifo"]
-    begun = place.folder / "begun"
-    # Before this runs, Python loads itself and no module of ours could answer.
-    place.put("sitecustomize.py", f"open({str(begun)!r}, 'w').close()\n")
-
-    def due():
-        return begun.exists() and time.time() > begun.stat().st_mtime + delay_s
-
-    assert_interrupted(place, interrupt(place, due, PYTHONPATH=str(place.folder)))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
-"""What all stage scripts share: arguments, --params, progress, exit codes."""
+"""What every command shares: --verbose, explained errors, --params, progress bars.
 
-from diffscribe.core.interrupt import exit_interrupted, interrupt_by_exception
+A module tells what it reads, decides and drops with
+`logging.getLogger(__name__).info(...)`; --verbose shows it on stderr.
+"""
 
+import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from diffscribe.core.errors import DiffscribeError, InputError
+from diffscribe.core.errors import DiffscribeError, InputError, ToolError, shown
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -17,8 +20,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of SIGINT."""
+
 INPUT = click.Path(path_type=Path)
+"""The type of an argument that has to exist."""
 OUTPUT = click.Path(path_type=Path)
+"""The type of an argument that the command writes."""
 
 params_option = click.option(
     "--params",
@@ -29,26 +37,62 @@ params_option = click.option(
 )
 
 
-class Stage(click.Command):
-    """A command whose explained failures become one line and an exit code."""
+class Command(click.Command):
+    """A click command with --verbose, whose explained failures are one line each."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.params.append(
+            click.Option(
+                ["-v", "--verbose"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_verbose,
+                help="Tell what is read, decided and dropped.",
+            )
+        )
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the stage; exit as errors.py documents."""
+        """Run the command and exit with the code that errors.py documents."""
         try:
-            interrupt_by_exception()
             for parameter in self.params:
                 if isinstance(parameter, click.Argument) and parameter.type is INPUT:
                     _require(ctx.params[str(parameter.name)])
             return super().invoke(ctx)
         except DiffscribeError as error:
-            click.echo(f"{ctx.info_name}: {error}", err=True)
-            sys.exit(error.exit_code)
+            _fail(ctx, str(error), error.exit_code)
+        except ModuleNotFoundError as error:
+            if str(error.name).startswith("diffscribe"):
+                raise
+            _fail(
+                ctx,
+                f"the package {error.name} is not installed; run 'make setup', or "
+                "pip install 'diffscribe[train]'",
+                ToolError.exit_code,
+            )
         except KeyboardInterrupt:
-            exit_interrupted(str(ctx.info_name))
+            _fail(
+                ctx,
+                "interrupted; nothing was half-written, run the same command again "
+                "to go on",
+                INTERRUPTED,
+            )
+
+
+class Group(Command, click.Group):
+    """A command of commands, which are of the class Command too."""
+
+    command_class = Command
+    group_class = type
+
+
+def _fail(ctx: click.Context, problem: str, exit_code: int) -> None:
+    click.echo(f"{ctx.command_path}: {problem}", err=True)
+    sys.exit(exit_code)
 
 
 def _require(paths: Path | tuple[Path, ...]) -> None:
-    """Refuse an input that is missing, and say who writes it."""
+    """Refuse an input that is missing, and say which command writes it."""
     for path in paths if isinstance(paths, tuple) else (paths,):
         if not path.exists():
             raise InputError(
@@ -57,8 +101,24 @@ def _require(paths: Path | tuple[Path, ...]) -> None:
             )
 
 
+class _Handler(logging.Handler):
+    """Print a line to stderr; names in it cannot drive the terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"  {shown(record.getMessage())}", err=True)
+
+
+def _set_verbose(_: click.Context, __: click.Parameter, is_verbose: bool) -> None:
+    """Show what the modules of diffscribe log, and not what libraries do."""
+    logger = logging.getLogger("diffscribe")
+    if is_verbose and not logger.handlers:
+        logger.addHandler(_Handler())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
 def progress(items: Iterable[T], name: str, total: int | None = None) -> "tqdm[T]":
-    """Show rate and ETA on stderr while iterating; silent if no terminal."""
+    """Show rate and remaining time while iterating, if stderr is a terminal."""
     from tqdm import tqdm
 
     return tqdm(items, desc=name, total=total, disable=None, smoothing=0.1)

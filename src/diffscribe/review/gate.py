@@ -1,7 +1,5 @@
 """The three commands of the gate: show a sample, record verdicts, compare two files."""
 
-from diffscribe.core.cli import progress
-
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any, NamedTuple
 from diffscribe.commits.diff import shown_patches
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.prompt import file_line
+from diffscribe.core.cli import progress
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, whole_file, write_jsonl
 from diffscribe.core.records import LabeledChange, OriginalCommit, Plan

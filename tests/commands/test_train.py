@@ -1,11 +1,10 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from diffscribe.commands.profile import load_profile, set_params
+from diffscribe.commands.train import load_profile, main, set_params
 from diffscribe.core.errors import ParamsError
 
 
@@ -52,23 +51,36 @@ def test_dvc_reads_each_setting_as_the_value_it_was(tmp_path):
     assert YAML(typ="safe").load(path) == wanted
 
 
-@pytest.mark.parametrize("name", ["", "qwen9", "../params"])
-def test_unknown_profile_is_refused_with_the_known_ones(name):
-    with pytest.raises(ParamsError, match=r"one of git-smart-commit, joco, qwen2"):
-        load_profile(name)
+def test_unknown_profile_is_refused_in_one_line_with_the_known_ones():
+    done = CliRunner().invoke(main, ["--profile", "qwen9"])
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert "name one of git-smart-commit, joco, qwen2.5" in done.stderr
 
 
-def test_profile_with_a_mistyped_key_is_refused_by_name(tmp_path, monkeypatch):
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "mine.yaml").write_text("train: {epochs: 3}\n")
+@pytest.fixture
+def profiles(tmp_path, monkeypatch):
+    """A folder for profiles beside a copy of params.yaml."""
     (tmp_path / "params.yaml").write_text(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "profiles").mkdir()
+    return tmp_path / "profiles"
+
+
+def test_profile_with_a_mistyped_key_is_refused_by_name(profiles):
+    (profiles / "mine.yaml").write_text("train: {epochs: 3}\n")
     with pytest.raises(ParamsError, match=r"mine\.yaml: unknown key 'train\.epochs'"):
         load_profile("mine")
 
 
-def test_command_line_explains_a_missing_profile_with_the_exit_code_of_params():
-    command = [sys.executable, "-m", "diffscribe.commands.profile", ""]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 78
-    assert done.stderr.count("\n") == 1
+def test_profile_is_laid_over_what_it_extends(profiles):
+    (profiles / "gpu.yaml").write_text("train: {num_train_epochs: 3, method: full}\n")
+    (profiles / "mine.yaml").write_text("extends: gpu\ntrain: {method: lora}\n")
+    assert load_profile("mine") == {"train": {"num_train_epochs": 3, "method": "lora"}}
+
+
+def test_profiles_that_extend_each_other_are_refused(profiles):
+    (profiles / "a.yaml").write_text("extends: b\n")
+    (profiles / "b.yaml").write_text("extends: a\n")
+    with pytest.raises(ParamsError, match=r"a\.yaml: extends itself through a and b"):
+        load_profile("a")

@@ -1,0 +1,51 @@
+"""The command `diffscribe`: a verb a module of this package, loaded when it is used.
+
+The verb `forget` is the click command `main` of commands/forget.py. A new verb needs
+that file and its line in VERBS.
+"""
+
+import importlib
+
+import click
+
+from diffscribe.core.cli import Group
+
+VERBS = {
+    "train": "Run the pipeline as an experiment, with a profile laid over params.yaml.",
+}
+"""Each verb with the first sentence of its help, so that --help imports no verb."""
+
+
+class Verbs(Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the verbs in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command of a verb, or None for an unknown one."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"diffscribe.commands.{cmd_name}")
+        command: click.Command = module.main
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the table of verbs."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs)
+@click.version_option(package_name="diffscribe")
+def main() -> None:
+    """Train and use your own small model that writes commits."""
+
+
+if __name__ == "__main__":
+    main(prog_name="diffscribe")

@@ -1,0 +1,95 @@
+"""The verb `train`: the pipeline as one experiment, with a profile over params.yaml."""
+
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from diffscribe.core.cli import Command
+from diffscribe.core.errors import InputError, ParamsError, ToolError
+from diffscribe.core.params import merge_params, parse_params
+
+PARAMS = Path("params.yaml")
+PROFILES = Path("profiles")
+
+logger = logging.getLogger(__name__)
+
+
+def load_profile(name: str) -> dict[str, Any]:
+    """Return the overrides of a profile, those of what it extends included.
+
+    `extends: gpu` at the top of a profile lays it over profiles/gpu.yaml.
+
+    Raises:
+        InputError: if no profile has the name.
+        ParamsError: if a key or value does not fit params.yaml.
+    """
+    overrides = _extended(name, ())
+    values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    parse_params(merge_params(values, overrides), PROFILES / f"{name}.yaml")
+    return overrides
+
+
+def _extended(name: str, below: tuple[str, ...]) -> dict[str, Any]:
+    known = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+    if name not in known:
+        raise InputError(
+            f"no profile '{name}' in {PROFILES}/; name one of {', '.join(known)}"
+        )
+    if name in below:
+        raise ParamsError(
+            f"{known[name]}: extends itself through {' and '.join(below)}; end that"
+        )
+    logger.info("profile %s", known[name])
+    overrides = dict(yaml.safe_load(known[name].read_text(encoding="utf-8")) or {})
+    base = overrides.pop("extends", None)
+    if base is None:
+        return overrides
+    return merge_params(_extended(str(base), (*below, name)), overrides)
+
+
+def set_params(overrides: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Yield each leaf as the `key=value` that `dvc exp run -S` takes."""
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            yield from set_params(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}={_hydra(value)}"
+
+
+def _hydra(value: Any) -> str:
+    """Return a value in Hydra's grammar, where only quoted text stays text."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_hydra(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(_hydra(each) for each in value)}]"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "\\'") + "'"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)
+
+
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
+@click.option("--profile", default="", help="A file of profiles/, without its suffix.")
+@click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED)
+def main(profile: str, dvc_arguments: tuple[str, ...]) -> None:
+    """Run the pipeline as an experiment, with a profile laid over params.yaml.
+
+    Without a profile params.yaml runs as it stands. DVC_ARGUMENTS, such as --queue
+    or -n NAME, go to `dvc exp run`.
+    """
+    settings = list(set_params(load_profile(profile))) if profile else []
+    for setting in settings:
+        logger.info("%s", setting)
+    if importlib.util.find_spec("dvc") is None:
+        raise ToolError("DVC is not installed; run 'make setup'")
+    options = [f"--set-param={each}" for each in settings]
+    command = [sys.executable, "-m", "dvc", "exp", "run", *options, *dvc_arguments]
+    os.execv(sys.executable, command)  # noqa: S606

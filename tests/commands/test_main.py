@@ -1,0 +1,107 @@
+"""The command group: its table, lazy loading, --verbose and one-line failures."""
+
+import importlib
+import os
+import re
+import resource
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from diffscribe.commands.main import VERBS, main
+from diffscribe.core.cli import Command
+
+HEAVY = ("torch", "transformers", "dvc", "mlflow", "openai", "sklearn", "pygit2")
+
+
+def leaves(command, path=()):
+    """Yield every command below a command, with the words that call it."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from leaves(command.get_command(context, name), (*path, name))
+    else:
+        yield path, command
+
+
+def test_each_verb_is_a_module_whose_help_begins_as_the_table_says():
+    for verb, words in VERBS.items():
+        command = importlib.import_module(f"diffscribe.commands.{verb}").main
+        assert command.get_short_help_str(limit=200) == words
+
+
+def test_every_command_is_verbose_on_demand():
+    commands = dict(leaves(main))
+    assert commands
+    for path, command in commands.items():
+        assert isinstance(command, Command), path
+        assert "--verbose" in command.get_help(click.Context(command)), path
+
+
+def test_help_lists_the_verbs_and_loads_none_of_them():
+    program = (
+        "import sys\nfrom diffscribe.commands.main import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    shown, loaded = done.stdout.rstrip().rsplit("\n", 1)
+    assert re.findall(r"^  ([a-z]+)  ", shown, re.MULTILINE) == list(VERBS)
+    assert loaded == "[]"
+
+
+def help_cpu_s(command):
+    """Seconds of computing: those on the clock depend on what else runs."""
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*command, "--help"], capture_output=True, check=True)
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_within_a_second(verb):
+    command = [sys.executable, "-m", "diffscribe.commands.main", *filter(None, [verb])]
+    assert min(help_cpu_s(command) for _ in range(3)) < 0.7
+
+
+def test_an_unknown_verb_shows_the_usage():
+    done = CliRunner().invoke(main, ["fly"])
+    assert done.exit_code == 2
+    assert "No such command 'fly'" in done.stderr
+
+
+@pytest.fixture
+def without(tmp_path):
+    """A function that runs the command where a package is not installed."""
+
+    def run(package, *arguments):
+        (tmp_path / "sitecustomize.py").write_text(
+            "import sys\n"
+            "class Missing:\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            f"        if name.split('.')[0] == {package!r}:\n"
+            "            raise ModuleNotFoundError(name, name=name)\n"
+            "sys.meta_path.insert(0, Missing())\n"
+        )
+        paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+        return subprocess.run(
+            [sys.executable, "-m", "diffscribe.commands.main", *arguments],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def test_a_package_that_is_not_installed_is_one_line(without):
+    done = without("yaml", "train")
+    assert done.returncode == 69
+    assert done.stderr == (
+        "diffscribe: the package yaml is not installed; run 'make setup', or "
+        "pip install 'diffscribe[train]'\n"
+    )
