@@ -485,6 +485,11 @@ IN_CONTEXT: dict[str, tuple[Draw, list[str], tuple[str, ...]]] = {
         ["cloudflare_api_token"],
         BESIDE_A_NAME,
     ),
+    "ibm_key": (
+        spelled("base62:43", "base62:1"),
+        ["ibm_cloud_api_key", "cloudant_pw", "softlayer_key"],
+        BESIDE_A_NAME,
+    ),
     "okta_token": (spelled("00", "url64:39", "base62:1"), ["okta_token"], SETTINGS),
 } | {
     kind: (draw, ["uri"], lines(block))
