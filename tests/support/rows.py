@@ -39,7 +39,11 @@ def make_change(*commits, repo="acme/app", head="b1", renames=(), gone=(), **fie
     paths = {renamed.get(path, path) for _, files in commits for path in files}
     old = {new: before for before, new in renames}
     files = tuple(
-        file_change(path, old.get(path), FileStatus.RENAMED if path in old else "M")
+        file_change(
+            path,
+            old.get(path),
+            FileStatus.RENAMED if path in old else FileStatus.MODIFIED,
+        )
         for path in sorted(paths - set(gone))
     )
     values = {

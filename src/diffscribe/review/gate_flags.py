@@ -8,7 +8,7 @@ from diffscribe.commits.cleanup import strip_marks
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import parse_header, split_message
 from diffscribe.commits.grounding import ungrounded, ungrounded_share
-from diffscribe.commits.junk_kinds import KINDS
+from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.core.intervals import Estimate, Observation, estimate, mcnemar
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
@@ -17,7 +17,6 @@ from diffscribe.eval.score_plan import ari
 from diffscribe.eval.score_types import type_accuracy
 from diffscribe.label.gate import Verdict, VerdictChoice
 
-_JUNK = tuple(kind.patterns[0] for kind in KINDS if "$" not in kind.patterns[0])
 _MOST_NAMES = 5
 
 
@@ -155,7 +154,9 @@ def _junk(row: LabeledChange) -> Iterator[str]:
         for file in row.files
         if file.status == FileStatus.ADDED and file.path in committed
     ]
-    if junk := ignored(_JUNK, added):
+    usual = [kind.patterns[0] for kind in junk_kinds()]
+    patterns = [each for each in usual if "$" not in each]
+    if junk := ignored(patterns, added):
         yield f"committed, but looks like junk: {_some(sorted(junk))}"
     idle = [each for each in plan.gitignore if not ignored([each], paths)]
     if idle:
