@@ -14,8 +14,15 @@ from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
 from diffscribe.core.tracking import report
-from diffscribe.label.label import LabelTally, failures_file, label_changes
-from diffscribe.label.run import label_run, outcomes, prices, row_count
+from diffscribe.label.label import (
+    LabelTally,
+    failures_file,
+    label_changes,
+    label_run,
+    outcomes,
+    prices,
+    row_count,
+)
 
 
 @click.command(cls=Command)

@@ -1,5 +1,4 @@
 import asyncio
-import gc
 import os
 import signal
 import threading
@@ -134,16 +133,3 @@ def test_memory_does_not_grow_with_the_rows():
 
     peak(100)
     assert peak(5000) < peak(500) * 1.2
-
-
-def test_python_collects_as_usual_when_all_is_over():
-    async def work(row):
-        return gc.get_threshold()
-
-    usual = gc.get_threshold()
-    [meanwhile] = in_order(work, [1], 1)
-    assert meanwhile > usual == gc.get_threshold()
-    results = in_order(work, range(9), 3)
-    next(results)
-    results.close()
-    assert gc.get_threshold() == usual

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from tests.support.ledger_rows import key, row
 
-from diffscribe.asking.batch_files import hold
+from diffscribe.asking.batch import hold
 from diffscribe.asking.ledger_upkeep import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.errors import RecordError, ToolError

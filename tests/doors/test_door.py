@@ -1,26 +1,35 @@
+"""What comes over the wire, byte by byte, and where it may go."""
+
 import asyncio
 import ssl
 import subprocess
 import time
 
 import pytest
+from tests.support.fault_server import completion
+from tests.support.questions import question
 
-from diffscribe.doors.reply import AttemptError, Fault
-from diffscribe.doors.wire import MAX_REPLY_BYTES, Door
+from diffscribe.core.errors import ToolError
+from diffscribe.doors.endpoint import (
+    MAX_REPLY_BYTES,
+    Endpoint,
+    Rung,
+    host_of,
+    prepare,
+)
+from diffscribe.doors.limiter import Limiter
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 KEY = "sk-very-secret-0123456789"
-both_ways = pytest.mark.parametrize("traced", [False, True])
-"""By openai's own request each time, or only the first."""
 
 
 class Server:
     """Sends the given pieces after each request, some time apart."""
 
-    def __init__(self, *replies, apart_s=0.0, then_closes=False, certificate=None):
+    def __init__(self, *replies, apart_s=0.0, certificate=None):
         self.replies, self.apart_s = list(replies), apart_s
-        self.then_closes, self.certificate = then_closes, certificate
+        self.certificate = certificate
         self.requests, self.connections = [], 0
 
     async def __aenter__(self):
@@ -40,115 +49,100 @@ class Server:
     async def serve(self, reader, writer):
         self.connections += 1
         try:
-            while self.replies:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length: ")[1].split()[0])
-                body = await reader.readexactly(length)
-                self.requests.append((head.decode(), body))
-                for piece in self.replies.pop(0):
-                    writer.write(piece)
-                    await writer.drain()
-                    await asyncio.sleep(self.apart_s)
-                if self.then_closes:
-                    break
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split()[0])
+            body = await reader.readexactly(length)
+            self.requests.append((head.decode(), body))
+            for piece in self.replies.pop(0):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(self.apart_s)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            """The client has what it wanted."""
+            pass  # the client has what it wanted
         writer.close()
 
 
-def plain(body):
+def plain(text):
+    body = completion(text).encode()
     return OK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-def send(server, *, times=1, traced=False, timeout_s=2.0, pause_s=0.0, url=None):
-    """Return what came back each time, a body or why there is none."""
+def ask(server, *, times=1, timeout_s=2.0, url=None):
+    """Return each text or error, and the faults that the endpoint counted."""
 
     async def run():
         async with server:
             scheme = "https" if server.certificate else "http"
-            door = Door(
-                url or f"{scheme}://localhost:{server.port}/v1",
+            base_url = url or f"{scheme}://localhost:{server.port}/v1"
+            endpoint = Endpoint(
+                *(base_url,),
                 api_key=KEY,
                 timeout_s=timeout_s,
+                attempts=1,
+                limiter=Limiter(1),
+                rung=Rung.TEXT,
             )
             outcomes = []
             for number in range(times):
-                body = {"model": "m", "messages": [], "seed": number}
+                sent = prepare(question(number), host_of(base_url))
                 try:
-                    outcomes.append(await door.send(body, traced=traced))
-                except AttemptError as error:
+                    outcomes.append((await endpoint.ask(sent)).text)
+                except ToolError as error:
                     outcomes.append(error)
-                await asyncio.sleep(pause_s)
-            await door.close()
-            return outcomes
+            await endpoint.close()
+            return outcomes, list(endpoint.faults)
 
     return asyncio.run(run())
 
 
-@both_ways
-def test_requests_are_put_alike_and_go_over_one_connection(traced):
-    server = Server(*[[plain(b"a")]] * 3)
-    assert send(server, times=3, traced=traced) == [b"a"] * 3
+def test_a_question_is_one_plain_post_on_a_connection_of_its_own():
+    server = Server(*[[plain("a")]] * 3)
+    assert ask(server, times=3) == (["a"] * 3, [])
     heads = {tuple(sorted(head.lower().split("\r\n"))) for head, _ in server.requests}
-    assert len(heads) == 1
     [lines] = heads
     assert "post /v1/chat/completions http/1.1" in lines
     assert f"authorization: bearer {KEY}" in lines
     assert "accept-encoding: identity" in lines
+    assert "connection: close" in lines
+    assert "traceparent" not in " ".join(lines)
     assert len(lines) == len({line.split(":")[0] for line in lines}) + 1
-    assert b'"seed":2' in server.requests[2][1]
-    assert server.connections == 1
+    assert server.connections == 3
 
 
-@both_ways
-def test_a_reply_may_come_in_chunks_and_pieces(traced):
-    reply = CHUNKED + b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n"
-    server = Server(*[[reply[:50], reply[50:61], reply[61:]]] * 2, apart_s=0.02)
-    assert send(server, times=2, traced=traced) == [b"hello world"] * 2
+def test_a_reply_may_come_in_chunks_and_pieces():
+    body = completion("hello world").encode()
+    reply = CHUNKED + b"5\r\n%s\r\n%x;x=y\r\n%s\r\n0\r\n\r\n" % (
+        *(body[:5], len(body) - 5),
+        body[5:],
+    )
+    server = Server([reply[:50], reply[50:61], reply[61:]], apart_s=0.02)
+    assert ask(server) == (["hello world"], [])
 
 
-@both_ways
-def test_a_connection_that_was_closed_while_idle_is_not_used(traced):
-    server = Server([plain(b"a")], [plain(b"b")], then_closes=True)
-    assert send(server, times=2, traced=traced, pause_s=0.1) == [b"a", b"b"]
+EVIL = plain("evil")
 
 
-EVIL = plain(b"evil")
-WHOLE = CHUNKED + b"1\r\na\r\n0\r\n\r\n"
-
-
-@both_ways
 @pytest.mark.parametrize(
-    ("pieces", "pause_s"),
+    "pieces",
     [
-        ([plain(b"a") + EVIL], 0.0),
-        ([plain(b"a") + EVIL], 0.1),
-        ([WHOLE + EVIL], 0.0),
-        ([plain(b"a"), EVIL], 0.1),
-        ([plain(b"a"), EVIL[:-1]], 0.1),
-        ([plain(b"a"), OK], 0.1),
-        ([plain(b"a"), b"evil"], 0.1),
-        ([WHOLE, EVIL], 0.1),
+        [plain("a") + EVIL],
+        [plain("a"), EVIL],
+        [plain("a"), EVIL[:-1]],
+        [plain("a"), OK],
+        [plain("a"), b"evil"],
     ],
 )
-def test_bytes_after_a_reply_are_not_the_next_one(pieces, pause_s, traced):
-    server = Server(pieces, [plain(b"b")], [plain(b"c")], apart_s=0.02)
-    first, second, third = send(server, times=3, traced=traced, pause_s=pause_s)
-    assert first == b"a"
-    # A connection that is in doubt may be given up, as then one asks again.
-    if isinstance(second, AttemptError):
-        assert second.fault == Fault.CONNECTION
-        second, third = third, b"c"
-    assert (second, third) == (b"b", b"c")
+def test_bytes_after_a_reply_are_not_the_next_one(pieces):
+    server = Server(pieces, [plain("b")], [plain("c")], apart_s=0.02)
+    assert ask(server, times=3) == (["a", "b", "c"], [])
 
 
-@both_ways
 @pytest.mark.parametrize(
     "reply",
     [
         [],
         [OK],
-        [plain(b"hello")[:-1]],
+        [plain("hello")[:-1]],
         [CHUNKED + b"5\r\nhel"],
         [b"SSH-2.0-OpenSSH\r\n\r\n"],
         [b"HTTP/1.1 fine\r\n\r\n"],
@@ -157,54 +151,55 @@ def test_bytes_after_a_reply_are_not_the_next_one(pieces, pause_s, traced):
         [OK + b"X: " + b"x" * 70_000],
     ],
 )
-def test_what_is_no_whole_reply_is_a_lost_connection(reply, traced):
-    server = Server([plain(b"a")], reply, then_closes=True)
-    first, second = send(server, times=2, traced=traced, pause_s=0.05)
-    assert first == b"a"
-    assert second.fault == Fault.CONNECTION
-    assert second.words
+def test_what_is_no_whole_reply_is_a_lost_connection(reply):
+    [outcome], faults = ask(Server(reply))
+    assert faults == ["connection lost"]
+    assert "cannot be reached (" in str(outcome)
 
 
-@both_ways
-@pytest.mark.parametrize("excess", [0, 1])
+@pytest.mark.parametrize("status", [b"200 OK", b"500 Oh"])
+@pytest.mark.parametrize("excess", [-1, 1])
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_a_reply_of_more_than_8_mib_is_refused(excess, is_chunked, traced):
-    body = b"x" * (MAX_REPLY_BYTES + excess)
-    chunks = [CHUNKED, b"%x\r\n" % len(body), body, b"\r\n0\r\n\r\n"]
-    server = Server([plain(b"a")], chunks if is_chunked else [plain(body)])
-    _, outcome = send(server, times=2, traced=traced, timeout_s=10)
-    if excess:
-        assert outcome.fault == Fault.CONNECTION
-        assert "more than 8388608 bytes" in outcome.words
+def test_a_reply_of_more_than_8_mib_is_refused(status, excess, is_chunked):
+    frame = len(completion("").encode())
+    body = completion("x" * (MAX_REPLY_BYTES + excess - frame)).encode()
+    head = b"HTTP/1.1 %s\r\n" % status
+    if is_chunked:
+        head += b"Transfer-Encoding: chunked\r\n\r\n"
+        pieces = [head, b"%x\r\n" % len(body), body, b"\r\n0\r\n\r\n"]
     else:
-        assert outcome == body
+        pieces = [head, b"Content-Length: %d\r\n\r\n" % len(body), body]
+    [outcome], faults = ask(Server(pieces), timeout_s=10)
+    if excess > 0:
+        assert faults == ["connection lost"]
+        assert "more than 8388608 bytes" in str(outcome)
+    else:
+        assert faults == ([] if status.startswith(b"200") else ["HTTP 500"])
 
 
-@both_ways
-@pytest.mark.parametrize("reply", [plain(b"h" * 99), CHUNKED + b"1\r\nh\r\n" * 99])
-def test_a_reply_that_trickles_is_given_up_when_its_time_is_over(reply, traced):
+@pytest.mark.parametrize("reply", [plain("h" * 99), CHUNKED + b"1\r\nh\r\n" * 99])
+def test_a_reply_that_trickles_is_given_up_when_its_time_is_over(reply):
     pieces = [reply[at : at + 1] for at in range(len(reply))]
-    server = Server([plain(b"a")], pieces, apart_s=0.1)
     started = time.monotonic()
-    _, outcome = send(server, times=2, traced=traced, timeout_s=0.5)
-    assert outcome.fault == Fault.TIMEOUT
+    [outcome], faults = ask(Server(pieces, apart_s=0.1), timeout_s=0.5)
+    assert faults == ["timeout"]
+    assert str(outcome) == "no answer within 0.5 s"
     assert 0.5 <= time.monotonic() - started < 3
 
 
-@both_ways
-def test_nobody_there_is_a_lost_connection(traced):
-    [outcome] = send(Server(), url="http://127.0.0.1:1/v1", traced=traced)
-    assert outcome.fault == Fault.CONNECTION
-    assert "127.0.0.1" in outcome.words or "Connect" in outcome.words
+def test_nobody_there_is_a_lost_connection():
+    [outcome], faults = ask(Server(), url="http://127.0.0.1:1/v1")
+    assert faults == ["connection lost"]
+    assert "Connect" in str(outcome)
 
 
-@both_ways
-def test_a_redirect_takes_the_key_nowhere(traced):
+def test_a_redirect_takes_question_and_key_nowhere():
     moved = b"HTTP/1.1 307 Moved\r\nLocation: /v2\r\nContent-Length: 0\r\n\r\n"
-    server = Server([plain(b"a")], [moved], [plain(b"evil")])
-    _, outcome = send(server, times=2, traced=traced)
-    assert outcome.code == 307
-    assert len(server.requests) == 2
+    server = Server([moved], [plain("evil")])
+    [outcome], faults = ask(server)
+    assert faults == ["HTTP 307"]
+    assert len(server.requests) == 1
+    assert "check the key" in str(outcome)
 
 
 @pytest.fixture
@@ -215,28 +210,46 @@ def no_proxies(monkeypatch):
     return monkeypatch
 
 
-@both_ways
-def test_what_leads_elsewhere_goes_through_the_proxy_that_is_named(no_proxies, traced):
+def test_another_machine_is_reached_through_the_proxy_that_is_named(no_proxies):
+    proxy = Server([plain("a")])
+    url = "http://teacher.example/v1"
+
     async def run():
-        async with Server([plain(b"a")], [plain(b"b")]) as proxy:
+        async with proxy:
             no_proxies.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-            door = Door("http://teacher.example/v1", api_key=KEY, timeout_s=2)
-            body = {"model": "m", "messages": []}
-            answers = [await door.send(body, traced=traced) for _ in "ab"]
-            await door.close()
-            return answers, [head.split("\r\n")[0] for head, _ in proxy.requests]
+            endpoint = Endpoint(
+                url, api_key=KEY, timeout_s=2, attempts=1, limiter=Limiter(1)
+            )
+            key = "AKIA" + "Q3EGRIZT5KMW7YXA"
+            sent = prepare(question(f"key = '{key}'"), host_of(url))
+            answer = await endpoint.ask(sent)
+            await endpoint.close()
+            return answer.text, key
 
-    answers, lines = asyncio.run(run())
-    assert answers == [b"a", b"b"]
-    assert lines == ["POST http://teacher.example/v1/chat/completions HTTP/1.1"] * 2
+    text, key = asyncio.run(run())
+    [(head, body)] = proxy.requests
+    assert text == "a"
+    assert head.startswith("POST http://teacher.example/v1/chat/completions HTTP/1.1")
+    assert key.encode() not in body
+    assert b"<secret:" in body
 
 
-@both_ways
-def test_no_proxy_sees_what_stays_on_this_machine(no_proxies, traced):
+def test_no_proxy_sees_what_stays_on_this_machine(no_proxies):
     no_proxies.setenv("http_proxy", "http://127.0.0.1:1")
     no_proxies.setenv("all_proxy", "http://127.0.0.1:1")
-    server = Server([plain(b"a")], [plain(b"b")])
-    assert send(server, times=2, traced=traced) == [b"a", b"b"]
+    assert ask(Server([plain("a")])) == (["a"], [])
+
+
+def test_a_question_for_one_host_is_not_sent_to_another():
+    endpoint = Endpoint(
+        *("http://teacher.example/v1",),
+        api_key=KEY,
+        timeout_s=2,
+        attempts=1,
+        limiter=Limiter(1),
+    )
+    with pytest.raises(ValueError, match=r"for 127\.0\.0\.1 is not one for this"):
+        asyncio.run(endpoint.ask(prepare(question(), "127.0.0.1")))
 
 
 @pytest.fixture(scope="module")
@@ -256,15 +269,10 @@ def certificate(tmp_path_factory):
     return path
 
 
-@both_ways
-def test_certificates_are_checked(certificate, monkeypatch, traced):
-    server = Server([plain(b"a")], certificate=certificate)
-    [outcome] = send(server, traced=traced)
-    assert outcome.fault == Fault.CONNECTION
-    assert "CERTIFICATE_VERIFY_FAILED" in outcome.words
+def test_certificates_are_checked(certificate, monkeypatch):
+    server = Server([plain("a")], certificate=certificate)
+    [outcome], faults = ask(server)
+    assert faults == ["connection lost"]
+    assert "CERTIFICATE_VERIFY_FAILED" in str(outcome)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    server = Server([plain(b"a")], [plain(b"b")], certificate=certificate)
-    assert send(server, times=2, traced=traced) == [b"a", b"b"]
-    server = Server([plain(b"a")], certificate=certificate)
-    [outcome] = send(server, traced=traced, url=f"https://127.0.0.1:{1}/v1")
-    assert outcome.fault == Fault.CONNECTION
+    assert ask(Server([plain("a")], certificate=certificate)) == (["a"], [])

@@ -4,32 +4,24 @@ import logging
 import time
 import traceback
 from collections import Counter
-from contextlib import nullcontext
+from email.utils import formatdate
 
 import pytest
 from tests.support.fault_server import TRANSIENT, Fault, FaultServer
+from tests.support.questions import outgoing
 
 from diffscribe.asking.ask import in_order
 from diffscribe.core.errors import ParamsError, ToolError
-from diffscribe.core.records import Message
-from diffscribe.doors.endpoint import Endpoint, Limiter
-from diffscribe.doors.reply import (
-    Answer,
-    AnswerError,
-    RefusalError,
-    Request,
-    Rung,
-    TokenUsage,
-)
+from diffscribe.doors.endpoint import Endpoint, Rung
+from diffscribe.doors.limiter import Limiter
+from diffscribe.doors.reply import Answer, AnswerError, RefusalError, TokenUsage
 
 KEY = "sk-very-secret-0123456789"
 SCHEMA = {"type": "object", "properties": {"said": {"type": "string"}}}
 
 
 def request(words="hello", **changes):
-    messages = (Message(role="user", content=words),)
-    asked = Request("m", messages, SCHEMA, max_tokens=50, temperature=0.2, seed=7)
-    return asked._replace(**changes)
+    return outgoing(words, **{"schema": SCHEMA, "temperature": 0.2, **changes})
 
 
 def endpoint_of(server, slots=8, **options):
@@ -99,13 +91,6 @@ def test_duplicated_answers_are_not_taken_for_the_next_ones():
     with FaultServer(share=1.0, faults=[Fault.DUPLICATED]) as server:
         answers, _ = ask(server, *[request(str(n)) for n in range(50)], slots=2)
     assert [said(answer) for answer in answers] == [str(n) for n in range(50)]
-
-
-def test_connections_are_used_again():
-    with FaultServer() as server:
-        ask(server, *[request(str(number)) for number in range(100)], slots=4)
-        assert len(server.received) == 100
-        assert server.connections <= 5
 
 
 def test_reasoning_stands_in_for_an_empty_answer_and_nothing_for_nothing():
@@ -250,26 +235,6 @@ def test_an_address_with_a_key_in_it_is_refused_unseen(url):
     assert "hush" not in str(caught.value)
 
 
-def test_who_is_traced_asks_by_openai_every_time():
-    with FaultServer().then(None, None, Fault.SERVER_ERROR, Fault.RESET) as server:
-        answers, endpoint = ask(
-            server,
-            *[request(words) for words in "abc"],
-            slots=1,
-            tracing=lambda _: nullcontext(True),
-        )
-    assert [said(answer) for answer in answers] == ["a", "b", "c"]
-    assert endpoint.faults == {"HTTP 500": 1, "connection lost": 1}
-
-
-def test_the_first_request_and_the_others_are_put_alike():
-    with FaultServer() as server:
-        ask(server, request(), request())
-        [first, second] = server.received
-    assert (first.headers, first.body) == (second.headers, second.body)
-    assert first.headers["accept-encoding"] == "identity"
-
-
 def test_one_endpoint_serves_one_loop_after_the_other():
     with FaultServer() as server:
         endpoint = endpoint_of(server)
@@ -327,3 +292,71 @@ def test_of_500_rows_at_30_percent_faults_none_is_lost_doubled_or_mixed_up():
     assert endpoint.requests_sent - sum(endpoint.faults.values()) == len(answered)
     assert len(received) < 1.6 * len(rows)
     assert set(server.done) == {"answered", *TRANSIENT}
+
+
+def test_a_date_to_wait_for_is_understood_and_latency_is_of_the_last_attempt(endpoint):
+    endpoint.will_fail(503, headers={"Retry-After": formatdate(usegmt=True)})
+    endpoint.will_fail(429, headers={"Retry-After": "0.4"})
+    endpoint.will_say("hi")
+    started = time.monotonic()
+    [[answer], _] = ask(endpoint, request())
+    assert 0.4 <= time.monotonic() - started < 2
+    assert answer.latency_s < 0.4
+
+
+def test_an_endpoint_that_asks_to_wait_for_hours_is_not_asked_again(endpoint):
+    endpoint.will_fail(429, "come back tomorrow", headers={"Retry-After": "86400"})
+    with pytest.raises(ToolError, match="come back tomorrow"):
+        ask(endpoint, request())
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("code", [408, 409, 429, 500, 503, 529])
+def test_a_status_that_may_pass_is_asked_again(endpoint, code):
+    endpoint.will_fail(code, headers={"Retry-After": "0"})
+    endpoint.will_say("hi")
+    assert ask(endpoint, request(), attempts=2)[0][0].text == "hi"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind", "shown"),
+    [
+        (413, "", AnswerError, "HTTP 413: "),
+        (422, "the prompt is too long", AnswerError, "HTTP 422: the prompt is too lo"),
+        (401, "no such key", ToolError, "check the key"),
+        (403, "not for you", ToolError, "check the key"),
+        (404, "no such model", ToolError, "the model's name"),
+        (500, "out of memory", AnswerError, "HTTP 500: out of memory"),
+    ],
+)
+def test_a_refusal_says_whether_this_question_or_all_fail(
+    endpoint, code, words, kind, shown
+):
+    endpoint.will_fail(code, words)
+    with pytest.raises(kind) as caught:
+        ask(endpoint, request(), attempts=1)
+    assert shown in str(caught.value)
+    assert len(endpoint.requests) == 1
+    assert isinstance(caught.value, AnswerError) == (kind == AnswerError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"error": {{"message": "Wrong key {KEY}.", "code": 401}}}}',
+        f"<html>Wrong key {KEY}.</html>",
+        f'{{"error": {{"message": "{"x" * 280} Wrong key {KEY}."}}}}',
+    ],
+)
+def test_a_200_that_repeats_the_key_is_shown_without_it(endpoint, body):
+    endpoint.will_send(200, body)
+    with pytest.raises(ToolError, match=r"x Wro|Wrong key") as caught:
+        ask(endpoint, request(), attempts=1)
+    assert KEY[:10] not in str(caught.value)
+
+
+def test_words_that_are_not_json_are_shown_cut(endpoint):
+    endpoint.will_send(413, "x" * 1000)
+    with pytest.raises(AnswerError) as caught:
+        ask(endpoint, request())
+    assert str(caught.value) == "HTTP 413: " + "x" * 300

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from diffscribe.doors.endpoint import Limiter
+from diffscribe.doors.limiter import Limiter
 
 
 async def entered(limiter, count, within_s=0.05):

@@ -1,14 +1,22 @@
 import json
 
 import pytest
+from tests.support.questions import question
 
+from diffscribe.core.records import Message
 from diffscribe.doors.reply import (
-    AnswerError,
     AttemptError,
     TokenUsage,
-    read_answer,
+    question_key,
     read_reply,
     without_thoughts,
+)
+
+ASKED = question(
+    "größer",
+    schema={"type": "object", "properties": {"a": {}, "b": {}}},
+    max_tokens=9,
+    temperature=0.2,
 )
 
 
@@ -94,5 +102,30 @@ def test_a_200_without_an_answer_says_why(body, code, words):
         read_reply(body.encode(), 1.0)
     assert caught.value.code == code
     assert words in caught.value.words
-    with pytest.raises(AnswerError, match=r"."):
-        read_answer(body.encode())
+
+
+def test_equal_questions_have_one_key_and_it_never_changes():
+    key = "51732ce11673d5ec7490e9ff67c54c80759dec7560f0832e3c1ca2b5743c5115"
+    assert question_key(ASKED) == key
+    reordered = {"properties": {"b": {}, "a": {}}, "type": "object"}
+    assert question_key(ASKED._replace(schema=reordered)) == key
+    unsent = ASKED._replace(about="acme/other", private=True, traced=True)
+    assert question_key(unsent) == key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "n"},
+        {"messages": (Message(role="system", content="größer"),)},
+        {"messages": (Message(role="user", content="größer!"),)},
+        {"schema": None},
+        {"schema": {"type": "object", "properties": {"a": {}, "c": {}}}},
+        {"max_tokens": 10},
+        {"temperature": 0.3},
+        {"seed": 8},
+        {"reasoning_effort": "low"},
+    ],
+)
+def test_all_that_decides_the_answer_changes_the_key(change):
+    assert question_key(ASKED._replace(**change)) != question_key(ASKED)

@@ -12,7 +12,7 @@ from diffscribe.asking.ledger_upkeep import Mean, means
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
-from diffscribe.doors.reply import Answer, TokenUsage, request_key
+from diffscribe.doors.reply import Answer, TokenUsage, question_key
 from diffscribe.label.estimate import (
     CHARS_PER_TOKEN,
     duration,
@@ -21,7 +21,7 @@ from diffscribe.label.estimate import (
     teachers,
 )
 from diffscribe.label.from_history import history_plan
-from diffscribe.label.questions import plan_request, reask_request
+from diffscribe.label.questions import plan_question, reask_question
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"
 GOOD = {"files": ["a.py"], "type": "fix", "subject": "stop the leak"}
@@ -59,11 +59,11 @@ def answered(ledger):
     def put(change, text=PLAN, tokens=500, request=None, latency_s=2.0):
         params = label_params()
         texts = load_teacher_prompts(FOLDER, params.rules)
-        request = request or plan_request(change, texts, params)
+        request = request or plan_question(change, texts, params)
         usage = TokenUsage(tokens, 0, 100, 0)
         answer = Answer(text, usage, latency_s, "stop")
-        ledger.put(request_key(request), "wise", answer, about=change.repo)
-        return reask_request(request, text, "", texts), request
+        ledger.put(question_key(request), "wise", answer, about=change.repo)
+        return reask_question(request, text, "", texts), request
 
     return put
 
@@ -71,7 +71,7 @@ def answered(ledger):
 def prompt_chars(change, **fields):
     params = label_params(**fields)
     texts = load_teacher_prompts(FOLDER, params.rules)
-    request = plan_request(change, texts, params)
+    request = plan_question(change, texts, params)
     return sum(len(message.content) for message in request.messages)
 
 
@@ -127,7 +127,7 @@ def test_known_reasks_tell_how_many_there_will_be(estimated, answered, change):
     complaint = "the answer holds no whole JSON object with the keys " + ", ".join(
         request.schema["required"]
     )
-    again = reask_request(request, "no", complaint, texts)
+    again = reask_question(request, "no", complaint, texts)
     answered(second, request=again)
     found = estimated(first, second, *rest)
     assert (found.rows, found.known, found.requests) == (10, 3, 15)
@@ -219,7 +219,9 @@ def test_a_change_with_a_private_key_is_not_counted(estimated, change):
     row = change(("wip", ["a.py"]))
     key = f"'-----BEGIN PRIVATE KEY-----{'MIIEvQIBADANBgkqhkiG9w0B' * 4}'"
     key_in = row.model_copy(update={"diff": row.diff.replace("new ", key)})
-    assert [estimated(each).rows for each in (row, key_in)] == [1, 0]
+    there = "https://api.example.com/v1"
+    found = [estimated(each, base_url=there).rows for each in (row, key_in)]
+    assert found == [1, 0]
 
 
 def test_each_model_of_the_table_is_a_teacher_and_its_own_comes_first():

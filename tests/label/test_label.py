@@ -2,18 +2,30 @@ import pytest
 from tests.support.teaching import label_params
 
 from diffscribe.commits.plan import PlanProblem
+from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.reply import TokenUsage
 from diffscribe.label.from_history import LabelReason
 from diffscribe.label.label import (
     LabelTally,
     TooManyFailuresError,
     label_changes,
-    recorded,
+    outcomes,
 )
-from diffscribe.label.labeler import FAILURES, LabelFailure, Outcome, Spent, Withheld
+from diffscribe.label.labeler import (
+    FAILURES,
+    WITHHELD,
+    LabelFailure,
+    Outcome,
+    Spent,
+)
+from diffscribe.secrets.redact import Problem
 
 REJECT = label_params(source="history", nonconventional="reject")
 SPENT = Spent("wise", TokenUsage(10, 4, 3, 1), False)
+
+
+def recorded(changes):
+    return outcomes(changes, None, None, REJECT, TrackedRun(), print)
 
 
 def failed(change, reason=PlanProblem.MISSING_PATH, head="b1"):
@@ -27,17 +39,17 @@ def failed(change, reason=PlanProblem.MISSING_PATH, head="b1"):
         model="wise",
         answer="{}",
     )
-    return Outcome(row, failure, () if reason in [*Withheld] else (SPENT,))
+    return Outcome(row, failure, () if reason in WITHHELD else (SPENT,))
 
 
 def labeled(change, head="b1"):
-    (outcome,) = recorded([change(("fix: a leak", ["a.py"]), head=head)], REJECT)
+    (outcome,) = recorded([change(("fix: a leak", ["a.py"]), head=head)])
     return outcome._replace(spent=(SPENT, SPENT._replace(is_reask=True)))
 
 
-def run(outcomes, allowed=1.0):
+def run(found, allowed=1.0):
     tally, failures = LabelTally(), []
-    rows = list(label_changes(outcomes, allowed, tally, failures.append))
+    rows = list(label_changes(found, allowed, tally, failures.append))
     return rows, failures, tally
 
 
@@ -46,7 +58,7 @@ def test_changes_that_history_rejects_are_counted_under_their_reason(change):
         change(("fix: a leak", ["a.py"]), ("wip", ["b.py"]), head="1"),
         change(("fix: a leak", ["a.py"]), head="2"),
     ]
-    rows, failures, tally = run(recorded(changes, REJECT))
+    rows, failures, tally = run(recorded(changes))
     assert [row.head for row in rows] == ["2"]
     assert tally.rejected == {LabelReason.NONCONVENTIONAL: 1}
     counts = {"processed": 2, "approved": 1}
@@ -58,9 +70,9 @@ def test_changes_that_history_rejects_are_counted_under_their_reason(change):
 
 
 def test_every_answer_is_counted_and_failures_are_handed_on(change):
-    withheld = failed(change, Withheld.PRIVATE_KEY, head="3")
-    outcomes = [labeled(change), failed(change, head="2"), withheld]
-    rows, failures, tally = run(outcomes)
+    withheld = failed(change, Problem.PRIVATE_KEY, head="3")
+    found = [labeled(change), failed(change, head="2"), withheld]
+    rows, failures, tally = run(found)
     assert [row.head for row in rows] == ["b1"]
     assert [failure.head for failure in failures] == ["2", "3"]
     metrics = tally.metrics()
@@ -80,13 +92,13 @@ def test_every_answer_is_counted_and_failures_are_handed_on(change):
 
 @pytest.mark.parametrize(("allowed", "passes"), [(0.5, True), (0.49, False)])
 def test_the_share_of_failures_among_asked_changes_decides(allowed, passes, change):
-    withheld = failed(change, Withheld.PRIVATE_KEY)
-    outcomes = [withheld, labeled(change), failed(change), withheld]
+    withheld = failed(change, Problem.PRIVATE_KEY)
+    found = [withheld, labeled(change), failed(change), withheld]
     if passes:
-        assert len(run(outcomes, allowed)[0]) == 1
+        assert len(run(found, allowed)[0]) == 1
     else:
         with pytest.raises(TooManyFailuresError) as caught:
-            run(outcomes, allowed)
+            run(found, allowed)
         assert "1 of 2 changes got no label (1 missing_path)" in str(caught.value)
 
 

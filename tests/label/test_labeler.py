@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from tests.support.teaching import label_params
 
-from diffscribe.asking.ask import in_order
+from diffscribe.asking.connect import Remote, connected
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.records import Label, PlannedCommit
-from diffscribe.doors.endpoint import Endpoint, Limiter
 from diffscribe.label.from_history import LabelReason
 from diffscribe.label.labeler import Labeler, LabelFailure
 
@@ -20,20 +19,16 @@ KEY = "AKIA" + "Q3EGRIZT5KMW7YXA"
 
 
 @pytest.fixture
-def label(endpoint):
+def label(endpoint, tmp_path, monkeypatch):
     """A function that labels one change as params say."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(change, **fields):
-        params = label_params(base_url=endpoint.base_url, **fields)
-        door = Endpoint(
-            endpoint.base_url,
-            api_key="none",
-            timeout_s=20,
-            attempts=1,
-            limiter=Limiter(4),
-        )
-        labeler = Labeler(door.ask, load_teacher_prompts(FOLDER, params.rules), params)
-        (outcome,) = in_order(labeler.label, [change], 4, close=door.close)
+    def run(change, base_url=endpoint.base_url, **fields):
+        params = label_params(base_url=base_url, **fields)
+        texts = load_teacher_prompts(FOLDER, params.rules)
+        with connected(Remote(base_url, "wise", concurrency=4, attempts=1)) as asker:
+            labeler = Labeler(asker.ask, texts, params)
+            (outcome,) = asker.in_order(labeler.label, [change])
         return outcome
 
     return run
@@ -131,30 +126,43 @@ def test_an_endpoint_that_refuses_the_key_ends_all(label, endpoint, change):
         label(change(("wip", ["a.py"])))
 
 
-def test_a_private_change_is_refused_before_anything_is_sent(change):
-    params = label_params(base_url="https://api.example.com/v1")
-    labeler = Labeler(None, load_teacher_prompts(FOLDER, params.rules), params)
+def test_a_private_change_is_refused_before_anything_is_sent(label, change):
     row = change(("wip", ["a.py"]), private=True)
     with pytest.raises(ParamsError, match=r"may not be sent to api\.example\.com"):
-        list(in_order(labeler.label, [row], 1))
+        label(row, base_url="https://api.example.com/v1")
 
 
 def test_secrets_leave_as_placeholders_and_paths_come_back_as_they_are(
-    label, endpoint, change
+    label, endpoint, change, monkeypatch
 ):
+    """The proxy that the environment names stands in for another machine."""
+    monkeypatch.setenv("http_proxy", endpoint.base_url.removesuffix("/v1"))
+    there = "http://teacher.example/v1"
     row = change(("wip", [f"{KEY}.py"]))
     row = row.model_copy(update={"diff": row.diff.replace("new ", f"new {KEY} ")})
+    endpoint.will_say(plan(files=[f"{KEY[::-1]}.py"]))
     endpoint.will_say("?")
-    endpoint.will_say("?")
-    label(row, reasks=1)
+    failure = label(row, base_url=there, reasks=1).result
     text = str(asked(endpoint))
     assert KEY not in text
-    sent = text.partition("M <")[2].partition(" ")[0]
-    issues = [{"path": f"<{sent}", "message": "a key"}]
-    endpoint.will_say(plan(files=[f"<{sent}"], issues=issues))
-    (commit,) = label(row).result.plan.commits
+    assert "the change has no files" in text
+    assert failure.reason == "not_json"
+    assert endpoint.requests[0].path == "http://teacher.example/v1/chat/completions"
+    sent = "<" + text.partition("M <")[2].partition(" ")[0]
+    issues = [{"path": sent, "message": "a key"}]
+    endpoint.will_say(plan(files=[sent], issues=issues))
+    (commit,) = label(row, base_url=there, model="other").result.plan.commits
     assert commit.files == (f"{KEY}.py",)
     assert commit.issues[0].path == f"{KEY}.py"
+
+
+def test_a_change_with_a_private_key_is_not_sent_to_another_machine(label, change):
+    row = change(("wip", ["a.py"]))
+    key = f"'-----BEGIN PRIVATE KEY-----{'MIIEvQIBADANBgkqhkiG9w0B' * 4}'"
+    row = row.model_copy(update={"diff": row.diff.replace("new ", key)})
+    outcome = label(row, base_url="https://api.example.com/v1")
+    assert outcome.result.reason == "private_key"
+    assert outcome.spent == ()
 
 
 def test_clean_messages_of_a_model_replace_those_of_the_history(
@@ -195,7 +203,9 @@ def test_messages_are_rated_as_they_were_and_cleaned(label, endpoint, change):
 def test_one_rater_gives_no_figure_of_agreement(label, endpoint, change):
     endpoint.will_say(rating(5))
     endpoint.will_say(rating(6))
-    outcome = label(change(("fix: x y", ["a.py"])), source="history", raters=("wise",))
+    outcome = label(
+        change(("fix: x y (#1)", ["a.py"])), source="history", raters=("wise",)
+    )
     assert outcome.result.ratings == {"message": 0.5, "cleaned": 0.6}
 
 
@@ -220,7 +230,7 @@ def test_blend_keeps_what_the_history_gave_beside_the_teachers_plan(
 ):
     for answer in (rating(2), rating(6), plan(subject="stop all leaks")):
         endpoint.will_say(answer)
-    row = change(("fix(io): stop the leak", ["a.py"]))
+    row = change(("fix(io): stop the leak (#1)", ["a.py"]))
     result = label(row, source="blend", raters=("wise",)).result
     assert (result.source, result.ratings) == ("teacher", {})
     assert result.plan.commits[0].subject == "stop all leaks"
@@ -252,7 +262,7 @@ def test_blend_takes_history_that_is_rated_high_enough(
 ):
     for answer in (rating(0), rating(points), plan()):
         endpoint.will_say(answer)
-    row = change(("fix: stop the leak", ["a.py"]))
+    row = change(("fix: stop the leak (#1)", ["a.py"]))
     assert label(row, source="blend", raters=("wise",)).result.source == source
 
 

@@ -8,12 +8,12 @@ from tests.support.teaching import label_params, rules
 
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import InputError
-from diffscribe.doors.reply import request_key
+from diffscribe.doors.reply import question_key
 from diffscribe.label.questions import (
-    clean_request,
-    plan_request,
-    rate_request,
-    reask_request,
+    clean_question,
+    plan_question,
+    rate_question,
+    reask_question,
 )
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"
@@ -30,7 +30,7 @@ def window(change):
 
 
 def test_a_plan_is_asked_for_with_rules_change_and_schema(prompts, window):
-    request = plan_request(window, prompts, label_params())
+    request = plan_question(window, prompts, label_params())
     system, user = (message.content for message in request.messages)
     assert "at most 72 characters" in system
     assert "Leave it out where the subject says all" in system
@@ -47,7 +47,7 @@ def test_a_plan_is_asked_for_with_rules_change_and_schema(prompts, window):
 def test_the_house_rules_stand_in_the_prompt(window):
     strict = rules(max_header_chars=50, body="required")
     prompts = load_teacher_prompts(FOLDER, strict)
-    request = plan_request(window, prompts, label_params(rules=strict))
+    request = plan_question(window, prompts, label_params(rules=strict))
     assert "at most 50 characters" in request.messages[0].content
     assert "Every commit has one" in request.messages[0].content
 
@@ -61,24 +61,25 @@ def test_a_long_diff_is_cut_and_a_long_list_of_files_is_not_asked_about(
         diff="diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n"
         f"@@ -0,0 +1,2000 @@\n{lines}",
     )
-    request = plan_request(window, prompts, label_params(max_prompt_chars=7000))
+    request = plan_question(window, prompts, label_params(max_prompt_chars=7000))
     assert sum(len(message.content) for message in request.messages) <= 7000
     assert "(1 hunk)" in request.messages[1].content
-    assert plan_request(window, prompts, label_params(max_prompt_chars=3000)) is None
+    assert plan_question(window, prompts, label_params(max_prompt_chars=3000)) is None
 
 
 def test_a_second_sample_of_a_rater_is_another_request(prompts, window):
     params = label_params(raters=("wise", "other", "wise"))
-    asked = [rate_request(window, ["fix: x"], n, prompts, params) for n in range(3)]
+    asked = [rate_question(window, ["fix: x"], n, prompts, params) for n in range(3)]
     assert [request.model for request in asked] == ["wise", "other", "wise"]
     assert [request.seed for request in asked] == [7, 7, 8]
     assert [request.temperature for request in asked] == [0.0, 0.0, 1.0]
-    assert len({request_key(request) for request in asked}) == 3
+    assert len({question_key(request) for request in asked}) == 3
     assert "--- message 1\nfix: x" in asked[0].messages[1].content
 
 
 def test_as_many_clean_messages_are_asked_for_as_there_are(prompts, window):
-    request = clean_request(window, ["fix: a $diff", "fix: b"], prompts, label_params())
+    messages = ["fix: a $diff", "fix: b"]
+    request = clean_question(window, messages, prompts, label_params())
     assert "--- message 1\nfix: a $diff\n\n--- message 2\nfix: b" in (
         request.messages[1].content
     )
@@ -89,8 +90,8 @@ def test_as_many_clean_messages_are_asked_for_as_there_are(prompts, window):
 
 
 def test_a_model_is_shown_its_own_answer_and_the_complaint(prompts, window):
-    request = plan_request(window, prompts, label_params())
-    again = reask_request(request, "{$x", "in no commit: `$y`", prompts)
+    request = plan_question(window, prompts, label_params())
+    again = reask_question(request, "{$x", "in no commit: `$y`", prompts)
     assert again.messages[:2] == request.messages
     assert [each.role for each in again.messages[2:]] == ["assistant", "user"]
     assert again.messages[2].content == "{$x"
@@ -98,16 +99,19 @@ def test_a_model_is_shown_its_own_answer_and_the_complaint(prompts, window):
     assert again._replace(messages=()) == request._replace(messages=())
 
 
-def test_every_question_says_which_repository_it_is_about(prompts, window):
+def test_every_question_tells_what_it_is_about_and_if_it_is_private(prompts, window):
     params = label_params(raters=["wise"])
-    plan = plan_request(window, prompts, params)
+    plan = plan_question(window, prompts, params)
     questions = [
         plan,
-        clean_request(window, ["fix: x"], prompts, params),
-        rate_request(window, ["fix: x"], 0, prompts, params),
-        reask_request(plan, "{", "no", prompts),
+        clean_question(window, ["fix: x"], prompts, params),
+        rate_question(window, ["fix: x"], 0, prompts, params),
+        reask_question(plan, "{", "no", prompts),
     ]
     assert {question.about for question in questions} == {window.repo}
+    assert not any(question.private for question in questions)
+    own = window.model_copy(update={"private": True})
+    assert plan_question(own, prompts, params).private
 
 
 def test_an_unknown_variable_in_a_prompt_is_named_with_its_file(tmp_path):

@@ -341,7 +341,9 @@ def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endp
     write_jsonl(harvested, [Change(**row)])
     section = taught.params["label"]
     section |= {"source": "blend", "cleanup": "teacher", "raters": ["wise"]}
-    section["teacher"] |= {"api_key_variable": "OWN_KEY", "reasks": 1}
+    # The proxy that the environment names stands in for another machine.
+    there = {"base_url": "http://teacher.example/v1", "api_key_variable": "OWN_KEY"}
+    section["teacher"] |= there
     endpoint.will_say('{"messages": [{"subject": "add keys"}]}')
     for _ in range(2):
         endpoint.will_say(
@@ -351,8 +353,9 @@ def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endp
     endpoint.will_say(plan())
     environment = {f"KEY_{number}": key for number, key in enumerate(keys)}
     environment["OWN_KEY"] = "sk-of-this-machine"
+    environment["http_proxy"] = endpoint.base_url.removesuffix("/v1")
     runs = [taught.run(**environment), gate_page_of(taught)]
-    section["teacher"]["seed"] += 1
+    section["teacher"]["model"] = "other"
     section["mode"] = "batch_files"
     runs.append(taught.run(**environment))
     assert [done.returncode for done in runs] == [0, 0, 69], runs
@@ -367,7 +370,7 @@ def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endp
     # Each of these shows the change, with something in the place of its keys.
     batch = ".cache/batches/offline/part-00001.jsonl"
     for text in (sent, kept["reports/gate/index.html"], kept[batch]):
-        assert text.count("secret:") > 20
+        assert text.count("secret:") >= 20
     assert ".cache/teacher.sqlite" in kept
     assert "out/label.json" in kept
     for key in [*keys, "sk-of-this-machine"]:

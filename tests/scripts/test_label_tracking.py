@@ -93,7 +93,7 @@ def test_a_run_tells_what_asking_took_and_traces_all_that_is_not_private(
     assert points["asking.tokens_per_s"] > 0
 
     repositories, runs = traces(place)
-    assert repositories == ["acme/one"] * 2 + ["acme/two"] * 2
+    assert repositories == ["acme/one"] * 2 + ["acme/two"], "one a question"
     assert runs == {found[1][2]}
     kept = [path.read_bytes() for path in place.folder.rglob("mlflow.db*")]
     kept += [path.read_bytes() for path in place.folder.rglob("*.json")]

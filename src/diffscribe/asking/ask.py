@@ -1,7 +1,11 @@
-"""A teacher: its answers come from the ledger, or from an endpoint into it."""
+"""Ask a model any question once: the ledger knows the answers of all earlier runs.
+
+`Asker.ask` looks a question up, asks the endpoint if it was never answered, and returns
+when the answer is on the disk. `in_order` runs many rows at once and yields their
+results in the order of the rows.
+"""
 
 import asyncio
-import gc
 from collections import deque
 from collections.abc import (
     Awaitable,
@@ -10,31 +14,24 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
-    Sequence,
 )
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from diffscribe.asking.budget import Bill, Budget
+from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger
-from diffscribe.core.records import Message
-from diffscribe.doors.endpoint import Endpoint, Limiter
-from diffscribe.doors.reply import (
-    Answer,
-    AnswerError,
-    RefusalError,
-    Request,
-    Rung,
-    request_key,
-)
+from diffscribe.doors.endpoint import Endpoint, Outgoing, prepare
+from diffscribe.doors.reply import Answer, AnswerError, Question, question_key
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-YOUNG_OBJECTS = 50_000
-"""How many are new before Python looks for cycles to free among them. A few requests
-make its usual 700, and to look that often takes a third of all time."""
+ROWS_PER_SLOT = 4
+"""Rows under way for each open request, so that no slot waits for a slow row."""
+
+Trace = Callable[[Question], AbstractContextManager[Callable[[Answer], object]]]
+"""Gives a context to ask a question in, and what to call with its answer."""
 
 
 def in_order(
@@ -43,169 +40,175 @@ def in_order(
     window: int,
     close: Callable[[], Awaitable[None]] | None = None,
 ) -> Iterator[R]:
-    """Yield what work makes of each row, in the order of the rows.
+    """Yield the result of each row, in the order of the rows.
 
-    Rows are drawn as they are needed and results kept no longer than until they
-    are yielded, so memory does not grow with their number. The first error ends
-    all; so do Ctrl-C and whoever stops listening (contextlib.closing makes that
-    sure). What is open then is cancelled and has ended before this returns.
+    Rows are drawn when they are needed and results kept until they are yielded, so
+    memory does not grow with their number. The first error ends everything, as do
+    SIGINT and the end of the iteration (use contextlib.closing); open rows are
+    cancelled and have ended before this returns.
 
     Args:
-        work: runs on an event loop of its own, which is idle between results.
-        rows: drawn on this thread, outside the loop.
-        window: how many rows are open at once, done but not yielded included; two
-            or four times what may be asked at once keeps slow ones from blocking.
-        close: what to await on the loop at the end, such as Endpoint.close.
+        work: runs on an event loop of its own, which stands still between results.
+        rows: drawn outside the loop.
+        window: how many rows are open at once, done but not yielded ones included.
+        close: awaited on the loop at the end.
     """
     waiting = iter(rows)
     tasks: deque[asyncio.Task[R]] = deque()
-    with _seldom_collected(), asyncio.Runner() as runner:
+    with asyncio.Runner() as runner:
         loop = runner.get_loop()
-        watch = _Watch(loop)
+        failed: asyncio.Future[asyncio.Task[R]] = loop.create_future()
+
+        def end(task: "asyncio.Task[R]") -> None:
+            is_failed = not task.cancelled() and task.exception() is not None
+            if is_failed and not failed.done():
+                failed.set_result(task)
+
+        async def wait_for(task: "asyncio.Task[R]") -> None:
+            ends: set[asyncio.Future[Any]] = {task, failed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result().result()
+
+        async def finish() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if close is not None:
+                await close()
+
         try:
             while True:
                 for row in islice(waiting, window - len(tasks)):
                     task = loop.create_task(work(row))
-                    task.add_done_callback(watch.ended)
+                    task.add_done_callback(end)
                     tasks.append(task)
                 if not tasks:
                     return
-                runner.run(watch.until_done(tasks[0]))
+                runner.run(wait_for(tasks[0]))
                 while tasks and tasks[0].done():
                     yield tasks.popleft().result()
         finally:
-            runner.run(_end(tasks, close))
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    usual = gc.get_threshold()
-    gc.set_threshold(YOUNG_OBJECTS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
-class _Watch:
-    """Wakes who waits for a task when it ends, or when any task fails."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._awaited: asyncio.Task[Any] | None = None
-        self._woken: asyncio.Future[None] | None = None
-        self._failed: asyncio.Task[Any] | None = None
-
-    def ended(self, task: "asyncio.Task[Any]") -> None:
-        if not task.cancelled() and task.exception() is not None:
-            self._failed = self._failed or task
-        is_awaited = task is self._awaited or task is self._failed
-        if is_awaited and self._woken and not self._woken.done():
-            self._woken.set_result(None)
-
-    async def until_done(self, task: "asyncio.Task[Any]") -> None:
-        if not task.done() and self._failed is None:
-            self._awaited, self._woken = task, self._loop.create_future()
-            await self._woken
-        if self._failed is not None:
-            self._failed.result()
-
-
-async def _end(
-    tasks: Iterable["asyncio.Task[Any]"],
-    close: Callable[[], Awaitable[None]] | None,
-) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if close is not None:
-        await close()
-
-
-class Asked(Protocol):
-    """Whatever answers a request, such as an Endpoint."""
-
-    async def ask(self, request: Request) -> Answer:
-        """Return an answer, or raise AnswerError if there is none to this one."""
+            runner.run(finish())
 
 
 class Counts(NamedTuple):
     """Where the answers of a run came from."""
 
     known: int
-    """From the ledger, so for nothing."""
+    """From the ledger."""
     asked: int
     shared: int
-    """Asked at the same time by somebody else in this run."""
+    """Asked at the same time by another row of this run."""
     failed: int
-    """Requests that got no answer."""
+    """Questions that got no answer."""
+
+    def words(self, bill: str) -> str:
+        """Return `120 known, 812 asked, 3 failed: ` and a bill."""
+        known = self.known + self.shared
+        return f"{known:,} known, {self.asked:,} asked, {self.failed:,} failed: {bill}"
 
 
-class Teacher:
-    """Asks what the ledger does not know, each request once; stops at a budget."""
+class Asker:
+    """Answers questions from the ledger, or from an endpoint into the ledger."""
 
-    def __init__(self, endpoint: Asked, ledger: Ledger, budget: Budget) -> None:
-        """Ask nothing yet; all three may be shared with other teachers."""
-        self.used = Bill(budget.prices)
-        """All answers given, known ones too: the same whenever a run was killed."""
-        self._endpoint = endpoint
+    def __init__(
+        self,
+        model: str,
+        host: str,
+        open_endpoint: Callable[[], Awaitable[Endpoint]],
+        ledger: Ledger,
+        budget: Budget,
+        *,
+        slots: int = 1,
+        trace: Trace | None = None,
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            model: name to put into questions.
+            host: of the endpoint, which decides what may be sent.
+            open_endpoint: called for the first question that the ledger does not know.
+            ledger: of all answers; others may use it too.
+            budget: of this run; others may share it.
+            slots: requests open at once.
+            trace: of the questions that are marked for it.
+        """
+        self.model = model
+        self.counts = Counts(0, 0, 0, 0)
+        self.endpoint: Endpoint | None = None
+        """None before anything was asked."""
+        self._host = host
+        self._open_endpoint = open_endpoint
         self._ledger = ledger
         self._budget = budget
-        self._counts = Counts(0, 0, 0, 0)
+        self._window = ROWS_PER_SLOT * slots
+        self._trace = trace
         self._open: dict[str, asyncio.Task[Answer]] = {}
+        self._opening: asyncio.Task[Endpoint] | None = None
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Return the answer, which is on the disk by then.
 
         Raises:
-            AnswerError: if this request got none.
+            AnswerError: if this question got none; it is asked again by the next run.
+            RefusalError: if the endpoint does not take such questions.
+            ParamsError: if it is private, and the endpoint another machine.
             BudgetError: if asking may exceed the budget; nothing is open by then.
             ToolError: if the endpoint cannot be used.
         """
-        key = request_key(request)
+        sent = prepare(question, self._host)
+        key = question_key(sent.question)
         answer = self._ledger.get(key)
         if answer is None:
-            answer = await self._asked_once(key, request)
+            answer = await self._ask_once(key, sent)
         else:
             self._count(known=1)
-        self.used.add(request.model, answer.usage)
-        return answer
+        return answer._replace(key=key, replaced=sent.replaced)
+
+    def in_order(
+        self, work: Callable[[T], Coroutine[Any, Any, R]], rows: Iterable[T]
+    ) -> Iterator[R]:
+        """Yield the result of each row in order; `work` may ask."""
+        return in_order(work, rows, self._window, self.close)
+
+    def bring(
+        self,
+        want: Callable[[T], Coroutine[Any, Any, object]],
+        read: Callable[[], Iterable[T]],
+        show: Callable[[str], None],
+    ) -> None:
+        """Do nothing: each answer is waited for. A BatchAsker has to bring them."""
+
+    def line(self) -> str:
+        """Return `120 known, 812 asked, 3 failed: 12,345 tokens, $0.0123`."""
+        return self.counts.words(self._budget.bill.words())
 
     async def close(self) -> None:
-        """End what is open, on the event loop that asked."""
+        """End what is open, on the event loop that asked; asking again is fine."""
         tasks = list(self._open.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    @property
-    def counts(self) -> Counts:
-        """Where the answers came from so far."""
-        return self._counts
-
-    def line(self) -> str:
-        """Return `120 known, 812 asked, 3 failed: 12,345 tokens, $0.0123`."""
-        known, asked, shared, failed = self._counts
-        return (
-            f"{known + shared:,} known, {asked:,} asked, {failed:,} failed: "
-            f"{self._budget.bill.words()}"
-        )
+        self._opening = None
+        if self.endpoint:
+            await self.endpoint.close()
 
     def _count(self, **more: int) -> None:
-        counts = self._counts._asdict()
-        self._counts = Counts(
+        counts = self.counts._asdict()
+        self.counts = Counts(
             **{name: counts[name] + more.get(name, 0) for name in counts}
         )
 
-    async def _asked_once(self, key: str, request: Request) -> Answer:
+    async def _ask_once(self, key: str, sent: Outgoing) -> Answer:
         task = self._open.get(key)
         is_shared = task is not None
         if task is None:
-            task = asyncio.create_task(self._asked(key, request))
+            task = asyncio.create_task(self._ask(key, sent))
             self._open[key] = task
-            task.add_done_callback(lambda task: self._ended(key, task))
-        # Who gives up waiting does not end what others wait for, or what is paid.
+            task.add_done_callback(lambda task: self._forget(key, task))
         try:
+            # shield: a row that is cancelled must not cancel a paid request.
             answer = await asyncio.shield(task)
         except AnswerError:
             self._count(failed=1)
@@ -213,87 +216,65 @@ class Teacher:
         self._count(shared=is_shared, asked=not is_shared)
         return answer
 
-    def _ended(self, key: str, task: "asyncio.Task[Answer]") -> None:
+    def _forget(self, key: str, task: "asyncio.Task[Answer]") -> None:
         del self._open[key]
         if not task.cancelled():
-            # Seen, as perhaps nobody is left who waits for it.
+            # Without this, asyncio logs an error that no row is left to see.
             task.exception()
 
-    async def _asked(self, key: str, request: Request) -> Answer:
-        most = self._budget.most(request)
-        await self._budget.admitted(most)
+    async def _ask(self, key: str, sent: Outgoing) -> Answer:
+        question = sent.question
+        most = self._budget.most(question)
+        await self._budget.admit(most)
         usage = None
         try:
-            answer = await self._endpoint.ask(request)
+            endpoint = await self._opened()
+            tracing = self._trace(question) if self._trace else nullcontext(ignore)
+            with tracing as record:
+                answer = await endpoint.ask(sent)
+                record(answer)
             usage = answer.usage
             kept = self._ledger.put_soon(
-                key, request.model, answer, about=request.about
+                key, question.model, answer, about=question.about
             )
         finally:
-            self._budget.settle(most, request.model, usage)
+            self._budget.settle(most, question.model, usage)
         return await asyncio.wrap_future(kept)
 
+    async def _opened(self) -> Endpoint:
+        """Return the endpoint, opened by the first question that needs it."""
+        if self.endpoint is None:
+            if self._opening is None:
+                self._opening = asyncio.ensure_future(self._open_endpoint())
+            self.endpoint = await asyncio.shield(self._opening)
+        return self.endpoint
 
-class Client:
-    """A model to ask; close it, or use contextlib.closing."""
 
-    def __init__(
-        self,
-        base_url: str,
-        model: str,
-        *,
-        api_key: str,
-        timeout_s: float,
-        attempts: int,
-    ) -> None:
-        """Prepare to ask; nothing is sent yet.
+def ignore(answer: Answer) -> None:
+    """Take an answer that is not traced."""
 
-        Args:
-            base_url: ends in /v1 for most endpoints.
-            model: its name at the endpoint.
-            api_key: anything for an endpoint that wants none.
-            timeout_s: for one attempt.
-            attempts: how often to ask while failures look transient.
-        """
-        self._endpoint = Endpoint(
-            base_url,
-            api_key=api_key,
-            timeout_s=timeout_s,
-            attempts=attempts,
-            limiter=Limiter(1),
-            rung=Rung.STRICT_SCHEMA,
-        )
-        self._model = model
-        self._runner = asyncio.Runner()
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._runner.run(self._endpoint.close())
-        self._runner.close()
+def figures(
+    counts: Counts, budget: Budget, seconds: float, endpoint: Endpoint | None
+) -> Mapping[str, Any]:
+    """Return what asking took, as metrics.
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        schema: Mapping[str, Any] | None,
-        *,
-        max_tokens: int,
-        seed: int,
-    ) -> Answer:
-        """Return the most likely answer, at temperature 0.
-
-        Args:
-            messages: the chat so far.
-            schema: the JSON Schema of the answer; None for free text.
-            max_tokens: where the answer is cut.
-            seed: for endpoints that are not greedy at temperature 0.
-
-        Raises:
-            AnswerError: if this request failed, and others may not.
-            ToolError: if the endpoint cannot be used.
-        """
-        request = Request(self._model, tuple(messages), schema, max_tokens, 0, seed)
-        try:
-            return self._runner.run(self._endpoint.ask(request))
-        except RefusalError as error:
-            # What is compared is asked the same way, and a refusal is a result.
-            raise AnswerError(error.words) from error
+    Args:
+        counts: where the answers came from.
+        budget: with the bill of the answers that were newly asked for.
+        seconds: from the first question to the last answer.
+        endpoint: None if nothing was asked, or the answers came by batches.
+    """
+    usage = budget.bill.usage
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    asked: dict[str, Any] = {
+        **counts._asdict(),
+        "tokens": tokens,
+        "tokens_per_s": tokens / seconds,
+        "usd": budget.bill.usd,
+    }
+    if endpoint:
+        questions = counts.asked + counts.failed
+        asked["retries"] = max(0, endpoint.requests_sent - questions)
+        asked["faults"] = dict(endpoint.faults)
+    return {"asking": asked}

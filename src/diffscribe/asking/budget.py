@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from diffscribe.core.errors import BudgetError, ParamsError
-from diffscribe.doors.reply import Request, TokenUsage
+from diffscribe.doors.reply import Question, TokenUsage
 
 NOTHING = TokenUsage(0, 0, 0, 0)
 
@@ -139,7 +139,7 @@ class Budget:
         self._waiting: deque[tuple[Cost, asyncio.Future[None]]] = deque()
         self._exhausted: BudgetError | None = None
 
-    def most(self, request: Request) -> Cost:
+    def most(self, question: Question) -> Cost:
         """Return the most that a request can cost.
 
         Raises:
@@ -147,12 +147,12 @@ class Budget:
         """
         if self._max_usd is None and self._max_tokens is None:
             return Cost(0, 0.0)
-        content = [message.content for message in request.messages]
-        prompt_tokens = TEMPLATE_TOKENS + len(orjson.dumps([content, request.schema]))
-        usage = TokenUsage(prompt_tokens, 0, request.max_tokens, 0)
-        return self._cost(request.model, usage)
+        content = [message.content for message in question.messages]
+        prompt_tokens = TEMPLATE_TOKENS + len(orjson.dumps([content, question.schema]))
+        usage = TokenUsage(prompt_tokens, 0, question.max_tokens, 0)
+        return self._cost(question.model, usage)
 
-    async def admitted(self, most: Cost) -> None:
+    async def admit(self, most: Cost) -> None:
         """Reserve as soon as it fits, in the order of asking.
 
         Raises:

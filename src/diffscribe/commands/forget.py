@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from diffscribe.asking.batch_files import forget_requests
+from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.ledger_upkeep import forget_answers
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_json, write_lines

@@ -160,7 +160,8 @@ class TrackedRun:
         self._parent_id = ""
         self._experiment_id = ""
         self._closes_parent = False
-        self._is_traced = False
+        self.traces = False
+        """Whether questions are shown in MLflow."""
         self._monitor: Any = None
 
     def log_step(self, step: int, values: Mapping[str, float]) -> None:
@@ -187,31 +188,40 @@ class TrackedRun:
         )
 
     def trace_questions(self) -> None:
-        """Have MLflow look on where `traced` says so."""
+        """Have `trace` show questions and answers in MLflow."""
 
-        def look_on() -> None:
+        def prepare() -> None:
             import mlflow
             from mlflow.entities.trace_location import MlflowExperimentLocation
 
             mlflow.set_tracking_uri(_tracking_uri())
             location = MlflowExperimentLocation(self._experiment_id)
             mlflow.tracing.set_destination(location)
-            mlflow.openai.autolog(silent=True)
-            self._is_traced = True
+            self.traces = True
 
-        self._mirror(look_on)
+        self._mirror(prepare)
 
     @contextlib.contextmanager
-    def traced(self, repository: str) -> Iterator[bool]:
-        """Give a context in which openai's client is traced, if anything is."""
-        if not self._is_traced or self._client is None:
-            yield False
+    def trace(
+        self, repository: str, question: Mapping[str, object]
+    ) -> Iterator[Callable[[Mapping[str, object]], None]]:
+        """Give a context to ask a question in, and what to call with its answer.
+
+        An exception from the block is in the trace, and goes on.
+        """
+        if not self.traces or self._client is None:
+            yield _ignore
             return
-        from mlflow.tracing import context
+        import mlflow
 
         run = {"mlflow.sourceRun": self._run_id}
-        with context(metadata=run, tags={REPOSITORY_TAG: repository}):
-            yield True
+        tags = {REPOSITORY_TAG: repository}
+        with (
+            mlflow.tracing.context(metadata=run, tags=tags),
+            mlflow.start_span("ask", span_type="CHAT_MODEL") as span,
+        ):
+            span.set_inputs(question)
+            yield span.set_outputs
 
     def start(self, stage: str, params: Params) -> None:
         """Open the run; used by `tracked_run` only."""
@@ -243,8 +253,8 @@ class TrackedRun:
         """Close the run; used by `tracked_run` only."""
         if self._monitor:
             self._monitor.finish()
-        if self._is_traced:
-            self._mirror(_stop_looking_on)
+        if self.traces:
+            self._mirror(_write_traces)
         self._mirror(lambda: self._client.set_terminated(self._run_id, status))
         if self._closes_parent and status == "FINISHED":
             self._mirror(lambda: self._client.set_terminated(self._parent_id, status))
@@ -308,11 +318,14 @@ def _delete_traces(client: Any, experiment_id: str, repository: str) -> int:
     return len(ids)
 
 
-def _stop_looking_on() -> None:
+def _write_traces() -> None:
     import mlflow
 
-    mlflow.openai.autolog(disable=True, silent=True)
     mlflow.flush_trace_async_logging()
+
+
+def _ignore(answer: Mapping[str, object]) -> None:
+    """Take an answer that is not traced."""
 
 
 def _tracking_uri() -> str:

@@ -1,231 +1,155 @@
-"""One OpenAI-compatible endpoint; the only door to LLMs."""
+"""One OpenAI-compatible endpoint; the only door to language models.
+
+`prepare` decides what may leave for a host: it refuses private questions, and replaces
+secrets and people, unless the host is this machine. An `Endpoint` sends nothing else
+than what `prepare` returned. It finds out once how a model wants to be asked for JSON,
+retries what may pass, and slows down for all when it is told so.
+"""
 
 import asyncio
 import os
 import re
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from enum import StrEnum
+from functools import cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import (
     Answer,
     AnswerError,
     AttemptError,
     Fault,
+    Question,
     RefusalError,
-    Request,
-    Rung,
+    hide_key,
     read_reply,
-    request_body,
-    shown_words,
+    status_error,
 )
+from diffscribe.secrets.redact import Problem, redact_texts
 
 if TYPE_CHECKING:
+    import httpx2
+    import openai
     from tenacity import RetryCallState
 
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def is_loopback(base_url: str) -> bool:
-    """Tell whether what is sent there stays on this machine."""
-    return urlsplit(base_url).hostname in LOOPBACK
+# What may leave.
 
 
-def proxy_to(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an address, or None.
+class WithheldError(AnswerError):
+    """A question holds secrets that keep it on this machine."""
 
-    It cannot reach this machine, so what leads here has none.
-    """
-    parts = urlsplit(base_url)
-    if is_loopback(base_url) or proxy_bypass(parts.netloc):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    def __init__(self, problem: Problem, host: str) -> None:
+        super().__init__(
+            f"it holds a {problem.value.replace('_', ' ')} and is not sent to {host}"
+            if problem == Problem.PRIVATE_KEY
+            else f"its secrets cannot be replaced, and it is not sent to {host}"
+        )
+        self.problem = problem
 
 
-def api_key_from(variable: str | None, setting: str) -> str:
-    """Return the key that a variable of the environment holds.
+class Outgoing(NamedTuple):
+    """A question as it may be sent to one host; only `prepare` makes it."""
+
+    question: Question
+    host: str
+    replaced: Mapping[str, str]
+    """What each placeholder stands for."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by its name or address alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def host_of(base_url: str) -> str:
+    """Return the host of an address, without port."""
+    return urlsplit(base_url).hostname or ""
+
+
+def prepare(question: Question, host: str) -> Outgoing:
+    """Return a question as it may be sent to a host.
+
+    For this machine it is unchanged. For any other host its secrets, e-mail addresses
+    and lines that name people are replaced or removed, in messages and schema alike.
 
     Args:
-        variable: None for an endpoint that wants no key.
-        setting: what names the variable, for who has to mend it.
+        question: as the caller has it.
+        host: name or address; anything that is no loopback address counts as
+            another machine, such as a file that somebody else may answer.
 
     Raises:
-        ParamsError: if the environment has no such variable, or it is empty.
+        ParamsError: if the question is private and the host another machine.
+        WithheldError: if it holds a private key, or more secrets than a change has.
+    """
+    if is_loopback(host):
+        return Outgoing(question, host, {})
+    if question.private:
+        raise ParamsError(
+            f"{question.about} is marked private and may not be sent to {host}; name "
+            "an endpoint on this machine, or leave the source out"
+        )
+    texts = [message.content for message in question.messages]
+    names: list[str] = []
+
+    def collect(name: str) -> str:
+        names.append(name)
+        return name
+
+    _map_strings(question.schema, collect)
+    redacted = redact_texts([*texts, *names])
+    if redacted.problem:
+        raise WithheldError(redacted.problem, host)
+    new = iter(redacted.texts)
+    messages = tuple(
+        message.model_copy(update={"content": next(new)})
+        for message in question.messages
+    )
+    schema = _map_strings(question.schema, lambda _: next(new))
+    return Outgoing(
+        question._replace(messages=messages, schema=schema), host, redacted.replaced
+    )
+
+
+def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every string changed, keys included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(key): _map_strings(each, change) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_map_strings(each, change) for each in value]
+    return value
+
+
+def api_key_from(variable: str | None) -> str:
+    """Return the key in an environment variable; `none` if no variable is named.
+
+    Raises:
+        ParamsError: if the variable is missing or empty.
     """
     if variable is None:
         return "none"
     if key := os.environ.get(variable):
         return key
     raise ParamsError(
-        f"the environment has no {variable}, which {setting} names; "
+        f"the environment has no {variable}, which api_key_variable names; "
         f"export {variable} and run again"
     )
 
 
-TRANSIENT = (408, 409, 429)
-"""Worth another attempt, as every 5xx is."""
-SPENT = "insufficient_quota"
-"""A 429 that no wait heals."""
-MAX_ASKED_WAIT_S = 120.0
-"""Who asks to wait longer is not asked again."""
-MAX_BACKOFF_S = 30.0
+# How an endpoint wants to be asked.
 
-
-def is_transient(error: BaseException) -> bool:
-    """Tell failures that time may heal from those that repeat."""
-    if not isinstance(error, AttemptError):
-        return False
-    if error.fault != Fault.STATUS:
-        return True
-    if (error.asked_wait_s or 0.0) > MAX_ASKED_WAIT_S or SPENT in error.names:
-        return False
-    return error.code in TRANSIENT or error.code >= 500
-
-
-def wait_s(state: "RetryCallState") -> float:
-    """Return what the endpoint asks to wait, or a random, growing time."""
-    from tenacity import wait_random_exponential
-
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, AttemptError) and error.asked_wait_s is not None:
-        return error.asked_wait_s
-    return wait_random_exponential(multiplier=0.5, max=MAX_BACKOFF_S)(state)
-
-
-RECOVERY_SHARE = 0.05
-"""Of the concurrency asked for; so much comes back each time all slots answered."""
-
-
-class Limiter:
-    """A number of slots that 429s halve and answers restore, and two rates.
-
-    One event loop at a time; shared by all who ask one endpoint.
-    """
-
-    def __init__(
-        self,
-        concurrency: int,
-        *,
-        requests_per_minute: float | None = None,
-        tokens_per_minute: float | None = None,
-    ) -> None:
-        """Allow so many requests at once; no rate means none is kept."""
-        self._ceiling = concurrency
-        self._slots = float(concurrency)
-        self._active = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._resumes_at = 0.0
-        self._halved_at = 0.0
-        self._requests = _Rate(requests_per_minute)
-        self._tokens = _Rate(tokens_per_minute)
-
-    @property
-    def slots(self) -> int:
-        """Return how many requests may be open now."""
-        return int(self._slots)
-
-    async def enter(self, tokens: int) -> float:
-        """Return when a request may be sent, at that time; pair it with `leave`.
-
-        Args:
-            tokens: what it may cost; `leave` gives back what it did not.
-        """
-        loop = asyncio.get_running_loop()
-        await self._slot(loop)
-        try:
-            due = max(
-                self._requests.take(1, loop.time()),
-                self._tokens.take(tokens, loop.time()),
-            )
-            while (delay_s := max(due, self._resumes_at) - loop.time()) > 0:
-                await asyncio.sleep(delay_s)
-        except BaseException:
-            self.leave(tokens)
-            raise
-        return loop.time()
-
-    def leave(self, unused_tokens: int) -> None:
-        """Let the next one in."""
-        self._tokens.give_back(unused_tokens)
-        self._active -= 1
-        self._admit()
-
-    def succeeded(self) -> None:
-        """Restore a little of what 429s took."""
-        if self._slots < self._ceiling:
-            gain = max(1.0, RECOVERY_SHARE * self._ceiling) / self._slots
-            self._slots = min(self._ceiling, self._slots + gain)
-
-    def cool_down(self, wait_s: float, sent_at: float) -> None:
-        """Send nothing for a while, then half as much at once.
-
-        Requests that were open when it was halved say nothing about the half.
-
-        Args:
-            wait_s: from now on.
-            sent_at: when the refused request was, as `enter` said.
-        """
-        loop = asyncio.get_running_loop()
-        if loop.time() + wait_s > self._resumes_at:
-            self._resumes_at = loop.time() + wait_s
-            loop.call_at(self._resumes_at, self._admit)
-        if sent_at > self._halved_at:
-            self._slots = max(1.0, self._slots / 2)
-            self._halved_at = loop.time()
-
-    async def _slot(self, loop: asyncio.AbstractEventLoop) -> None:
-        is_free = self._active < self.slots and loop.time() >= self._resumes_at
-        if is_free and not self._waiting:
-            self._active += 1
-            return
-        turn = loop.create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            # The turn may have come in the same moment; then it is handed on.
-            if turn.done() and not turn.cancelled():
-                self.leave(0)
-            raise
-
-    def _admit(self) -> None:
-        while self._waiting and self._active < self.slots:
-            turn = self._waiting[0]
-            if turn.get_loop().time() < self._resumes_at and not turn.done():
-                return
-            self._waiting.popleft()
-            if not turn.done():
-                self._active += 1
-                turn.set_result(None)
-
-
-class _Rate:
-    """So many a minute, spread evenly."""
-
-    def __init__(self, per_minute: float | None) -> None:
-        self._each_s = 60.0 / per_minute if per_minute else 0.0
-        self._next_at = 0.0
-
-    def take(self, count: int, now: float) -> float:
-        """Return from when on so many may be used."""
-        due = max(self._next_at, now)
-        self._next_at = due + count * self._each_s
-        return due
-
-    def give_back(self, count: int) -> None:
-        self._next_at -= count * self._each_s
-
-
-REFUSALS = (400, 422, 500, 501)
-"""A server that validates what it does not know may call that its own fault."""
-
+_REFUSALS = (400, 422, 500, 501)
+"""A server that validates an unknown parameter may call that its own fault."""
 _FORMAT = re.compile(r"response_format|json_schema|json_object|json mode|structured")
 _SCHEMA = re.compile(r"invalid schema|unsupported schema|grammar")
 _UNSUPPORTED = re.compile(
@@ -238,26 +162,52 @@ _THIS_ALONE = re.compile(
 )
 
 
+class Rung(StrEnum):
+    """How firmly an endpoint can be held to a schema, firmest first."""
+
+    STRICT_SCHEMA = "strict json_schema"
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    TEXT = "text"
+
+
 class Dialect(NamedTuple):
-    """How to put a request so that an endpoint takes it."""
+    """How to put a question so that an endpoint takes it."""
 
     rung: Rung = Rung.STRICT_SCHEMA
     limit_name: str = "max_tokens"
     left_out: frozenset[str] = frozenset()
-    """Parameters that it refuses, of those that an answer can do without."""
+    """Parameters that the endpoint refuses and an answer can do without."""
 
-    def body(self, request: Request) -> dict[str, Any]:
-        """Return the JSON to send."""
-        body = request_body(request, self.rung)
-        body[self.limit_name] = body.pop("max_tokens")
-        for name in self.left_out:
-            del body[name]
-        return body
+    def body(self, question: Question) -> dict[str, Any]:
+        """Return the JSON to send to /chat/completions."""
+        body: dict[str, Any] = {
+            "model": question.model,
+            "messages": [
+                {"role": each.role, "content": each.content}
+                for each in question.messages
+            ],
+            self.limit_name: question.max_tokens,
+            "temperature": question.temperature,
+            "seed": question.seed,
+        }
+        if question.reasoning_effort is not None:
+            body["reasoning_effort"] = question.reasoning_effort
+        if question.schema is not None and self.rung != Rung.TEXT:
+            body["response_format"] = self._response_format(question.schema)
+        return {name: body[name] for name in body if name not in self.left_out}
 
-    def milder(self, failure: AttemptError, request: Request) -> "Dialect | None":
+    def _response_format(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if self.rung == Rung.JSON_OBJECT:
+            return {"type": "json_object"}
+        is_strict = self.rung == Rung.STRICT_SCHEMA
+        named = {"name": "answer", "schema": schema, "strict": is_strict}
+        return {"type": "json_schema", "json_schema": named}
+
+    def milder(self, failure: AttemptError, question: Question) -> "Dialect | None":
         """Return what to try after a refusal, or None if it was about other things."""
         said = f"{failure.words} {failure.names}".lower()
-        if failure.code not in REFUSALS or is_about_one(failure):
+        if failure.code not in _REFUSALS or _is_about_one(failure):
             return None
         if "max_completion_tokens" in said and self.limit_name == "max_tokens":
             return self._replace(limit_name="max_completion_tokens")
@@ -265,7 +215,7 @@ class Dialect(NamedTuple):
             for name in {"temperature", "seed"} - self.left_out:
                 if re.search(rf"\b{name}\b", said):
                     return self._replace(left_out=self.left_out | {name})
-        if request.schema is None or self.rung == Rung.TEXT:
+        if question.schema is None or self.rung == Rung.TEXT:
             return None
         if _FORMAT.search(said) or _SCHEMA.search(said):
             rungs = list(Rung)
@@ -273,17 +223,48 @@ class Dialect(NamedTuple):
         return None
 
 
-def is_about_one(failure: AttemptError) -> bool:
-    """Tell a refusal of this request, such as its length, from one of all like it."""
+def _is_about_one(failure: AttemptError) -> bool:
+    """Tell a refusal of this question, such as its length, from one of all like it."""
     said = f"{failure.words} {failure.names}".lower()
     return failure.code == 413 or _THIS_ALONE.search(said) is not None
 
 
-UNUSABLE = (301, 302, 303, 307, 308, 401, 403, 404)
-"""No request will get through: wrong address, wrong key or wrong model."""
-CHARS_PER_TOKEN = 4
+# When to ask again.
 
-Tracing = Callable[[Request], AbstractContextManager[bool]]
+MAX_ASKED_WAIT_S = 120.0
+"""An endpoint that asks for a longer wait is not asked again."""
+_MAX_BACKOFF_S = 30.0
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether another attempt may succeed."""
+    if not isinstance(error, AttemptError):
+        return False
+    if error.fault != Fault.STATUS:
+        return True
+    is_long = (error.asked_wait_s or 0.0) > MAX_ASKED_WAIT_S
+    # No wait heals a 429 of an exhausted quota.
+    if is_long or "insufficient_quota" in error.names:
+        return False
+    return error.code in (408, 409, 429) or error.code >= 500
+
+
+def wait_s(state: "RetryCallState") -> float:
+    """Return the time that the endpoint asks for, or a random, growing one."""
+    from tenacity import wait_random_exponential
+
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, AttemptError) and error.asked_wait_s is not None:
+        return error.asked_wait_s
+    return wait_random_exponential(multiplier=0.5, max=_MAX_BACKOFF_S)(state)
+
+
+# Asking.
+
+MAX_REPLY_BYTES = 2**23
+_UNUSABLE = (301, 302, 303, 307, 308, 401, 403, 404)
+"""No question will get through: wrong address, wrong key or wrong model."""
+_CHARS_PER_TOKEN = 4
 
 
 class Endpoint:
@@ -298,22 +279,19 @@ class Endpoint:
         attempts: int,
         limiter: Limiter,
         rung: Rung | None = None,
-        tracing: Tracing | None = None,
     ) -> None:
-        """Prepare to ask; nothing is sent yet.
+        """Send nothing yet.
 
         Args:
             base_url: ends in /v1 for most endpoints.
             api_key: anything for an endpoint that wants none.
             timeout_s: for one attempt, from its first byte to the answer's last.
-            attempts: how often to ask while failures look transient.
-            limiter: shared with whoever else asks this endpoint.
-            rung: how to ask for JSON; None finds out with the first request.
-            tracing: gives the context to send a request in, and whether MLflow is to
-                look on, which takes longer.
+            attempts: number of tries while failures look transient.
+            limiter: of the requests to this endpoint.
+            rung: how to ask for JSON; None finds out with the first question.
 
         Raises:
-            ParamsError: if the address holds what may be a key, and would be shown.
+            ParamsError: if the address holds what may be a key, as it is logged.
         """
         parts = urlsplit(base_url)
         if "@" in parts.netloc or parts.query:
@@ -332,35 +310,37 @@ class Endpoint:
         self._fixed = None if rung is None else Dialect(rung)
         self._found: dict[tuple[str, bool], Dialect] = {}
         """By model and whether JSON is asked for."""
-        self._tracing = tracing
         self._answers = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ask(self, request: Request) -> Answer:
-        """Return a model's answer.
+    async def ask(self, sent: Outgoing) -> Answer:
+        """Return a model's answer to what `prepare` made for this host.
 
         Timeouts, lost connections, replies that are no completion, 408, 409, 429
-        and 5xx are retried after what Retry-After says, up to two minutes, or a
+        and 5xx are retried after the time of Retry-After, up to two minutes, or a
         growing, random wait. A 429 also slows down all others.
 
         Raises:
-            AnswerError: if this request failed, and others may not.
-            RefusalError: if the endpoint does not take such requests.
+            AnswerError: if this question failed, and others may not.
+            RefusalError: if the endpoint does not take such questions.
             ToolError: if it cannot be used at all.
         """
+        if sent.host != host_of(self._base_url):
+            raise ValueError(f"a question for {sent.host} is not one for this endpoint")
         self._connect()
-        kind = (request.model, request.schema is not None)
+        question = sent.question
+        kind = (question.model, question.schema is not None)
         dialect = self._fixed or self._found.get(kind)
         if dialect is None:
-            # One request finds out for all how this endpoint wants to be asked.
+            # One question finds out for all how this endpoint wants to be asked.
             async with self._probing:
                 if kind not in self._found:
                     answer, self._found[kind] = await self._understood(
-                        request, Dialect()
+                        question, Dialect()
                     )
                     return answer
             dialect = self._found[kind]
-        return (await self._understood(request, dialect))[0]
+        return (await self._understood(question, dialect))[0]
 
     def rung(self, model: str) -> Rung | None:
         """Return how a model is asked for JSON, or None before that is known."""
@@ -371,56 +351,35 @@ class Endpoint:
         """Close the connections."""
         if self._loop is not None:
             self._loop = None
-            await self._door.close()
+            await self._client.close()
 
     def _connect(self) -> None:
-        """Make connections that belong to this event loop, if it has none yet."""
-        if self._loop is asyncio.get_running_loop():
-            return
-        from diffscribe.doors.wire import Door
-
-        self._loop = asyncio.get_running_loop()
-        self._probing = asyncio.Lock()
-        self._door = Door(
-            self._base_url,
-            api_key=self._api_key,
-            timeout_s=self._timeout_s,
-        )
+        """Open a client for this event loop, if there is none yet."""
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            self._probing = asyncio.Lock()
+            self._client = _open_client(self._base_url, self._api_key)
 
     async def _understood(
-        self, request: Request, dialect: Dialect
+        self, question: Question, dialect: Dialect
     ) -> tuple[Answer, Dialect]:
-        """Return an answer and how it was asked for, which is milder after refusals."""
+        """Return an answer and the dialect that got it, milder after refusals."""
         answers_before = self._answers
         while True:
             try:
-                return await self._retried(request, dialect), dialect
+                return await self._retried(question, dialect), dialect
             except AttemptError as failure:
-                milder = None if self._fixed else dialect.milder(failure, request)
+                milder = None if self._fixed else dialect.milder(failure, question)
                 if milder is None:
                     is_alive = self._answers > answers_before
-                    raise self._explained(failure, request.model, is_alive) from None
+                    raise self._explained(failure, question.model, is_alive) from None
                 dialect = milder
 
-    async def _retried(self, request: Request, dialect: Dialect) -> Answer:
-        """Return an answer, by the last attempt that is allowed at the latest."""
-        chars = sum(len(message.content) for message in request.messages)
-        tokens = chars // CHARS_PER_TOKEN + request.max_tokens
-        body = dialect.body(request)
-        try:
-            return await self._attempt(request, body, tokens)
-        except AttemptError as failure:
-            if self._attempts == 1 or not is_transient(failure):
-                raise
-            failures = [failure]
+    async def _retried(self, question: Question, dialect: Dialect) -> Answer:
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-        # It takes longer to start than a request to send, so only failures see it.
-        async def attempt() -> Answer:
-            if failures:
-                raise failures.pop()
-            return await self._attempt(request, body, tokens)
-
+        chars = sum(len(message.content) for message in question.messages)
+        tokens = chars // _CHARS_PER_TOKEN + question.max_tokens
         retrying = AsyncRetrying(
             retry=retry_if_exception(is_transient),
             stop=stop_after_attempt(self._attempts),
@@ -428,30 +387,26 @@ class Endpoint:
             before_sleep=self._slow_down,
             reraise=True,
         )
-        return await retrying(attempt)
+        return await retrying(self._attempt, dialect.body(question), tokens)
 
     def _slow_down(self, state: "RetryCallState") -> None:
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, AttemptError) and failure.code == 429:
             self._limiter.cool_down(state.upcoming_sleep, failure.sent_at)
 
-    async def _attempt(
-        self, request: Request, body: Mapping[str, Any], tokens: int
-    ) -> Answer:
+    async def _attempt(self, body: Mapping[str, Any], tokens: int) -> Answer:
         sent_at = await self._limiter.enter(tokens)
         unused_tokens = 0
         try:
             self.requests_sent += 1
             started = time.perf_counter()
-            tracing = self._tracing(request) if self._tracing else nullcontext(False)
-            with tracing as traced:
-                content = await self._door.send(body, traced=traced)
+            content = await self._exchange(body)
             answer = read_reply(content, time.perf_counter() - started)
             used = answer.usage.prompt_tokens + answer.usage.completion_tokens
             unused_tokens = tokens - used if used else 0
         except AttemptError as failure:
             failure.sent_at = sent_at
-            failure.words = shown_words(failure.words, self._api_key)
+            failure.words = hide_key(failure.words, self._api_key)
             self.faults[failure.reason] += 1
             raise
         finally:
@@ -460,10 +415,38 @@ class Endpoint:
         self._limiter.succeeded()
         return answer
 
+    async def _exchange(self, body: Mapping[str, Any]) -> bytes:
+        """Return the body of a 200.
+
+        Raises:
+            AttemptError: if something else came, or nothing in time.
+        """
+        import aiohttp
+        import httpx2
+        import openai
+
+        try:
+            # A timeout of the client holds between two bytes, not for the whole reply.
+            async with asyncio.timeout(self._timeout_s):
+                reply = await self._client.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=body
+                )
+        except TimeoutError:
+            raise AttemptError(Fault.TIMEOUT, "no answer in time") from None
+        except openai.APIStatusError as error:
+            refused = error.response
+            raise status_error(
+                refused.status_code, refused.headers, refused.content
+            ) from None
+        # The transport maps some of aiohttp's errors, and lets others through.
+        except (openai.APIConnectionError, aiohttp.ClientError) as error:
+            raise AttemptError(Fault.CONNECTION, _first_cause(error)) from None
+        return reply.content
+
     def _explained(
         self, failure: AttemptError, model: str, is_alive: bool
     ) -> ToolError:
-        """Return what an attempt's failure means for the request, or for all."""
+        """Return what a failure means for this question, or for all."""
         words = f"HTTP {failure.code}: {failure.words}"
         if failure.fault == Fault.TIMEOUT:
             return AnswerError(f"no answer within {self._timeout_s:g} s")
@@ -476,11 +459,75 @@ class Endpoint:
                 f"{self._base_url} cannot be reached ({failure.words}); "
                 "check the address and that the server runs"
             )
-        if failure.code in UNUSABLE or (failure.code == 429 and not is_alive):
+        if failure.code in _UNUSABLE or (failure.code == 429 and not is_alive):
             return ToolError(
                 f"{self._base_url} refuses {model}: {words}; check the key, "
                 "its quota, the address and the model's name"
             )
-        if failure.code in (400, 422) and not is_about_one(failure):
+        if failure.code in (400, 422) and not _is_about_one(failure):
             return RefusalError(f"{self._base_url} refuses {model}", words)
         return AnswerError(words)
+
+
+def _open_client(base_url: str, api_key: str) -> "openai.AsyncOpenAI":
+    import httpx2
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=api_key,
+        max_retries=0,
+        timeout=None,
+        default_headers={
+            "Connection": "close",
+            # A small compressed reply may unpack to any size.
+            "Accept-Encoding": "identity",
+        },
+        http_client=openai.DefaultAioHttpClient(
+            # A redirect would carry question and key to another address.
+            follow_redirects=False,
+            # A proxy cannot reach this machine, and would see what stays here.
+            trust_env=not is_loopback(host_of(base_url)),
+            verify=httpx2.create_ssl_context(),
+            limits=httpx2.Limits(
+                max_connections=0,  # no limit, which the Limiter has
+                # An idle connection is always too old to be used again, since what
+                # came late over it would be taken for the next question's answer.
+                keepalive_expiry=-1,
+            ),
+            event_hooks={"response": [_limit_size]},
+        ),
+    )
+
+
+async def _limit_size(response: "httpx2.Response") -> None:
+    """Have the body of a reply end with an error when it exceeds MAX_REPLY_BYTES."""
+    response.stream = _limited_stream()(response.stream)
+
+
+@cache
+def _limited_stream() -> Callable[[Any], Any]:
+    import httpx2
+
+    class Limited(httpx2.AsyncByteStream):
+        def __init__(self, whole: Any) -> None:
+            self._whole = whole
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for piece in self._whole:
+                size += len(piece)
+                if size > MAX_REPLY_BYTES:
+                    raise httpx2.ReadError(f"more than {MAX_REPLY_BYTES} bytes")
+                yield piece
+
+        async def aclose(self) -> None:
+            await self._whole.aclose()
+
+    return Limited
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__

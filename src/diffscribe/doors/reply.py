@@ -1,4 +1,8 @@
-"""An endpoint's reply as an answer, whichever of the usual dialects it speaks."""
+"""Questions to models, and their replies in whichever of the usual dialects.
+
+`read_reply` makes an Answer of the body of a 200; `status_error` makes of every other
+reply an AttemptError with the endpoint's words and the time that it asks to wait.
+"""
 
 import hashlib
 import re
@@ -14,35 +18,34 @@ from pydantic import BaseModel, ValidationError
 from diffscribe.core.errors import ToolError
 from diffscribe.core.records import Message
 
-
-class Rung(StrEnum):
-    """How firmly an endpoint can be held to a schema, firmest first."""
-
-    STRICT_SCHEMA = "strict json_schema"
-    JSON_SCHEMA = "json_schema"
-    JSON_OBJECT = "json_object"
-    TEXT = "text"
+MAX_WORDS_CHARS = 300
+MIN_SECRET_CHARS = 8
+"""A shorter key protects nothing, and may be part of any word."""
+UNKNOWN_ERROR = 500
+"""Status of an error in a 200 that names none: another attempt may succeed."""
 
 
-class Request(NamedTuple):
+class Question(NamedTuple):
     """One question to one model."""
 
     model: str
-    """Its name at the endpoint."""
+    """Its name at the endpoint; for a GGUF, the digest of the file."""
     messages: tuple[Message, ...]
-    """The chat so far; whoever wants JSON describes it here too."""
+    """The chat so far. A question for JSON also describes it here."""
     schema: Mapping[str, Any] | None
     """The JSON Schema of the answer, or None for free text."""
     max_tokens: int
-    """Where the answer is cut, thoughts included."""
+    """Length limit of the answer, thoughts included."""
     temperature: float
     seed: int
+    about: str
+    """Repository that the question is about; kept with the answer and never sent."""
+    private: bool
+    """Whether the question must not leave this machine."""
     reasoning_effort: str | None = None
-    """`low`, `medium`, …; None leaves it to the model."""
-    about: str = ""
-    """The repository that is asked about: kept with the answer, and never sent."""
+    """`low`, `medium`, ...; None leaves it to the model."""
     traced: bool = False
-    """Whether it may be shown in MLflow, which is never sent either."""
+    """Whether MLflow may show question and answer."""
 
 
 class TokenUsage(NamedTuple):
@@ -50,10 +53,10 @@ class TokenUsage(NamedTuple):
 
     prompt_tokens: int
     cached_tokens: int
-    """Of the prompt, those that were read before and cost less."""
+    """Prompt tokens that the endpoint had read before, which cost less."""
     completion_tokens: int
     reasoning_tokens: int
-    """Of the completion, those that were thoughts."""
+    """Completion tokens that were thoughts."""
 
 
 class Answer(NamedTuple):
@@ -63,62 +66,41 @@ class Answer(NamedTuple):
     """Without thoughts; empty if the model refused or called a tool."""
     usage: TokenUsage
     latency_s: float
-    """Of the attempt that succeeded, without the waits before it."""
+    """Time of the attempt that succeeded, without the waits before it."""
     finish_reason: str
     """`stop`, or `length` if max_tokens or the context cut the answer."""
-    model: str = ""
-    """Which model answered, in the endpoint's words; empty if it does not say."""
+    key: str = ""
+    """`question_key` of what was sent; filled in by asking."""
+    replaced: Mapping[str, str] = {}
+    """What each placeholder in the question stands for; filled in by asking."""
 
 
-def request_key(request: Request) -> str:
-    """Return the sha256, in hex, of all that decides the answer but the endpoint.
+def question_key(question: Question) -> str:
+    """Return the sha256, in hex, of everything that decides the answer.
 
-    Keys of the schema in another order give the same digest.
+    The endpoint is not part of it, nor is the order of the schema's keys.
     """
-    content = request._asdict()
-    del content["about"], content["traced"]
-    content["messages"] = [message.model_dump() for message in request.messages]
+    content = question._asdict()
+    for name in ("about", "private", "traced"):
+        del content[name]
+    content["messages"] = [message.model_dump() for message in question.messages]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
 
 
-def request_body(request: Request, rung: Rung = Rung.JSON_SCHEMA) -> dict[str, Any]:
-    """Return the JSON to send to /chat/completions."""
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": [
-            {"role": each.role, "content": each.content} for each in request.messages
-        ],
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "seed": request.seed,
-    }
-    if request.reasoning_effort is not None:
-        body["reasoning_effort"] = request.reasoning_effort
-    if request.schema is not None and rung != Rung.TEXT:
-        body["response_format"] = _response_format(request.schema, rung)
-    return body
-
-
-def _response_format(schema: Mapping[str, Any], rung: Rung) -> dict[str, Any]:
-    if rung == Rung.JSON_OBJECT:
-        return {"type": "json_object"}
-    is_strict = rung == Rung.STRICT_SCHEMA
-    named = {"name": "answer", "schema": schema, "strict": is_strict}
-    return {"type": "json_schema", "json_schema": named}
-
-
-MAX_WORDS_CHARS = 300
-MIN_SECRET_CHARS = 8
-"""What is shorter protects nothing, and may be part of any word."""
+def restore(text: str, replaced: Mapping[str, str]) -> str:
+    """Return a text of an answer, such as a path, with the originals put back."""
+    for placeholder, original in replaced.items():
+        text = text.replace(placeholder, original)
+    return text
 
 
 class AnswerError(ToolError):
-    """The endpoint works, but gave no answer to this one request."""
+    """The endpoint works, but this one question got no answer."""
 
 
 class RefusalError(ToolError):
-    """The endpoint does not take such requests; others like it would fail too."""
+    """The endpoint takes no questions of this kind; others like it would fail too."""
 
     def __init__(self, where: str, words: str) -> None:
         super().__init__(f"{where}: {words}; change what is asked, or ask elsewhere")
@@ -135,7 +117,7 @@ class Fault(StrEnum):
 
 
 class AttemptError(Exception):
-    """One attempt brought no answer; whether another may is for `retries`."""
+    """One attempt brought no answer."""
 
     def __init__(
         self,
@@ -150,9 +132,9 @@ class AttemptError(Exception):
         self.fault = fault
         self.words = words
         self.code = code
-        """HTTP status, or what an error in a 200 says; 0 if neither."""
+        """HTTP status, or the one named by an error in a 200; 0 without either."""
         self.names = names
-        """What the endpoint calls it: its type, code and parameter."""
+        """Type, code and parameter, as the endpoint names them."""
         self.asked_wait_s = asked_wait_s
         """How long the endpoint asks to wait, or None."""
         self.sent_at = 0.0
@@ -163,7 +145,7 @@ class AttemptError(Exception):
 
     @property
     def reason(self) -> str:
-        """Return what to count it under: `HTTP 429`, `timeout`, …."""
+        """Return the name to count it under: `HTTP 429`, `timeout`, ...."""
         return f"HTTP {self.code}" if self.code else self.fault.value
 
 
@@ -172,7 +154,7 @@ def status_error(code: int, headers: Mapping[str, str], content: bytes) -> Attem
 
     Args:
         code: its status.
-        headers: by name, in any case or in lower case.
+        headers: by name in lower case.
         content: its body.
     """
     try:
@@ -195,20 +177,14 @@ def status_error(code: int, headers: Mapping[str, str], content: bytes) -> Attem
     )
 
 
-def shown_words(words: str, api_key: str) -> str:
-    """Return as much as an error can show of words that may repeat the key."""
+def hide_key(words: str, api_key: str) -> str:
+    """Return the beginning of an endpoint's words, with the API key replaced."""
     is_secret = len(api_key) >= MIN_SECRET_CHARS
     return (words.replace(api_key, "[key]") if is_secret else words)[:MAX_WORDS_CHARS]
 
 
-def without_key(content: bytes, api_key: str) -> bytes:
-    """Return what an endpoint says, which may repeat the key, without it."""
-    is_secret = len(api_key) >= MIN_SECRET_CHARS
-    return content.replace(api_key.encode(), b"[key]") if is_secret else content
-
-
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
-    """Return how long to wait: milliseconds, seconds, or until a date."""
+    """Return the time of Retry-After: milliseconds, seconds, or until a date."""
     for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             return max(0.0, float(headers[name]) / per_second)
@@ -221,22 +197,14 @@ def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
     return max(0.0, date.timestamp() - time.time())
 
 
-UNKNOWN_ERROR = 500
-"""What an error in a 200 counts as that names no status: it may pass."""
-
-_THOUGHTS = re.compile(
-    r"\s*<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)\s*", re.DOTALL
-)
-_END_OF_THOUGHTS = re.compile(r"</(?:think|thinking|thought|reasoning)>\s*")
-
-
-def read_reply(content: bytes, latency_s: float) -> Answer:
+def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
     """Return the answer in the body of a 200.
 
-    Thoughts are taken off, and stand in for an answer that was put among them.
+    Thoughts are removed. They become the answer if there is no other and the model
+    was not cut off while thinking.
 
     Raises:
-        AttemptError: if it holds none, or an error in place of one.
+        AttemptError: if there is no answer, or an error in place of one.
     """
     try:
         reply = _Reply.model_validate_json(content)
@@ -248,39 +216,27 @@ def read_reply(content: bytes, latency_s: float) -> Answer:
         raise _error_in_reply(reply.error)
     choice = reply.choices[0]
     text = without_thoughts(_text(choice.message.content))
-    # Cut off while thinking, a model has not answered yet.
     if not text.strip() and choice.finish_reason != "length":
         text = choice.message.reasoning_content or choice.message.reasoning or ""
-    return Answer(
-        text,
-        _usage(reply.usage),
-        latency_s,
-        choice.finish_reason or "",
-        reply.model or "",
-    )
+    return Answer(text, _usage(reply.usage), latency_s, choice.finish_reason or "")
 
 
-def read_answer(content: bytes, latency_s: float = 0.0) -> Answer:
-    """Return the answer in a reply that is kept, where nobody can be asked again.
-
-    Raises:
-        AnswerError: if it holds none.
-    """
-    try:
-        return read_reply(content, latency_s)
-    except AttemptError as error:
-        raise AnswerError(error.words) from None
+_THOUGHTS = re.compile(
+    r"\s*<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)\s*", re.DOTALL
+)
+_END_OF_THOUGHTS = re.compile(r"</(?:think|thinking|thought|reasoning)>\s*")
 
 
 def without_thoughts(text: str) -> str:
-    """Return a text from where its thinking ends, empty if it never does.
+    """Return the text after the thoughts; empty if they never end.
 
-    Some templates open the thoughts themselves, so only their end is in the text.
+    Some chat templates open the thoughts themselves, so that the text holds only
+    their end.
     """
     if thoughts := _THOUGHTS.match(text):
         return text[thoughts.end() :]
     end = _END_OF_THOUGHTS.search(text)
-    # Who begins with an answer may write about such tags inside it.
+    # An answer that starts as JSON or a code block may mention such a tag.
     if end and not text.lstrip().startswith(("{", "```")):
         return text[end.end() :]
     return text
@@ -323,16 +279,15 @@ class _Error(BaseModel):
 
 
 class _Reply(BaseModel):
-    """What we need of a reply, however much more an endpoint says."""
+    """The fields that are read; endpoints add many others."""
 
     choices: list[_Choice] | None = None
-    model: str | None = None
     usage: _Usage | None = None
     error: _Error | str | None = None
 
 
 def _beginning(content: bytes) -> str:
-    """Return the first words of what is a page, not JSON, to know whose it is."""
+    """Return the first words of an HTML page, which tell who sent it; else nothing."""
     text = content[:MAX_WORDS_CHARS].decode("utf-8", "replace")
     words = " ".join(re.sub(r"<[^>]*>?", " ", text).split())
     return f": {words}" if text.lstrip().startswith("<") and words else ""

@@ -2,50 +2,48 @@
 
 import hashlib
 import re
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from diffscribe.asking.ask import Client
+from diffscribe.asking.ask import Asker
+from diffscribe.asking.connect import Gguf, connected
 from diffscribe.commits.plan import PlanError, parse_plan, plan_schema
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import EvalParams
-from diffscribe.core.records import Message, Plan, Prediction
-from diffscribe.doors.llama_cpp import serve
-from diffscribe.doors.reply import Answer, AnswerError
+from diffscribe.core.records import Plan, Prediction
+from diffscribe.doors.reply import Answer, AnswerError, Question, RefusalError
 from diffscribe.eval.cases import TOO_LONG, Case, with_prompts
 
 
-def solve(
-    client: Client, system: str, cases: Iterable[Case], max_tokens: int, seed: int
-) -> Iterator[Prediction]:
-    """Yield one prediction a case, in order.
-
-    A request that fails, such as one that does not fit the context, an answer
-    that holds no plan, and a case without a prompt are predictions without a
-    plan, and say why.
+async def solve(
+    case: Case, asker: Asker, system: str, params: EvalParams
+) -> Prediction:
+    """Return a prediction; without a plan, it says why there is none.
 
     Raises:
         ToolError: if the endpoint cannot be used at all.
     """
-    for case in cases:
-        if not case.prompt:
-            yield _without_answer(case, system, TOO_LONG, latency_s=0.0)
-            continue
-        schema = plan_schema(case.files)
-        started = time.perf_counter()
-        try:
-            answer = client.complete(
-                case.prompt, schema, max_tokens=max_tokens, seed=seed
-            )
-        except AnswerError as error:
-            waited_s = time.perf_counter() - started
-            yield _without_answer(case, system, str(error), waited_s)
-        else:
-            yield _with_answer(case, system, answer)
+    if not case.prompt:
+        return _without_answer(case, system, TOO_LONG, latency_s=0.0)
+    question = Question(
+        model=asker.model,
+        messages=case.prompt,
+        schema=plan_schema(case.files),
+        max_tokens=params.max_answer_tokens,
+        temperature=0.0,
+        seed=params.seed,
+        about=case.repo,
+        private=False,
+    )
+    try:
+        return _with_answer(case, system, await asker.ask(question))
+    except RefusalError as error:
+        return _without_answer(case, system, error.words, latency_s=0.0)
+    except AnswerError as error:
+        return _without_answer(case, system, str(error), latency_s=0.0)
 
 
 def _without_answer(
@@ -87,7 +85,6 @@ def _plan_or_error(answer: Answer) -> tuple[Plan | None, str | None]:
         return None, str(error)
 
 
-WARM_UP = (Message(role="user", content="Hello"),)
 BASE = "base"
 FULL_PROMPT = "base-full-prompt"
 
@@ -141,24 +138,12 @@ def ask(
     system: str, gguf: Path, cases: Iterable[Case], params: EvalParams
 ) -> list[Prediction]:
     """Return a GGUF's predictions, served for only as long as it is asked."""
-    with serve(
-        gguf, context_tokens=params.context_tokens, threads=params.threads
-    ) as base_url:
-        # One attempt: a greedy server on this machine fails the same way twice.
-        client = Client(
-            base_url,
-            system,
-            api_key="local",
-            timeout_s=params.timeout_s,
-            attempts=1,
-        )
-        with closing(client):
-            # Unmeasured: the first request pays for imports and cold memory, and
-            # would count against whichever system is asked first.
-            client.complete(WARM_UP, None, max_tokens=1, seed=params.seed)
-            return list(
-                solve(client, system, cases, params.max_answer_tokens, params.seed)
-            )
+    model = Gguf(
+        gguf, params.context_tokens, params.threads, timeout_s=params.timeout_s
+    )
+    with connected(model) as asker:
+        work = partial(solve, asker=asker, system=system, params=params)
+        return list(asker.in_order(work, cases))
 
 
 def sha256(gguf: Path) -> str:

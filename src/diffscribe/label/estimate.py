@@ -18,11 +18,18 @@ from diffscribe.asking.ledger_upkeep import Mean
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, TeacherParams
 from diffscribe.core.records import Change
-from diffscribe.doors.reply import Answer, AnswerError, Request, TokenUsage, request_key
+from diffscribe.doors.endpoint import host_of, prepare
+from diffscribe.doors.reply import (
+    Answer,
+    AnswerError,
+    Question,
+    TokenUsage,
+    question_key,
+)
 from diffscribe.label.from_history import LabelReason, history_plan
+from diffscribe.label.label import prices
 from diffscribe.label.labeler import Labeler
 from diffscribe.label.questions import Rating
-from diffscribe.label.run import prices
 
 CHARS_PER_TOKEN = 3.1
 """Of prompts that are mostly diff, for a model that has counted none yet."""
@@ -147,6 +154,7 @@ class _Rehearsal:
         self.known = 0
         self._labeler = Labeler(self._ask, texts, params)
         self._params = params
+        self._host = host_of(params.teacher.base_url)
         self._ledger = ledger
         self._plan_chars = 0
         self._wanted: set[str] = set()
@@ -158,9 +166,10 @@ class _Rehearsal:
         await self._labeler.label(change)
         return len(self._wanted) > before
 
-    async def _ask(self, request: Request) -> Answer:
+    async def _ask(self, asked: Question) -> Answer:
+        request = prepare(asked, self._host).question
         chars = sum(len(message.content) for message in request.messages)
-        key = request_key(request)
+        key = question_key(request)
         answer = self._ledger.get(key)
         if answer is None:
             self._want(key, request, chars)
@@ -173,7 +182,7 @@ class _Rehearsal:
             self._count(request.model, counted)
         return answer
 
-    def _want(self, key: str, request: Request, prompt_chars: int) -> None:
+    def _want(self, key: str, request: Question, prompt_chars: int) -> None:
         if key in self._wanted:
             return
         self._wanted.add(key)
@@ -188,7 +197,7 @@ class _Rehearsal:
             self.counts[model, what] += count
 
 
-def _supposed(request: Request) -> Answer:
+def _supposed(request: Question) -> Answer:
     """Return an answer that counts and leads to all that may be asked next.
 
     Raises:
@@ -204,7 +213,7 @@ def _supposed(request: Request) -> Answer:
     return Answer(text, NOTHING, 0.0, "stop")
 
 
-def _properties(request: Request) -> Mapping[str, Any]:
+def _properties(request: Question) -> Mapping[str, Any]:
     found: Mapping[str, Any] = (request.schema or {})["properties"]
     return found
 

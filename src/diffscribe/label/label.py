@@ -1,24 +1,172 @@
-"""Turn what became of changes into rows, failures and counts."""
+"""Give each change a commit plan: from its history, from a teacher, or a blend.
+
+`outcomes` yields what becomes of each change, in order: a label, a failure, or the
+reason why its history holds no plan. `label_changes` turns outcomes into rows, hands
+failures on, and counts everything in a LabelTally.
+"""
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from diffscribe.asking.budget import Bill, Price
+from diffscribe.asking.budget import Bill, Budget, Price
+from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import StorageError, ToolError
-from diffscribe.core.files import whole_file
-from diffscribe.core.params import LabelParams
-from diffscribe.core.records import Change, Label, LabeledChange
-from diffscribe.core.tracking import Statistics
+from diffscribe.core.files import read_jsonl, whole_file
+from diffscribe.core.params import LabelParams, Params, PriceParams
+from diffscribe.core.records import Change, Label, LabeledChange, Plan
+from diffscribe.core.tracking import Statistics, TrackedRun, tracked_run
+from diffscribe.label import gate
 from diffscribe.label.from_history import LabelReason, history_plan
-from diffscribe.label.labeler import FAILURES, LabelFailure, Outcome, Withheld
+from diffscribe.label.labeler import (
+    FAILURES,
+    WITHHELD,
+    Labeler,
+    LabelFailure,
+    Outcome,
+    own_label,
+)
+
+if TYPE_CHECKING:
+    from diffscribe.asking.ask import Asker
+    from diffscribe.asking.batch import BatchAsker
+
+
+def outcomes(
+    changes: Iterable[Change],
+    harvested: Path,
+    prompts: Path,
+    params: LabelParams,
+    run: TrackedRun,
+    show: Callable[[str], None],
+) -> Generator[Outcome]:
+    """Yield what becomes of each change, in order.
+
+    Args:
+        changes: those of `harvested`, drawn as they are needed.
+        harvested: read for the changes of the gate, before all others.
+        prompts: the folder of the teacher's; not read if no model is asked.
+        params: who labels, and how.
+        run: where questions are traced and the figures of asking go.
+        show: called after each change with what was asked and what it cost.
+
+    Raises:
+        ParamsError: if the key is missing, or a private change would be sent away.
+        GateError: if too few labels of the gate's changes were accepted.
+        BudgetError: before the budget is exceeded.
+        ToolError: if the endpoint cannot be used.
+    """
+    if not params.asks:
+        for change in changes:
+            plan = history_plan(change, params)
+            result = own_label(plan, {}) if isinstance(plan, Plan) else plan
+            yield Outcome(change, result, ())
+        return
+    texts = load_teacher_prompts(prompts, params.rules)
+    with connected_teacher(params, run) as asker:
+        label = Labeler(asker.ask, texts, params).label
+
+        def labeled(rows: Iterable[Change]) -> Iterator[Outcome]:
+            for outcome in asker.in_order(label, rows):
+                show(asker.line())
+                yield outcome
+
+        if params.require_gate and row_count(harvested) > params.gate_rows:
+            ids = gate.drawn(read_jsonl(harvested, Change), params.gate_rows)
+            rows = read_jsonl(harvested, Change)
+            sample = [change for change in rows if change.id in ids]
+            asker.bring(label, lambda: sample, show)
+            _pass_gate(labeled(sample), params)
+        asker.bring(label, lambda: read_jsonl(harvested, Change), show)
+        yield from labeled(changes)
+
+
+@contextlib.contextmanager
+def connected_teacher(
+    params: LabelParams, run: TrackedRun
+) -> "Iterator[Asker | BatchAsker]":
+    """Give the asker of the teacher until the context ends."""
+    from diffscribe.asking.connect import Remote, connected, connected_batches
+
+    teacher = params.teacher
+    model = Remote(
+        teacher.base_url,
+        teacher.model,
+        api_key_variable=teacher.api_key_variable,
+        timeout_s=teacher.timeout_s,
+        concurrency=teacher.concurrency,
+        attempts=teacher.attempts,
+        requests_per_minute=teacher.requests_per_minute,
+        tokens_per_minute=teacher.tokens_per_minute,
+    )
+    budget = Budget(
+        prices(params), max_usd=params.budget_usd, max_tokens=params.budget_tokens
+    )
+    if params.mode == "online":
+        if params.trace_fraction:
+            run.trace_questions()
+        with connected(model, budget=budget, run=run) as asker:
+            yield asker
+    else:
+        sends = params.mode == "batch"
+        with connected_batches(model, sends=sends, budget=budget, run=run) as batches:
+            yield batches
+
+
+def prices(params: LabelParams) -> tuple[Price, ...]:
+    """Return the prices of params, for the mode that they ask in.
+
+    A model whose discount is not known has no price in a batch.
+    """
+    if params.mode != "batch":
+        return tuple(_price(each, 1.0) for each in params.prices)
+    latest = {
+        each.model: each for each in sorted(params.prices, key=lambda each: each.date)
+    }
+    return tuple(
+        _price(each, 1.0 - each.batch_discount)
+        for each in latest.values()
+        if each.batch_discount is not None
+    )
+
+
+def _price(price: PriceParams, share: float) -> Price:
+    return Price(
+        model=price.model,
+        date=price.date,
+        prompt=share * price.prompt,
+        cached=share * price.cached,
+        completion=share * price.completion,
+    )
+
+
+def _pass_gate(sample: Iterable[Outcome], params: LabelParams) -> None:
+    labels = [
+        labeled_change(each.change, each.result)
+        for each in sample
+        if isinstance(each.result, Label)
+    ]
+    gate.require(labels, params.gate_threshold)
+
+
+def row_count(path: Path) -> int:
+    """Return the number of lines of a file; 0 if it cannot be read."""
+    try:
+        with path.open("rb") as lines:
+            return sum(1 for _ in lines)
+    except OSError:
+        return 0
+
+
+# Rows, failures and counts.
 
 _ENOUGH_TO_JUDGE = 100
-"""So many changes asked about tell whether the failures are a trend."""
+"""Changes asked about, after which too many failures end the run early."""
 _REASONS_SHOWN = 3
 
 
@@ -55,8 +203,8 @@ class LabelTally:
             self.failed[result.reason] += 1
         else:
             self.rejected[result] += 1
-        sent = isinstance(result, LabelFailure) and result.reason not in [*Withheld]
-        self.asked["changes"] += bool(outcome.spent) or sent
+        was_sent = isinstance(result, LabelFailure) and result.reason not in WITHHELD
+        self.asked["changes"] += bool(outcome.spent) or was_sent
         for model, usage, is_reask in outcome.spent:
             self.bill.add(model, usage)
             self.asked["reasks"] += is_reask
@@ -64,9 +212,9 @@ class LabelTally:
     @property
     def unlabeled(self) -> Counter[str]:
         """Return why changes that a model was asked about got no label."""
-        withheld = set(map(str, Withheld))
-        counts = {key: n for key, n in self.failed.items() if key not in withheld}
-        return Counter(counts)
+        return Counter(
+            {key: count for key, count in self.failed.items() if key not in WITHHELD}
+        )
 
     def metrics(self) -> dict[str, Any]:
         """Return all counts, zeros included."""
@@ -94,22 +242,23 @@ class LabelTally:
         }
 
 
-def recorded(changes: Iterable[Change], params: LabelParams) -> Generator[Outcome]:
-    """Yield what becomes of each change by its own history, in order."""
-    for change in changes:
-        plan = history_plan(change, params)
-        if isinstance(plan, LabelReason):
-            yield Outcome(change, plan, ())
-            continue
-        label = Label(
-            plan=plan,
-            source="history",
-            teacher=None,
-            prompt_sha256=None,
-            usage=None,
-            ratings={},
-        )
-        yield Outcome(change, label, ())
+@contextlib.contextmanager
+def label_run(params: Params, tally: LabelTally) -> Iterator[TrackedRun]:
+    """Give a run that is told the tally at the end, however that comes.
+
+    Where no model is asked there is no run, and nothing is kept.
+    """
+    if not params.label.asks:
+        yield TrackedRun()
+        return
+    started = time.monotonic()
+    with tracked_run("label", params) as run:
+        try:
+            yield run
+        finally:
+            rows = tally.processed.total()
+            speed = rows / (time.monotonic() - started)
+            run.log_metrics({**tally.metrics(), "rows_per_s": speed})
 
 
 def label_changes(
@@ -123,14 +272,14 @@ def label_changes(
     Raises:
         TooManyFailuresError: at the end, or once they are a trend.
     """
-    for change, result, spent in outcomes:
-        tally.count(Outcome(change, result, spent))
-        if isinstance(result, LabelFailure):
-            on_failure(result)
+    for outcome in outcomes:
+        tally.count(outcome)
+        if isinstance(outcome.result, LabelFailure):
+            on_failure(outcome.result)
             if tally.asked["changes"] >= _ENOUGH_TO_JUDGE:
                 _judge(tally, max_failure_fraction)
-        elif isinstance(result, Label):
-            yield labeled_change(change, result)
+        elif isinstance(outcome.result, Label):
+            yield labeled_change(outcome.change, outcome.result)
     _judge(tally, max_failure_fraction)
 
 
@@ -176,7 +325,7 @@ def failures_file(path: Path) -> Iterator[Callable[[LabelFailure], object]]:
                 told = error
                 raise
     except StorageError as error:
-        # The file that is written meanwhile has said itself what is wrong.
+        # Of two files on a full disk, the error of the other one names the cause.
         raise told or error from None
     if too_many is not None:
         raise too_many

@@ -12,7 +12,7 @@ from diffscribe.commits.plan import Flaw, FlawError, plan_schema, read_record
 from diffscribe.commits.prompt import Prompts, TeacherPrompts, render_prompt
 from diffscribe.core.params import LabelParams
 from diffscribe.core.records import Change, Message, Record
-from diffscribe.doors.reply import Request
+from diffscribe.doors.reply import Question
 
 
 class CleanMessage(Record):
@@ -116,62 +116,64 @@ _NOTHING = "(nothing)"
 """Endpoints refuse a turn without words."""
 
 
-def plan_request(
+def plan_question(
     change: Change, prompts: TeacherPrompts, params: LabelParams
-) -> Request | None:
+) -> Question | None:
     """Return the question for a plan, or None if not even the names fit.
 
     The schema is in the prompt too: a server may use it as a grammar that the
     model never sees, or refuse it.
     """
     schema = plan_schema([file.path for file in change.files])
-    return _request(change, prompts.plan, schema, {}, params)
+    return _question(change, prompts.plan, schema, {}, params)
 
 
-def clean_request(
+def clean_question(
     change: Change,
     messages: Sequence[str],
     prompts: TeacherPrompts,
     params: LabelParams,
-) -> Request | None:
+) -> Question | None:
     """Return the question for the same messages, clean."""
     shown = {"messages": _numbered(messages)}
-    return _request(
+    return _question(
         change, prompts.clean, messages_schema(len(messages)), shown, params
     )
 
 
-def rate_request(
+def rate_question(
     change: Change,
     messages: Sequence[str],
     rater: int,
     prompts: TeacherPrompts,
     params: LabelParams,
-) -> Request | None:
+) -> Question | None:
     """Return the question of a rater, by its number in params.
 
     The second sample of a model has another seed, and so is another request.
     """
     shown = {"messages": _numbered(messages)}
-    request = _request(change, prompts.rate, rating_schema(), shown, params)
+    question = _question(change, prompts.rate, rating_schema(), shown, params)
     model = params.raters[rater]
     sample = params.raters[:rater].count(model)
     seed = params.teacher.seed + sample
     # At temperature 0 a second sample would be the first.
     temperature = params.teacher.temperature or (1.0 if sample else 0.0)
-    return request and request._replace(model=model, seed=seed, temperature=temperature)
+    return question and question._replace(
+        model=model, seed=seed, temperature=temperature
+    )
 
 
-def reask_request(
-    request: Request, answer: str, complaint: str, prompts: TeacherPrompts
-) -> Request:
+def reask_question(
+    question: Question, answer: str, complaint: str, prompts: TeacherPrompts
+) -> Question:
     """Return the request that shows the model its own answer and what is wrong."""
     words = Template(prompts.reask).substitute(complaint=complaint)
     turns = (
         Message(role="assistant", content=answer or _NOTHING),
         Message(role="user", content=words),
     )
-    return request._replace(messages=(*request.messages, *turns))
+    return question._replace(messages=(*question.messages, *turns))
 
 
 def is_traced(change: Change, fraction: float) -> bool:
@@ -179,13 +181,13 @@ def is_traced(change: Change, fraction: float) -> bool:
     return not change.private and int(change.id[:8], 16) < fraction * 16**8
 
 
-def _request(
+def _question(
     change: Change,
     prompts: Prompts,
     schema: Mapping[str, Any],
     shown: Mapping[str, str],
     params: LabelParams,
-) -> Request | None:
+) -> Question | None:
     teacher = params.teacher
     compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     rendered = render_prompt(
@@ -198,7 +200,7 @@ def _request(
     )
     if rendered is None:
         return None
-    return Request(
+    return Question(
         model=teacher.model,
         messages=rendered.messages,
         schema=schema,
@@ -207,6 +209,7 @@ def _request(
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
         about=change.repo,
+        private=change.private,
         traced=is_traced(change, params.trace_fraction),
     )
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diffscribe.asking.ask import in_order
+from diffscribe.asking.ask import Asker
+from diffscribe.asking.batch import BatchAsker
 from diffscribe.commits.plan import FlawError, read_record
 from diffscribe.commits.prompt import VARIABLES, Prompts, read_prompt, render_prompt
 from diffscribe.core.errors import ParamsError, RecordError
@@ -15,10 +16,10 @@ from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import LabelParams, TeacherParams
 from diffscribe.core.records import Change, Prediction, Record, SplitChange
 from diffscribe.core.tracking import TrackedRun
-from diffscribe.doors.reply import AnswerError, Request
+from diffscribe.doors.endpoint import WithheldError
+from diffscribe.doors.reply import AnswerError, Question
 from diffscribe.eval.cases import read_cases
-from diffscribe.label.labeler import Withheld, outgoing
-from diffscribe.label.run import ROWS_PER_SLOT, Connection, connected
+from diffscribe.label.label import connected_teacher
 from diffscribe.review.report_page import answer_text, ballot_of
 from diffscribe.review.votes import FORMAT, OVERALL, Axis, Ballot, Choice, Vote, Votes
 
@@ -57,7 +58,7 @@ def load_judge_prompts(folder: Path) -> Prompts:
 
 def judge_request(
     change: Change, a: str, b: str, prompts: Prompts, model: str, teacher: TeacherParams
-) -> Request | None:
+) -> Question | None:
     """Return the question, or None if not even the names of the files fit.
 
     Args:
@@ -75,7 +76,7 @@ def judge_request(
     )
     if rendered is None:
         return None
-    return Request(
+    return Question(
         model=model,
         messages=rendered.messages,
         schema=schema,
@@ -84,6 +85,7 @@ def judge_request(
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
         about=change.repo,
+        private=change.private,
     )
 
 
@@ -205,18 +207,17 @@ def judge(
     missing: Counter[Missing] = Counter()
     voted: list[_Voted] = []
     # What no metric holds is in no run of MLflow either.
-    with connected(params, TrackedRun()) as connection:
+    with connected_teacher(params, TrackedRun()) as asker:
 
         async def ask(question: _Question) -> _Voted | Missing:
-            return await _vote(question, texts, model, params, connection)
+            return await _vote(question, texts, model, params, asker)
 
-        window = ROWS_PER_SLOT * params.teacher.concurrency
-        for each in in_order(ask, questions, window, connection.close):
+        for each in asker.in_order(ask, questions):
             if isinstance(each, Missing):
                 missing[each] += 1
             else:
                 voted.append(each)
-            show(connection.line())
+            show(asker.line())
     if not voted:
         counts = ", ".join(f"{count} {reason}" for reason, count in missing.items())
         raise RecordError(
@@ -265,19 +266,18 @@ async def _vote(
     prompts: Prompts,
     model: str,
     params: LabelParams,
-    connection: Connection,
+    asker: Asker | BatchAsker,
 ) -> _Voted | Missing:
     ballot, change, first, second = question
-    sent = outgoing(change, params.teacher.base_url)
-    if isinstance(sent, Withheld):
-        return Missing.WITHHELD
     verdicts: list[JudgeVerdict] = []
     for a, b in ((first, second), (second, first)):
-        request = judge_request(sent, a, b, prompts, model, params.teacher)
+        request = judge_request(change, a, b, prompts, model, params.teacher)
         if request is None:
             return Missing.WITHHELD
         try:
-            verdicts.append(parse_verdict((await connection.ask(request)).text))
+            verdicts.append(parse_verdict((await asker.ask(request)).text))
+        except WithheldError:
+            return Missing.WITHHELD
         except AnswerError:
             return Missing.NO_ANSWER
         except FlawError:

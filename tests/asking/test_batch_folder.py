@@ -3,14 +3,20 @@ import json
 
 import pytest
 from tests.support.batch_server import BatchServer, echo
+from tests.support.questions import question
 
-from diffscribe.asking.batch import BatchService, BatchTeacher, PendingError
-from diffscribe.asking.batch_files import forget_requests, hold, parts_in
+from diffscribe.asking.batch import (
+    BatchAsker,
+    PendingError,
+    forget_requests,
+    hold,
+    parts_in,
+)
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import ToolError
-from diffscribe.core.records import Message
-from diffscribe.doors.reply import Request, request_key
+from diffscribe.doors.batches import BatchService
+from diffscribe.doors.reply import question_key
 
 GONE = "acme/gone"
 
@@ -18,12 +24,11 @@ GONE = "acme/gone"
 def request(number):
     """Every third is about another repository."""
     about = "acme/kept" if number % 3 == 0 else GONE
-    messages = (Message(role="user", content=f"{about} {number}"),)
-    return Request("m", messages, None, 50, 0.0, 7, about=about)
+    return question(f"{about} {number}", about=about)
 
 
 def key(number):
-    return request_key(request(number))
+    return question_key(request(number))
 
 
 async def ask_all(teacher, numbers):
@@ -39,7 +44,7 @@ def run(tmp_path, numbers, base_url=None):
     )
     with (
         Ledger(tmp_path / "teacher.sqlite") as ledger,
-        BatchTeacher(
+        BatchAsker(
             *(ledger, Budget(), tmp_path / "batches", service),
             max_requests=10,
             poll_s=0.01,
@@ -70,7 +75,7 @@ def test_a_file_that_nobody_was_sent_loses_the_requests(tmp_path):
     first, second = parts_in(tmp_path / "batches")
     assert list(first.asked()) == [key(0), key(6), key(9)]
     assert list(second.asked()) == [key(12)]
-    assert {each.about for each in first.asked().values()} == {"acme/kept"}
+    assert {about for _, about in first.asked().values()} == {"acme/kept"}
 
 
 def test_answers_that_came_beside_a_file_go_with_its_requests(tmp_path):

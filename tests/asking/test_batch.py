@@ -8,14 +8,14 @@ from datetime import date
 
 import pytest
 from tests.support.batch_server import BatchServer, echo
+from tests.support.questions import question
 
-from diffscribe.asking.batch import BatchService, BatchTeacher, PendingError
-from diffscribe.asking.batch_files import parts_in, read_answers
+from diffscribe.asking.batch import BatchAsker, PendingError, parts_in
 from diffscribe.asking.budget import Budget, Price
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import BudgetError, RecordError, ToolError
-from diffscribe.core.records import Message
-from diffscribe.doors.reply import Answer, AnswerError, Request, TokenUsage, request_key
+from diffscribe.doors.batches import BatchService, read_answers
+from diffscribe.doors.reply import Answer, AnswerError, TokenUsage, question_key
 
 PRICE = Price("m", date(2026, 11, 1), prompt=1000.0, cached=500.0, completion=4000.0)
 SCHEMA = {"type": "object"}
@@ -23,8 +23,7 @@ fork = multiprocessing.get_context("fork")
 
 
 def request(words):
-    messages = (Message(role="user", content=str(words)),)
-    return Request("m", messages, SCHEMA, max_tokens=50, temperature=0.0, seed=7)
+    return question(words, schema=SCHEMA)
 
 
 def label(tmp_path, base_url, count, budget=None, **options):
@@ -39,7 +38,7 @@ def label(tmp_path, base_url, count, budget=None, **options):
     options = {"poll_s": 0.01, "max_requests": 10, **options}
     with (
         Ledger(tmp_path / "teacher.sqlite") as ledger,
-        BatchTeacher(
+        BatchAsker(
             ledger, budget or Budget(), tmp_path / "batches", service, **options
         ) as teacher,
     ):
@@ -91,7 +90,7 @@ def test_the_file_is_what_the_service_documents(tmp_path):
         label(tmp_path, server.base_url, 1)
     [line] = server.files["file-0"].splitlines()
     assert json.loads(line) == {
-        "custom_id": request_key(request(0)),
+        "custom_id": question_key(request(0)),
         "method": "POST",
         "url": "/v1/chat/completions",
         "body": {
@@ -132,7 +131,7 @@ def test_equal_requests_are_written_once(tmp_path):
     with BatchServer() as server:
         with (
             Ledger(tmp_path / "teacher.sqlite") as ledger,
-            BatchTeacher(ledger, Budget(), tmp_path / "batches", None) as teacher,
+            BatchAsker(ledger, Budget(), tmp_path / "batches", None) as teacher,
         ):
             for number in (1, 2, 1):
                 with pytest.raises(PendingError):
@@ -314,11 +313,11 @@ def test_a_second_process_is_kept_out(tmp_path):
     with Ledger(tmp_path / "teacher.sqlite") as ledger:
         folder = tmp_path / "batches"
         with (
-            BatchTeacher(ledger, Budget(), folder, None),
+            BatchAsker(ledger, Budget(), folder, None),
             pytest.raises(ToolError, match="another process works on these batches"),
         ):
-            BatchTeacher(ledger, Budget(), folder, None)
-        with BatchTeacher(ledger, Budget(), folder, None):
+            BatchAsker(ledger, Budget(), folder, None)
+        with BatchAsker(ledger, Budget(), folder, None):
             pass
 
 
@@ -344,7 +343,7 @@ def test_files_that_are_answered_offline_are_read(tmp_path):
     said, teacher = label(tmp_path, None, 15)
     assert said[:12] + said[13:] == texts(12) + texts(15)[13:]
     assert str(said[12]) == "the batch ended without an answer"
-    assert teacher.used.usage == TokenUsage(420, 280, 140, 56)
+    assert teacher.counts.known == 14
     assert left(tmp_path) == ["lock"]
 
 
@@ -376,12 +375,12 @@ def test_answers_that_nobody_asked_for_are_left_alone(tmp_path):
     [part] = parts_in(tmp_path / "batches")
     vllm_answers(part.requests, part.answers)
     strange = part.answers.read_text().splitlines()[0]
-    strange = strange.replace(request_key(request(0)), "0" * 64)
+    strange = strange.replace(question_key(request(0)), "0" * 64)
     part.answers.write_text(part.answers.read_text() + strange + "\n")
     label(tmp_path, None, 2)
     with Ledger(tmp_path / "teacher.sqlite") as ledger:
         assert ledger.get("0" * 64) is None
-        answer = ledger.get(request_key(request(0)))
+        answer = ledger.get(question_key(request(0)))
     assert answer == Answer("said 0", TokenUsage(30, 20, 10, 4), 0.0, "stop")
 
 
@@ -396,14 +395,14 @@ def test_a_budget_holds_and_what_it_leaves_out_comes_when_there_is_room(tmp_path
         assert len(server.batches) > 1
         assert answered == budget.bill.answers
     with Ledger(tmp_path / "teacher.sqlite") as ledger:
-        known = [ledger.get(request_key(request(n))) for n in range(100)]
+        known = [ledger.get(question_key(request(n))) for n in range(100)]
     assert sum(each is not None for each in known) == answered
 
 
 def test_requests_are_on_the_disk_as_soon_as_their_file_is_full(tmp_path):
     with (
         Ledger(tmp_path / "teacher.sqlite") as ledger,
-        BatchTeacher(
+        BatchAsker(
             ledger, Budget(), tmp_path / "batches", None, max_requests=10
         ) as teacher,
     ):

@@ -1,0 +1,289 @@
+"""The files and batches of an OpenAI-compatible service.
+
+A batch costs less and is answered within a day. What is uploaded here was written from
+`Outgoing` questions for the same host, so it holds what may leave the machine.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from diffscribe.core.errors import RecordError, ToolError
+from diffscribe.doors.endpoint import (
+    Dialect,
+    Outgoing,
+    Rung,
+    host_of,
+    is_loopback,
+    is_transient,
+    wait_s,
+)
+from diffscribe.doors.reply import (
+    MAX_WORDS_CHARS,
+    Answer,
+    AnswerError,
+    AttemptError,
+    Fault,
+    hide_key,
+    read_reply,
+    status_error,
+)
+
+T = TypeVar("T")
+
+URL = "/v1/chat/completions"
+DIALECT = Dialect(Rung.JSON_SCHEMA)
+"""Nobody can be probed before a batch, so this is what most services take."""
+_RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
+_OVER = ("batch_expired", "batch_cancelled")
+"""Codes of requests that were neither answered nor refused."""
+LISTED_WITHIN_S = 60.0
+"""How soon a new batch is in the service's list."""
+
+
+class Sent(NamedTuple):
+    """What a service has of one file of requests."""
+
+    file: str
+    uploaded_at: int
+    """Seconds on the service's clock; no batch of the file is older."""
+    batch: str = ""
+    """Empty before it is known."""
+    asked_at: float = 0.0
+    """When a batch was asked for last, here; 0 if none was, or it is known."""
+
+
+class BatchStatus(NamedTuple):
+    """Where a batch is."""
+
+    state: str
+    """`completed`, `failed`, `expired` or `cancelled` at the end."""
+    done: int
+    """Requests answered so far."""
+    files: tuple[str, ...]
+    """Ids of the files of answers and errors, as far as they exist."""
+    words: str
+    """Why it failed, in the service's words."""
+    codes: tuple[str, ...]
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether there is something to wait for."""
+        return self.state in _RUNNING
+
+
+def request_line(key: str, sent: Outgoing, dialect: Dialect = DIALECT) -> bytes:
+    """Return the line of a question in a file of requests."""
+    body = dialect.body(sent.question)
+    line = {"custom_id": key, "method": "POST", "url": URL, "body": body}
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class BatchService:
+    """Uploads, batches and downloads, repeated while failures look transient."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str,
+        timeout_s: float,
+        attempts: int,
+        listed_within_s: float = LISTED_WITHIN_S,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            base_url: ends in /v1 for most services.
+            api_key: anything for a service that wants none.
+            timeout_s: for one attempt.
+            attempts: number of tries while failures look transient.
+            listed_within_s: how soon a new batch is in the service's list.
+        """
+        import openai
+
+        self.host = host_of(base_url)
+        self._openai = openai.OpenAI(
+            base_url=base_url,
+            api_key=api_key,
+            timeout=timeout_s,
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(trust_env=not is_loopback(self.host)),
+        )
+        self._api_key = api_key
+        self._attempts = attempts
+        self._listed_within_s = listed_within_s
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._openai.close()
+
+    def upload(self, requests: Path) -> Sent:
+        """Return what the service has of a file that it was sent."""
+        files = self._openai.files
+        file = self._call(lambda: files.create(file=requests, purpose="batch"))
+        return Sent(file.id, file.created_at or 0)
+
+    def submit(self, sent: Sent, will_ask: Callable[[float], object]) -> str:
+        """Return the id of the batch of a file, made if there is none.
+
+        No service lets a batch be named before it is made. After a kill or a lost
+        connection while one was made, the service's list is searched until the batch
+        must be there, before another is asked for.
+
+        Args:
+            sent: the file, and when a batch of it was asked for.
+            will_ask: called with the time before each attempt, to remember it.
+        """
+        asked_at = sent.asked_at
+
+        def make() -> str:
+            nonlocal asked_at
+            if asked_at and (batch := self._find(sent, asked_at)):
+                return batch
+            asked_at = time.time()
+            will_ask(asked_at)
+            made = self._openai.batches.create(
+                input_file_id=sent.file,
+                endpoint="/v1/chat/completions",
+                completion_window="24h",
+            )
+            return str(made.id)
+
+        return self._call(make)
+
+    def status(self, batch_id: str) -> BatchStatus:
+        """Return where a batch is."""
+        batch = self._call(lambda: self._openai.batches.retrieve(batch_id))
+        errors = (batch.errors and batch.errors.data) or []
+        return BatchStatus(
+            state=batch.status,
+            done=batch.request_counts.completed if batch.request_counts else 0,
+            files=tuple(
+                file for file in (batch.output_file_id, batch.error_file_id) if file
+            ),
+            words="; ".join(each.message or "" for each in errors) or "no reason given",
+            codes=tuple(each.code or "" for each in errors),
+        )
+
+    def download(self, file_id: str, target: Path) -> None:
+        """Write a file of the service to a path."""
+
+        def stream() -> None:
+            contents = self._openai.files.with_streaming_response
+            with contents.content(file_id) as content:
+                content.stream_to_file(target)
+
+        self._call(stream)
+
+    def _find(self, sent: Sent, asked_at: float) -> str | None:
+        """Return the batch of a file, or None when it would be listed by now."""
+        while True:
+            is_last_look = time.time() > asked_at + self._listed_within_s
+            batch = self._listed(sent)
+            if batch or is_last_look:
+                return batch
+            time.sleep(self._listed_within_s / 10)
+
+    def _listed(self, sent: Sent) -> str | None:
+        for batch in self._openai.batches.list(limit=100):
+            if batch.input_file_id == sent.file and batch.status != "failed":
+                return batch.id
+            if batch.created_at < sent.uploaded_at:
+                return None
+        return None
+
+    def _call(self, ask: Callable[[], T]) -> T:
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        retrying = Retrying(
+            retry=retry_if_exception(is_transient),
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_s,
+            reraise=True,
+        )
+        try:
+            result: T = retrying(self._attempt, ask)
+        except AttemptError as failure:
+            code = f"HTTP {failure.code}: " if failure.code else ""
+            raise ToolError(
+                f"{self.host} did not do its part of a batch: {code}"
+                f"{failure.words}; check the address, the key and that it offers "
+                "files and batches; the same command goes on where this one ended"
+            ) from None
+        return result
+
+    def _attempt(self, ask: Callable[[], T]) -> T:
+        import httpx2
+        import openai
+
+        try:
+            return ask()
+        except openai.APIStatusError as error:
+            reply = error.response
+            failure = status_error(reply.status_code, reply.headers, reply.content)
+            failure.words = hide_key(failure.words, self._api_key)
+            raise failure from None
+        except (openai.APIError, httpx2.HTTPError) as error:
+            words = hide_key(str(error.__cause__ or error), self._api_key)
+            raise AttemptError(Fault.CONNECTION, words) from None
+
+
+class _Response(BaseModel):
+    status_code: int = 200
+    body: Any = None
+
+
+class _Line(BaseModel):
+    custom_id: str
+    response: _Response | None = None
+    error: Any = None
+
+
+def read_answers(file: Path) -> Iterator[tuple[str, Answer | AnswerError]]:
+    """Yield the result of each request, from a service or `vllm run-batch`.
+
+    Requests that a service did not come to before the end are left out.
+
+    Raises:
+        RecordError: naming file and line, at the first that is no answer of a batch.
+    """
+    with file.open("rb") as lines:
+        for number, text in enumerate(lines, start=1):
+            try:
+                line = _Line.model_validate_json(text)
+            except ValidationError as error:
+                first = error.errors()[0]["msg"]
+                raise RecordError(
+                    f"{file}:{number}: not an answer of a batch: {first}; "
+                    "fetch the file again"
+                ) from None
+            if not (isinstance(line.error, dict) and line.error.get("code") in _OVER):
+                yield line.custom_id, _result(line)
+
+
+def _result(line: _Line) -> Answer | AnswerError:
+    response = line.response
+    if response is None or response.status_code != 200 or line.error:
+        return AnswerError(_words(line))
+    try:
+        return read_reply(orjson.dumps(response.body))
+    except AttemptError as error:
+        return AnswerError(error.words)
+
+
+def _words(line: _Line) -> str:
+    """Return the words of a failed line, wherever a service puts them."""
+    body = line.response.body if line.response else None
+    for place in (body, line.error):
+        said = place.get("error", place) if isinstance(place, dict) else place
+        words = said.get("message") if isinstance(said, dict) else said
+        if words:
+            code = line.response.status_code if line.response else 0
+            prefix = f"HTTP {code}: " if code else ""
+            return f"{prefix}{words}"[:MAX_WORDS_CHARS]
+    return "no answer in the batch"
