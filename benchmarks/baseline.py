@@ -33,7 +33,6 @@ from diffscribe.core.params import load_params
 from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 
 Planner = Callable[[SplitChange], Plan]
-RESAMPLES = 2000
 
 
 class Outcome(NamedTuple):
@@ -209,9 +208,7 @@ def types(guesses: Sequence[Guess]) -> Iterator[dict[str, object]]:
 
 def interval(values: Sequence[tuple[str, float]]) -> str:
     """Return a mean and the ends of its 95 % interval over repositories."""
-    each = estimate(
-        [Observation(repo, value) for repo, value in values], (-1, 1), RESAMPLES, 7
-    )
+    each = estimate([Observation(repo, value) for repo, value in values], (-1.0, 1.0))
     return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
 
 

@@ -27,8 +27,8 @@ from diffscribe.commits.cleanup import clean_subject, strip_marks
 from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
 from diffscribe.commits.grammar import parse_header, split_message
 from diffscribe.core.files import read_jsonl
-from diffscribe.core.records import Change, Plan, PlannedCommit
-from diffscribe.eval.score_grounding import claims, is_refuted, signs_of
+from diffscribe.core.records import Change, PlannedCommit
+from diffscribe.eval.messages import claims, is_refuted, signs_of
 
 
 class Subject(NamedTuple):
@@ -135,7 +135,7 @@ def polarity(subjects: list[Subject]) -> tuple[int, int, int]:
     for subject in subjects:
         commit = PlannedCommit(files=("a",), type="fix", subject=subject.text)
         signs = signs_of(subject.diff)
-        for claim in claims(Plan(commits=(commit,))):
+        for claim in claims(commit):
             one, other = (each.holds(claim.entity) for each in signs)
             if one != other:
                 n += 1

@@ -14,10 +14,10 @@ from diffscribe.commits.prompt import load_plan_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
-from diffscribe.core.records import SplitChange
+from diffscribe.core.records import Plan, SplitChange
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.eval.ask import ask, find_models, rows_of, sha256
-from diffscribe.eval.cases import read_selection
+from diffscribe.eval.cases import Case, read_selection
 from diffscribe.eval.controls import fit_controls, predict_controls
 from diffscribe.eval.metrics import evaluate, headline
 from diffscribe.eval.report import summary, table, write_report
@@ -56,7 +56,13 @@ def main(
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = read_jsonl(splits / "train.jsonl", SplitChange)
-    controls = fit_controls(training, load(baseline))
+    classical = load(baseline)
+
+    def of_baseline(case: Case) -> Plan:
+        plan = classical.message if case.task == "message" else classical.plan
+        return plan(case.files, case.diff)
+
+    controls = fit_controls(training, of_baseline)
     rows = rows_of(ggufs, cases, full, section)
     with tracked_run("eval", values) as run:
         predictions = [
@@ -67,9 +73,7 @@ def main(
         predictions += predict_controls(cases, controls)
         scores = score_all(cases, predictions, section.house)
         sizes_bytes = {row.system: row.gguf.stat().st_size for row in rows}
-        evaluation = evaluate(
-            cases, scores, predictions, sizes_bytes, section.resamples, section.seed
-        )
+        evaluation = evaluate(cases, scores, predictions, sizes_bytes)
         with whole_folder(reports) as folder:
             write_report(folder, predictions, scores, evaluation)
             write_page(folder, cases, predictions, scores, evaluation, section)

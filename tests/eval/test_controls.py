@@ -1,17 +1,12 @@
-from pathlib import Path
-
 import pytest
 from tests.support.planned import HOUSE, commit, make_case, plan
 from tests.support.rows import make_curated, patch
 
-from diffscribe.baseline.model import fit
 from diffscribe.commits.plan import parse_plan, plan_problem
-from diffscribe.core.params import load_params
 from diffscribe.core.records import OriginalCommit, Plan, PlannedCommit, SplitChange
 from diffscribe.eval.controls import (
     RULES,
     fit_controls,
-    fit_neighbours,
     nearest,
     one_commit,
     original,
@@ -21,7 +16,6 @@ from diffscribe.eval.controls import (
 )
 from diffscribe.eval.scores import score
 
-ROOT = Path(__file__).parents[2]
 FILES = ("src/b.py", "docs/c.md", "src/a.py", "README.md", "src/deep/d.py")
 
 
@@ -45,7 +39,7 @@ def test_per_directory_groups_by_the_folder_a_file_lies_in(case):
 
 def test_controls_are_valid_and_route_no_junk(case):
     noisy = case("s", FILES, junk=("x.log",))
-    for prediction in predict_controls([noisy]):
+    for prediction in predict_controls([noisy], RULES):
         assert plan_problem(prediction.plan, noisy.files) is None
         assert parse_plan(prediction.text) == prediction.plan
         assert score(noisy, prediction, HOUSE).values["junk"] == 0.0
@@ -62,7 +56,7 @@ def test_per_file_puts_every_file_apart(case):
 
 
 def test_each_control_answers_each_case_at_no_cost(case):
-    predictions = predict_controls([case("s"), case("t")])
+    predictions = predict_controls([case("s"), case("t")], RULES)
     assert [(each.system, each.sample_id) for each in predictions] == [
         (system, case_id) for system in RULES for case_id in ("s", "t")
     ]
@@ -134,8 +128,7 @@ def controls():
         trained(2, "fix", "count from one", "number = index + 1"),
         trained(3, "perf", "not me", "parsed = parse_date(text, zone)", parent_id="1"),
     ]
-    params = load_params(ROOT / "params.yaml").baseline
-    return fit_controls(rows, fit(rows, [], params))
+    return fit_controls(rows, per_file)
 
 
 def test_majority_type_is_that_of_most_training_commits(controls):
@@ -157,17 +150,15 @@ def test_of_the_near_the_best_bleu_wins():
         trained(0, "fix", "same words in another order", " ".join(words.split()[::-1])),
         trained(0, "feat", "same words in the same order but a few", words[:-6]),
     ]
-    found = nearest(fit_neighbours(rows), patch("src/m0.py", words))
-    assert found.type == "feat"
+    asked = make_case(diff=patch("src/m0.py", words))
+    assert nearest(rows)(asked).commits[0].type == "feat"
 
 
 def test_without_messages_to_lend_nearest_is_one_commit(case):
     pair = plan(commit("a.py", "fix"), commit("b.md", "docs"))
     curated = make_curated(plan=pair, paths=("a.py", "b.md"))
     row = SplitChange(**dict(curated), parent_id=None, junk=())
-    params = load_params(ROOT / "params.yaml").baseline
-    controls = fit_controls([row], fit([row], [], params))
-    assert controls["control-nearest"](case("s")) == one_commit(case("s"))
+    assert nearest([row])(case("s")) == one_commit(case("s"))
 
 
 def test_fitted_controls_give_valid_plans_and_the_same_again(controls, case):

@@ -1,11 +1,27 @@
 import pytest
-from tests.support.planned import make_case
+from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
-from diffscribe.core.records import Prediction, Score
-from diffscribe.eval.metrics import HEADLINE, evaluate, headline
-from diffscribe.eval.scores import SCORES
+from diffscribe.core.records import Score
+from diffscribe.eval.messages import Pair
+from diffscribe.eval.metrics import (
+    aggregate,
+    confusion,
+    evaluate,
+    headline,
+    is_overflow,
+    macro_f1,
+    size_of,
+)
+from diffscribe.eval.scores import HEADLINE, SCORES, score_all
 
 SYSTEMS = ("student-q8_0", "student-q4_k_m", "base", "control-one-commit")
+CASES = [make_case(id=f"s{n}") for n in range(10)]
+TARGETS = {
+    "s1": plan(commit("a b", "fix"), commit("c", "docs")),
+    "s2": plan(commit("d", "fix")),
+    "s3": plan(commit("e", "feat"), commit("f", "feat"), commit("g"), commit("h i")),
+}
+BY_ID = {name: make_case(target, id=name) for name, target in TARGETS.items()}
 
 
 def score(system, n, valid=1.0, junk=None):
@@ -20,53 +36,52 @@ def score(system, n, valid=1.0, junk=None):
     )
 
 
-def prediction(system, n, latency_s=2.0, tokens=10):
-    return Prediction(
-        sample_id=f"s{n}",
+def answered(system, n, latency_s=2.0, tokens=10):
+    return prediction(
+        None,
+        case_id=f"s{n}",
         system=system,
-        text="",
-        plan=None,
-        error="none",
         latency_s=latency_s,
-        prompt_tokens=5,
         completion_tokens=tokens,
     )
-
-
-CASES = [make_case(id=f"s{n}") for n in range(10)]
 
 
 def evaluation(scores=None, predictions=None):
     return evaluate(
         CASES,
         scores or [score(system, n) for system in SYSTEMS for n in range(10)],
-        predictions or [prediction(system, n) for system in SYSTEMS for n in range(10)],
+        predictions or [answered(system, n) for system in SYSTEMS for n in range(10)],
         {"student-q8_0": 2_500_000, "base": 4_000_000},
-        resamples=200,
-        seed=7,
     )
+
+
+def measured(plans, **fields):
+    answers = [prediction(plans[name], case_id=name, **fields) for name in BY_ID]
+    return aggregate(BY_ID, answers, score_all(BY_ID.values(), answers, HOUSE))
 
 
 def test_systems_keep_their_order_and_are_counted():
     results = evaluation().systems
     assert tuple(each.system for each in results) == SYSTEMS
     assert [each.n for each in results] == [10, 10, 10, 10]
+    assert list(results[0].scores) == list(SCORES)
     assert results[0].scores["ari"].value == pytest.approx(0.45)
 
 
 def test_speed_is_answer_tokens_over_all_the_time_waited():
-    slow = [prediction("base", n, latency_s=1 + n % 2, tokens=30) for n in range(10)]
+    slow = [answered("base", n, latency_s=1 + n % 2, tokens=30) for n in range(9)]
+    slow.append(answered("base", 9, 0.0, 0))
     [result] = evaluation([score("base", n) for n in range(10)], slow).systems
-    assert result.tokens_per_s == 20.0
-    assert (result.latency_p50_s, result.latency_p95_s) == (1.5, 2.0)
+    assert result.tokens_per_s == pytest.approx(270 / 13)
+    assert (result.latency_p50_s, result.latency_p95_s) == (1.0, 2.0)
     assert result.size_mb == 4.0
 
 
 def test_a_system_without_tokens_has_no_speed():
-    free = [prediction("control-one-commit", n, 0.0, 0) for n in range(10)]
+    free = [answered("control-one-commit", n, 0.0, 0) for n in range(10)]
     scores = [score("control-one-commit", n) for n in range(10)]
     [result] = evaluation(scores, free).systems
-    assert (result.tokens_per_s, result.size_mb) == (None, None)
+    assert result.tokens_per_s is result.size_mb is result.latency_p50_s is None
 
 
 def test_junk_counts_the_samples_that_have_some():
@@ -77,57 +92,102 @@ def test_junk_counts_the_samples_that_have_some():
 
 
 def test_the_main_student_is_compared_with_base_and_controls_alone():
-    others = [(each.system, each.other) for each in evaluation().differences]
-    assert others == [
+    found = evaluation().differences
+    assert [(each.system, each.other) for each in found] == [
         ("student-q8_0", "base"),
         ("student-q8_0", "control-one-commit"),
     ]
+    assert list(found[0].comparisons) == list(HEADLINE)
 
 
 def test_differences_are_paired_by_sample():
     better = [score("student-q8_0", n, valid=1.0) for n in range(10)]
     worse = [score("base", n, valid=float(n != 4)) for n in reversed(range(10))]
     [difference] = evaluation(better + worse).differences
-    assert difference.scores["valid"].value == pytest.approx(0.1)
+    found = difference.comparisons
+    assert found["valid"].difference.value == pytest.approx(0.1)
     # The Rand indices differ a lot between samples and not at all in pairs.
-    assert difference.scores["ari"].value == 0.0
-    assert difference.scores["ari"].high == pytest.approx(1 - 0.025 ** (1 / 5))
-    assert difference.scores["junk"].n == 0
+    assert found["ari"].difference.value == 0.0
+    assert found["ari"].difference.high == pytest.approx(1 - 0.025 ** (1 / 5))
+    assert found["junk"].difference.n == 0
 
 
-def test_headline_keys_are_fixed_even_where_there_is_nothing_to_measure():
-    document = headline(evaluation())
-    assert (document["n"], document["n_junk"]) == (10, 0)
-    assert document["student"] == "student-q8_0"
-    assert list(document) == ["n", "n_junk", "student", "difference", *SYSTEMS]
-    keys = [f"{name}{end}" for name in HEADLINE for end in ("", "_low", "_high")]
-    for system in SYSTEMS:
-        assert list(document[system]) == [*keys, "tokens_per_s", "size_mb"]
-    assert list(document["difference"]) == ["base", "control-one-commit"]
-    assert all(list(row) == keys for row in document["difference"].values())
-    ends = ("junk", "junk_low", "junk_high")
-    assert [document["base"][key] for key in ends] == [None] * 3
+def test_the_headline_is_eight_numbers_even_where_there_is_nothing_to_measure():
+    assert headline(evaluation()) == {
+        **dict.fromkeys(HEADLINE),
+        "valid": 1.0,
+        "type": 0.5,
+        "ari": pytest.approx(0.45),
+    }
+    assert len(HEADLINE) == 8
 
 
-def test_the_headline_stays_small_and_the_rest_is_in_the_results():
-    assert (
-        *("valid", "type", "ari", "exact_partition"),
-        *("junk", "grounded", "cc_valid", "chrf"),
-    ) == HEADLINE
-    assert list(evaluation().systems[0].scores) == list(SCORES)
+def test_the_targets_themselves_are_perfect():
+    perfect = measured(TARGETS)
+    assert perfect.confusion == {
+        "docs": {"docs": 1},
+        "feat": {"feat": 4},
+        "fix": {"fix": 2},
+    }
+    assert (perfect.macro_f1, perfect.failures) == (1.0, 0.0)
+    assert perfect.types == {"docs": 1, "feat": 4, "fix": 2}
+    assert perfect.by_commits["4 or more"]["ari"] == 1.0
+    assert list(perfect.by_commits) == ["1", "2", "4 or more"]
+    assert [row["n"] for row in perfect.by_commits.values()] == [1, 1, 1]
 
 
-def test_headline_has_the_ends_of_each_interval():
-    scores = [score("student-q8_0", n, junk=float(n > 7)) for n in range(10)]
-    scores += [score("base", n, valid=float(n != 4), junk=0.0) for n in range(10)]
-    done = evaluation(scores)
-    document = headline(done)
-    assert document["n_junk"] == 10
-    for result in done.systems:
-        row, valid = document[result.system], result.scores["valid"]
-        ends = (row["valid"], row["valid_low"], row["valid_high"])
-        assert ends == (valid.value, valid.low, valid.high)
-    assert document["base"]["valid_low"] < 0.9 < document["base"]["valid_high"]
-    lead = document["difference"]["base"]
-    assert lead["valid"] == pytest.approx(0.1)
-    assert lead["valid_low"] < 0.0 < lead["valid_high"]
+def test_failed_answers_count_in_every_slice():
+    failed = measured(dict.fromkeys(TARGETS))
+    assert (failed.failures, failed.macro_f1, failed.types) == (1.0, 0.0, {})
+    assert failed.confusion["feat"] == {"none": 4}
+    assert failed.header_chars_p50 is failed.distinct_subjects is None
+    assert failed.by_diff_chars["up to 1,000"]["valid"] == 0.0
+    assert failed.by_commits["2"]["moves"] == 1.0
+
+
+def test_a_constant_type_and_subject_show_in_types_and_distinct_subjects():
+    constant = {
+        name: plan(commit(" ".join(case.files), "feat", "update files"))
+        for name, case in BY_ID.items()
+    }
+    said = measured(constant)
+    assert said.types == {"feat": 3}
+    assert said.distinct_subjects == pytest.approx(1 / 3)
+    assert said.macro_f1 < 0.3
+    assert said.header_chars_p50 == said.header_chars_p95 == len("feat: update files")
+
+
+def test_macro_f1_is_over_the_types_of_the_target():
+    actual = ["fix", "fix", "docs", "feat", "feat", "feat"]
+    answers = ["fix", "feat", "docs", "feat", "ci", "fix"]
+    pairs = [
+        Pair(commit("a", mine), commit("a", theirs))
+        for mine, theirs in zip(actual, answers, strict=True)
+    ]
+    by_hand = {"fix": 2 / 4, "docs": 2 / 2, "feat": 2 / 5}
+    assert macro_f1(pairs) == pytest.approx(sum(by_hand.values()) / 3)
+    missing = [Pair(commit("a"), commit("a")), Pair(commit("b"), None)]
+    assert confusion(missing) == {"feat": {"feat": 1, "none": 1}}
+    assert macro_f1(missing) == pytest.approx(2 / 3)
+    assert macro_f1([]) is None
+
+
+def test_a_prompt_that_did_not_fit_is_counted_apart():
+    overflow = "HTTP 400: request (812 tokens) exceeds the available context size"
+    assert is_overflow(prediction(None, error=overflow))
+    assert not is_overflow(prediction(None, error="HTTP 500: out of memory"))
+    assert not is_overflow(prediction(None))
+    assert measured(dict.fromkeys(TARGETS), error=overflow).prompt_overflows == 1.0
+
+
+@pytest.mark.parametrize(
+    ("chars", "name"),
+    [
+        *((n, "up to 1,000") for n in (0, 1000)),
+        *((n, "up to 4,000") for n in (1001, 4000)),
+        *((n, "up to 16,000") for n in (4001, 16000)),
+        (16001, "above 16,000"),
+    ],
+)
+def test_the_ends_of_sizes_belong_to_the_smaller(chars, name):
+    assert size_of(make_case(diff="x" * chars)) == name

@@ -1,14 +1,34 @@
 import json
+import random
 
 import pytest
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 from diffscribe.core.intervals import Estimate
-from diffscribe.eval.metrics import Difference, Evaluation, SystemResult, aggregate
-from diffscribe.eval.report import markdown, scope_line, summary, table, write_plots
-from diffscribe.eval.scores import SCORES, score_all
+from diffscribe.core.records import Score
+from diffscribe.eval.compare import Comparison
+from diffscribe.eval.metrics import (
+    Difference,
+    Evaluation,
+    SystemResult,
+    aggregate,
+    evaluate,
+)
+from diffscribe.eval.report import claims, markdown, summary, table, write_plots
+from diffscribe.eval.scores import HEADLINE, SCORES, score_all
 
 NONE = Estimate(value=None, low=None, high=None, n=0)
+BEHIND = Comparison(
+    first=0.99,
+    second=1.0,
+    difference=Estimate(value=-0.012, low=-0.05, high=0.03, n=9),
+    wins=1,
+    losses=2,
+    ties=6,
+    p=0.5,
+    p_holm=1.0,
+    verdict="not shown",
+)
 CASES = {
     "s1": make_case(plan(commit("a b", "fix"), commit("c", "docs")), id="s1"),
     "s2": make_case(plan(commit("d", "fix")), id="s2"),
@@ -49,10 +69,7 @@ def evaluation():
             Difference(
                 system="student-q4_k_m",
                 other="control-per-directory",
-                scores=dict.fromkeys(
-                    SCORES, Estimate(value=-0.012, low=-0.05, high=0.03, n=9)
-                ),
-                comparisons={},
+                comparisons=dict.fromkeys(HEADLINE, BEHIND),
             ),
         ),
     )
@@ -90,8 +107,7 @@ def cells(line):
 
 def test_markdown_adds_the_differences_with_their_sign(evaluation):
     lines = markdown(evaluation).splitlines()
-    assert "student-q4_k_m minus each other, paired by sample, in points:" in lines
-    end = lines.index(scope_line(evaluation.systems[0]))
+    end = lines.index("## Every measure")
     assert cells(lines[end - 2]) == ["control-per-directory", *["-1 [-5,3]"] * 8]
 
 
@@ -99,9 +115,9 @@ def test_markdown_explains_every_measure_for_every_system(evaluation):
     lines = markdown(evaluation).splitlines()
     for name, measure in SCORES.items():
         [row] = [line for line in lines if f"| `{name}` " in line]
-        value = {1.0: "100"}.get(measure.high, "1.00")
+        value = "100" if measure.high == 1.0 else "1"
         assert cells(row) == [
-            *(measure.family, f"`{name}`", measure.better),
+            *(f"`{name}`", measure.better),
             *(value, value, measure.meaning),
         ]
 
@@ -110,7 +126,7 @@ def test_markdown_has_slices_and_the_confusion_of_types(evaluation):
     lines = markdown(evaluation).splitlines()
     rows = [cells(line) for line in lines if line.startswith("|")]
     assert ["commits", "n"] in [row[:2] for row in rows]
-    assert ["2", "1", "1.00", "0.00"] in [row[:4] for row in rows]
+    assert ["2", "1", "100", "0"] in [row[:4] for row in rows]
     assert ["up to 1,000", "2"] in [row[:2] for row in rows]
     assert rows[-2:] == [["docs", "0", "1"], ["fix", "1", "1"]]
 
@@ -148,3 +164,69 @@ def test_summary_is_one_line(evaluation):
     assert summary(evaluation) == (
         "student-q4_k_m on 12000 samples: valid 100, type 100, ari 100, junk 100 (%)"
     )
+
+
+def evaluated(repos):
+    """A student that is always valid, a base that is so in half of the cases."""
+    rng = random.Random(7)
+    right = plan(commit("a", "fix"))
+    cases = [make_case(right, id=str(number)) for number in range(96)]
+    scores, predictions = [], []
+    for system, valid in (("student", 1.0), ("base", 0.5)):
+        for number in range(96):
+            value = float(rng.random() < valid)
+            scores.append(
+                Score(
+                    sample_id=str(number),
+                    repo=f"r{number % repos}",
+                    cluster=str(number),
+                    system=system,
+                    values=dict.fromkeys(SCORES, 0.0) | {"valid": value},
+                    findings={},
+                )
+            )
+            predictions.append(prediction(right, system=system, case_id=str(number)))
+    return claims(evaluate(cases, scores, predictions, {}))
+
+
+def test_what_is_better_is_named_and_the_rest_is_not_shown():
+    rest = ", ".join(name for name in HEADLINE if name != "valid")
+    line = f"- student against base: better: valid; not shown: {rest}."
+    assert line in evaluated(repos=2).splitlines()
+    assert f"over all {len(HEADLINE)} comparisons" in evaluated(repos=2)
+
+
+def test_few_repositories_are_not_taken_for_all():
+    five, six = evaluated(repos=5), evaluated(repos=6)
+    assert "of these repositories only" in five
+    assert "so the 96 changes are the clusters" in five
+    assert "about other repositories like these 6:" in six
+
+
+def test_a_system_that_could_not_be_asked_is_named():
+    right = plan(commit("a", "fix"))
+    case = make_case(right, id="s")
+    error = "HTTP 400: request (2289 tokens) exceeds the available context size"
+    answers = [
+        prediction(right, system="student", case_id="s"),
+        prediction(None, system="base", case_id="s", error=error),
+    ]
+    scores = score_all([case], answers, HOUSE)
+    words = claims(evaluate([case], scores, answers, {}))
+    assert "Of base 100 % of the prompts were longer than its context" in words
+    assert "Of student" not in words
+
+
+def test_the_scope_of_messages_is_that_of_what_was_measured():
+    right = plan(commit("a", "fix"))
+    cases = [
+        make_case(right, id=f"s{n}", task="message", repo=f"r{n % 7}")
+        for n in range(21)
+    ]
+    answers = [
+        prediction(right, system=system, case_id=case.id)
+        for system in ("student", "base")
+        for case in cases
+    ]
+    words = claims(evaluate(cases, score_all(cases, answers, HOUSE), answers, {}))
+    assert "about other repositories like these 7" in words

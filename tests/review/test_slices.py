@@ -59,7 +59,7 @@ def test_numbers_are_in_their_order_not_in_that_of_letters():
 def test_reliability_is_the_mean_of_the_part(twelve):
     scores = [each for each in twelve.scores if each.system == "student-q8_0"]
     parts = slices(twelve.cases)
-    measured = reliability(scores, parts, ("ari", "junk"), 100, 7)
+    measured = reliability(scores, parts, ("ari", "junk"))
     for part, found in zip(parts, measured, strict=True):
         values = [each.values["ari"] for each in scores if each.sample_id in part.ids]
         assert found["ari"].n == len(part.ids)

@@ -32,14 +32,14 @@ class Evaluated(NamedTuple):
     ballots: list[Ballot]
 
     def page(self):
-        return report_page(*self, 7)
+        return report_page(*self)
 
 
 def evaluated(cases, predictions, page_samples=24):
     """What the stage knows when it writes the page."""
     scores = score_all(cases, predictions, HOUSE)
     sizes = {"student-q8_0": 1_800_000, "student-q4_k_m": 1_200_000}
-    evaluation = evaluate(cases, scores, predictions, sizes, 200, 7)
+    evaluation = evaluate(cases, scores, predictions, sizes)
     ballots = ballots_of(cases, predictions, page_samples)
     return Evaluated(cases, predictions, scores, evaluation, ballots)
 

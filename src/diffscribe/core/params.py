@@ -477,8 +477,6 @@ class EvalParams(Section):
     """Threads of llama-server; 0 is all cores."""
     timeout_s: Annotated[float, Field(gt=0)]
     """For one answer."""
-    resamples: Annotated[int, Field(ge=39)]
-    """Of the bootstrap behind every interval; fewer cannot reject at 5 %."""
     house: HouseParams
     page_samples: Positive | None
     """Changes that the page puts side by side for blind votes; None is all."""

@@ -1,17 +1,14 @@
 """Plans without a model: what one has to beat to be worth running.
 
-Every rule says the constant subject SUBJECT and takes its type from the paths,
-where nothing else is said of it. None but the baseline tells junk from the rest.
+Rules say the constant subject SUBJECT and take their type from the paths, where
+nothing else is said. They leave junk in commits; only the baseline knows it.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from diffscribe.baseline.model import Baseline
 from diffscribe.commits.grammar import parse_header, split_message
 from diffscribe.commits.path_rules import guess_header, type_of_paths
 from diffscribe.commits.plan import plan_json
@@ -24,78 +21,44 @@ from diffscribe.core.records import (
 )
 from diffscribe.eval.cases import Case
 
-if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import CountVectorizer
-
-
-PIECE = r"\w+|[^\w\s]"
-NEIGHBOURS = 5
-MAX_CHARS = 20_000
-"""Of a diff: more only costs time."""
-
-
-class Neighbours(NamedTuple):
-    """Training diffs to look among."""
-
-    vectorizer: "CountVectorizer"
-    vectors: Any
-    """A row of unit length for each diff; scipy's sparse matrix."""
-    diffs: tuple[str, ...]
-    commits: tuple[PlannedCommit, ...]
-    """Whose message each diff has."""
-
-
-def fit_neighbours(training: Iterable[SplitChange]) -> Neighbours | None:
-    """Return the changes of one commit, variants aside; None if there is none."""
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.preprocessing import normalize
-
-    rows = [
-        row
-        for row in training
-        if row.parent_id is None and len(row.label.plan.commits) == 1
-    ]
-    if not rows:
-        return None
-    diffs = tuple(row.diff[:MAX_CHARS] for row in rows)
-    vectorizer = CountVectorizer(token_pattern=PIECE, lowercase=False)
-    vectors = normalize(vectorizer.fit_transform(diffs))
-    commits = tuple(row.label.plan.commits[0] for row in rows)
-    return Neighbours(vectorizer, vectors, diffs, commits)
-
-
-def nearest(neighbours: Neighbours, diff: str) -> PlannedCommit:
-    """Return the commit that lends its message; of equal ones the first."""
-    import numpy as np
-    from sklearn.preprocessing import normalize
-
-    asked = diff[:MAX_CHARS]
-    vector = normalize(neighbours.vectorizer.transform([asked]))
-    cosines = (neighbours.vectors @ vector.T).toarray()[:, 0]
-    near = np.argsort(-cosines, kind="stable")[:NEIGHBOURS]
-    best: int = max(near, key=lambda at: _bleu(asked, neighbours.diffs[at]))
-    return neighbours.commits[best]
-
-
-def _bleu(diff: str, reference: str) -> float:
-    """Return BLEU-4 of the tokens, 0 to 100."""
-    from sacrebleu.metrics.bleu import BLEU
-
-    # The tokens are made here: sacrebleu's own rules are for sentences.
-    bleu = BLEU(tokenize="none", effective_order=True)
-    score = bleu.sentence_score(_tokens(diff), [_tokens(reference)])
-    return float(score.score)
-
-
-def _tokens(diff: str) -> str:
-    return " ".join(re.findall(PIECE, diff))
-
-
 Control = Callable[[Case], Plan]
 
 SUBJECT = "update files"
 TYPE_OF_CODE = "feat"
 """What the paths of code do not tell; the most common type is the best guess."""
+PIECE = r"\w+|[^\w\s]"
+NEIGHBOURS = 5
+MAX_CHARS = 20_000
+"""Of a diff that is looked for among others: more only costs time."""
+
+
+def fit_controls(
+    training: Iterable[SplitChange], baseline: Control
+) -> dict[str, Control]:
+    """Return RULES and what is fitted on training rows, by the names of systems.
+
+    Args:
+        training: the rows that a student learned from.
+        baseline: the fitted classical baseline, asked for the plan of a case.
+    """
+    rows = list(training)
+    return {
+        **RULES,
+        "control-majority-type": majority_type(rows),
+        "control-nearest": nearest(rows),
+        "control-baseline": baseline,
+    }
+
+
+def predict_controls(
+    cases: Sequence[Case], controls: Mapping[str, Control]
+) -> list[Prediction]:
+    """Return what each control answers to each case, at no cost."""
+    return [
+        _prediction(name, case, control(case))
+        for name, control in controls.items()
+        for case in cases
+    ]
 
 
 def one_commit(case: Case) -> Plan:
@@ -140,61 +103,70 @@ def original(case: Case) -> Plan:
     )
 
 
-RULES: Mapping[str, Control] = MappingProxyType(
-    {
-        "control-one-commit": one_commit,
-        "control-per-file": per_file,
-        "control-per-directory": per_directory,
-        "control-original": original,
-    }
-)
+RULES: dict[str, Control] = {
+    "control-one-commit": one_commit,
+    "control-per-file": per_file,
+    "control-per-directory": per_directory,
+    "control-original": original,
+}
 """The controls that need no training rows."""
 
 
-def fit_controls(
-    training: Iterable[SplitChange], baseline: Baseline
-) -> Mapping[str, Control]:
-    """Return RULES and what is fitted on training rows, by the names of systems."""
-    rows = list(training)
-    neighbours = fit_neighbours(rows)
-    types = Counter(commit.type for row in rows for commit in row.label.plan.commits)
+def majority_type(training: Sequence[SplitChange]) -> Control:
+    """Return the rule of one commit with the most common type; of a tie the first."""
+    types = Counter(c.type for row in training for c in row.label.plan.commits)
     most_common = max(sorted(types), key=types.__getitem__, default=TYPE_OF_CODE)
 
-    def majority_type(case: Case) -> Plan:
+    def plan_of(case: Case) -> Plan:
         single = one_commit(case).commits[0]
         return Plan(commits=(single.model_copy(update={"type": most_common}),))
 
-    def lent_message(case: Case) -> Plan:
-        if neighbours is None:
-            return one_commit(case)
-        lent = nearest(neighbours, case.diff)
+    return plan_of
+
+
+def nearest(training: Iterable[SplitChange]) -> Control:
+    """Return the rule that lends the message of the training diff most alike.
+
+    That is, of the five nearest by the cosine of bags of words the one of the best
+    BLEU-4 (NNGen, Liu et al. 2018); of equal ones the first. Training changes of
+    one commit count, without variants; if there is none this is `one_commit`.
+    """
+    import numpy as np
+    from sacrebleu.metrics.bleu import BLEU
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.preprocessing import normalize
+
+    rows = [
+        row
+        for row in training
+        if row.parent_id is None and len(row.label.plan.commits) == 1
+    ]
+    if not rows:
+        return one_commit
+    diffs = [row.diff[:MAX_CHARS] for row in rows]
+    vectorizer = CountVectorizer(token_pattern=PIECE, lowercase=False)
+    vectors = normalize(vectorizer.fit_transform(diffs))
+    # The tokens are made here: sacrebleu's own rules are for sentences.
+    bleu = BLEU(tokenize="none", effective_order=True)
+
+    def tokens(diff: str) -> str:
+        return " ".join(re.findall(PIECE, diff))
+
+    def plan_of(case: Case) -> Plan:
+        asked = case.diff[:MAX_CHARS]
+        cosines = vectors @ normalize(vectorizer.transform([asked])).T
+        near = np.argsort(-cosines.toarray()[:, 0], kind="stable")[:NEIGHBOURS]
+
+        def likeness(at: int) -> float:
+            found = bleu.sentence_score(tokens(asked), [tokens(diffs[at])])
+            return float(found.score)
+
+        lent = rows[max(near, key=likeness)].label.plan.commits[0]
         return Plan(
             commits=(lent.model_copy(update={"files": case.files, "issues": ()}),)
         )
 
-    def classical(case: Case) -> Plan:
-        planned = baseline.message if case.task == "message" else baseline.plan
-        return planned(case.files, case.diff)
-
-    return MappingProxyType(
-        {
-            **RULES,
-            "control-majority-type": majority_type,
-            "control-nearest": lent_message,
-            "control-baseline": classical,
-        }
-    )
-
-
-def predict_controls(
-    cases: Sequence[Case], controls: Mapping[str, Control] = RULES
-) -> list[Prediction]:
-    """Return what each control answers to each case, at no cost."""
-    return [
-        _prediction(control, case, plan_of(case))
-        for control, plan_of in controls.items()
-        for case in cases
-    ]
+    return plan_of
 
 
 def _prediction(control: str, case: Case, plan: Plan) -> Prediction:

@@ -1,30 +1,73 @@
-"""All families together: one prediction to one Score."""
+"""Every measure of an answer by its name, and the score of one prediction."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from diffscribe.core.params import HouseParams
 from diffscribe.core.records import Prediction, Score
-from diffscribe.eval import score_format as form
-from diffscribe.eval import score_grounding as grounding
-from diffscribe.eval import score_junk as junk
-from diffscribe.eval import score_plan as plan
-from diffscribe.eval import score_seeds as seeds
-from diffscribe.eval import score_text as text
-from diffscribe.eval import score_types as types
+from diffscribe.eval import grouping, messages, seeds
 from diffscribe.eval.cases import Case, cluster_of
-from diffscribe.eval.measure import Measure
 
-SCORES: Mapping[str, Measure] = MappingProxyType(
-    plan.MEASURES
-    | types.MEASURES
-    | grounding.MEASURES
-    | text.MEASURES
-    | junk.MEASURES
-    | form.MEASURES
-    | seeds.MEASURES
+
+class Measure(NamedTuple):
+    """A number of one answer; docs/eval.md says how each can mislead."""
+
+    family: str
+    meaning: str
+    """In a line, for tables and pages."""
+    better: Literal["higher", "lower"] = "higher"
+    low: float = 0.0
+    high: float = 1.0
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        "valid": Measure("plan", "every changed file exactly once, or junk"),
+        "ari": Measure("plan", "adjusted Rand index of the grouping of files"),
+        "exact_partition": Measure(
+            "plan", "files are grouped exactly as in the target"
+        ),
+        "moves": Measure("plan", "files to move to mend the grouping", "lower"),
+        "junk": Measure("junk", "junk files left to .gitignore"),
+        "patterns_sane": Measure("junk", "patterns that match no real file"),
+        "secrets_kept_out": Measure("junk", "secret-like junk files in no commit"),
+        "type": Measure("message", "commits whose partner has their type"),
+        "scope": Measure("message", "commits whose partner has their scope, or none"),
+        "breaking": Measure("message", "commits that agree whether they break"),
+        "grounded": Measure("message", "messages that say nothing the change refutes"),
+        "names_something": Measure("message", "messages with a name to look up"),
+        "chrf": Measure("message", "character n-grams shared with the target (chrF)"),
+        "edit_similarity": Measure("message", "1 less the edits to the target's text"),
+        "specific": Measure("message", "messages that are no generic phrase"),
+        "style": Measure("message", "answers whose messages break no rule of style"),
+    }
 )
-"""Every measure by its name, in the order of tables."""
+"""What an answer is judged by, in the order of tables."""
+
+HEADLINE = (
+    *("valid", "ari", "exact_partition", "junk"),
+    *("type", "grounded", "style", "chrf"),
+)
+"""The measures of the first table, of comparisons and of metrics/eval.json."""
+
+SEEDS: Mapping[str, Measure] = MappingProxyType(
+    {
+        "parse_rate": Measure("seeds", "answers that were read"),
+        "file_grouping_f1": Measure(
+            "seeds", "best Jaccard index of each commit, no F1"
+        ),
+        "type_accuracy": Measure("seeds", "types that any predicted commit has"),
+        "junk_routing": Measure("seeds", "junk that a pattern matches somehow"),
+        "format_compliance": Measure("seeds", "all headers are conventional"),
+        "description_similarity": Measure("seeds", "joco's similarity of subjects"),
+        "joco_score": Measure("seeds", "joco's points for form, of 100", high=100.0),
+    }
+)
+"""The numbers of git-smart-commit (the first four) and of joco, in a table apart."""
+
+SCORES: Mapping[str, Measure] = MappingProxyType({**MEASURES, **SEEDS})
+"""All that a Score has a value of."""
 
 
 def score_all(
@@ -38,27 +81,17 @@ def score_all(
 def score(case: Case, prediction: Prediction, house: HouseParams) -> Score:
     """Return how good one prediction is, by all SCORES."""
     values = (
-        plan.scores(case, prediction)
-        | types.scores(case, prediction)
-        | grounding.scores(case, prediction)
-        | text.scores(case, prediction)
-        | junk.scores(case, prediction)
-        | form.scores(case, prediction, house)
+        grouping.scores(case, prediction)
+        | messages.scores(case, prediction, house)
         | seeds.scores(case, prediction)
     )
-    findings = (
-        plan.findings(case, prediction)
-        | types.findings(case, prediction)
-        | grounding.findings(case, prediction)
-        | text.findings(prediction)
-        | junk.findings(case, prediction)
-        | form.findings(prediction, house)
-    )
+    found = grouping.findings(case, prediction)
+    found |= messages.findings(case, prediction, house)
     return Score(
         sample_id=case.id,
         repo=case.repo,
         cluster=cluster_of(case),
         system=prediction.system,
         values={name: values[name] for name in SCORES},
-        findings={name: words for name, words in findings.items() if words},
+        findings={name: words for name, words in found.items() if words},
     )

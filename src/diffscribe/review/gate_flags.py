@@ -13,8 +13,8 @@ from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.core.intervals import Estimate, Observation, estimate, mcnemar
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
 from diffscribe.curate.filters import evidence
-from diffscribe.eval.score_plan import ari
-from diffscribe.eval.score_types import type_accuracy
+from diffscribe.eval.grouping import ari
+from diffscribe.eval.messages import type_accuracy
 from diffscribe.label.gate import Verdict, VerdictChoice
 
 _MOST_NAMES = 5
@@ -169,10 +169,6 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-_RESAMPLES = 2000
-_SEED = 7
-
-
 class Comparison(NamedTuple):
     """How much higher one label file measures than another, on the same changes."""
 
@@ -271,7 +267,7 @@ def _comparison(
         name,
         _mean(one for one, _ in pairs.values()),
         _mean(other for _, other in pairs.values()),
-        estimate(differences, (-1.0, 1.0), _RESAMPLES, _SEED),
+        estimate(differences, (-1.0, 1.0)),
         better,
         worse,
         mcnemar(better, worse),
@@ -281,4 +277,4 @@ def _comparison(
 def _mean(values: Iterable[float | None]) -> Estimate:
     known = (each for each in values if each is not None)
     observed = (Observation(str(number), each) for number, each in enumerate(known))
-    return estimate(observed, (0.0, 1.0), _RESAMPLES, _SEED)
+    return estimate(observed)

@@ -115,7 +115,7 @@ function showSystems() {
     return line;
   });
   by("systems").replaceChildren(make("thead", "", head), make("tbody", "", ...rows));
-  showDifferences(names);
+  showDifferences(report.headline);
 }
 
 function showDifferences(names) {

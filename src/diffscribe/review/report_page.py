@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import pairwise
-from math import isinf
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,9 +19,8 @@ from diffscribe.core.intervals import Estimate
 from diffscribe.core.params import EvalParams
 from diffscribe.core.records import Plan, Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of
-from diffscribe.eval.measure import Measure
+from diffscribe.eval.messages import header_of
 from diffscribe.eval.metrics import (
-    HEADLINE,
     LARGEST,
     MOST_COMMITS,
     NO_TYPE,
@@ -35,8 +33,7 @@ from diffscribe.eval.metrics import (
     mean_of,
     size_of,
 )
-from diffscribe.eval.score_format import header_of
-from diffscribe.eval.scores import SCORES
+from diffscribe.eval.scores import HEADLINE, SCORES
 from diffscribe.review.page import whole_page
 from diffscribe.review.votes import TARGET, Ballot
 
@@ -85,8 +82,6 @@ def reliability(
     scores: Iterable[Score],
     parts: Sequence[Slice],
     names: Sequence[str],
-    resamples: int,
-    seed: int,
 ) -> list[Mapping[str, Estimate]]:
     """Return one system's scores on each part, with 95 % intervals.
 
@@ -94,15 +89,11 @@ def reliability(
         scores: of one system.
         parts: of the cases.
         names: of the scores wanted.
-        resamples: of the bootstrap.
-        seed: of its draws.
     """
     of_id = {score.sample_id: score for score in scores}
     return [
         {
-            name: mean_of(
-                [of_id[id_] for id_ in sorted(part.ids)], name, resamples, seed
-            )
+            name: mean_of([of_id[id_] for id_ in sorted(part.ids)], name)
             for name in names
         }
         for part in parts
@@ -165,16 +156,11 @@ def _known(type_: str) -> str:
     return type_ if type_ in (*TYPES, NO_TYPE) else _OTHER
 
 
-_RESAMPLES = 500
-"""Of a slice's intervals: there are many, and none decides anything."""
-
-
 def overview(
     cases: Sequence[Case],
     answers: Mapping[str, Mapping[str, Prediction]],
     scores: Mapping[str, Mapping[str, Score]],
     evaluation: Evaluation,
-    seed: int,
 ) -> dict[str, Any]:
     """Return what the first view shows.
 
@@ -183,7 +169,6 @@ def overview(
         answers: by system, then by id of the case.
         scores: likewise.
         evaluation: of all systems.
-        seed: of the intervals of slices.
     """
     parts = slices(cases)
     aggregates = {each.system: each.aggregates for each in evaluation.systems}
@@ -191,9 +176,7 @@ def overview(
         TARGET: {"distributions": distributions(case.target for case in cases)}
     }
     for system, own in answers.items():
-        measured = reliability(
-            scores[system].values(), parts, HEADLINE, _RESAMPLES, seed
-        )
+        measured = reliability(scores[system].values(), parts, HEADLINE)
         plans = (each.plan for each in own.values() if each.plan)
         figures[system] = {
             "confusion": confusion(aggregates[system].confusion),
@@ -202,7 +185,7 @@ def overview(
             "slices": [[_ends(each[name]) for name in HEADLINE] for each in measured],
         }
     return {
-        "measures": {name: _measure(measure) for name, measure in SCORES.items()},
+        "measures": {name: measure._asdict() for name, measure in SCORES.items()},
         "headline": HEADLINE,
         "systems": [_system(result) for result in evaluation.systems],
         "differences": [_difference(each) for each in evaluation.differences],
@@ -223,12 +206,6 @@ def _said(aggregates: Aggregates) -> dict[str, float | None]:
     }
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
-    """Return a measure for JSON, which has no infinity."""
-    high = None if isinf(measure.high) else measure.high
-    return {**measure._asdict(), "high": high}
-
-
 def _system(result: SystemResult) -> dict[str, Any]:
     return {
         "system": result.system,
@@ -245,7 +222,10 @@ def _difference(difference: Difference) -> dict[str, Any]:
     return {
         "system": difference.system,
         "other": difference.other,
-        "scores": {name: _ends(each) for name, each in difference.scores.items()},
+        "scores": {
+            name: _ends(each.difference)
+            for name, each in difference.comparisons.items()
+        },
         "comparisons": {
             name: each.model_dump(include={"verdict", "p_holm", "wins", "losses"})
             for name, each in difference.comparisons.items()
@@ -471,7 +451,7 @@ def write_page(
 ) -> None:
     """Write index.html, and ballots.jsonl with what it asks to vote on."""
     voted = ballots_of(cases, predictions, params.page_samples)
-    page = report_page(cases, predictions, scores, evaluation, voted, params.seed)
+    page = report_page(cases, predictions, scores, evaluation, voted)
     (folder / "index.html").write_text(page, encoding="utf-8")
     write_jsonl(folder / "ballots.jsonl", voted)
 
@@ -482,7 +462,6 @@ def report_page(
     scores: Sequence[Score],
     evaluation: Evaluation,
     voted: Sequence[Ballot],
-    seed: int,
 ) -> str:
     """Return the page; whatever a repository or a model wrote is shown as text.
 
@@ -492,12 +471,11 @@ def report_page(
         scores: of them.
         evaluation: of all systems.
         voted: what a person is asked to vote on; see `ballots_of`.
-        seed: of the intervals of slices.
     """
     answers, measured = _by_system(predictions), _by_system(scores)
     folder = files("diffscribe.review")
     script = "".join(folder.joinpath(each).read_text("utf-8") for each in _SCRIPTS)
-    report = overview(cases, answers, measured, evaluation, seed)
+    report = overview(cases, answers, measured, evaluation)
     report |= {
         "samples": [listed(case) for case in cases],
         "values": {

@@ -1,81 +1,58 @@
 import random
+from pathlib import Path
 
 import pytest
 from sklearn.metrics import adjusted_rand_score
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
-from diffscribe.eval.score_plan import ari
-from diffscribe.eval.score_types import type_accuracy
-from diffscribe.eval.scores import SCORES, score, score_all
+from diffscribe.eval.grouping import ari
+from diffscribe.eval.messages import type_accuracy
+from diffscribe.eval.scores import HEADLINE, MEASURES, SCORES, score, score_all
 
-HEADLINE = ("valid", "type", "ari", "junk")
+MAIN = ("valid", "type", "ari", "junk")
 TARGET = plan(
     commit("src/a.py src/b.py", "fix"),
     commit("docs/c.md", "docs"),
     gitignore=["*.log", "build/"],
 )
 CASE = make_case(TARGET, junk=("x.log", "build/y.o"))
+DOCS = (Path(__file__).parents[2] / "docs" / "eval.md").read_text()
 
 
 def values(scored):
-    return tuple(scored.values[name] for name in HEADLINE)
+    return tuple(scored.values[name] for name in MAIN)
 
 
-def random_plan(rng, paths):
-    groups = {}
-    for path in rng.sample(paths, len(paths)):
-        groups.setdefault(rng.randrange(4), []).append(path)
-    types = ("feat", "fix", "docs")
-    return plan(*(commit(" ".join(g), rng.choice(types)) for g in groups.values()))
-
-
-def labels(of, paths):
-    return [next(i for i, c in enumerate(of.commits) if p in c.files) for p in paths]
-
-
-def test_the_target_itself_is_perfect():
-    assert values(score(CASE, prediction(TARGET), HOUSE)) == (1.0, 1.0, 1.0, 1.0)
-
-
-def test_an_answer_without_a_plan_is_worth_nothing():
-    scored = score(CASE, prediction(None, "no JSON"), HOUSE)
-    assert values(scored) == (0.0, 0.0, 0.0, 0.0)
-
-
-def test_a_plan_without_commits_is_worth_nothing():
-    assert values(score(CASE, prediction(plan()), HOUSE)) == (0.0, 0.0, 0.0, 0.0)
-
-
-def test_a_plan_without_commits_is_worth_nothing_even_for_a_single_file():
-    single = make_case(plan(commit("a.py")))
-    assert values(score(single, prediction(plan()), HOUSE)) == (0.0, 0.0, 0.0, None)
-
-
-def test_everything_in_one_commit_is_valid_but_groups_by_chance():
-    lump = plan(commit("src/a.py src/b.py docs/c.md x.log build/y.o", "fix"))
-    assert values(score(CASE, prediction(lump), HOUSE)) == (1.0, 0.5, 0.0, 0.0)
-
-
-def test_one_commit_a_file_is_valid_but_groups_by_chance():
-    alone = plan(*(commit(path, "fix") for path in CASE.files))
-    assert values(score(CASE, prediction(alone), HOUSE)) == (1.0, 0.5, 0.0, 0.0)
-
-
-def test_ignoring_everything_routes_no_junk():
-    greedy = plan(*TARGET.commits, gitignore=["*"])
-    assert values(score(CASE, prediction(greedy), HOUSE)) == (0.0, 1.0, 1.0, 0.0)
-
-
-def test_a_plan_that_repeats_files_is_not_valid_and_gains_nothing():
-    groups = ["src/a.py src/b.py", "docs/c.md", "src/a.py docs/c.md", "src/b.py"]
-    overlapping = plan(*(commit(files, "fix") for files in groups))
-    scored = score(CASE, prediction(overlapping), HOUSE)
-    assert (scored.values["valid"], scored.values["ari"]) == (0.0, 0.0)
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (TARGET, (1.0, 1.0, 1.0, 1.0)),
+        (None, (0.0, 0.0, 0.0, 0.0)),
+        (plan(), (0.0, 0.0, 0.0, 0.0)),
+        (plan(commit(" ".join(CASE.files), "fix")), (1.0, 0.5, 0.0, 0.0)),
+        (plan(*(commit(path, "fix") for path in CASE.files)), (1.0, 0.5, 0.0, 0.0)),
+        (plan(*TARGET.commits, gitignore=["*"]), (0.0, 1.0, 1.0, 0.0)),
+    ],
+    ids=["target", "no plan", "no commits", "one", "apart", "ignores all"],
+)
+def test_the_main_measures_of_plain_answers(answer, expected):
+    assert values(score(CASE, prediction(answer), HOUSE)) == expected
 
 
 def test_every_measure_has_a_value_in_the_order_of_the_table():
     assert list(score(CASE, prediction(TARGET), HOUSE).values) == list(SCORES)
     assert list(score(CASE, prediction(None), HOUSE).values) == list(SCORES)
+    assert (len(MEASURES), len(HEADLINE)) == (16, 8)
+    assert set(HEADLINE) <= MEASURES.keys()
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_every_measure_has_a_row_with_its_trap_in_the_docs(name):
+    rows = [line.strip("| ").split(" | ") for line in DOCS.splitlines()]
+    [row] = [row for row in rows if row[0].replace("*", "") == f"`{name}`"]
+    assert len(row) == 3
+    assert min(map(len, row[1:])) > 5
+    assert row[0].startswith("**") == (name in HEADLINE)
 
 
 def test_a_plan_that_is_not_valid_says_why():
@@ -97,6 +74,18 @@ def test_scores_find_their_samples_by_id():
     assert (scored.sample_id, scored.values["ari"]) == ("s1", 1.0)
 
 
+def random_plan(rng, paths):
+    groups = {}
+    for path in rng.sample(paths, len(paths)):
+        groups.setdefault(rng.randrange(4), []).append(path)
+    types = ("feat", "fix", "docs")
+    return plan(*(commit(" ".join(g), rng.choice(types)) for g in groups.values()))
+
+
+def labels(of, paths):
+    return [next(i for i, c in enumerate(of.commits) if p in c.files) for p in paths]
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_random_plans_keep_the_laws(seed):
     rng = random.Random(seed)
@@ -106,11 +95,8 @@ def test_random_plans_keep_the_laws(seed):
     assert ari(target, answer) == pytest.approx(max(0.0, index), abs=1e-12)
     assert ari(target, answer) == pytest.approx(ari(answer, target), abs=1e-12)
     assert 0 <= type_accuracy(target, answer) <= 1
-    assert values(score(make_case(target), prediction(target), HOUSE))[:3] == (
-        1.0,
-        1.0,
-        1.0,
-    )
+    perfect = score(make_case(target), prediction(target), HOUSE)
+    assert values(perfect)[:3] == (1.0, 1.0, 1.0)
     shuffled = plan(
         *(
             each.model_copy(update={"files": each.files[::-1]})

@@ -1,0 +1,117 @@
+"""Two systems on the same cases: who is ahead, by how much, and how surely."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+from diffscribe.core.intervals import (
+    LEVEL,
+    Estimate,
+    Observation,
+    estimate,
+    holm,
+    paired_test,
+)
+from diffscribe.core.records import Record, Score
+from diffscribe.eval.scores import HEADLINE, SCORES, Measure
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Comparison(Record):
+    """One measure of two systems, on the samples it applies to."""
+
+    first: float | None
+    """Mean of the first system over those samples; None if there is none."""
+    second: float | None
+    difference: Estimate
+    """First minus second, paired by sample."""
+    wins: int
+    """Changes, with their variants, on which the first is better."""
+    losses: int
+    ties: int
+    p: float
+    """Of the paired test that the mean difference is 0."""
+    p_holm: float
+    """The same, corrected for all comparisons that were made at once."""
+    verdict: Literal["better", "worse", "not shown"]
+    """`better` or `worse` only if p_holm is below 0.05: the interval then has no 0."""
+
+
+class Pair(NamedTuple):
+    """What two systems have on one sample."""
+
+    cluster: str
+    """The change, a sample and its variants; no other repository has its name."""
+    first: float
+    second: float
+    repo: str = ""
+
+
+def compare(
+    paired: Mapping[Key, tuple[Measure, Sequence[Pair]]],
+) -> dict[Key, Comparison]:
+    """Return a comparison for each key; all are one family for Holm's correction."""
+    alone = {key: _compare(*each) for key, each in paired.items()}
+    adjusted = holm([each.p for each in alone.values()])
+    return {
+        key: each.model_copy(
+            update={"p_holm": p, "verdict": each.verdict if p < LEVEL else "not shown"}
+        )
+        for (key, each), p in zip(alone.items(), adjusted, strict=True)
+    }
+
+
+def compare_systems(
+    scores: Sequence[Score],
+    others: Mapping[str, Sequence[Score]],
+    names: Iterable[str] = HEADLINE,
+) -> dict[str, dict[str, Comparison]]:
+    """Return, by other system and measure, how a system compares to the others."""
+    found = compare(
+        {
+            (other, name): (SCORES[name], pairs(scores, theirs, name))
+            for other, theirs in others.items()
+            for name in names
+        }
+    )
+    by_other: dict[str, dict[str, Comparison]] = {other: {} for other in others}
+    for (other, name), each in found.items():
+        by_other[other][name] = each
+    return by_other
+
+
+def pairs(scores: Iterable[Score], others: Iterable[Score], name: str) -> list[Pair]:
+    """Return the samples of which both have the measure, in the first's order."""
+    of_id = {score.sample_id: score.values[name] for score in others}
+    return [
+        Pair(score.cluster, mine, theirs, score.repo)
+        for score in scores
+        if (mine := score.values[name]) is not None
+        and (theirs := of_id[score.sample_id]) is not None
+    ]
+
+
+def _compare(measure: Measure, paired: Sequence[Pair]) -> Comparison:
+    """Return a comparison that knows of no other yet."""
+    sign = 1 if measure.better == "higher" else -1
+    differences = [Observation(p.cluster, p.first - p.second, p.repo) for p in paired]
+    most = measure.high - measure.low
+    difference = estimate(differences, (-most, most))
+    ahead: dict[str, float] = defaultdict(float)
+    for each in differences:
+        ahead[each.cluster] += sign * each.value
+    wins = sum(lead > 0 for lead in ahead.values())
+    losses = sum(lead < 0 for lead in ahead.values())
+    p = paired_test(differences, (-most, most))
+    return Comparison(
+        first=sum(p.first for p in paired) / len(paired) if paired else None,
+        second=sum(p.second for p in paired) / len(paired) if paired else None,
+        difference=difference,
+        wins=wins,
+        losses=losses,
+        ties=len(ahead) - wins - losses,
+        p=p,
+        p_holm=p,
+        verdict="better" if sign * (difference.value or 0.0) > 0 else "worse",
+    )

@@ -1,0 +1,221 @@
+"""How a plan puts files into commits and keeps junk out of them.
+
+No measure depends on the order of commits or files. An answer without a plan counts
+as one without commits, which is the worst there is. A single message has no files to
+group and no junk: it has no value of any of these measures.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from diffscribe.commits.gitignore import ignored, is_too_wild
+from diffscribe.commits.plan import plan_problem
+from diffscribe.core.records import Plan, Prediction
+from diffscribe.eval.cases import Case
+
+NAMES = (
+    *("valid", "ari", "exact_partition", "moves"),
+    *("junk", "patterns_sane", "secrets_kept_out"),
+)
+_SECRET = re.compile(
+    r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist)[^/]*)?|[^/]*\.env"
+    r"|[^/]*\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn)|id_(?:rsa|dsa|ecdsa|ed25519)"
+    r"|\.netrc|\.npmrc|\.pypirc|\.htpasswd|credentials(?:\.\w+)?"
+    r"|[^/]*secrets?\.(?:json|ya?ml|toml|ini|env|txt)|[^/]*service[-_]?account[^/]*\.json)$",
+    re.IGNORECASE,
+)
+_PROBES = (
+    *("zq7/zq7.zq7", "zq7", "src/zq7.py", "src/zq7.js", "lib/zq7.go", "docs/zq7.md"),
+    *("README.md", "LICENSE", "Makefile", "tests/zq7_test.py", "zq7.c", "pom.xml"),
+)
+"""Paths of no kind of junk: a pattern that matches one is about real files."""
+
+
+def scores(case: Case, prediction: Prediction) -> dict[str, float | None]:
+    """Return the measures of grouping and junk of one answer."""
+    if case.task == "message":
+        return dict.fromkeys(NAMES)
+    plan = prediction.plan or Plan(commits=())
+    grouped = partition(case.target, plan)
+    return {
+        "valid": valid(case, prediction.plan),
+        "ari": ari(case.target, plan),
+        "exact_partition": exact_partition(grouped),
+        "moves": moves(grouped),
+        "junk": junk_routed(case, plan),
+        "patterns_sane": patterns_sane(case, plan) if prediction.plan else 0.0,
+        "secrets_kept_out": secrets_kept_out(case, prediction.plan),
+    }
+
+
+def findings(case: Case, prediction: Prediction) -> dict[str, tuple[str, ...]]:
+    """Return why a plan is not valid, and which paths and patterns are to blame."""
+    plan = prediction.plan
+    if plan is None or case.task == "message":
+        return {}
+    problem = plan_problem(plan, case.files)
+    times = Counter(path for commit in plan.commits for path in commit.files)
+    changed, junk = set(case.files), set(case.junk)
+    found = ignored(plan.gitignore, case.files)
+    return {
+        "plan_problem": (problem.value,) if problem else (),
+        "paths_missing": tuple(sorted(changed - times.keys() - found)),
+        "paths_duplicate": tuple(sorted(p for p in changed if times[p] > 1)),
+        "paths_invented": tuple(sorted(times.keys() - changed)),
+        "absurd_patterns": tuple(p for p in plan.gitignore if is_absurd(p, case)),
+        "real_files_ignored": tuple(sorted(found - junk)),
+        "junk_missed": tuple(sorted(junk - (found - times.keys()))),
+        "secrets_committed": tuple(sorted(times.keys() & secret_like(case.junk))),
+    }
+
+
+def valid(case: Case, plan: Plan | None) -> float:
+    """Return 1 if there is a plan that holds every changed file, else 0.
+
+    That is, in exactly one commit or matched by the patterns, without unknown
+    paths, empty commits or unknown types: the gate before all other scores.
+    """
+    return float(plan is not None and plan_problem(plan, case.files) is None)
+
+
+class Partition(NamedTuple):
+    """Two groupings of the target's files, each a label a file."""
+
+    expected: tuple[int, ...]
+    given: tuple[int, ...]
+    """A file that is left out or listed twice is alone, with a negative label."""
+    once: float
+    """The share of files that the plan commits exactly once."""
+
+
+def partition(target: Plan, plan: Plan) -> Partition:
+    """Return how the target's files are grouped; junk in a commit does not count."""
+    times = Counter(path for commit in plan.commits for path in commit.files)
+    group = {path: i for i, commit in enumerate(plan.commits) for path in commit.files}
+    files = [
+        (path, i) for i, commit in enumerate(target.commits) for path in commit.files
+    ]
+    given = tuple(
+        group[path] if times[path] == 1 else -n
+        for n, (path, _) in enumerate(files, start=1)
+    )
+    once = sum(times[path] == 1 for path, _ in files) / len(files)
+    return Partition(tuple(i for _, i in files), given, once)
+
+
+def ari(target: Plan, plan: Plan) -> float:
+    """Return the adjusted Rand index of the grouping of the target's files.
+
+    A file that the plan leaves out or commits twice is a group of its own, and
+    the index is scaled by the share of files committed exactly once, so that
+    leaving files out never pays. Worse than chance is 0. If all files belong
+    together, or all apart, the index is 1 for the same grouping and else 0.
+    """
+    expected, given, once = partition(target, plan)
+    return max(0.0, rand_index(expected, given)) * once
+
+
+def rand_index(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
+    """Return the adjusted Rand index of two groupings, each a label an element.
+
+    With a the ordered pairs that are together in both, d those apart in both,
+    and b and c those together in one alone: 2 (ad - bc) / ((a + b)(b + d) +
+    (a + c)(c + d)). 1 for equal groupings, 0 expected by chance, at least -1;
+    symmetric. Fewer than two elements are grouped equally. (Hubert and Arabie
+    1985, in the form of scikit-learn's pair confusion matrix, which takes a
+    millisecond where this takes some microseconds.)
+    """
+    n = len(first)
+    together = sum(k * k for k in Counter(zip(first, second, strict=True)).values())
+    in_first = sum(k * k for k in Counter(first).values())
+    in_second = sum(k * k for k in Counter(second).values())
+    a, b, c = together - n, in_first - together, in_second - together
+    if b == c == 0:
+        return 1.0
+    d = n * n - together - b - c
+    return 2.0 * (a * d - b * c) / ((a + b) * (b + d) + (a + c) * (c + d))
+
+
+def exact_partition(grouped: Partition) -> float:
+    """Return 1 if both groupings are the same and no file is left out, else 0."""
+    expected, given, once = grouped
+    pairs = set(zip(expected, given, strict=True))
+    same = len(pairs) == len(set(expected)) == len(set(given))
+    return float(same and once == 1.0)
+
+
+def moves(grouped: Partition) -> float:
+    """Return the share of files that a person has to move to mend the grouping.
+
+    The files that stay are the most that a one-to-one match of given groups with
+    the target's keeps; a file that is left out or listed twice always moves. 0
+    for the same grouping; 1 without a plan. (MoJo's moves without its joins,
+    Tzerpos and Holt 1999.)
+    """
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    expected, given, _ = grouped
+    places = {label: at for at, label in enumerate(sorted(set(given))) if label >= 0}
+    shared = np.zeros((max(expected) + 1, len(given)), dtype=int)
+    for ours, theirs in zip(expected, given, strict=True):
+        if theirs >= 0:
+            shared[ours, places[theirs]] += 1
+    stay = int(shared[linear_sum_assignment(shared, maximize=True)].sum())
+    return 1 - stay / len(expected)
+
+
+def junk_routed(case: Case, plan: Plan) -> float | None:
+    """Return the share of junk left to .gitignore, or None if there is no junk.
+
+    A junk file counts if no commit has it and a pattern matches it. Patterns
+    that also match a real file of the change are not counted, nor absurd ones.
+    """
+    if not case.junk:
+        return None
+    careful = [pattern for pattern in plan.gitignore if not is_absurd(pattern, case)]
+    committed = {path for commit in plan.commits for path in commit.files}
+    return len(ignored(careful, case.junk) - committed) / len(case.junk)
+
+
+def patterns_sane(case: Case, plan: Plan) -> float:
+    """Return the share of the patterns that are not absurd; 1 without patterns."""
+    if not plan.gitignore:
+        return 1.0
+    absurd = sum(is_absurd(pattern, case) for pattern in plan.gitignore)
+    return 1 - absurd / len(plan.gitignore)
+
+
+def is_absurd(pattern: str, case: Case) -> bool:
+    """Tell a pattern that nobody would want in a .gitignore.
+
+    It matches a real file of the change or an ordinary path of a project, such
+    as `*`, `*.py` and `src/` do, or nothing that there could be, as `/` does, or
+    nobody can say what, as of `*?*?*?*?*`.
+    """
+    real = set(case.files) - set(case.junk)
+    if is_too_wild(pattern) or not pattern.strip("/ "):
+        return True
+    return bool(ignored([pattern], [*real, *_PROBES]))
+
+
+def secrets_kept_out(case: Case, plan: Plan | None) -> float | None:
+    """Return the share of secret-like junk that no commit has; None if none is there.
+
+    Whether a pattern matches it or not: what counts is that it is not published.
+    Without a plan 0, as nobody knows what becomes of it.
+    """
+    secrets = secret_like(case.junk)
+    if not secrets:
+        return None
+    if plan is None:
+        return 0.0
+    committed = {path for commit in plan.commits for path in commit.files}
+    return len(secrets - committed) / len(secrets)
+
+
+def secret_like(paths: Sequence[str]) -> set[str]:
+    """Return the paths whose name promises keys or passwords."""
+    return {path for path in paths if _SECRET.search(path)}

@@ -1,0 +1,300 @@
+"""What the messages of an answer say: type, scope, names, words, style.
+
+Types and words are compared along the alignment of commits (`align`); a commit of the
+target without a partner counts as wrong. Grounding compares nothing with the target: a
+message may say other things, if the change shows them.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
+from diffscribe.commits.grammar import format_header
+from diffscribe.commits.style import broken_rule, wording_problem
+from diffscribe.core.params import HouseParams
+from diffscribe.core.records import Plan, PlannedCommit, Prediction
+from diffscribe.eval.cases import Case
+
+_ADDS = r"add|introduce|implement|create|provide|allow|enable|support|expose|include"
+_REMOVES = r"remove|delete|drop|strip|eliminate|get rid of|purge"
+_CLAIM = re.compile(rf"(?:(?P<adds>{_ADDS})|(?P<removes>{_REMOVES}))\s+", re.IGNORECASE)
+_OBJECT_END = re.compile(
+    r"\s(?:to|from|for|in|on|of|with|without|instead|and|or|when|if|as|by|via|so|at|but"
+    r"|before|after|because|since|while|using|than|that|which|where)\s|[,;:(]"
+)
+_GENERIC = re.compile(
+    r"(?:(?:update|change|modify|improve|fix|add|refactor|clean ?up|adjust|edit|tweak"
+    r"|enhance|implement|remove)[sd]?\s+)"
+    r"(?:(?:the|a|an|some|various|several|multiple|all|project|source|existing|new"
+    r"|minor|small|other|related|and|code)\s+)*"
+    r"(?:files?|code|changes?|things?|stuff|project|functionality|features?|logic"
+    r"|implementation|documentation|docs|tests?|issues?|bugs?|improvements?"
+    r"|updates?|codebase|repository|modules?|components?|dependencies)"
+    r"(?:\s+(?:for|in|of|to)\s+(?:the\s+)?(?:project|code|codebase|repository|app"
+    r"|application|system|module|files?))?",
+    re.IGNORECASE,
+)
+
+
+def scores(
+    case: Case, prediction: Prediction, house: HouseParams
+) -> dict[str, float | None]:
+    """Return the measures of types, grounding, text and style of one answer."""
+    plan = prediction.plan or Plan(commits=())
+    pairs = align(case.target, plan)
+    texts = [(text_of(t), text_of(p) if p else "") for t, p in pairs]
+    absent, false, named = _grounding(case, plan)
+    return {
+        **_type_scores(pairs),
+        "grounded": _mean([not (a or f) for a, f in zip(absent, false, strict=True)]),
+        "names_something": _mean(named),
+        "chrf": _mean([chrf(*each) for each in texts]),
+        "edit_similarity": _mean([edit_similarity(*each) for each in texts]),
+        "specific": _mean([not is_generic(each) for each in plan.commits]),
+        "style": float(
+            bool(plan.commits)
+            and not any(broken_rule(message_of(c), house) for c in plan.commits)
+        ),
+    }
+
+
+def findings(
+    case: Case, prediction: Prediction, house: HouseParams
+) -> dict[str, tuple[str, ...]]:
+    """Return wrong types, absent names, refuted claims and broken rules, in words."""
+    plan = prediction.plan
+    if plan is None:
+        return {}
+    absent, false, _ = _grounding(case, plan)
+    rules = [broken_rule(message_of(each), house) for each in plan.commits]
+    return {
+        "types": tuple(
+            f"{partner.type or 'none'}, not {target.type}"
+            for target, partner in align(case.target, plan)
+            if partner and target.type not in ("", partner.type)
+        ),
+        "absent_names": tuple(dict.fromkeys(name for each in absent for name in each)),
+        "false_claims": tuple(claim for each in false for claim in each),
+        "generic": tuple(each.subject for each in plan.commits if is_generic(each)),
+        "style_rules": tuple(each.value for each in rules if each),
+    }
+
+
+class Pair(NamedTuple):
+    """A commit of the target and its partner."""
+
+    target: PlannedCommit
+    partner: PlannedCommit | None
+
+
+@lru_cache(maxsize=16)
+def align(target: Plan, plan: Plan) -> tuple[Pair, ...]:
+    """Return each of the target's commits with its partner, in their order.
+
+    Partners are the one-to-one alignment that shares the most files; of equal
+    alignments the one with the fewest equal types counts, so that guessing many
+    types for many small commits does not pay; of those still equal, their content
+    decides, not their order. No shared file, no partner.
+    (The assignment problem, Kuhn 1955, as scipy solves it.)
+    """
+    partners: list[PlannedCommit | None] = [None] * len(target.commits)
+    if plan.commits:
+        for row, column in _assignment(target, plan):
+            partners[row] = plan.commits[column]
+    return tuple(map(Pair, target.commits, partners))
+
+
+def _assignment(target: Plan, plan: Plan) -> list[tuple[int, int]]:
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    ours, theirs = _by_content(target), _by_content(plan)
+    expected = [target.commits[at] for at in ours]
+    given = [plan.commits[at] for at in theirs]
+    files = [set(each.files) for each in given]
+    shared = np.array([[len({*t.files} & each) for each in files] for t in expected])
+    same = np.array([[t.type == p.type for p in given] for t in expected])
+    # One shared file outweighs every tie-break together.
+    weights = shared * (len(expected) + 1) - (same & (shared > 0))
+    rows, columns = linear_sum_assignment(weights, maximize=True)
+    return [
+        (ours[r], theirs[c]) for r, c in zip(rows, columns, strict=True) if shared[r, c]
+    ]
+
+
+def _by_content(plan: Plan) -> list[int]:
+    """Return the places of commits in an order that theirs does not change."""
+
+    def content(at: int) -> tuple[list[str], str]:
+        commit = plan.commits[at]
+        return sorted(commit.files), commit.model_dump_json(exclude={"files"})
+
+    return sorted(range(len(plan.commits)), key=content)
+
+
+def type_accuracy(target: Plan, plan: Plan) -> float:
+    """Return the share of the target's commits whose partner has their type."""
+    return _share(align(target, plan), lambda t, p: t.type == p.type)
+
+
+def _type_scores(pairs: Sequence[Pair]) -> dict[str, float | None]:
+    """Return the share of the target's commits that agree; None if one has no type."""
+    if not pairs or not all(pair.target.type for pair in pairs):
+        return dict.fromkeys(("type", "scope", "breaking"))
+    return {
+        "type": _share(pairs, lambda t, p: t.type == p.type),
+        "scope": _share(pairs, lambda t, p: _scope(t) == _scope(p)),
+        "breaking": _share(pairs, lambda t, p: t.breaking == p.breaking),
+    }
+
+
+def _share(
+    pairs: Sequence[Pair], agree: Callable[[PlannedCommit, PlannedCommit], bool]
+) -> float:
+    return _mean([bool(p and agree(t, p)) for t, p in pairs])
+
+
+def _scope(commit: PlannedCommit) -> str:
+    return (commit.scope or "").strip().lower()
+
+
+class Claim(NamedTuple):
+    """A subject says that something came or went."""
+
+    adds: bool
+    entity: Entity
+
+
+class Signs(NamedTuple):
+    """The added and the removed lines of a diff, `+++` and `---` included."""
+
+    added: Evidence
+    removed: Evidence
+
+
+def _grounding(
+    case: Case, plan: Plan
+) -> tuple[list[list[str]], list[list[str]], list[bool]]:
+    """Return by message: absent names, refuted claims, whether it names anything."""
+    names = [names_in(_said(each), case.files, case.diff) for each in plan.commits]
+    return (
+        [[entity.text for entity, is_held in each if not is_held] for each in names],
+        [
+            [
+                f"{'added' if claim.adds else 'removed'}: {claim.entity.text}"
+                for claim in claims(commit)
+                if is_refuted(claim, signs_of(case.diff))
+            ]
+            for commit in plan.commits
+        ],
+        [bool(each) for each in names],
+    )
+
+
+@lru_cache(maxsize=64)
+def names_in(
+    text: str, files: tuple[str, ...], diff: str
+) -> tuple[tuple[Entity, bool], ...]:
+    """Return what a message names, each with whether the change shows it."""
+    evidence = evidence_of(files, diff)
+    return tuple((each, evidence.holds(each)) for each in entities(text))
+
+
+def claims(commit: PlannedCommit) -> Iterator[Claim]:
+    """Yield what a subject says was added or removed, if that has a name.
+
+    That is the names between the verb, which comes first, and the first small
+    word or sign that ends its object.
+    """
+    verb = _CLAIM.match(commit.subject)
+    if verb is None:
+        return
+    said = _OBJECT_END.split(commit.subject[verb.end() :], maxsplit=1)[0]
+    for entity in entities(said):
+        if entity.kind in (EntityKind.PATH, EntityKind.IDENTIFIER):
+            yield Claim(verb["adds"] is not None, entity)
+
+
+def is_refuted(claim: Claim, signs: Signs) -> bool:
+    """Tell whether only lines of the other sign have what a claim is about."""
+    mine, other = signs if claim.adds else signs[::-1]
+    return other.holds(claim.entity) and not mine.holds(claim.entity)
+
+
+@lru_cache(maxsize=64)
+def evidence_of(files: tuple[str, ...], diff: str) -> Evidence:
+    """Return where the names of a change are looked up."""
+    return Evidence(files, diff)
+
+
+@lru_cache(maxsize=64)
+def signs_of(diff: str) -> Signs:
+    """Return the lines of a diff by their sign."""
+    lines = diff.split("\n")
+    added, removed = (
+        "\n".join(line[1:] for line in lines if line.startswith(sign)) for sign in "+-"
+    )
+    return Signs(Evidence((), added), Evidence((), removed))
+
+
+def header_of(commit: PlannedCommit) -> str:
+    """Return the first line; of a commit without a type that is its subject."""
+    return format_header(commit) if commit.type else commit.subject
+
+
+def message_of(commit: PlannedCommit) -> str:
+    """Return header and body."""
+    header = header_of(commit)
+    return f"{header}\n\n{commit.body}" if commit.body.strip() else header
+
+
+def text_of(commit: PlannedCommit) -> str:
+    """Return subject and body, without type and scope, which have own measures."""
+    return f"{commit.subject}\n\n{commit.body}".strip()
+
+
+def _said(commit: PlannedCommit) -> str:
+    return f"{commit.subject}\n{commit.body}"
+
+
+def chrf(target: str, text: str) -> float:
+    """Return the F2 score of shared character n-grams up to six, 0 to 1.
+
+    Recall counts twice as much as precision; white space does not count. Equal
+    texts have 1; an empty one 0. (Popovic 2015, by sacrebleu, over 100.)
+    """
+    if not target.strip() or not text.strip():
+        return 0.0
+    return float(_chrf().sentence_score(text, [target]).score) / 100
+
+
+@lru_cache(maxsize=1)
+def _chrf() -> Any:
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF()
+
+
+def edit_similarity(target: str, text: str) -> float:
+    """Return 1 less the edits over the longer text's length, 0 to 1; empty is 0.
+
+    Edits insert, delete or replace a character. (Levenshtein 1966, by rapidfuzz.)
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    if not text:
+        return 0.0
+    return float(Levenshtein.normalized_similarity(target, text))
+
+
+def is_generic(commit: PlannedCommit) -> bool:
+    """Tell a subject that fits any change, such as `update the documentation`."""
+    subject = commit.subject.strip().rstrip(".")
+    problem = wording_problem(commit, english_only=False, imperative_only=False)
+    return problem is not None or bool(_GENERIC.fullmatch(subject))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

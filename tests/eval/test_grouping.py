@@ -1,0 +1,212 @@
+import random
+from collections import Counter
+from itertools import permutations
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+from tests.support.planned import commit, make_case, plan, prediction
+
+from diffscribe.commits.junk_kinds import junk_kinds
+from diffscribe.eval.grouping import (
+    NAMES,
+    Partition,
+    ari,
+    exact_partition,
+    findings,
+    is_absurd,
+    junk_routed,
+    moves,
+    partition,
+    rand_index,
+    scores,
+    secret_like,
+)
+
+TARGET = plan(
+    commit("src/a.py src/b.py", "fix"),
+    commit("docs/c.md", "docs"),
+    gitignore=["*.log", "build/"],
+)
+CASE = make_case(TARGET, junk=("x.log", "build/y.o"))
+
+
+def measured(answer, case=CASE):
+    return scores(case, prediction(answer))
+
+
+def test_the_target_itself_is_perfect_and_nothing_is_found():
+    case = make_case(TARGET, junk=("x.log", "build/.env"))
+    assert measured(TARGET, case) == dict.fromkeys(NAMES, 1.0) | {"moves": 0.0}
+    assert not any(findings(case, prediction(TARGET)).values())
+
+
+def test_without_a_plan_every_measure_is_at_its_worst():
+    case = make_case(TARGET, junk=("x.log", ".env"))
+    assert measured(None, case) == dict.fromkeys(NAMES, 0.0) | {"moves": 1.0}
+    assert findings(case, prediction(None)) == {}
+
+
+def test_a_single_message_has_no_files_to_group_and_no_patterns():
+    case = make_case(task="message")
+    assert measured(case.target, case) == dict.fromkeys(NAMES)
+    assert findings(case, prediction(case.target)) == {}
+
+
+def test_one_group_is_met_by_the_same_group_alone():
+    target = plan(commit("a b c"))
+    assert ari(target, target) == 1.0
+    assert ari(target, plan(commit("a b"), commit("c"))) == 0.0
+
+
+def test_leaving_files_out_never_pays():
+    target = plan(commit("a"), commit("b"), commit("c"))
+    assert ari(target, target) == 1.0
+    assert ari(target, plan(commit("a"))) == pytest.approx(1 / 3)
+    assert ari(target, plan(commit("a"), commit("b"))) == pytest.approx(2 / 3)
+    left_out = partition(target, plan(commit("a"), commit("b")))
+    assert (exact_partition(left_out), moves(left_out)) == (0.0, pytest.approx(1 / 3))
+    twice = partition(target, plan(*target.commits, commit("c")))
+    assert moves(twice) == pytest.approx(1 / 3)
+
+
+def test_worse_than_chance_is_zero():
+    target = plan(commit("a b"), commit("c d"))
+    assert adjusted_rand_score([0, 0, 1, 1], [0, 1, 0, 1]) < 0
+    assert ari(target, plan(commit("a c"), commit("b d"))) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "index", "to_move"),
+    [
+        ("0011", "1100", 1.0, 0),
+        ("0000", "0000", 1.0, 0),
+        ("0123", "3210", 1.0, 0),
+        ("0", "5", 1.0, 0),
+        ("0011", "0000", 0.0, 2),
+        ("0011", "0123", 0.0, 2),
+        ("0011", "0101", -0.5, 2),
+        ("0001", "0011", 0.0, 1),
+        ("000111", "000011", 0.3243243243243243, 1),
+    ],
+)
+def test_groupings_by_hand(expected, given, index, to_move):
+    pair = Partition(tuple(map(int, expected)), tuple(map(int, given)), 1.0)
+    assert rand_index(pair.expected, pair.given) == pytest.approx(index)
+    assert exact_partition(pair) == (to_move == 0)
+    assert moves(pair) == pytest.approx(to_move / len(expected))
+
+
+def naive_moves(expected, given):
+    """The fewest files that change their group, over all ways to name groups."""
+    names = sorted(set(given))
+    spare = [*sorted(set(expected)), *(f"new{n}" for n in range(len(names)))]
+    return min(
+        sum(dict(zip(names, chosen, strict=True))[g] != e for e, g in pairs)
+        for chosen in permutations(spare, len(names))
+        for pairs in [list(zip(expected, given, strict=True))]
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_groupings_agree_with_their_definitions(seed):
+    rng = random.Random(seed)
+    n = rng.randint(1, 7)
+    expected = tuple(rng.randrange(3) for _ in range(n))
+    given = tuple(rng.randrange(3) for _ in range(n))
+    pair, turned = Partition(expected, given, 1.0), Partition(given, expected, 1.0)
+    assert moves(pair) == moves(turned)
+    assert moves(pair) == pytest.approx(naive_moves(expected, given) / n)
+    assert rand_index(expected, given) == rand_index(given, expected)
+    assert (exact_partition(pair) == 1) == (moves(pair) == 0)
+
+
+def test_the_rand_index_agrees_with_scikit_learn_on_10_000_partitions():
+    rng = np.random.default_rng(7)
+    worst = 0.0
+    for n in range(1, 26):
+        for most in rng.integers(1, n + 1, size=(400, 2)):
+            first, second = rng.integers(most[0], size=n), rng.integers(most[1], size=n)
+            ours = rand_index(first.tolist(), second.tolist())
+            worst = max(worst, abs(ours - adjusted_rand_score(first, second)))
+    assert worst <= 1e-12
+
+
+def test_random_groupings_have_an_index_of_zero_on_average():
+    rng = random.Random(7)
+    expected = [i % 4 for i in range(12)]
+    values = np.array(
+        [rand_index(expected, rng.sample(expected, 12)) for _ in range(4000)]
+    )
+    assert abs(values.mean()) < 4 * values.std() / len(values) ** 0.5
+    assert values.std() > 0.05
+
+
+def test_committed_junk_does_not_change_the_grouping():
+    target = plan(commit("a b"), commit("c"))
+    with_junk = plan(commit("a b x.log"), commit("c"))
+    assert Counter(partition(target, with_junk)) == Counter(partition(target, target))
+
+
+def test_what_is_wrong_with_paths_is_named():
+    case = make_case(plan(commit("a b c d")), junk=("x.log",))
+    bad = plan(commit("a b"), commit("b e"), gitignore=["d"])
+    found = findings(case, prediction(bad))
+    assert found["paths_missing"] == ("c", "x.log")
+    assert found["paths_duplicate"] == ("b",)
+    assert found["paths_invented"] == ("e",)
+    assert found["plan_problem"] == ("unknown_path",)
+
+
+def test_junk_counts_as_routed_if_it_is_matched_and_in_no_commit():
+    half = plan(commit("src/a.py x.log"), gitignore=["*.log", "build/"])
+    assert junk_routed(CASE, half) == 0.5
+    assert findings(CASE, prediction(half))["junk_missed"] == ("x.log",)
+    assert junk_routed(CASE, plan(*TARGET.commits)) == 0.0
+    assert measured(TARGET, make_case(TARGET))["junk"] is None
+
+
+@pytest.mark.parametrize("absurd", ["*", "**", "/**", "src/", "*.py", "docs/c.md"])
+def test_a_pattern_that_ignores_a_real_file_is_not_counted(absurd):
+    assert junk_routed(CASE, plan(gitignore=[absurd])) == 0.0
+    assert junk_routed(CASE, plan(gitignore=[absurd, "*.log"])) == 0.5
+    found = findings(CASE, prediction(plan(gitignore=[absurd])))
+    assert found["absurd_patterns"] == (absurd,)
+    assert set(found["real_files_ignored"]) <= {"src/a.py", "src/b.py", "docs/c.md"}
+    assert found["real_files_ignored"]
+
+
+@pytest.mark.parametrize(
+    "absurd", ["*", "**", "/", "/*", "", " ", "*.*", "*.py", "src"]
+)
+def test_an_absurd_pattern_is_named_whatever_the_change_is(absurd):
+    case = make_case(plan(commit("go.sum")))
+    assert is_absurd(absurd, case)
+    values = measured(plan(commit("go.sum"), gitignore=[absurd, "*.log"]), case)
+    assert values["patterns_sane"] == 0.5
+
+
+@pytest.mark.parametrize("kind", junk_kinds(), ids=lambda kind: kind.path)
+def test_no_pattern_for_junk_is_absurd(kind):
+    case = make_case(plan(commit("go.sum")))
+    for pattern in kind.patterns:
+        if "$" not in pattern:
+            assert not is_absurd(pattern, case)
+
+
+def test_secrets_have_to_stay_out_of_commits():
+    case = make_case(TARGET, junk=("x.log", ".env", "deploy/id_rsa"))
+    leaky = plan(*TARGET.commits, commit(".env"))
+    assert measured(leaky, case)["secrets_kept_out"] == 0.5
+    assert findings(case, prediction(leaky))["secrets_committed"] == (".env",)
+    assert measured(plan(*TARGET.commits), case)["secrets_kept_out"] == 1.0
+    assert measured(TARGET)["secrets_kept_out"] is None
+
+
+def test_what_is_like_a_secret_is_told_by_its_name():
+    secret = [".env", "app/.env.local", "prod.env", "key.pem", "id_ed25519", ".npmrc"]
+    harmless = [".env.example", ".env.sample", "src/env.py", "id.py", "secret.go"]
+    assert secret_like((*secret, *harmless)) == set(secret)
+    kinds = [kind.path for kind in junk_kinds() if kind.is_secret]
+    bare = [path.replace("${above}", "").replace("$above", "") for path in kinds]
+    assert secret_like(tuple(bare)) == set(bare)
