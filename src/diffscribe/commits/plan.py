@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from diffscribe.commits.gitignore import ignored, is_too_wild
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.style import WordingProblem
-from diffscribe.core.records import Plan, Record
+from diffscribe.core.records import Plan, PlannedCommit, Record
 
 MAX_TRIES = 100
 """Braces where an object may begin; an answer with more is no answer."""
@@ -307,3 +307,35 @@ def read_record(text: str, kind: type[R], schema: Mapping[str, Any]) -> R:
             for each in error.errors()[:_MAX_FIELD_PROBLEMS_SHOWN]
         ]
         raise FlawError(Flaw.NOT_JSON, "; ".join(problems)) from error
+
+
+def restore_paths(plan: Plan, replaced: Mapping[str, str]) -> Plan:
+    """Return a plan with its real paths, where a model was shown placeholders.
+
+    Subjects and bodies keep their placeholders, which no message may have.
+
+    Args:
+        plan: as the model answered it.
+        replaced: what each placeholder stands for.
+    """
+
+    def restore(path: str) -> str:
+        for placeholder, original in replaced.items():
+            path = path.replace(placeholder, original)
+        return path
+
+    def restore_commit(commit: PlannedCommit) -> PlannedCommit:
+        issues = tuple(
+            issue.model_copy(update={"path": restore(issue.path)})
+            for issue in commit.issues
+        )
+        files = tuple(map(restore, commit.files))
+        return commit.model_copy(update={"files": files, "issues": issues})
+
+    if not replaced:
+        return plan
+    update = {
+        "commits": tuple(map(restore_commit, plan.commits)),
+        "gitignore": tuple(map(restore, plan.gitignore)),
+    }
+    return plan.model_copy(update=update)

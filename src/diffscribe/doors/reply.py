@@ -88,13 +88,6 @@ def question_key(question: Question) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def restore(text: str, replaced: Mapping[str, str]) -> str:
-    """Return a text of an answer, such as a path, with the originals put back."""
-    for placeholder, original in replaced.items():
-        text = text.replace(placeholder, original)
-    return text
-
-
 class AnswerError(ToolError):
     """The endpoint works, but this one question got no answer."""
 

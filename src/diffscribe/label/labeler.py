@@ -6,17 +6,23 @@ from statistics import fmean
 from typing import NamedTuple, TypeVar
 
 from diffscribe.commits.grammar import format_header
-from diffscribe.commits.plan import FLAWS, Flaw, FlawError, plan_schema, read_record
+from diffscribe.commits.plan import (
+    FLAWS,
+    Flaw,
+    FlawError,
+    plan_schema,
+    read_record,
+    restore_paths,
+)
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams
-from diffscribe.core.records import Change, Label, Plan, PlannedCommit, Record, Usage
+from diffscribe.core.records import Change, Label, Plan, Record, Usage
 from diffscribe.doors.endpoint import WithheldError
 from diffscribe.doors.reply import (
     Answer,
     AnswerError,
     Question,
     TokenUsage,
-    restore,
 )
 from diffscribe.label.check import check_messages, check_plan
 from diffscribe.label.from_history import LabelReason, history_plan
@@ -161,7 +167,7 @@ class _Talk:
 
         def read(answer: Answer) -> Plan:
             plan = read_record(answer.text, Plan, schema)
-            plan = restore_paths(plan, answer)
+            plan = restore_paths(plan, answer.replaced)
             check_plan(plan, change, self._params.rules)
             return plan
 
@@ -259,24 +265,6 @@ class _Talk:
                 flaw = _cut_off(answer) or error
             question = reask_question(question, answer.text, str(flaw), self._prompts)
         raise NoLabelError(flaw.flaw, str(flaw), answer.text)
-
-
-def restore_paths(plan: Plan, answer: Answer) -> Plan:
-    """Return a plan with the paths as they are, where placeholders were sent."""
-    if not answer.replaced:
-        return plan
-
-    def restored(commit: PlannedCommit) -> PlannedCommit:
-        issues = tuple(
-            issue.model_copy(update={"path": restore(issue.path, answer.replaced)})
-            for issue in commit.issues
-        )
-        files = tuple(restore(path, answer.replaced) for path in commit.files)
-        return commit.model_copy(update={"files": files, "issues": issues})
-
-    patterns = tuple(restore(each, answer.replaced) for each in plan.gitignore)
-    commits = tuple(map(restored, plan.commits))
-    return plan.model_copy(update={"commits": commits, "gitignore": patterns})
 
 
 def own_label(plan: Plan, ratings: dict[str, float]) -> Label:
