@@ -24,8 +24,7 @@ import yaml
 from diffscribe.core.params import HarvestParams
 from diffscribe.core.records import Change
 from diffscribe.doors.git import encode
-from diffscribe.harvest.harvest import harvest
-from diffscribe.harvest.tally import Tally
+from diffscribe.harvest.harvest import Counts, harvest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = 5
@@ -48,11 +47,11 @@ def main(
     total: Counter[str] = Counter()
     for path in repositories:
         params = _params(path, windows, composites, commits)
-        tally = Tally()
-        rows = harvest(params, tally, _unwatched)
+        counted = Counts()
+        rows = harvest(params, counted, _unwatched)
         changes = (Change.model_validate_json(row) for row in rows)
         verdicts = _verdicts(changes, Path(path))
-        counts = tally.metrics(params)
+        counts = counted.metrics(params)
         print(f"{path}: {counts['commits']} commits, {dict(verdicts)}")
         for kind in ("commits_dropped", "windows_dropped"):
             print(f"  {kind}: { {k: n for k, n in _counts(counts[kind]) if n} }")

@@ -11,8 +11,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
-from diffscribe.harvest.harvest import harvest
-from diffscribe.harvest.tally import Tally
+from diffscribe.harvest.harvest import Counts, harvest
 
 
 @click.command(cls=Command)
@@ -31,17 +30,17 @@ def main(
     TRACKED are the folders of sources that DVC watches, if it does.
     """
     section = load_params(params).harvest
-    tally = Tally()
-    write_lines(harvested, harvest(section, tally, progress))
-    for error in tally.bad:
+    counts = Counts()
+    write_lines(harvested, harvest(section, counts, progress))
+    for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
-    counts = tally.metrics(section)
+    totals = counts.metrics(section)
     report(
         metrics,
-        counts,
-        f"{counts['changes']} changes of {counts['commits_kept']} commits "
-        f"kept of {counts['commits']} in {counts['sources']} sources",
-        tally.statistics,
+        totals,
+        f"{totals['changes']} changes of {totals['commits_kept']} commits "
+        f"kept of {totals['commits']} in {totals['sources']} sources",
+        counts.statistics,
     )
 
 

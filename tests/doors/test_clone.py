@@ -9,23 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml
+from tests.support.source_fixtures import find, git
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import HarvestParams
 from diffscribe.doors.clone import clone
 from diffscribe.doors.places import CLONES
-from diffscribe.doors.repository import find_sources
 from diffscribe.samples.builder import History
 
-ROOT = Path(__file__).parents[2]
 SHA = "0123456789" * 4
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 class Remote:
@@ -367,11 +358,7 @@ def test_a_clone_is_a_source_at_its_revision(
     grow(history, 2)
     monkeypatch.chdir(tmp_path)
     bring(remote, history.head, CLONES)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
-    values["sources"] = [
-        {"url": f"{remote.base_url}/owner/name", "revision": pinned, "private": True}
-    ]
-    params = HarvestParams.model_validate(values)
-    (source,) = find_sources(params, pytest.fail).kept
+    url = f"{remote.base_url}/owner/name"
+    (source,) = find({"url": url, "revision": pinned, "private": True}).kept
     assert (source.name, source.head) == ("127.0.0.1/owner/name", pinned)
     assert source.settings.private

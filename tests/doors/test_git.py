@@ -5,7 +5,7 @@ import pytest
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors import git
-from diffscribe.doors.git import ask_git, parted
+from diffscribe.doors.git import ask_git, split_answers
 from diffscribe.samples.builder import History
 
 
@@ -13,7 +13,7 @@ def parts(content: bytes, max_bytes: int = 100) -> list[bytes]:
     with tempfile.TemporaryFile() as answers:
         answers.write(content)
         answers.flush()
-        return list(parted(answers, b"--", max_bytes))
+        return list(split_answers(answers, b"--", max_bytes))
 
 
 def test_parts_what_lies_behind_each_border_from_the_end() -> None:
@@ -38,7 +38,7 @@ def test_an_answer_that_never_ends_is_stopped(
 ) -> None:
     # Long enough that git is still at work when it gets its bounds.
     history.commit("feat: begin", {"a": "0\n" * 2**25})
-    monkeypatch.setitem(git.BOUNDS, git.resource.RLIMIT_FSIZE, 10**6)
+    monkeypatch.setitem(git.RESOURCE_LIMITS, git.resource.RLIMIT_FSIZE, 10**6)
     with pytest.raises(SourceError, match=r"here: .* SIGXFSZ, as it printed more"):
         ask(history, "cat-file", "blob", "HEAD:a")
     assert len(ask(history, "cat-file", "commit", "HEAD")) > 100
@@ -48,8 +48,8 @@ def test_work_that_never_ends_is_stopped(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.commit("feat: begin", {"a": "0\n" * 10**6})
-    monkeypatch.setitem(git.BOUNDS, git.resource.RLIMIT_CPU, 1)
-    monkeypatch.setitem(git.BOUNDS, git.resource.RLIMIT_FSIZE, 2**35)
+    monkeypatch.setitem(git.RESOURCE_LIMITS, git.resource.RLIMIT_CPU, 1)
+    monkeypatch.setitem(git.RESOURCE_LIMITS, git.resource.RLIMIT_FSIZE, 2**35)
     questions = [b"HEAD:a\n"] * 10_000
     with (
         tempfile.TemporaryFile() as answers,

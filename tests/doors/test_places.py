@@ -1,30 +1,20 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from tests.support.source_fixtures import find, make_params
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import HarvestParams
-from diffscribe.doors.places import find_places
-from diffscribe.doors.repository import Sources, find_sources
+from diffscribe.doors.places import (
+    Sources,
+    clone_folder,
+    find_places,
+    find_sources,
+    protocol_of,
+    remote_name,
+)
 from diffscribe.samples.builder import History
 
-ROOT = Path(__file__).parents[2]
 SHA = "0123456789" * 4
-
-
-def params(*sources: object, **changed: Any) -> HarvestParams:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
-    return HarvestParams.model_validate(values | {"sources": sources} | changed)
-
-
-def stop(error: SourceError) -> None:
-    raise error
-
-
-def found(*sources: object, **changed: Any) -> Sources:
-    return find_sources(params(*sources, **changed), stop)
 
 
 def names(sources: Sources) -> list[str]:
@@ -43,8 +33,8 @@ def repository(folder: Path, remote: str = "") -> History:
 def test_a_folder_is_searched_four_levels_down(tmp_path: Path) -> None:
     for path in ("x1", "1/x2", "1/2/x3", "1/2/3/x4", "1/2/3/4/x5", "x1/inner"):
         repository(tmp_path / "code" / path)
-    assert names(found(str(tmp_path / "code"))) == ["x1", "x2", "x3", "x4"]
-    assert names(found(str(tmp_path / "code" / "1" / "*"))) == ["x2", "x3", "x4", "x5"]
+    assert names(find(str(tmp_path / "code"))) == ["x1", "x2", "x3", "x4"]
+    assert names(find(str(tmp_path / "code" / "1" / "*"))) == ["x2", "x3", "x4", "x5"]
 
 
 def test_a_search_passes_over_links_and_hidden_folders(tmp_path: Path) -> None:
@@ -53,9 +43,9 @@ def test_a_search_passes_over_links_and_hidden_folders(tmp_path: Path) -> None:
     repository(tmp_path / "code/open")
     (tmp_path / "code/link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "code/up").symlink_to(tmp_path)
-    assert names(found(str(tmp_path / "code"))) == ["open"]
-    assert names(found(str(tmp_path / "code/link"))) == ["elsewhere"]
-    assert names(found(str(tmp_path / "code/.cache"))) == ["hidden"]
+    assert names(find(str(tmp_path / "code"))) == ["open"]
+    assert names(find(str(tmp_path / "code/link"))) == ["elsewhere"]
+    assert names(find(str(tmp_path / "code/.cache"))) == ["hidden"]
 
 
 def test_a_glob_passes_over_what_is_no_repository(tmp_path: Path) -> None:
@@ -63,25 +53,25 @@ def test_a_glob_passes_over_what_is_no_repository(tmp_path: Path) -> None:
     repository(tmp_path / "two").bundle(tmp_path / "code/two.bundle")
     (tmp_path / "code/notes.txt").write_text("hello")
     (tmp_path / "code/empty").mkdir()
-    assert names(found(str(tmp_path / "code/*"))) == ["one", "two"]
+    assert names(find(str(tmp_path / "code/*"))) == ["one", "two"]
     with pytest.raises(SourceError, match=r"notes.txt: neither a repository nor"):
-        found(str(tmp_path / "code/notes.txt"))
+        find(str(tmp_path / "code/notes.txt"))
 
 
-def test_bare_repositories_are_found(tmp_path: Path) -> None:
+def test_bare_repositories_are_find(tmp_path: Path) -> None:
     import pygit2
 
     repository(tmp_path / "one")
     pygit2.clone_repository(
         str(tmp_path / "one"), str(tmp_path / "code/one.git"), bare=True
     )
-    assert names(found(str(tmp_path / "code"))) == ["one"]
+    assert names(find(str(tmp_path / "code"))) == ["one"]
 
 
 def test_a_repository_is_read_once_whatever_it_is_called(tmp_path: Path) -> None:
     repository(tmp_path / "code/one")
     (tmp_path / "link").symlink_to(tmp_path / "code/one")
-    sources = found(
+    sources = find(
         str(tmp_path / "link"),
         str(tmp_path / "code"),
         str(tmp_path / "code/one/.git"),
@@ -101,9 +91,7 @@ def test_of_two_clones_of_a_remote_the_first_in_params_is_read(
 ) -> None:
     repository(tmp_path / "a", remote)
     repository(tmp_path / "b", "https://example.org/owner/name")
-    sources = found(
-        {"path": str(tmp_path / "b"), "license": "MIT"}, str(tmp_path / "*")
-    )
+    sources = find({"path": str(tmp_path / "b"), "license": "MIT"}, str(tmp_path / "*"))
     assert names(sources) == ["example.org/owner/name"]
     assert sources.kept[0].path == tmp_path / "b"
     assert sources.kept[0].settings.license == "MIT"
@@ -114,7 +102,7 @@ def test_equal_names_without_a_remote_are_told_apart_by_no_one(tmp_path: Path) -
     repository(tmp_path / "x/same")
     repository(tmp_path / "y/same")
     with pytest.raises(SourceError, match="are both named 'same'; keep one"):
-        found(str(tmp_path))
+        find(str(tmp_path))
 
 
 def test_every_bad_source_is_told_and_the_good_ones_stay(
@@ -129,11 +117,11 @@ def test_every_bad_source_is_told_and_the_good_ones_stay(
     (tmp_path / "code/pointer/.git").write_text("gitdir: /nowhere\n")
     errors: list[SourceError] = []
     sources = find_sources(
-        params(
+        make_params(
             str(tmp_path / "missing"),
             str(tmp_path / "code/*"),
             {"url": "https://example.org/owner/name", "revision": SHA},
-        ),
+        ).sources,
         errors.append,
     )
     assert names(sources) == ["broken", "good"]  # a bundle is read when opened
@@ -159,10 +147,10 @@ def test_a_clone_without_the_pinned_commit_is_refused(
     with pytest.raises(
         SourceError, match=rf"has no commit {SHA} yet; run 'make clone'"
     ):
-        found(url)
+        find(url)
     first = history.head
     history.commit("feat: later", {"a": "2\n"})
-    (source,) = found(url | {"revision": first}).kept
+    (source,) = find(url | {"revision": first}).kept
     assert (source.name, source.head) == ("example.org/owner/name", first)
 
 
@@ -170,6 +158,92 @@ def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     repository(tmp_path / "code/good")
     errors: list[SourceError] = []
     (tmp_path / "loop").symlink_to("loop")
-    places = list(find_places(params(str(tmp_path / "loop")), errors.append))
+    places = list(
+        find_places(make_params(str(tmp_path / "loop")).sources, errors.append)
+    )
     assert places == []
     assert "matches no repository" in str(errors[0])
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://example.org/owner/name", "example.org/owner/name"),
+        (
+            "https://user:secret@example.org:8443/owner/name.git/",
+            "example.org/owner/name",
+        ),
+        ("ssh://git@example.org:22/owner/name.git", "example.org/owner/name"),
+        ("git@example.org:owner/name.git", "example.org/owner/name"),
+        ("example.org:/srv/group/sub/name.git", "example.org/srv/group/sub/name"),
+        ("/srv/name.git", None),
+        ("../name", None),
+        ("file:///srv/name.git", None),
+        ("ext::sh -c evil", None),
+        ("", None),
+    ],
+)
+def test_a_remote_name_has_no_scheme_user_or_suffix(url: str, name: str | None) -> None:
+    assert remote_name(url) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol"),
+    [
+        ("https://example.org/owner/name", "https"),
+        ("HTTPS://example.org/owner/name", "https"),
+        ("git@example.org:owner/name", "ssh"),
+        ("ssh://git@example.org/owner/name", "ssh"),
+        ("git://example.org/name", "git"),
+    ],
+)
+def test_a_url_tells_its_protocol(url: str, protocol: str) -> None:
+    assert protocol_of(url) == protocol
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ext::sh -c evil",
+        "/srv/name",
+        "file:///srv/name",
+        "-oProxyCommand=evil",
+        "ssh://-oProxyCommand=evil/name",
+        "-oProxyCommand=evil:name",
+        "--upload-pack=evil:name",
+        "",
+    ],
+)
+def test_what_is_no_url_of_a_remote_is_refused(url: str) -> None:
+    with pytest.raises(SourceError, match="is no URL of a repository"):
+        protocol_of(url)
+
+
+def test_a_password_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SourceError) as caught:
+        protocol_of("https://user:hunter2@example.org/owner/name")
+    assert "example.org/owner/name holds a password" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_clone_lies_below_the_folder_of_clones() -> None:
+    folder = clone_folder("git@example.org:owner/na.me.git", Path("clones"))
+    assert folder == Path("clones/example.org/owner/na.me.git")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/../../etc",
+        "https://example.org/a//b",
+        "https://../a",
+        "https://example.org/.git",
+        "https://example.org/a\nb",
+        "https://example.org/a b",
+        "https://example.org/-a",
+        "/srv/name",
+    ],
+)
+def test_no_url_leads_out_of_the_folder_of_clones(url: str) -> None:
+    with pytest.raises(SourceError, match="is no plain URL of a repository"):
+        clone_folder(url, Path("clones"))

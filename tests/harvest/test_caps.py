@@ -1,11 +1,13 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from diffscribe.harvest.tally import Candidate, Caps, beyond_caps
+from diffscribe.harvest.caps import Caps, beyond_caps
+from diffscribe.harvest.rows import Row
 
 
-def candidate(repo: str, number: int, *authors: str) -> Candidate:
-    return Candidate(f"{repo} {number}", repo, frozenset(authors or ("ann",)))
+def row(repo: str, number: int, *authors: str) -> Row:
+    names = frozenset(authors or ("ann",))
+    return Row(b"", f"{repo} {number}", repo, names, commits=1, is_composite=False)
 
 
 def caps(
@@ -17,21 +19,19 @@ def caps(
     return Caps(all_, author, repo or {}, seed)
 
 
-def kept(candidates: list[Candidate], limits: Caps) -> list[Candidate]:
-    beyond = beyond_caps(candidates, limits)
-    return [each for number, each in enumerate(candidates) if number not in beyond]
+def kept(rows: list[Row], limits: Caps) -> list[Row]:
+    beyond = beyond_caps(rows, limits)
+    return [each for number, each in enumerate(rows) if number not in beyond]
 
 
 def test_all_stay_without_caps() -> None:
-    rows = [candidate("a", number) for number in range(20)]
+    rows = [row("a", number) for number in range(20)]
     assert beyond_caps(rows, caps()) == {}
 
 
 def test_ten_thousand_rows_have_two_percent_of_one_repository_at_most() -> None:
     sizes = {f"r{number}": 150 + number for number in range(60)} | {"huge": 50_000}
-    rows = [
-        candidate(repo, n, repo) for repo, size in sizes.items() for n in range(size)
-    ]
+    rows = [row(repo, n, repo) for repo, size in sizes.items() for n in range(size)]
     chosen = kept(rows, caps(dict.fromkeys(sizes, 200), all_=10_000))
     by_repo = Counter(each.repo for each in chosen)
     assert len(chosen) == 10_000
@@ -41,8 +41,8 @@ def test_ten_thousand_rows_have_two_percent_of_one_repository_at_most() -> None:
 
 
 def test_each_author_of_a_change_counts_in_all_repositories() -> None:
-    rows = [candidate(f"r{n % 3}", n, "ann", f"other {n}") for n in range(30)]
-    rows += [candidate("r0", 30 + n, "bo") for n in range(5)]
+    rows = [row(f"r{n % 3}", n, "ann", f"other {n}") for n in range(30)]
+    rows += [row("r0", 30 + n, "bo") for n in range(5)]
     limits = caps(author=4)
     authors = Counter(name for each in kept(rows, limits) for name in each.authors)
     assert (authors["ann"], authors["bo"]) == (4, 4)
@@ -50,17 +50,17 @@ def test_each_author_of_a_change_counts_in_all_repositories() -> None:
 
 
 def test_a_cap_of_one_repository_leaves_the_others() -> None:
-    rows = [candidate(repo, n) for repo in "ab" for n in range(10)]
+    rows = [row(repo, n) for repo in "ab" for n in range(10)]
     chosen = Counter(each.repo for each in kept(rows, caps({"a": 3, "b": None})))
     assert chosen == {"a": 3, "b": 10}
     assert set(beyond_caps(rows, caps({"a": 3})).values()) == {"max_per_repo"}
 
 
 def test_a_draw_stays_when_a_repository_grows() -> None:
-    rows = [candidate(repo, n) for repo in "ab" for n in range(500)]
+    rows = [row(repo, n) for repo in "ab" for n in range(500)]
     limits = caps({"a": 50, "b": 50})
     before = kept(rows, limits)
-    grown = [*rows, *(candidate("a", 500 + n) for n in range(25))]
+    grown = [*rows, *(row("a", 500 + n) for n in range(25))]
     after = kept(grown, limits)
     assert [each for each in after if each.repo == "b"] == before[50:]
     new = [each for each in after if each not in before]
@@ -70,7 +70,7 @@ def test_a_draw_stays_when_a_repository_grows() -> None:
 
 
 def test_neither_order_nor_other_repositories_decide_but_the_seed_does() -> None:
-    rows = [candidate(repo, n) for repo in "ab" for n in range(100)]
+    rows = [row(repo, n) for repo in "ab" for n in range(100)]
     limits = caps({"a": 10, "b": 10})
     chosen = set(kept(rows, limits))
     assert set(kept(rows[::-1], limits)) == chosen
@@ -81,7 +81,7 @@ def test_neither_order_nor_other_repositories_decide_but_the_seed_does() -> None
 
 
 def test_a_draw_is_spread_over_the_whole_history() -> None:
-    rows = [candidate("a", n) for n in range(1000)]
+    rows = [row("a", n) for n in range(1000)]
     halves = Counter(
         int(each.id.split()[1]) // 500 for each in kept(rows, caps({"a": 200}))
     )

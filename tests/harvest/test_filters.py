@@ -2,9 +2,19 @@ from datetime import date
 from typing import Any
 
 import pytest
+from tests.support.source_fixtures import make_params
 
 from diffscribe.core.params import SourceParams
-from diffscribe.harvest.filters import unwanted_author, unwanted_day, unwanted_message
+from diffscribe.doors.trees import TreeEntry
+from diffscribe.harvest.filters import (
+    PATH_LISTS,
+    author_reason,
+    day_reason,
+    exclude_files,
+    is_unsafe,
+    message_reason,
+    path_excluder,
+)
 
 
 def settings(**changed: Any) -> SourceParams:
@@ -34,9 +44,9 @@ def settings(**changed: Any) -> SourceParams:
     ],
 )
 def test_a_message_that_teaches_nothing_has_its_reason(
-    harvest_params: Any, message: str, reason: str | None
+    message: str, reason: str | None
 ) -> None:
-    assert unwanted_message(message, harvest_params()) == reason
+    assert message_reason(message, make_params()) == reason
 
 
 @pytest.mark.parametrize(
@@ -54,11 +64,11 @@ def test_only_the_named_authors_are_read_and_no_bot(
     author: str, reason: str | None
 ) -> None:
     only = settings(authors=["ann", "@Example.org"])
-    assert unwanted_author(author, only, ("[BOT]",)) == reason
+    assert author_reason(author, only, ("[BOT]",)) == reason
 
 
 def test_anyone_is_read_if_no_author_is_named() -> None:
-    assert unwanted_author("Bo <bo@b.c>", settings(), ()) is None
+    assert author_reason("Bo <bo@b.c>", settings(), ()) is None
 
 
 @pytest.mark.parametrize(
@@ -72,5 +82,121 @@ def test_anyone_is_read_if_no_author_is_named() -> None:
 )
 def test_both_ends_of_the_span_of_days_are_read(day: str, reason: str | None) -> None:
     span = settings(since="2024-01-31", until="2024-02-29")
-    assert unwanted_day(date.fromisoformat(day), span) == reason
-    assert unwanted_day(date.fromisoformat(day), settings()) is None
+    assert day_reason(date.fromisoformat(day), span) == reason
+    assert day_reason(date.fromisoformat(day), settings()) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/etc/passwd",
+        "a//b",
+        "a/",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "a/./b",
+        "a\\..\\b",
+        ".git",
+        ".GIT/config",
+        "sub/.git/config",
+        "sub\\.Git\\config",
+        "git~1/config",
+        ".git. ./config",
+        ".git::$INDEX_ALLOCATION/config",
+        ".g\u200cit/config",
+        "\ufeff.git/config",
+    ],
+)
+def test_no_work_tree_should_have_it(path: str) -> None:
+    assert is_unsafe(path.encode())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a",
+        ".gitignore",
+        ".github/workflows/ci.yml",
+        "sub/.gitattributes",
+        "...",
+        "a..b/..c/d..",
+        ".git2/x",
+        "x.git/y",
+        "git~2",
+        "a\\b",
+        "größe/日本 語.txt",
+        "new\nline",
+    ],
+)
+def test_a_work_tree_may_have_it(path: str) -> None:
+    assert not is_unsafe(path.encode())
+
+
+def test_bytes_that_are_no_text_are_no_reason() -> None:
+    assert not is_unsafe(b"caf\xe9/\xff")
+
+
+@pytest.mark.parametrize(
+    ("preset", "path", "is_left_out"),
+    [
+        ("lock_files", "package-lock.json", True),
+        ("lock_files", "web/yarn.lock", True),
+        ("lock_files", "go.sum", True),
+        ("lock_files", "go.mod", False),
+        ("lock_files", "src/lock.py", False),
+        ("lock_files", "Cargo.toml", False),
+        ("vendored", "node_modules/a/index.js", True),
+        ("vendored", "app/vendor/github.com/x/y.go", True),
+        ("vendored", "third_party/zlib/zlib.c", True),
+        ("vendored", "deps/lua/lua.c", True),
+        ("vendored", "src/deps/lua.c", False),
+        ("vendored", "src/vendor.py", False),
+        ("generated", "dist/app.js", True),
+        ("generated", "api/user_pb2.py", True),
+        ("generated", "api/user.pb.go", True),
+        ("generated", "src/App.test.js.snap", True),
+        ("generated", "build/tools.py", False),
+        ("generated", "src/generator.py", False),
+        ("minified", "static/app.min.js", True),
+        ("minified", "static/app.js", False),
+        ("minified", "src/admin.js", False),
+        ("assets", "docs/logo.PNG", False),
+        ("assets", "docs/logo.png", True),
+        ("assets", "font.woff2", True),
+        ("assets", "src/png.py", False),
+    ],
+)
+def test_presets_name_what_no_one_writes_by_hand(
+    preset: str, path: str, is_left_out: bool
+) -> None:
+    is_excluded = path_excluder([preset])
+    assert is_excluded is not None
+    assert is_excluded(path) is is_left_out
+
+
+def test_patterns_are_read_as_in_gitignore_and_the_last_one_wins() -> None:
+    is_excluded = path_excluder(["lock_files", "my docs/", "/a.txt", "!yarn.lock"])
+    assert is_excluded is not None
+    paths = ("go.sum", "my docs/x", "x/my docs/y", "a.txt", "x/a.txt", "yarn.lock")
+    assert [is_excluded(path) for path in paths] == [True] * 4 + [False] * 2
+
+
+def test_nothing_is_left_out_without_patterns() -> None:
+    assert path_excluder([]) is None
+
+
+def test_no_pattern_of_a_preset_takes_back() -> None:
+    patterns = [each for preset in PATH_LISTS.values() for each in preset.split()]
+    assert [each for each in patterns if each[0] in "!#"] == []
+    assert len(patterns) == len(set(patterns))
+
+
+def test_of_a_rename_one_side_may_stay() -> None:
+    paths = (b"src/a.py", b"vendor/a.py", b"vendor/\xff.py", b"\xff.py")
+    entries = tuple(TreeEntry(path, "100644", "100644", "1", "2") for path in paths)
+    kept = exclude_files(entries, path_excluder(["vendored"]))
+    assert [entry.path for entry in kept] == [b"src/a.py", b"\xff.py"]
+    assert exclude_files(entries, None) is entries

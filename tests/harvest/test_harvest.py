@@ -6,46 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.source_fixtures import (
+    dropped,
+    git_bytes,
+    harvest_rows,
+    make_params,
+    read_changes,
+)
 
 from diffscribe.commits.diff import parse_diff
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change, FileChange, FileStatus
-from diffscribe.doors.git import BOUNDS, MAX_BLOB_BYTES, encode
-from diffscribe.doors.trees import joined, read_ignores
-from diffscribe.harvest.harvest import harvest
-from diffscribe.harvest.tally import Tally
+from diffscribe.doors.git import MAX_BLOB_BYTES, RESOURCE_LIMITS, encode
+from diffscribe.doors.trees import join_gitignores, read_gitignores
+from diffscribe.harvest.harvest import Counts
 from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
-
-
-def unwatched(commits: Any, name: str, total: int) -> Any:
-    return commits
-
-
-@pytest.fixture
-def changes_of(harvest_params):
-    def read(source: Path, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
-        tally = Tally()
-        params = harvest_params(source, **changed)
-        rows = harvest(params, tally, unwatched)
-        changes = [Change.model_validate_json(row) for row in rows]
-        counts, totals = tally.metrics(params), tally.statistics.metrics()
-        assert totals["processed"] == counts["windows"]
-        assert totals["approved"] == counts["changes"]
-        return changes, counts
-
-    return read
-
-
-def dropped(counts: dict[str, Any], kind: str) -> dict[str, int]:
-    """Return the reasons that were counted at all."""
-    return {reason: n for reason, n in counts[f"{kind}_dropped"].items() if n}
-
-
-def git(folder: Path, *arguments: str) -> bytes:
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True
-    ).stdout
 
 
 def write_everything(history: History) -> None:
@@ -83,14 +59,12 @@ def everything(history: History) -> History:
     return history
 
 
-def test_the_diff_is_what_git_prints_byte_for_byte(
-    changes_of: Any, everything: History
-) -> None:
-    changes, counts = changes_of(everything.folder)
+def test_the_diff_is_what_git_prints_byte_for_byte(everything: History) -> None:
+    changes, counts = read_changes(everything.folder)
 
     assert counts["changes"] == len(changes) == 8 + 7 + 6
     for change in changes:
-        printed = git(
+        printed = git_bytes(
             everything.folder,
             "-c",
             "core.quotePath=off",
@@ -104,27 +78,25 @@ def test_the_diff_is_what_git_prints_byte_for_byte(
         assert "".join(patch.text for patch in parse_diff(change.diff)) == change.diff
 
 
-def test_the_diff_applied_to_base_gives_head(
-    changes_of: Any, everything: History
-) -> None:
-    changes, _ = changes_of(everything.folder)
+def test_the_diff_applied_to_base_gives_head(everything: History) -> None:
+    changes, _ = read_changes(everything.folder)
     for change in changes:
         if any(file.is_binary for file in change.files):
             continue
-        git(everything.folder, "read-tree", change.base)
+        git_bytes(everything.folder, "read-tree", change.base)
         subprocess.run(
             ["git", "apply", "--cached", "--whitespace=nowarn", "-"],
             cwd=everything.folder,
             input=change.diff.encode(),
             check=True,
         )
-        tree = git(everything.folder, "write-tree")
-        head = git(everything.folder, "rev-parse", f"{change.head}^{{tree}}")
+        tree = git_bytes(everything.folder, "write-tree")
+        head = git_bytes(everything.folder, "rev-parse", f"{change.head}^{{tree}}")
         assert tree == head
 
 
-def test_files_say_what_happened_to_each(changes_of: Any, everything: History) -> None:
-    changes, _ = changes_of(
+def test_files_say_what_happened_to_each(everything: History) -> None:
+    changes, _ = read_changes(
         everything.folder, windows_per_commit=1, max_window_commits=1
     )
 
@@ -157,14 +129,12 @@ def test_files_say_what_happened_to_each(changes_of: Any, everything: History) -
         assert list(change.files) == sorted(change.files, key=lambda file: file.path)
 
 
-def test_a_window_keeps_its_commits_oldest_first(
-    changes_of: Any, history: History
-) -> None:
+def test_a_window_keeps_its_commits_oldest_first(history: History) -> None:
     root = history.commit("feat: begin", {"a": "1\n"})
     first = history.commit("feat: add b\n\nWhy.\n\n", {"b": "1\n" * 9})
     second = history.commit("fix: move b", {}, renames={"b": "c"})
 
-    changes, _ = changes_of(history.folder)
+    changes, _ = read_changes(history.folder)
 
     both = next(change for change in changes if len(change.commits) == 2)
     assert (both.base, both.head) == (root, second)
@@ -180,7 +150,7 @@ def test_a_window_keeps_its_commits_oldest_first(
     assert both.committed_at == "2024-01-08T17:46:00+00:00"
 
 
-def test_no_window_spans_a_dropped_commit(changes_of: Any, history: History) -> None:
+def test_no_window_spans_a_dropped_commit(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: one", {"a": "1\n"})
     history.switch("topic")
@@ -192,7 +162,7 @@ def test_no_window_spans_a_dropped_commit(changes_of: Any, history: History) -> 
     history.commit("chore: bump", {"a": "4\n"}, author="Renovate Bot <r@x.org>")
     history.commit("feat: four", {"a": "5\n"})
 
-    changes, counts = changes_of(history.folder)
+    changes, counts = read_changes(history.folder)
 
     subjects = [tuple(c.message for c in change.commits) for change in changes]
     assert subjects == [
@@ -228,11 +198,11 @@ def test_no_window_spans_a_dropped_commit(changes_of: Any, history: History) -> 
     ],
 )
 def test_drops_commits_that_teach_nothing(
-    changes_of: Any, history: History, message: str, reason: str | None
+    history: History, message: str, reason: str | None
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit(message, {"a": "1\n"})
-    _, counts = changes_of(history.folder)
+    _, counts = read_changes(history.folder)
     expected = {"root": 1} | ({reason: 1} if reason else {})
     assert dropped(counts, "commits") == expected
 
@@ -246,45 +216,43 @@ def test_drops_commits_that_teach_nothing(
     ],
 )
 def test_knows_a_bot_by_name_or_address_in_any_case(
-    changes_of: Any, history: History, author: str, reasons: dict[str, int]
+    history: History, author: str, reasons: dict[str, int]
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"}, author=author)
-    _, counts = changes_of(history.folder, bot_authors=("[Bot]", "renovate"))
+    _, counts = read_changes(history.folder, bot_authors=("[Bot]", "renovate"))
     assert dropped(counts, "commits") == reasons
 
 
-def test_drops_a_commit_that_changes_nothing(changes_of: Any, history: History) -> None:
+def test_drops_a_commit_that_changes_nothing(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("ci: run again", {})
-    _, counts = changes_of(history.folder)
+    _, counts = read_changes(history.folder)
     assert dropped(counts, "commits") == {"root": 1, "empty": 1}
 
 
-def test_drops_a_message_that_cannot_be_decoded(
-    changes_of: Any, history: History
-) -> None:
+def test_drops_a_message_that_cannot_be_decoded(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"})
-    latin = git(history.folder, "cat-file", "commit", "HEAD")
+    latin = git_bytes(history.folder, "cat-file", "commit", "HEAD")
     broken = latin.replace(b"feat: next", b"feat: gr\xf6sse")
     write_head(history.folder, broken)
-    _, counts = changes_of(history.folder)
+    _, counts = read_changes(history.folder)
     assert dropped(counts, "commits") == {"root": 1, "not_utf8": 1}
 
     write_head(
         history.folder, broken.replace(b"\n\nfeat", b"\nencoding ISO-8859-1\n\nfeat")
     )
-    (change,), _ = changes_of(history.folder)
+    (change,), _ = read_changes(history.folder)
     assert change.commits[0].message == "feat: grösse"
 
 
-def test_drops_a_date_that_no_calendar_has(changes_of: Any, history: History) -> None:
+def test_drops_a_date_that_no_calendar_has(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"})
-    commit = git(history.folder, "cat-file", "commit", "HEAD")
+    commit = git_bytes(history.folder, "cat-file", "commit", "HEAD")
     write_head(history.folder, commit.replace(b"> 17047", b"> 99999917047"))
-    _, counts = changes_of(history.folder)
+    _, counts = read_changes(history.folder)
     assert dropped(counts, "commits") == {"root": 1, "bad_date": 1}
 
 
@@ -297,20 +265,20 @@ def write_head(folder: Path, commit: bytes) -> None:
         capture_output=True,
         check=True,
     )
-    git(folder, "update-ref", "refs/heads/main", written.stdout.decode().strip())
+    git_bytes(folder, "update-ref", "refs/heads/main", written.stdout.decode().strip())
 
 
-def test_limits_hold_on_both_sides(changes_of: Any, history: History) -> None:
+def test_limits_hold_on_both_sides(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: two files", {"a": "1\n", "b": "1\n"})
-    (change,), _ = changes_of(history.folder)
+    (change,), _ = read_changes(history.folder)
     size = len(change.diff)
 
-    fits, _ = changes_of(history.folder, max_files=2, max_diff_chars=size)
+    fits, _ = read_changes(history.folder, max_files=2, max_diff_chars=size)
     assert fits == [change]
-    none, counts = changes_of(history.folder, max_files=1)
+    none, counts = read_changes(history.folder, max_files=1)
     assert (none, dropped(counts, "windows")) == ([], {"too_many_files": 1})
-    none, counts = changes_of(history.folder, max_diff_chars=size - 1)
+    none, counts = read_changes(history.folder, max_diff_chars=size - 1)
     assert (none, dropped(counts, "windows")) == ([], {"diff_too_long": 1})
 
 
@@ -322,36 +290,34 @@ def test_limits_hold_on_both_sides(changes_of: Any, history: History) -> None:
     ],
 )
 def test_drops_content_that_no_one_can_read(
-    changes_of: Any, history: History, content: bytes, reason: str
+    history: History, content: bytes, reason: str
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: add", {"b": content})
-    none, counts = changes_of(history.folder)
+    none, counts = read_changes(history.folder)
     assert (none, dropped(counts, "windows")) == ([], {reason: 1})
 
 
-def test_keeps_a_renamed_large_file(changes_of: Any, history: History) -> None:
+def test_keeps_a_renamed_large_file(history: History) -> None:
     history.commit("feat: begin", {"a": b"x" * (MAX_BLOB_BYTES + 1)})
     history.commit("refactor: move", {}, renames={"a": "b"})
-    (change,), _ = changes_of(history.folder)
+    (change,), _ = read_changes(history.folder)
     assert change.files[0].old_path == "a"
 
 
-def test_drops_a_window_whose_commits_cancel_out(
-    changes_of: Any, history: History
-) -> None:
+def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: there", {"a": "1\n"})
     history.commit("feat: not there", {"a": "0\n"})
-    changes, counts = changes_of(history.folder)
+    changes, counts = read_changes(history.folder)
     assert [len(change.commits) for change in changes] == [1, 1]
     assert dropped(counts, "windows") == {"empty_diff": 1}
 
 
-def test_reads_only_the_newest_commits(changes_of: Any, history: History) -> None:
+def test_reads_only_the_newest_commits(history: History) -> None:
     for number in range(6):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
-    changes, counts = changes_of(history.folder, max_commits_per_source=2)
+    changes, counts = read_changes(history.folder, max_commits_per_source=2)
     assert counts["commits"] == 2
     assert [[c.message for c in change.commits] for change in changes] == [
         ["feat: 4"],
@@ -360,25 +326,24 @@ def test_reads_only_the_newest_commits(changes_of: Any, history: History) -> Non
     ]
 
 
-def test_changes_stay_when_the_history_grows(changes_of: Any, history: History) -> None:
+def test_changes_stay_when_the_history_grows(history: History) -> None:
     for number in range(12):
         history.commit(f"feat: {number}", {f"f{number % 3}": f"{number}\n" * number})
-    before, _ = changes_of(history.folder, windows_per_commit=1.5)
+    before, _ = read_changes(history.folder, windows_per_commit=1.5)
     for number in range(5):
         history.commit(f"fix: {number}", {f"f{number % 3}": f"new {number}\n"})
-    after, _ = changes_of(history.folder, windows_per_commit=1.5)
+    after, _ = read_changes(history.folder, windows_per_commit=1.5)
     assert after[: len(before)] == before
     assert len(after) > len(before)
 
 
-def test_two_runs_give_equal_changes(changes_of: Any, everything: History) -> None:
-    first, _ = changes_of(everything.folder)
-    second, _ = changes_of(everything.folder)
+def test_two_runs_give_equal_changes(everything: History) -> None:
+    first, _ = read_changes(everything.folder)
+    second, _ = read_changes(everything.folder)
     assert first == second
 
 
 def test_takes_gitignore_at_base_and_license_and_languages_at_head(
-    changes_of: Any,
     history: History,
 ) -> None:
     history.commit(
@@ -391,19 +356,18 @@ def test_takes_gitignore_at_base_and_license_and_languages_at_head(
     history.commit(
         "feat: more", {".gitignore": "*.tmp\n", "LICENSE": permission, "a.ts": "1\n"}
     )
-    (change,), _ = changes_of(history.folder)
+    (change,), _ = read_changes(history.folder)
     assert change.gitignore == ("*.log", "/web/dist")
     assert change.license == "MIT"
     assert change.languages == ("TypeScript",)
 
 
 def test_nothing_of_the_source_is_executed_or_changes_the_diff(
-    changes_of: Any,
     everything: History,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clean, _ = changes_of(everything.folder)
+    clean, _ = read_changes(everything.folder)
     canary = tmp_path / "canary"
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {canary}\n")
@@ -417,35 +381,35 @@ def test_nothing_of_the_source_is_executed_or_changes_the_diff(
         "core.pager",
         "core.sshCommand",
     ):
-        git(folder, "config", key, str(script))
-    git(folder, "config", "diff.noprefix", "true")
-    git(folder, "config", "diff.algorithm", "patience")
-    git(folder, "config", "core.hooksPath", str(script.parent))
+        git_bytes(folder, "config", key, str(script))
+    git_bytes(folder, "config", "diff.noprefix", "true")
+    git_bytes(folder, "config", "diff.algorithm", "patience")
+    git_bytes(folder, "config", "core.hooksPath", str(script.parent))
     (folder / ".git/info").mkdir(exist_ok=True)
     (folder / ".git/info/attributes").write_text("* diff=evil -text\n")
     (folder / ".gitattributes").write_text("* diff=evil\n*.py binary\n")
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(script))
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
 
-    again, _ = changes_of(folder)
+    again, _ = read_changes(folder)
 
     assert again == clean
     assert not canary.exists()
 
 
-def test_the_source_is_left_as_it_was(changes_of: Any, everything: History) -> None:
+def test_the_source_is_left_as_it_was(everything: History) -> None:
     def content() -> dict[str, bytes]:
         files = sorted(everything.folder.rglob("*"))
         return {str(path): path.read_bytes() for path in files if path.is_file()}
 
     before = content()
-    changes_of(everything.folder)
+    read_changes(everything.folder)
     assert content() == before
 
 
-def test_metrics_have_all_keys_before_anything_is_read(harvest_params: Any) -> None:
-    params = harvest_params(max_window_commits=2)
-    counts = json.loads(json.dumps(Tally().metrics(params)))
+def test_metrics_have_all_keys_before_anything_is_read() -> None:
+    params = make_params(max_window_commits=2)
+    counts = json.loads(json.dumps(Counts().metrics(params)))
     assert counts["changes_by_commits"] == {"1": 0, "2": 0}
     assert set(counts["windows_dropped"].values()) == {0}
     assert counts["windows_dropped"].keys() == {
@@ -463,12 +427,12 @@ def test_metrics_have_all_keys_before_anything_is_read(harvest_params: Any) -> N
 
 
 def test_drops_the_commit_where_a_shallow_clone_ends(
-    changes_of: Any, history: History, tmp_path: Path
+    history: History, tmp_path: Path
 ) -> None:
     for number in range(5):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
-    git(tmp_path, "clone", "-q", "--depth=3", history.folder.as_uri(), "shallow")
-    changes, counts = changes_of(tmp_path / "shallow")
+    git_bytes(tmp_path, "clone", "-q", "--depth=3", history.folder.as_uri(), "shallow")
+    changes, counts = read_changes(tmp_path / "shallow")
     assert dropped(counts, "commits") == {"shallow_boundary": 1}
     assert [[c.message for c in change.commits] for change in changes] == [
         ["feat: 3"],
@@ -478,34 +442,30 @@ def test_drops_the_commit_where_a_shallow_clone_ends(
 
 
 def test_a_partial_clone_is_refused_and_fetches_nothing(
-    changes_of: Any, history: History, tmp_path: Path
+    history: History, tmp_path: Path
 ) -> None:
     for number in range(3):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
-    git(history.folder, "config", "uploadpack.allowFilter", "true")
+    git_bytes(history.folder, "config", "uploadpack.allowFilter", "true")
     url = history.folder.as_uri()
-    git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", url, "partial")
+    git_bytes(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", url, "partial")
     with pytest.raises(SourceError, match=r"partial: object \w+ is missing"):
-        changes_of(tmp_path / "partial")
+        read_changes(tmp_path / "partial")
     with pytest.raises(SourceError, match="fetch the repository completely"):
-        changes_of(tmp_path / "partial")
+        read_changes(tmp_path / "partial")
 
 
-def test_a_missing_tree_is_never_taken_for_an_empty_change(
-    changes_of: Any, history: History
-) -> None:
+def test_a_missing_tree_is_never_taken_for_an_empty_change(history: History) -> None:
     history.commit("feat: 0", {"a/b": "0\n"})
     history.commit("feat: 1", {"a/b": "1\n"})
-    tree = git(history.folder, "rev-parse", "HEAD:a").decode().strip()
+    tree = git_bytes(history.folder, "rev-parse", "HEAD:a").decode().strip()
     (history.folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
     with pytest.raises(SourceError, match=f"{history.folder}: git cannot read"):
-        changes_of(history.folder)
+        read_changes(history.folder)
 
 
-def test_rows_are_what_write_jsonl_writes(
-    everything: History, harvest_params: Any, tmp_path: Path
-) -> None:
-    rows = list(harvest(harvest_params(everything.folder), Tally(), unwatched))
+def test_rows_are_what_write_jsonl_writes(everything: History, tmp_path: Path) -> None:
+    rows, _ = harvest_rows(make_params(str(everything.folder)))
     changes = [Change.model_validate_json(row) for row in rows]
     write_jsonl(tmp_path / "again.jsonl", changes)
     assert (tmp_path / "again.jsonl").read_bytes() == b"".join(rows)
@@ -513,7 +473,6 @@ def test_rows_are_what_write_jsonl_writes(
 
 def test_any_number_of_workers_gives_the_same_bytes(
     history: History,
-    harvest_params: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -523,35 +482,32 @@ def test_any_number_of_workers_gives_the_same_bytes(
     history.bundle(tmp_path / "one.bundle")
     history.commit("feat: more", {"f": "more\n"})
     history.bundle(tmp_path / "two.bundle")
-    monkeypatch.setattr("diffscribe.harvest.reading.RANGE_WINDOWS", 4)
-    monkeypatch.setattr("diffscribe.harvest.walk.RANGE_COMMITS", 5)
+    monkeypatch.setattr("diffscribe.harvest.harvest.BATCH_WINDOWS", 4)
+    monkeypatch.setattr("diffscribe.harvest.history.BATCH_COMMITS", 5)
     results = []
     for workers in (1, 2, 3):
-        tally = Tally()
-        params = harvest_params(
-            tmp_path / "*.bundle", workers=workers, composites_per_commit=0.5
+        params = make_params(
+            str(tmp_path / "*.bundle"), workers=workers, composites_per_commit=0.5
         )
-        rows = b"".join(harvest(params, tally, unwatched))
-        results.append((rows, tally.metrics(params), tally.statistics))
+        rows, counts = harvest_rows(params)
+        results.append((rows, counts.metrics(params), counts.statistics))
     assert results[0] == results[1] == results[2]
     assert results[0][1]["changes"] > 200
     assert results[0][1]["composites"] > 20
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_in_a_worker_is_explained(
-    changes_of: Any, history: History, workers: int
-) -> None:
+def test_an_error_in_a_worker_is_explained(history: History, workers: int) -> None:
     for number in range(3):
         history.commit(f"feat: {number}", {"a": f"{number}\n" * 9})
-    blob = git(history.folder, "rev-parse", "HEAD~1:a").decode().strip()
+    blob = git_bytes(history.folder, "rev-parse", "HEAD~1:a").decode().strip()
     (history.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(SourceError, match=f"{history.folder}: object {blob} is missi"):
-        changes_of(history.folder, workers=workers)
+        read_changes(history.folder, workers=workers)
 
 
 def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
-    changes_of: Any, history: History, monkeypatch: pytest.MonkeyPatch
+    history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     # Long enough that git is still at work when it gets its bounds.
@@ -559,16 +515,14 @@ def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
         names = [f"{number}{letter}" for letter in ("abcd" if number == 3 else "a")]
         history.commit(f"feat: {number}", dict.fromkeys(names, "x\n" * 10**6))
     single = {"max_window_commits": 1, "workers": 1, "max_diff_chars": 2 * 10**7}
-    everything, _ = changes_of(history.folder, **single)
-    monkeypatch.setitem(BOUNDS, resource.RLIMIT_FSIZE, 10**7)
-    changes, counts = changes_of(history.folder, **single)
+    everything, _ = read_changes(history.folder, **single)
+    monkeypatch.setitem(RESOURCE_LIMITS, resource.RLIMIT_FSIZE, 10**7)
+    changes, counts = read_changes(history.folder, **single)
     assert dropped(counts, "windows") == {"diff_too_long": 1}
     assert changes == everything[:3] + everything[4:]
 
 
-def test_bytes_that_are_no_text_survive_and_are_marked(
-    changes_of: Any, history: History
-) -> None:
+def test_bytes_that_are_no_text_survive_and_are_marked(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit(
         "feat: latin", {"a": b"gr\xf6\xdfe \xe2\x82\n", "b": "gr\u00f6sse\n"}
@@ -576,10 +530,10 @@ def test_bytes_that_are_no_text_survive_and_are_marked(
     history.commit("feat: plain", {"a": "1\n"}, author="x[bot] <x@example.org>")
     write_latin_path(history.folder)
 
-    latin, path = changes_of(history.folder, max_window_commits=1)[0]
+    latin, path = read_changes(history.folder, max_window_commits=1)[0]
 
     for change in (latin, path):
-        printed = git(
+        printed = git_bytes(
             *(history.folder, "-c", "core.quotePath=off", "diff", "-M"),
             *("--full-index", change.base, change.head),
         )
@@ -593,19 +547,19 @@ def test_bytes_that_are_no_text_survive_and_are_marked(
 
 def write_latin_path(folder: Path) -> None:
     """Commit a file with a Latin-1 name on main."""
-    entries = git(folder, "ls-tree", "HEAD")
+    entries = git_bytes(folder, "ls-tree", "HEAD")
     mode, kind, blob, _ = entries.split(None, 3)
     entries += b'%s %s %s\t"gr\\366\\337e"\n' % (mode, kind, blob)
     tree = subprocess.run(
         ["git", "mktree"], cwd=folder, input=entries, capture_output=True, check=True
     ).stdout.strip()
-    head = git(folder, "cat-file", "commit", "HEAD")
+    head = git_bytes(folder, "cat-file", "commit", "HEAD")
     author = head[head.index(b"author ") :].replace(b"x[bot]", b"x")
-    parent = git(folder, "rev-parse", "HEAD").strip()
+    parent = git_bytes(folder, "rev-parse", "HEAD").strip()
     write_head(folder, b"tree %s\nparent %s\n%s" % (tree, parent, author))
 
 
-def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> None:
+def test_tells_what_kind_of_file_it_is(history: History) -> None:
     pointer = (
         "version https://git-lfs.github.com/spec/v1\n"
         f"oid sha256:{'ab' * 32}\nsize {{}}\n"
@@ -623,7 +577,7 @@ def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> Non
         modes={"link": SYMLINK},
     )
     add_submodule(history)
-    (change, module), _ = changes_of(history.folder, max_window_commits=1)
+    (change, module), _ = read_changes(history.folder, max_window_commits=1)
     assert {file.path: file.kind for file in change.files} == {
         "a": "file",
         "big.bin": "lfs",
@@ -636,7 +590,7 @@ def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> Non
         ("module", "submodule"),
     ]
     assert f"+Subproject commit {'1' * 40}\n" in module.diff
-    assert module.diff.encode() == git(
+    assert module.diff.encode() == git_bytes(
         history.folder, "diff", "--full-index", module.base, module.head
     )
 
@@ -644,43 +598,39 @@ def test_tells_what_kind_of_file_it_is(changes_of: Any, history: History) -> Non
 def add_submodule(history: History) -> None:
     """Commit a submodule that was never cloned on main."""
     folder = history.folder
-    git(folder, "read-tree", "HEAD")
+    git_bytes(folder, "read-tree", "HEAD")
     for entry in (f"160000,{'1' * 40},module", "100644,%s,.gitmodules"):
-        blob = git(folder, "rev-parse", "HEAD:a").decode().strip()
+        blob = git_bytes(folder, "rev-parse", "HEAD:a").decode().strip()
         line = entry.replace("%s", blob)
-        git(folder, "update-index", "--add", "--cacheinfo", line)
-    tree = git(folder, "write-tree").strip()
-    head = git(folder, "cat-file", "commit", "HEAD")
-    parent = git(folder, "rev-parse", "HEAD").strip()
+        git_bytes(folder, "update-index", "--add", "--cacheinfo", line)
+    tree = git_bytes(folder, "write-tree").strip()
+    head = git_bytes(folder, "cat-file", "commit", "HEAD")
+    parent = git_bytes(folder, "rev-parse", "HEAD").strip()
     author = head[head.index(b"author ") :]
     write_head(folder, b"tree %s\nparent %s\n%s" % (tree, parent, author))
 
 
-def test_drops_a_change_of_pointers_alone(changes_of: Any, history: History) -> None:
+def test_drops_a_change_of_pointers_alone(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     text = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     history.commit("feat: add", {"big.bin": text})
-    none, counts = changes_of(history.folder)
+    none, counts = read_changes(history.folder)
     assert (none, dropped(counts, "windows")) == ([], {"binary_only": 1})
 
 
-def test_a_large_file_is_refused_before_it_is_read(
-    changes_of: Any, history: History
-) -> None:
+def test_a_large_file_is_refused_before_it_is_read(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: add", {"b": bytes(range(256)) * (2**15)})
-    blob = git(history.folder, "rev-parse", "HEAD:b").decode().strip()
+    blob = git_bytes(history.folder, "rev-parse", "HEAD:b").decode().strip()
     path = history.folder / ".git/objects" / blob[:2] / blob[2:]
     path.chmod(0o644)
     # Enough to tell the size, not enough to read it.
     path.write_bytes(path.read_bytes()[:200])
-    none, counts = changes_of(history.folder)
+    none, counts = read_changes(history.folder)
     assert (none, dropped(counts, "windows")) == ([], {"large_file": 1})
 
 
-def test_disjoint_windows_hold_every_commit_once(
-    changes_of: Any, history: History
-) -> None:
+def test_disjoint_windows_hold_every_commit_once(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     shas = []
     for number in range(40):
@@ -689,19 +639,19 @@ def test_disjoint_windows_hold_every_commit_once(
         sha = history.commit(f"feat: {number}", {f"f{number}": "1\n"}, author=author)
         shas += [] if is_bot else [sha]
     options = {"windows": "disjoint", "windows_per_commit": 0.5}
-    before, counts = changes_of(history.folder, **options)
+    before, counts = read_changes(history.folder, **options)
     assert [commit.sha for change in before for commit in change.commits] == shas
     assert all(counts["changes_by_commits"].values())
     for number in range(10):
         history.commit(f"feat: new {number}", {f"new{number}": "1\n"})
-    after, _ = changes_of(history.folder, **options)
+    after, _ = read_changes(history.folder, **options)
     assert after[: len(before) - 1] == before[:-1]
-    shifted, _ = changes_of(history.folder, max_commits_per_source=31, **options)
+    shifted, _ = read_changes(history.folder, max_commits_per_source=31, **options)
     assert shifted[-8:] == after[-8:]
 
 
 def test_gitignore_and_license_are_those_of_the_trees_all_along(
-    changes_of: Any, history: History, opened: Any
+    history: History, opened: Any
 ) -> None:
     history.commit("feat: begin", {"a/b/.gitignore": "x\n", "LICENSE": "none\n"})
     history.commit("feat: 1", {".gitignore": "*.log\n", "a/.gitignore": "!y\n"})
@@ -713,11 +663,11 @@ def test_gitignore_and_license_are_those_of_the_trees_all_along(
     history.merge("topic", "Merge branch 'topic'")
     history.commit("feat: 5", {}, renames={"a/b/.gitignore": "c/.gitignore"})
     history.commit("feat: 6", {"LICENSE": None})
-    changes, _ = changes_of(history.folder, max_window_commits=1)
+    changes, _ = read_changes(history.folder, max_window_commits=1)
     source = opened(history.folder)
     for change in changes:
         tree = str(source.read(change.base).tree_id)
-        assert change.gitignore == joined(read_ignores(source, tree))
+        assert change.gitignore == join_gitignores(read_gitignores(source, tree))
     assert changes[-2].gitignore == ("*.log", "/a.b/**/z", "/a/b/**/w")
     assert changes[-1].gitignore == ("*.log", "/a.b/**/z", "/c/**/w")
     licenses = [change.license for change in changes]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from diffscribe.core.params import SourceParams
+from diffscribe.harvest.caps import CapReason
 from diffscribe.harvest.filters import PATH_LISTS, CommitReason
-from diffscribe.harvest.tally import CapReason
 from diffscribe.harvest.windows import WindowReason
 
 DATA = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")

@@ -1,90 +1,41 @@
 """The rows that settings of sources, limits and caps leave."""
 
-import subprocess
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.support.source_fixtures import dropped, git, git_bytes, read_changes
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.records import Change
 from diffscribe.doors.git import MAX_BLOB_BYTES
-from diffscribe.harvest.harvest import harvest
-from diffscribe.harvest.tally import Tally
 from diffscribe.samples.builder import SYMLINK, History
-
-
-@pytest.fixture
-def harvested(harvest_params):
-    """A function that reads sources and returns changes and counts."""
-
-    def read(*sources: object, **changed: Any) -> tuple[list[Change], dict[str, Any]]:
-        params = harvest_params(**{"sources": sources} | changed)
-        tally = Tally()
-        rows = harvest(params, tally, lambda commits, name, total: commits)
-        changes = [Change.model_validate_json(row) for row in rows]
-        counts = tally.metrics(params)
-        assert_adds_up(counts, len(changes))
-        totals = tally.statistics.metrics()
-        assert totals["processed"] == counts["windows"]
-        assert totals["approved"] == counts["changes"]
-        return changes, counts
-
-    return read
-
-
-def assert_adds_up(counts: dict[str, Any], changes: int) -> None:
-    """Check that each commit and window is kept or has its reason."""
-    in_commits = sum(counts["commits_dropped"].values())
-    in_windows = sum(counts["windows_dropped"].values())
-    assert counts["commits"] == counts["commits_kept"] + in_commits
-    assert counts["windows"] == counts["changes"] + in_windows
-    assert changes == counts["changes"] == sum(counts["changes_by_commits"].values())
-
-
-def dropped(counts: dict[str, Any], kind: str = "commits") -> dict[str, int]:
-    return {reason: n for reason, n in counts[f"{kind}_dropped"].items() if n}
 
 
 def subjects(changes: list[Change]) -> list[tuple[str, ...]]:
     return [tuple(commit.message for commit in change.commits) for change in changes]
 
 
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-c", "core.quotePath=off", *arguments],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-
-
-def test_rows_say_the_license_and_privacy_that_params_say(
-    history: History, harvested
-) -> None:
+def test_rows_say_the_license_and_privacy_that_params_say(history: History) -> None:
     history.commit("feat: begin", {"LICENSE": "GNU GENERAL PUBLIC LICENSE\nVersion 2"})
     history.commit("feat: one", {"a": "1\n"})
-    (plain,), _ = harvested(str(history.folder))
+    (plain,), _ = read_changes(str(history.folder))
     assert (plain.license, plain.private) == ("GPL-2.0", False)
     source = {"path": str(history.folder), "license": "LicenseRef-ours"}
-    (own,), _ = harvested(source | {"private": True})
+    (own,), _ = read_changes(source | {"private": True})
     assert (own.license, own.private) == ("LicenseRef-ours", True)
     assert own.id == plain.id
 
 
-def test_authors_and_days_of_a_source_have_their_reasons(
-    history: History, harvested
-) -> None:
+def test_authors_and_days_of_a_source_have_their_reasons(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     people = ["Ann <ann@x.org>", "Bo <bo@y.org>", "Ann [bot] <a@x.org>"]
     for number in range(9):
         files = {"a": f"{number + 1}\n"}
         history.commit(f"feat: {number}", files, author=people[number % 3])
     source = {"path": str(history.folder), "authors": ["@X.org"]}
-    first = harvested(source)[0][0].committed_at[:10]
-    changes, counts = harvested(
+    first = read_changes(source)[0][0].committed_at[:10]
+    changes, counts = read_changes(
         source | {"since": "2024-01-09", "until": "2024-01-09"}, max_window_commits=1
     )
     assert first == "2024-01-08"
@@ -115,13 +66,11 @@ def branched(history: History) -> None:
     history.commit("feat: four", {"a": "4\n"})
 
 
-def test_all_branches_give_every_commit_its_windows_once(
-    history: History, harvested
-) -> None:
+def test_all_branches_give_every_commit_its_windows_once(history: History) -> None:
     branched(history)
-    default, _ = harvested(str(history.folder), max_window_commits=2)
+    default, _ = read_changes(str(history.folder), max_window_commits=2)
     source = {"path": str(history.folder), "branches": "all"}
-    changes, counts = harvested(source, max_window_commits=2)
+    changes, counts = read_changes(source, max_window_commits=2)
     assert sorted(subjects(default)) == [
         ("feat: four",),
         ("feat: one",),
@@ -143,19 +92,19 @@ def test_all_branches_give_every_commit_its_windows_once(
 
 
 def test_all_branches_of_a_bundle_and_of_a_pinned_clone(
-    history: History, harvested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branched(history)
     monkeypatch.chdir(tmp_path)
     bundle = tmp_path / "all.bundle"
     git(history.folder, "bundle", "create", "-q", str(bundle), "--all")
-    whole, _ = harvested({"path": str(bundle), "branches": "all"})
+    whole, _ = read_changes({"path": str(bundle), "branches": "all"})
     clones = tmp_path / "data/clones/example.org/owner"
     clones.mkdir(parents=True)
     git(clones, "clone", "-q", "--bare", str(history.folder), "name.git")
     url = {"url": "https://example.org/owner/name", "branches": "all"}
-    revision = git(history.folder, "rev-parse", "main~1").strip()
-    pinned, _ = harvested(url | {"revision": revision})
+    revision = git(history.folder, "rev-parse", "main~1")
+    pinned, _ = read_changes(url | {"revision": revision})
     assert {s for each in subjects(whole) for s in each} >= {"feat: open", "feat: four"}
     names = {subject for each in subjects(pinned) for subject in each}
     assert names >= {"feat: merged 1", "feat: merged 2", "feat: three"}
@@ -184,55 +133,42 @@ def write_excluded(history: History) -> tuple[str, str]:
     return before, after
 
 
-def test_excluded_files_are_as_if_they_had_not_been_touched(
-    history: History, harvested
-) -> None:
+def test_excluded_files_are_as_if_they_had_not_been_touched(history: History) -> None:
     before, after = write_excluded(history)
     path = str(history.folder)
-    _, counts = harvested(path)
+    _, counts = read_changes(path)
     assert dropped(counts, "windows") == {"large_file": 1}
-    (change,), counts = harvested(
+    (change,), counts = read_changes(
         {"path": path, "paths_exclude": ["lock_files", "assets"]}
     )
     left_out = [":!go.sum", ":!yarn.lock", ":!z.png"]
-    assert change.diff == git(
-        history.folder,
-        "diff",
-        "-M",
-        "--full-index",
-        before,
-        after,
-        "--",
-        ".",
-        *left_out,
-    )
+    command = ("diff", "-M", "--full-index", before, after, "--", ".", *left_out)
+    assert change.diff.encode() == git_bytes(history.folder, *command)
     assert [file.path for file in change.files] == ["a", "kind", "new", "ä b"]
     assert change.commits[0].files == ("a", "kind", "new", "old", "ä b")
     assert (change.base, change.head) == (before, after)
 
 
-def test_a_commit_of_excluded_files_alone_ends_a_window(
-    history: History, harvested
-) -> None:
+def test_a_commit_of_excluded_files_alone_ends_a_window(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: one", {"a": "1\n", "go.sum": "1\n"})
     history.commit("build: lock", {"go.sum": "2\n"})
     history.commit("feat: two", {"a": "2\n", "go.sum": "3\n"})
     source = {"path": str(history.folder), "paths_exclude": ["lock_files"]}
-    changes, counts = harvested(source)
+    changes, counts = read_changes(source)
     assert subjects(changes) == [("feat: one",), ("feat: two",)]
     assert dropped(counts) == {"root": 1, "excluded_paths": 1}
     assert all("go.sum" not in change.model_dump_json() for change in changes)
 
 
-def test_composites_leave_excluded_files_out_too(history: History, harvested) -> None:
+def test_composites_leave_excluded_files_out_too(history: History) -> None:
     history.commit("feat: begin", {"go.sum": "0\n"})
     for number in range(12):
         files = {f"f{number}": f"{number}\n", "go.sum": f"{number + 1}\n"}
         history.commit(f"feat: {number}", files)
     source = {"path": str(history.folder), "paths_exclude": ["lock_files"]}
-    none, _ = harvested(str(history.folder), composites_per_commit=1.0)
-    some, counts = harvested(source, composites_per_commit=1.0)
+    none, _ = read_changes(str(history.folder), composites_per_commit=1.0)
+    some, counts = read_changes(source, composites_per_commit=1.0)
     assert counts["composites"] > 5
     assert len(some) > len(none)
     assert all("go.sum" not in change.model_dump_json() for change in some)
@@ -240,7 +176,7 @@ def test_composites_leave_excluded_files_out_too(history: History, harvested) ->
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_rows_of_bad_sources_are_left_out_and_the_others_stay(
-    history: History, harvested, tmp_path: Path, workers: int
+    history: History, tmp_path: Path, workers: int
 ) -> None:
     for number in range(30):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
@@ -259,26 +195,26 @@ def test_rows_of_bad_sources_are_left_out_and_the_others_stay(
     for name in ("whole", "broken", "cut"):
         git(tmp_path / name, "remote", "remove", "origin")
     (tmp_path / "a.bundle").write_text("# v2 git bundle\n")
-    good, _ = harvested(str(tmp_path / "whole"), workers=workers)
+    good, _ = read_changes(str(tmp_path / "whole"), workers=workers)
     everything = [
         str(tmp_path / name) for name in ("*.bundle", "broken", "cut", "whole")
     ]
 
-    changes, counts = harvested(*everything, on_bad_source="skip", workers=workers)
+    changes, counts = read_changes(*everything, on_bad_source="skip", workers=workers)
 
     assert changes == good
     assert (counts["sources"], counts["sources_bad"]) == (1, 3)
     assert counts["commits"] == 30
     assert counts["windows"] == len(changes) + sum(dropped(counts, "windows").values())
     with pytest.raises(SourceError, match=r"a\.bundle: the bundle cannot be read"):
-        harvested(*everything, on_bad_source="stop", workers=workers)
+        read_changes(*everything, on_bad_source="stop", workers=workers)
 
 
-def test_duplicate_sources_are_counted(history: History, harvested) -> None:
+def test_duplicate_sources_are_counted(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: one", {"a": "1\n"})
     path = str(history.folder)
-    changes, counts = harvested(path, f"{path}/.git")
+    changes, counts = read_changes(path, f"{path}/.git")
     assert len(changes) == 1
     assert (counts["sources"], counts["sources_duplicate"]) == (1, 1)
 
@@ -295,51 +231,51 @@ def two_repositories(history: History, tmp_path: Path) -> list[str]:
 
 
 def test_caps_bound_repositories_authors_and_all(
-    history: History, harvested, tmp_path: Path
+    history: History, tmp_path: Path
 ) -> None:
     sources = two_repositories(history, tmp_path)
     single = {"max_window_commits": 1}
-    everything, _ = harvested(*sources, **single)
+    everything, _ = read_changes(*sources, **single)
     assert len(everything) == 50
 
-    per_repo, counts = harvested(*sources, **single, max_per_repo=8)
+    per_repo, counts = read_changes(*sources, **single, max_per_repo=8)
     assert Counter(each.repo for each in per_repo) == {"repository": 8, "small": 8}
     assert dropped(counts, "windows") == {"max_per_repo": 34}
     assert counts["changes_of_largest_repo"] == 8
     assert [each for each in everything if each in per_repo] == per_repo
 
     own = {"path": sources[0], "max_changes": 5}
-    mixed, _ = harvested(own, sources[1], **single, max_per_repo=8)
+    mixed, _ = read_changes(own, sources[1], **single, max_per_repo=8)
     assert Counter(each.repo for each in mixed) == {"repository": 5, "small": 8}
 
-    per_author, counts = harvested(*sources, **single, max_per_author=6)
+    per_author, counts = read_changes(*sources, **single, max_per_author=6)
     assert counts["changes_of_largest_author"] == 6
     assert len(per_author) == 18
 
-    ten, counts = harvested(*sources, **single, max_changes=10)
+    ten, counts = read_changes(*sources, **single, max_changes=10)
     assert counts["changes"] == len(ten) == 10
     assert counts["windows"] == 50
 
 
 def test_a_capped_draw_stays_when_a_repository_grows(
-    history: History, harvested, tmp_path: Path
+    history: History, tmp_path: Path
 ) -> None:
     sources = two_repositories(history, tmp_path)
-    before, _ = harvested(*sources, max_per_repo=10)
+    before, _ = read_changes(*sources, max_per_repo=10)
     history.commit("feat: new", {"a": "new\n"})
-    after, _ = harvested(*sources, max_per_repo=10)
+    after, _ = read_changes(*sources, max_per_repo=10)
     gone = [each.id for each in before if each not in after]
     assert len(after) == len(before)
     assert len(gone) <= 3  # the new commit ends three windows
-    again, _ = harvested(*sources[::-1], max_per_repo=10, workers=2)
+    again, _ = read_changes(*sources[::-1], max_per_repo=10, workers=2)
     assert again == after
 
 
-def test_messages_out_of_bounds_have_their_reasons(history: History, harvested) -> None:
+def test_messages_out_of_bounds_have_their_reasons(history: History) -> None:
     history.commit("feat: begin", {"a": "0\n"})
     for number, length in enumerate((19, 20, 500, 501)):
         history.commit("x" * length, {"a": f"{number + 1}\n"})
-    changes, counts = harvested(
+    changes, counts = read_changes(
         str(history.folder), min_message_chars=20, max_message_chars=500
     )
     assert [len(message) for each in subjects(changes) for message in each] == [

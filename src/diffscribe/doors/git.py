@@ -1,4 +1,9 @@
-"""Run git where no configuration, hook or prompt can reach it."""
+"""Run git so that no configuration, hook or prompt of a repository takes part.
+
+Every git that reads a source runs here: with a fixed environment, with limits on CPU
+time, memory and output, and on the bare repository of our own in `doors.repository`.
+The module also turns git's bytes into text and back without loss.
+"""
 
 import contextlib
 import mmap
@@ -17,17 +22,17 @@ from typing import IO
 from diffscribe.core.errors import SourceError, ToolError
 
 ESCAPE = 0x10FF00 - 0xDC00
-"""From the lone surrogates of PEP 383, which JSON refuses, to private use."""
+"""Distance from the lone surrogates of PEP 383, which JSON refuses, to private use."""
 
 TO_PRIVATE = {surrogate: surrogate + ESCAPE for surrogate in range(0xDC80, 0xDD00)}
 TO_SURROGATE = {private: surrogate for surrogate, private in TO_PRIVATE.items()}
-# A search is far quicker than to translate all that there is beside such runs.
+# Translating the runs alone is far faster than translating the whole text.
 SURROGATES = re.compile("[\udc80-\udcff]+")
 PRIVATES = re.compile("[\U0010ff80-\U0010ffff]+")
 
 
 def decode(content: bytes) -> str:
-    """Return the text; a byte that is no UTF-8 becomes U+10FF00 plus the byte."""
+    """Return UTF-8 text; a byte that is not UTF-8 becomes U+10FF00 plus the byte."""
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -36,13 +41,13 @@ def decode(content: bytes) -> str:
 
 
 def encode(text: str) -> bytes:
-    """Return the bytes that were decoded."""
+    """Return the bytes from which `decode` made a text."""
     escaped = PRIVATES.sub(lambda run: run[0].translate(TO_SURROGATE), text)
     return escaped.encode("utf-8", "surrogateescape")
 
 
 def is_utf8(content: bytes) -> bool:
-    """Tell whether the bytes are text as they are."""
+    """Tell whether bytes are valid UTF-8."""
     try:
         content.decode()
     except UnicodeDecodeError:
@@ -51,54 +56,57 @@ def is_utf8(content: bytes) -> bool:
 
 
 MAX_BLOB_BYTES = 4 * 2**20
-"""Larger files are never diffed: memory stays bounded, and no one reads them."""
+"""Larger files are never diffed: memory stays bounded, and nobody reads such diffs."""
 
 SETTINGS = {
-    # A source's own indexes could name other objects than its packs hold.
+    # A wrong commit-graph or multi-pack-index of the source would name other objects.
     "core.commitGraph": "false",
     "core.multiPackIndex": "false",
     "core.bigFileThreshold": str(MAX_BLOB_BYTES),
     "core.quotePath": "off",
-    # A sixth of git's own limit costs no time and keeps a worker small.
+    # One sixth of git's default; measured: no slower, and each worker stays small.
     "core.deltaBaseCacheLimit": "16m",
     "core.packedGitLimit": "64m",
     "core.packedGitWindowSize": "8m",
-    # What a root adds is no change, and may be a million files.
+    # Skip root commits: their whole tree, maybe a million files, would be the diff.
     "log.showRoot": "false",
 }
-LIMITS = {
+MEMORY = {
     "GIT_ALLOC_LIMIT": "512m",
-    # glibc would give memory back after each diff, only to ask for it again.
+    # Keep freed memory: glibc would return it after each diff and ask for it again.
     "MALLOC_MMAP_THRESHOLD_": str(64 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
     "MALLOC_TOP_PAD_": str(4 * 2**20),
 }
-BOUNDS = {
+RESOURCE_LIMITS = {
     resource.RLIMIT_CPU: 20,
     resource.RLIMIT_DATA: 768 * 2**20,
     resource.RLIMIT_FSIZE: 2**29,
 }
-"""Seconds, bytes of memory and of output: for one range of commits, far too much."""
-ENDS = {
-    "SIGXCPU": "as it took 20 seconds for one range of commits",
+"""Seconds of CPU, bytes of memory, bytes of output of one git call.
+
+An honest batch of commits needs a fraction of each.
+"""
+SIGNAL_REASONS = {
+    "SIGXCPU": "as it took 20 seconds of CPU for one batch of commits",
     "SIGXFSZ": "as it printed more than 512 MiB at once",
 }
 
 
 class OutputLimitError(SourceError):
-    """git printed more than it may at once."""
+    """One call of git printed more than RESOURCE_LIMITS allow."""
 
 
 def run_git(
-    folder: Path, *arguments: str, most_seconds: int | None = None
+    folder: Path, *arguments: str, max_cpu_s: int | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Return what git said about the repository in `folder`, failed or not.
+    """Return exit code and output of git in the repository `folder`; never raise.
 
-    It ends when it has computed for `most_seconds`.
+    The kernel stops git after `max_cpu_s` seconds of CPU.
     """
-    bounds = {resource.RLIMIT_DATA: BOUNDS[resource.RLIMIT_DATA]}
-    if most_seconds is not None:
-        bounds[resource.RLIMIT_CPU] = most_seconds
+    limits = {resource.RLIMIT_DATA: RESOURCE_LIMITS[resource.RLIMIT_DATA]}
+    if max_cpu_s is not None:
+        limits[resource.RLIMIT_CPU] = max_cpu_s
     with (
         git_required(),
         subprocess.Popen(
@@ -113,11 +121,11 @@ def run_git(
         ) as git,
     ):
         try:
-            _bound(git.pid, bounds)
-            output, complaints = git.communicate()
+            _limit(git.pid, limits)
+            output, errors = git.communicate()
         finally:
             git.kill()
-    return subprocess.CompletedProcess(git.args, git.returncode, output, complaints)
+    return subprocess.CompletedProcess(git.args, git.returncode, output, errors)
 
 
 def ask_git(
@@ -127,86 +135,88 @@ def ask_git(
     questions: Iterable[bytes],
     answers: IO[bytes],
 ) -> None:
-    """Write to a file what git says about these lines.
+    """Run git in `folder` with the questions as stdin and write stdout to `answers`.
 
-    A file costs less than a pipe, through which git and its reader would wake
-    each other for every few kilobytes. Errors name `source`, which lends its
-    objects to the repository in `folder`.
+    Files are used instead of pipes: through a pipe, git and its reader would wake each
+    other for every few kilobytes. Errors name `source`, whose objects `folder` borrows.
 
     Raises:
-        SourceError: if git fails, or needs more than any project does; if that is
-            more output, OutputLimitError.
+        OutputLimitError: if git prints more than RESOURCE_LIMITS allow.
+        SourceError: if git fails, or exceeds another limit.
     """
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
-        asked.writelines(questions)
-        asked.seek(0)
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+        stdin.writelines(questions)
+        stdin.seek(0)
         with (
             git_required(),
             subprocess.Popen(
                 ["git", *arguments],
                 cwd=folder,
                 env=_environment(folder),
-                stdin=asked,
+                stdin=stdin,
                 stdout=answers,
-                stderr=complaints,
+                stderr=stderr,
             ) as git,
         ):
             try:
-                _bound(git.pid, BOUNDS)
+                _limit(git.pid, RESOURCE_LIMITS)
                 git.wait()
             finally:
                 git.kill()
         if git.returncode != 0:
-            complaints.seek(0)
-            reason = " ".join(complaints.read().decode(errors="replace").split())
+            stderr.seek(0)
+            reason = " ".join(stderr.read().decode(errors="replace").split())
             is_output = git.returncode == -signal.SIGXFSZ
             raise (OutputLimitError if is_output else SourceError)(
                 f"{source}: git cannot read the history: "
-                f"{reason or _signal(git.returncode)}; fetch the repository "
+                f"{reason or _signal_reason(git.returncode)}; fetch the repository "
                 "completely (partial clones cannot be read), 'git fsck' shows the "
                 "damage"
             )
 
 
-def new_border() -> bytes:
-    """Return bytes that no repository can hold, to part answers with."""
+def new_separator() -> bytes:
+    """Return random bytes that no repository can contain, to separate answers."""
     return secrets.token_bytes(16).hex().encode() + b"."
 
 
-def parted(answers: IO[bytes], border: bytes, max_bytes: int) -> Iterator[bytes]:
-    """Yield what a file has behind each border, the last part first.
+def split_answers(
+    answers: IO[bytes], separator: bytes, max_bytes: int
+) -> Iterator[bytes]:
+    """Yield the parts of a file that follow each separator, the last part first.
 
-    So git can be asked about the newest first, from which packs tell the older
-    apart. A part with more than max_bytes is cut to one more than that.
+    Packs store older objects as deltas of newer ones, so callers ask git for the newest
+    first and read the answers from the end. A part of more than `max_bytes` is cut to
+    `max_bytes + 1`.
     """
     if os.fstat(answers.fileno()).st_size == 0:
         return
     with mmap.mmap(answers.fileno(), 0, access=mmap.ACCESS_READ) as content:
         end = len(content)
-        while (begin := content.rfind(border, 0, end)) >= 0:
-            start = begin + len(border)
+        while (begin := content.rfind(separator, 0, end)) >= 0:
+            start = begin + len(separator)
             yield content[start : min(end, start + max_bytes + 1)]
             end = begin
 
 
-def _bound(pid: int, bounds: Mapping[int, int]) -> None:
-    """Let the kernel stop a git that a bomb in the source would keep busy."""
+def _limit(pid: int, limits: Mapping[int, int]) -> None:
+    """Let the kernel stop a git that a crafted source would keep busy (Linux only)."""
     if sys.platform == "linux":
         with contextlib.suppress(ProcessLookupError):
-            for kind, most in bounds.items():
+            for kind, limit in limits.items():
                 _, hard = resource.prlimit(pid, kind)
-                soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
                 resource.prlimit(pid, kind, (soft, hard))
 
 
-def _signal(code: int) -> str:
-    """Say which limit a git that said nothing itself has met."""
+def _signal_reason(code: int) -> str:
+    """Return which limit a git exceeded that printed no reason itself."""
     name = signal.Signals(-code).name if code < 0 else str(code)
-    return f"it ended with {name}, {ENDS.get(name, 'for no known reason')}"
+    return f"it ended with {name}, {SIGNAL_REASONS.get(name, 'for no known reason')}"
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return all that git may know: the repository is given, never searched."""
+    """Return the whole environment of git; GIT_DIR stops its search for others."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_DIR": str(folder),
@@ -220,17 +230,13 @@ def _environment(folder: Path) -> dict[str, str]:
         "GIT_CONFIG_COUNT": str(len(SETTINGS)),
         **{f"GIT_CONFIG_KEY_{at}": key for at, key in enumerate(SETTINGS)},
         **{f"GIT_CONFIG_VALUE_{at}": SETTINGS[key] for at, key in enumerate(SETTINGS)},
-        **LIMITS,
+        **MEMORY,
     }
 
 
 @contextlib.contextmanager
 def git_required() -> Iterator[None]:
-    """Explain a missing git.
-
-    Raises:
-        ToolError: if there is none.
-    """
+    """Turn the FileNotFoundError of a missing git program into a ToolError."""
     try:
         yield
     except FileNotFoundError as error:

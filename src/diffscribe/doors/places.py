@@ -1,17 +1,21 @@
-"""Find where the sources of params lie: paths, globs, folders, clones."""
+"""Find the repositories and bundles that params name: paths, globs, folders, clones."""
 
 import glob
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import HarvestParams, SourceParams
+from diffscribe.core.params import SourceParams
+from diffscribe.doors.repository import Source, borrow_objects, read_head
 
 CLONES = Path("data/clones")
 """The folder of fetched repositories; .gitignore and `make clean` know its name."""
+SEARCHED_LEVELS = 4
+"""Depth to which a folder is searched for repositories."""
 REMOTE_URL = re.compile(
     r"(?P<protocol>\w+)://(?:[^/@]*@)?(?P<host>[^/:@]+)(?::\d+)?/(?P<path>.+)"
 )
@@ -21,9 +25,171 @@ UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_NAME_CHARS = 200
 PLAIN_PART = re.compile(r"[\w~][\w.~+-]*")
 
+OnError = Callable[[SourceError], None]
+"""Takes the error of one source; it may raise it to end the search."""
+
+
+class Sources(NamedTuple):
+    """The sources that params name."""
+
+    kept: list[Source]
+    """Sorted by name; each repository once."""
+    duplicates: int
+    """Sources left out because an earlier one has their objects or remote."""
+
+
+class Place(NamedTuple):
+    """Where a repository or bundle should be."""
+
+    path: Path
+    """With links resolved."""
+    settings: SourceParams
+
+
+def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources:
+    """Return the sources that params name; of equal ones the first wins.
+
+    Two sources are equal if they share a real path, a folder of objects or a remote.
+    A source that cannot be used goes to `on_error` and is left out.
+    """
+    kept: dict[str, Source] = {}
+    seen: set[Path] = set()
+    duplicates = 0
+    for place in find_places(params, on_error):
+        try:
+            source = _source(place)
+            same = kept.get(source.name.casefold())
+            if (source.git_folder or source.path) in seen or _is_same(source, same):
+                duplicates += 1
+                continue
+        except SourceError as error:
+            on_error(error)
+            continue
+        kept[source.name.casefold()] = source
+        seen.add(source.git_folder or source.path)
+    return Sources(sorted(kept.values(), key=lambda each: each.name), duplicates)
+
+
+def _source(place: Place) -> Source:
+    path, settings = place
+    if path.is_file():
+        if path.suffix != ".bundle":
+            raise SourceError(
+                f"{path}: neither a repository nor a '.bundle' file; "
+                "correct harvest.sources"
+            )
+        return Source(plain_name(path.stem), path, None, None, False, settings)
+    with tempfile.TemporaryDirectory(prefix="diffscribe-") as folder:
+        borrowed = borrow_objects(path, Path(folder))
+        head = read_head(path, Path(folder), settings.revision)
+    folder_name = (path.parent if path.name == ".git" else path).name
+    name = remote_name(settings.url or borrowed.url)
+    return Source(
+        name=name or plain_name(folder_name.removesuffix(".git")),
+        path=path,
+        head=head,
+        git_folder=borrowed.objects,
+        has_remote=name is not None,
+        settings=settings,
+    )
+
+
+def _is_same(source: Source, other: Source | None) -> bool:
+    """Tell whether two sources of one name are equal; raise if nobody can tell."""
+    if other is None:
+        return False
+    if source.has_remote and other.has_remote:
+        return True
+    raise SourceError(
+        f"{source.path} and {other.path} are both named '{source.name}'; "
+        "keep one of them in harvest.sources"
+    )
+
+
+def find_places(params: tuple[SourceParams, ...], on_error: OnError) -> Iterator[Place]:
+    """Yield the places of each entry in its order; those of one entry are sorted.
+
+    An entry that leads nowhere, and a folder that cannot be searched, go to `on_error`.
+    """
+    for settings in params:
+        try:
+            if settings.url is not None:
+                paths = [_cloned(settings.url)]
+            else:
+                paths = _matches(str(settings.path), on_error)
+        except SourceError as error:
+            on_error(error)
+            continue
+        for path in dict.fromkeys(each.resolve() for each in paths):
+            yield Place(path, settings)
+
+
+def _cloned(url: str) -> Path:
+    folder = clone_folder(url)
+    if not folder.exists():
+        raise SourceError(f"{url}: not cloned to {folder} yet; run 'make clone'")
+    return folder
+
+
+def _matches(pattern: str, on_error: OnError) -> list[Path]:
+    """Return what a path or glob leads to; other matches of a glob are passed over."""
+    named = Path(pattern).expanduser()
+    if named.is_file():
+        return [named]
+    found = [str(named)] if named.is_dir() else glob.glob(str(named), recursive=True)  # noqa: PTH207
+    paths: list[Path] = []
+    for each in sorted(map(Path, found)):
+        if each.is_dir():
+            paths += _search(each, SEARCHED_LEVELS, on_error)
+        elif each.suffix == ".bundle":
+            paths.append(each)
+    if not paths:
+        raise SourceError(
+            f"harvest.sources: '{pattern}' matches no repository or bundle, nor "
+            f"folders with one 1 to {SEARCHED_LEVELS} levels below; correct it in "
+            "the params or create it first"
+        )
+    return paths
+
+
+def _search(folder: Path, levels: int, on_error: OnError) -> list[Path]:
+    """Return the folder if it is a repository, else the repositories below it.
+
+    Links and hidden folders are passed over: caches are full of clones.
+    """
+    if _is_repository(folder):
+        return [folder]
+    if levels == 0:
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            below = sorted(
+                each.path
+                for each in entries
+                if each.is_dir(follow_symlinks=False) and each.name[0] != "."
+            )
+    except OSError as error:
+        on_error(
+            SourceError(
+                f"{folder}: cannot be searched for repositories: {error.strerror}; "
+                "correct harvest.sources"
+            )
+        )
+        return []
+    return [
+        path for each in below for path in _search(Path(each), levels - 1, on_error)
+    ]
+
+
+def _is_repository(folder: Path) -> bool:
+    """Tell by its files whether a folder is a work tree or a bare repository."""
+    if (folder / ".git").exists():
+        return True
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+
 
 def remote_name(url: str) -> str | None:
-    """Return `host/owner/name` of a remote's URL, or None for a local path."""
+    """Return `host/owner/name` of a remote's URL; None for a local path."""
     match = _parsed(url)
     if match is None:
         return None
@@ -34,7 +200,7 @@ def remote_name(url: str) -> str | None:
 
 
 def plain_name(name: str) -> str:
-    """Return a name as it can be shown and written: printable and not long."""
+    """Return a name cut to MAX_NAME_CHARS, with unprintable characters replaced."""
     shown = (
         each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name
     )
@@ -42,7 +208,7 @@ def plain_name(name: str) -> str:
 
 
 def protocol_of(url: str) -> str:
-    """Return the protocol of a remote's URL; git's short form is `ssh`.
+    """Return the protocol of a remote's URL; `host:path` is ssh.
 
     Raises:
         SourceError: if it is no URL of a remote, or holds a password.
@@ -65,7 +231,7 @@ def clone_folder(url: str, clones: Path = CLONES) -> Path:
     """Return the folder below `clones` that holds the repository of a URL.
 
     Raises:
-        SourceError: if its name could leave that folder.
+        SourceError: if its name could lead out of that folder.
     """
     name = remote_name(url) or ""
     if not all(PLAIN_PART.fullmatch(part) for part in name.split("/")):
@@ -78,98 +244,3 @@ def clone_folder(url: str, clones: Path = CLONES) -> Path:
 
 def _parsed(url: str) -> re.Match[str] | None:
     return REMOTE_URL.fullmatch(url.strip()) or SCP_URL.fullmatch(url.strip())
-
-
-SEARCHED_LEVELS = 4
-"""How far below a folder repositories are looked for."""
-
-Bad = Callable[[SourceError], None]
-
-
-class Place(NamedTuple):
-    """Where a repository or bundle should be."""
-
-    path: Path
-    """With links resolved."""
-    settings: SourceParams
-
-
-def find_places(params: HarvestParams, bad: Bad) -> Iterator[Place]:
-    """Yield the place of each source in the order of params, sorted below one.
-
-    `bad` gets the SourceError of an entry that leads nowhere and of a folder that
-    cannot be searched, and may raise it.
-    """
-    for settings in params.sources:
-        try:
-            if settings.url is not None:
-                paths = [_cloned(settings.url)]
-            else:
-                paths = _matches(str(settings.path), bad)
-        except SourceError as error:
-            bad(error)
-            continue
-        for path in dict.fromkeys(each.resolve() for each in paths):
-            yield Place(path, settings)
-
-
-def is_repository(folder: Path) -> bool:
-    """Tell by its files whether a folder is a work tree or a bare repository."""
-    if (folder / ".git").exists():
-        return True
-    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
-
-
-def _cloned(url: str) -> Path:
-    folder = clone_folder(url)
-    if not folder.exists():
-        raise SourceError(f"{url}: not cloned to {folder} yet; run 'make clone'")
-    return folder
-
-
-def _matches(pattern: str, bad: Bad) -> list[Path]:
-    """Return what a path or glob leads to; what a glob meets may be neither."""
-    named = Path(pattern).expanduser()
-    if named.is_file():
-        return [named]
-    found = [str(named)] if named.is_dir() else glob.glob(str(named), recursive=True)  # noqa: PTH207
-    paths: list[Path] = []
-    for each in sorted(map(Path, found)):
-        if each.is_dir():
-            paths += _searched(each, SEARCHED_LEVELS, bad)
-        elif each.suffix == ".bundle":
-            paths.append(each)
-    if not paths:
-        raise SourceError(
-            f"harvest.sources: '{pattern}' matches no repository or bundle, nor "
-            f"folders with one 1 to {SEARCHED_LEVELS} levels below; correct it in "
-            "the params or create it first"
-        )
-    return paths
-
-
-def _searched(folder: Path, levels: int, bad: Bad) -> list[Path]:
-    """Return a repository, or those below a folder that is none.
-
-    Links and hidden folders are passed over: caches are full of clones.
-    """
-    if is_repository(folder):
-        return [folder]
-    if levels == 0:
-        return []
-    try:
-        with os.scandir(folder) as entries:
-            below = sorted(
-                each.path
-                for each in entries
-                if each.is_dir(follow_symlinks=False) and each.name[0] != "."
-            )
-    except OSError as error:
-        bad(
-            SourceError(
-                f"{folder}: cannot be searched for repositories: {error.strerror}; "
-                "correct harvest.sources"
-            )
-        )
-        return []
-    return [path for each in below for path in _searched(Path(each), levels - 1, bad)]

@@ -1,8 +1,8 @@
-"""Find the repositories and bundles that params name, and open them safely.
+"""Open a repository or bundle so that nothing of its own configuration takes part.
 
-Nothing is read through the source's own configuration: its objects are lent
-to an empty bare repository, so no hook, driver, attribute, replacement or
-lazy download of the source takes part.
+Each source is opened as an empty bare repository of our own, which borrows the objects
+of the source (git's `alternates`) and links its references. So no hook, driver,
+attribute, replacement or lazy download of the source can run.
 """
 
 import contextlib
@@ -10,21 +10,21 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import HarvestParams, SourceParams
+from diffscribe.core.params import SourceParams
 from diffscribe.doors.git import ask_git, run_git
-from diffscribe.doors.places import Bad, Place, find_places, plain_name, remote_name
 
 MAX_BYTES = 2**20
-"""Of HEAD, config, commondir and the like."""
+"""Size limit of HEAD, config, commondir and the like."""
 MAX_LIST_BYTES = 2**28
-"""Of packed-refs and shallow, which hold a line a reference or commit."""
-MAX_LENDERS = 100
-"""Folders of objects that one repository may borrow from."""
+"""Size limit of packed-refs and shallow, which hold a line a reference or commit."""
+MAX_ALTERNATES = 100
+"""Object folders that one repository may borrow from."""
 HEAD = re.compile(
     rb"ref: *(?P<reference>refs/[^\0-\x20~^:?*\[\\\x7f]+)\n|[0-9a-f]{40}\n?"
 )
@@ -39,50 +39,130 @@ EXTENSIONS = {
     "extensions.objectformat": "sha1",
     "extensions.refstorage": "files",
 }
-"""What a repository may need to be read right, and the value that we can read."""
+"""Repository extensions that we can read, with the value they must have, if any."""
+MAX_HEADER_BYTES = 2**24
+"""Size limit of a bundle's header, which git reads byte by byte."""
+UNBUNDLE_S = 30
+UNBUNDLE_BYTES_A_SECOND = 2**21
+"""Half the measured speed on a large honest bundle."""
 
 
-class Lent(NamedTuple):
-    """A repository of our own that sees the objects and references of a source."""
+class Borrowed(NamedTuple):
+    """What a repository says about itself."""
 
-    folder: Path
-    common: Path
-    """Where the source itself keeps its objects: `.git`, links resolved."""
+    objects: Path
+    """The folder that holds `objects`, links resolved: `.git` of a work tree."""
     url: str
-    """Of the remote `origin`; empty without one."""
+    """URL of the remote `origin`; empty without one."""
     shallow: frozenset[str]
-    """Commits whose parents were left out by a shallow clone."""
+    """Commits whose parents a shallow clone left out."""
 
 
-@contextlib.contextmanager
-def lent(path: Path) -> Iterator[Lent]:
-    """Give what the repository at `path`, a work tree or git folder, holds.
+class Source(NamedTuple):
+    """A repository or bundle to read."""
 
-    Raises:
-        SourceError: if it is none, cannot be read, or would trap who reads it.
-    """
-    with tempfile.TemporaryDirectory(prefix="diffscribe-") as name:
-        folder = Path(name)
+    name: str
+    """`host/owner/name` of the remote `origin`, or the name of file or folder."""
+    path: Path
+    head: str | None
+    """sha; None for a bundle, whose head is read when it is opened."""
+    git_folder: Path | None
+    """The folder that holds `objects`; None for a bundle."""
+    has_remote: bool
+    """Whether the name comes from a remote, so that equal names are equal sources."""
+    settings: SourceParams
+
+
+class OpenSource(NamedTuple):
+    """A source whose objects can be read by `folder`; it can be sent to a process."""
+
+    path: Path
+    """Of the source itself, for errors."""
+    folder: Path
+    """The bare repository of our own."""
+    head: str
+    tips: tuple[str, ...]
+    """Newest commits of the other branches; empty unless all branches are read."""
+    shallow: frozenset[str]
+    """Commits whose parents a shallow clone left out."""
+
+    @property
+    def repository(self) -> Any:
+        """The bare repository as pygit2 opens it."""
+        return _pygit2_repository(self.folder)
+
+    def read(self, sha: Any) -> Any:
+        """Return an object; raise SourceError if it is missing or broken."""
+        import pygit2
+
         try:
-            own = _git_folder(path)
-            common = _common_folder(own)
-            _refuse_traps(common)
-            _link(folder, common, _head(own))
-            settings = _settings(folder, common / "config")
-            shallow = _shallow(common / "shallow")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise SourceError(
-                f"{path}: cannot be read as a git repository: {reason}; "
-                "correct harvest.sources"
-            ) from error
-        yield Lent(
-            folder, common.resolve(), settings.get("remote.origin.url", ""), shallow
+            return self.repository[sha]
+        except (KeyError, pygit2.GitError) as error:
+            raise self.missing(sha) from error
+
+    def missing(self, sha: Any) -> SourceError:
+        """Return the error for an object that cannot be read."""
+        return SourceError(
+            f"{self.path}: object {sha} is missing or broken; fetch the repository "
+            "completely (partial clones cannot be read), 'git fsck' shows the damage"
         )
 
 
+@lru_cache(maxsize=2)
+def _pygit2_repository(folder: Path) -> Any:
+    import pygit2
+
+    return pygit2.Repository(folder)
+
+
+def open_source(source: Source, folder: Path) -> OpenSource:
+    """Make `folder` a bare repository that sees the source's objects.
+
+    The caller removes the folder.
+
+    Raises:
+        SourceError: if the source is broken, or a bundle needs commits it lacks.
+    """
+    if source.git_folder is None:
+        head, tips = _unbundle(source.path, folder)
+        shallow = frozenset[str]()
+    else:
+        shallow = borrow_objects(source.path, folder).shallow
+        head, tips = str(source.head), _tips(source, folder)
+    if source.settings.branches == "default":
+        tips = ()
+    return OpenSource(source.path, folder, head, tips, shallow)
+
+
+def borrow_objects(path: Path, folder: Path) -> Borrowed:
+    """Make `folder` a bare repository with the objects and references of another.
+
+    Args:
+        path: a work tree, linked work tree, git folder or bare repository.
+        folder: is created, or empty.
+
+    Raises:
+        SourceError: if `path` is no repository, cannot be read, or holds what would
+            hang or mislead git (FIFOs, huge files, too many alternates).
+    """
+    try:
+        git_folder = _git_folder(path)
+        common = _common_folder(git_folder)
+        _refuse_traps(common)
+        _link(folder, common, _head(git_folder))
+        settings = _settings(folder, common / "config")
+        shallow = _shallow(common / "shallow")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(
+            f"{path}: cannot be read as a git repository: {reason}; "
+            "correct harvest.sources"
+        ) from error
+    return Borrowed(common.resolve(), settings.get("remote.origin.url", ""), shallow)
+
+
 def _git_folder(path: Path) -> Path:
-    """Return the folder with HEAD: that of a linked work tree is its own."""
+    """Return the folder with HEAD: a linked work tree has its own."""
     inner = path / ".git"
     if inner.is_dir():
         return inner
@@ -94,19 +174,21 @@ def _git_folder(path: Path) -> Path:
     return path / os.fsdecode(pointer.removeprefix(b"gitdir: ").rstrip(b"\n"))
 
 
-def _common_folder(own: Path) -> Path:
-    pointer = _content(own / "commondir")
-    return own if pointer is None else own / os.fsdecode(pointer.rstrip(b"\n"))
+def _common_folder(git_folder: Path) -> Path:
+    pointer = _content(git_folder / "commondir")
+    if pointer is None:
+        return git_folder
+    return git_folder / os.fsdecode(pointer.rstrip(b"\n"))
 
 
 def _refuse_traps(common: Path) -> None:
-    """Look at every file that git could open, without opening one."""
+    """Check the kind and size of every file that git could open; open none."""
     if not (common / "objects").is_dir():
         raise ValueError("there is no folder 'objects'")
     for name in ("packed-refs", "shallow"):
-        _require_plain(common / name, MAX_LIST_BYTES)
+        _is_plain_file(common / name, MAX_LIST_BYTES)
     if (common / "refs").is_dir():
-        _walk(common / "refs")
+        _refuse_special_files(common / "refs")
     seen: set[str] = set()
     waiting = [common / "objects"]
     while waiting:
@@ -114,14 +196,14 @@ def _refuse_traps(common: Path) -> None:
         if os.path.realpath(objects) in seen or not objects.is_dir():
             continue
         seen.add(os.path.realpath(objects))
-        if len(seen) > MAX_LENDERS:
-            raise ValueError(f"it borrows from more than {MAX_LENDERS} others")
-        _walk(objects)
-        waiting += _lenders(objects)
+        if len(seen) > MAX_ALTERNATES:
+            raise ValueError(f"it borrows from more than {MAX_ALTERNATES} others")
+        _refuse_special_files(objects)
+        waiting += _alternates(objects)
 
 
-def _lenders(objects: Path) -> Iterator[Path]:
-    """Yield the folders whose objects are borrowed."""
+def _alternates(objects: Path) -> Iterator[Path]:
+    """Yield the folders from which an object folder borrows."""
     for line in (_content(objects / "info/alternates") or b"").split(b"\n"):
         if line.startswith(b'"'):
             raise ValueError("objects/info/alternates has a name in quotes")
@@ -129,8 +211,8 @@ def _lenders(objects: Path) -> Iterator[Path]:
             yield objects / os.fsdecode(line)
 
 
-def _walk(folder: Path) -> None:
-    """Refuse a folder that holds, at any depth, what is neither file nor folder."""
+def _refuse_special_files(folder: Path) -> None:
+    """Raise ValueError for a FIFO, socket or device at any depth."""
     waiting, linked = [str(folder)], set()
     while waiting:
         with os.scandir(waiting.pop()) as entries:
@@ -148,9 +230,9 @@ def _walk(folder: Path) -> None:
 def _link(folder: Path, common: Path, head: bytes) -> None:
     (folder / "objects/info").mkdir(parents=True)
     (folder / "objects/pack").mkdir()
-    # A name of our own, as that of the source could end the line.
-    (folder / "lender").symlink_to((common / "objects").resolve())
-    (folder / "objects/info/alternates").write_text(f"{folder / 'lender'}\n")
+    # The alternates file ends a path at a newline, and the source's path may hold one.
+    (folder / "borrowed").symlink_to((common / "objects").resolve())
+    (folder / "objects/info/alternates").write_text(f"{folder / 'borrowed'}\n")
     (folder / "config").write_text(CONFIG)
     (folder / "HEAD").write_bytes(head)
     for name in ("refs", "packed-refs"):
@@ -160,8 +242,8 @@ def _link(folder: Path, common: Path, head: bytes) -> None:
         (folder / "refs").mkdir()
 
 
-def _head(own: Path) -> bytes:
-    content = _content(own / "HEAD")
+def _head(git_folder: Path) -> bytes:
+    content = _content(git_folder / "HEAD")
     if content is None:
         raise ValueError("there is no HEAD")
     match = HEAD.fullmatch(content)
@@ -171,7 +253,7 @@ def _head(own: Path) -> bytes:
 
 
 def _settings(folder: Path, config: Path) -> dict[str, str]:
-    """Return what a configuration says itself, by lower-case key."""
+    """Return the settings of a config file by lower-case key; includes are ignored."""
     if _content(config) is None:
         return {}
     git = run_git(folder, "config", "--file", str(config), "--list", "-z")
@@ -204,12 +286,12 @@ def _shallow(path: Path) -> frozenset[str]:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what a small plain file holds, or None if there is none."""
-    return path.read_bytes() if _require_plain(path, MAX_BYTES) else None
+    """Return the content of a small plain file; None if there is no file."""
+    return path.read_bytes() if _is_plain_file(path, MAX_BYTES) else None
 
 
-def _require_plain(path: Path, max_bytes: int) -> bool:
-    """Tell whether there is a file; refuse one that is none or too large."""
+def _is_plain_file(path: Path, max_bytes: int) -> bool:
+    """Tell whether a file exists; raise ValueError if it is special or too large."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -221,185 +303,24 @@ def _require_plain(path: Path, max_bytes: int) -> bool:
     return True
 
 
-MAX_HEADER_BYTES = 2**24
-"""Of a bundle; git reads its header byte by byte."""
-UNBUNDLE_S = 30
-UNBUNDLE_BYTES_A_SECOND = 2**21
-"""Half as many as it takes a large and honest bundle."""
+def read_head(path: Path, folder: Path, revision: str | None) -> str:
+    """Return the sha to read of a repository that `folder` borrows from.
 
-
-class Source(NamedTuple):
-    """A repository or bundle to read."""
-
-    name: str
-    """`host/owner/name` of the remote `origin`, or the file's own name."""
-    path: Path
-    head: str | None
-    """sha, or None for a bundle, which is asked when it is opened."""
-    git_folder: Path | None
-    """Where `objects` lies, or None for a bundle."""
-    has_remote: bool
-    """Whether the name is a remote's, so that an equal one is the same."""
-    settings: SourceParams
-
-
-class Sources(NamedTuple):
-    """What params name."""
-
-    kept: list[Source]
-    """By name."""
-    duplicates: int
-    """Repositories left out, as an earlier one has their objects or remote."""
-
-
-class OpenSource(NamedTuple):
-    """Objects of a source, readable until it is closed."""
-
-    path: Path
-    head: str
-    folder: Path
-    """A bare repository of our own that sees the source's objects."""
-    repository: Any
-    """The same by pygit2."""
-    shallow: frozenset[str]
-    """Commits whose parents were left out by a shallow clone."""
-    tips: tuple[str, ...] = ()
-    """Newest commits of the other branches, if these count too."""
-
-    def read(self, sha: Any) -> Any:
-        """Return an object; SourceError if the source lacks it."""
-        import pygit2
-
-        try:
-            return self.repository[sha]
-        except (KeyError, pygit2.GitError) as error:
-            raise self.lacks(sha) from error
-
-    def size_bytes(self, sha: str) -> int:
-        """Return an object's size without reading it; SourceError if missing."""
-        import pygit2
-
-        try:
-            return int(self.repository.odb.read_header(sha)[1])
-        except (KeyError, pygit2.GitError) as error:
-            raise self.lacks(sha) from error
-
-    def lacks(self, sha: Any) -> SourceError:
-        """Return the error that says that an object cannot be read."""
-        return SourceError(
-            f"{self.path}: object {sha} is missing or broken; fetch the repository "
-            "completely (partial clones cannot be read), 'git fsck' shows the damage"
-        )
-
-
-def find_sources(params: HarvestParams, bad: Bad) -> Sources:
-    """Return what the params name, each repository once: the first one wins.
-
-    Two are the same if they share a real path, a folder of objects or a
-    remote. `bad` gets the SourceError of each that cannot be used, and may
-    raise it.
-    """
-    kept: dict[str, Source] = {}
-    seen: set[Path] = set()
-    duplicates = 0
-    for place in find_places(params, bad):
-        try:
-            source = _source(place)
-            same = kept.get(source.name.casefold())
-            if (source.git_folder or source.path) in seen or _is_same(source, same):
-                duplicates += 1
-                continue
-        except SourceError as error:
-            bad(error)
-            continue
-        kept[source.name.casefold()] = source
-        seen.add(source.git_folder or source.path)
-    return Sources(sorted(kept.values(), key=lambda each: each.name), duplicates)
-
-
-def _is_same(source: Source, other: Source | None) -> bool:
-    """Tell a second copy from a stranger of the same name, which is refused."""
-    if other is None:
-        return False
-    if source.has_remote and other.has_remote:
-        return True
-    raise SourceError(
-        f"{source.path} and {other.path} are both named '{source.name}'; "
-        "keep one of them in harvest.sources"
-    )
-
-
-@contextlib.contextmanager
-def open_source(source: Source) -> Iterator[OpenSource]:
-    """Give the source's objects in a temporary bare repository.
+    It is the revision, if one is given, else that of HEAD.
 
     Raises:
-        SourceError: if a bundle is broken or needs commits it lacks.
+        SourceError: if HEAD has no commit yet, or the revision is not there.
     """
-    import pygit2
-
-    with contextlib.ExitStack() as stack:
-        shallow = frozenset[str]()
-        if source.git_folder is None:
-            name = tempfile.TemporaryDirectory(prefix="diffscribe-")
-            folder = Path(stack.enter_context(name))
-            pygit2.init_repository(folder, bare=True)
-            head, tips = _unbundle(source.path, folder)
-        else:
-            view = stack.enter_context(lent(source.path))
-            folder, shallow = view.folder, view.shallow
-            head, tips = str(source.head), _tips(source, folder)
-        yield OpenSource(
-            source.path,
-            head,
-            folder,
-            pygit2.Repository(folder),
-            shallow,
-            tips if source.settings.branches == "all" else (),
-        )
-
-
-def _source(place: Place) -> Source:
-    if place.path.is_file():
-        return _bundle(place)
-    return _repository(place)
-
-
-def _bundle(place: Place) -> Source:
-    if place.path.suffix != ".bundle":
-        raise SourceError(
-            f"{place.path}: neither a repository nor a '.bundle' file; "
-            "correct harvest.sources"
-        )
-    return Source(
-        plain_name(place.path.stem), place.path, None, None, False, place.settings
-    )
-
-
-def _repository(place: Place) -> Source:
-    path, settings = place
-    with lent(path) as view, _readable(path):
-        repository = _opened(view.folder)
-        head = settings.revision
-        if head is None and not repository.head_is_unborn:
-            head = str(repository.head.target)
-        if head is None:
+    with _readable(path):
+        repository = _open_exactly(folder)
+        if revision is not None and revision not in repository:
+            raise SourceError(f"{path}: has no commit {revision} yet; run 'make clone'")
+        if revision is None and repository.head_is_unborn:
             raise SourceError(
                 f"{path}: the repository has no commit; commit first or take it "
                 "out of harvest.sources"
             )
-        if head == settings.revision and head not in repository:
-            raise SourceError(f"{path}: has no commit {head} yet; run 'make clone'")
-    folder = path.parent if path.name == ".git" else path
-    name = remote_name(settings.url or view.url)
-    return Source(
-        name or plain_name(folder.name.removesuffix(".git")),
-        path,
-        head,
-        view.common,
-        name is not None,
-        settings,
-    )
+        return revision or str(repository.head.target)
 
 
 @contextlib.contextmanager
@@ -415,7 +336,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _opened(folder: Path) -> Any:
+def _open_exactly(folder: Path) -> Any:
     import pygit2
     from pygit2.enums import RepositoryOpenFlag
 
@@ -427,7 +348,7 @@ def _tips(source: Source, folder: Path) -> tuple[str, ...]:
     if source.settings.branches == "default" or source.settings.revision is not None:
         return ()
     with _readable(source.path):
-        references = _opened(folder).references
+        references = _open_exactly(folder).references
         names = sorted(name for name in references if _is_branch(name))
         commits = [references[name].resolve().target for name in names]
     return tuple(dict.fromkeys(map(str, commits)))
@@ -438,75 +359,66 @@ def _is_branch(reference: str) -> bool:
 
 
 def _unbundle(bundle: Path, folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Unpack all objects and return the sha of HEAD, then of the branches."""
-    _require_header(bundle)
+    """Unpack a bundle; return the sha of HEAD (or main, master) and of its branches."""
+    import pygit2
+
+    pygit2.init_repository(folder, bare=True)
+    with bundle.open("rb") as file:
+        if b"\n\n" not in file.read(MAX_HEADER_BYTES):
+            raise _bad_bundle(bundle, "cannot be read: its header has no end")
     seconds = UNBUNDLE_S + bundle.stat().st_size // UNBUNDLE_BYTES_A_SECOND
-    unbundle = ("bundle", "unbundle", str(bundle))
-    git = run_git(folder, *unbundle, most_seconds=seconds)
+    git = run_git(folder, "bundle", "unbundle", str(bundle), max_cpu_s=seconds)
     if git.returncode != 0:
         reason = " ".join(git.stderr.split()) or f"it took more than {seconds} s"
-        raise SourceError(
-            f"{bundle}: the bundle cannot be read: {reason}; create it again with "
-            "'git bundle create FILE HEAD --branches'"
-        )
+        raise _bad_bundle(bundle, f"cannot be read: {reason}")
     lines = (line.partition(" ") for line in git.stdout.split("\n"))
     heads = {name: sha for sha, _, name in lines}
     tips = tuple(heads[name] for name in sorted(heads) if _is_branch(name))
     for name in ("HEAD", "refs/heads/main", "refs/heads/master"):
         if name in heads:
             return heads[name], tips
-    raise SourceError(
-        f"{bundle}: the bundle has no HEAD, main or master; create it again with "
+    raise _bad_bundle(bundle, "has no HEAD, main or master")
+
+
+def _bad_bundle(bundle: Path, reason: str) -> SourceError:
+    return SourceError(
+        f"{bundle}: the bundle {reason}; create it again with "
         "'git bundle create FILE HEAD --branches'"
     )
 
 
-def _require_header(bundle: Path) -> None:
-    with bundle.open("rb") as file:
-        if b"\n\n" in file.read(MAX_HEADER_BYTES):
-            return
-    raise SourceError(
-        f"{bundle}: the bundle cannot be read: its header has no end; create it "
-        "again with 'git bundle create FILE HEAD --branches'"
-    )
-
-
-def sizes_of(source: OpenSource, objects: Iterable[str]) -> dict[str, int]:
-    """Return the sizes in bytes of those objects that the source has.
+def read_sizes(source: OpenSource, objects: Iterable[str]) -> dict[str, int]:
+    """Return the size in bytes of each object that the source has.
 
     Raises:
-        SourceError: if the deltas of one never come to an end.
+        SourceError: if the deltas of an object form a circle.
     """
     lines = (f"{sha}\n".encode() for sha in dict.fromkeys(objects))
-    answers = (line.split() for line in _answers(source, lines))
+    answers = (line.split() for line in _check_objects(source, lines))
     return {sha.decode(): int(size) for sha, *_, size in answers if size.isdigit()}
 
 
-def tree_of(source: OpenSource, commit: str) -> str:
-    """Return the sha of a commit's tree.
-
-    Raises:
-        SourceError: if the source lacks one of them.
-    """
-    (answer,) = _answers(source, [f"{commit}^{{tree}}\n".encode()])
+def read_tree_sha(source: OpenSource, commit: str) -> str:
+    """Return the sha of a commit's tree; raise SourceError if either is missing."""
+    (answer,) = _check_objects(source, [f"{commit}^{{tree}}\n".encode()])
     sha, *_, size = answer.split()
     if not size.isdigit():
-        raise source.lacks(commit)
+        raise source.missing(commit)
     return sha.decode()
 
 
 def require_trees(source: OpenSource, tree: str) -> None:
-    """Read a tree and all below it, each once, and nothing else.
+    """Let git read a tree and all trees below it, each once, and no blob.
 
     Raises:
-        SourceError: if one is broken or without an end, not if it is missing.
+        SourceError: if one is broken or endless; a missing one is no error.
     """
     command = ("rev-list", "--objects", "--missing=allow-any", tree)
     with Path(os.devnull).open("wb") as nowhere:
         ask_git(source.folder, source.path, command, (), nowhere)
 
 
-def _answers(source: OpenSource, lines: Iterable[bytes]) -> list[bytes]:
+def _check_objects(source: OpenSource, lines: Iterable[bytes]) -> list[bytes]:
     command = ("cat-file", "--batch-check", "--buffer")
     with tempfile.TemporaryFile(dir=source.folder) as answers:
         ask_git(source.folder, source.path, command, lines, answers)

@@ -1,11 +1,14 @@
-"""Collect the patterns of all .gitignore files of a tree."""
+"""Compare and write trees, and read the .gitignore files in them."""
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffscribe.core.errors import SourceError
-from diffscribe.doors.repository import OpenSource, require_trees, sizes_of
+from diffscribe.doors.repository import OpenSource, read_sizes, require_trees
 
 ABSENT = "000000"
 FOLDER = "40000"
@@ -14,30 +17,30 @@ SYMLINK = "120000"
 
 
 class TreeEntry(NamedTuple):
-    """A path whose content or mode differs; a rename is two of them."""
+    """A path whose content or mode differs; a rename is two entries."""
 
     path: bytes
     old_mode: str
-    """In octal, of six digits; ABSENT if the file was added."""
+    """Six octal digits; ABSENT if the file was added."""
     mode: str
     """ABSENT if the file was deleted."""
     old_blob: str
-    """sha in hex, of zeros if absent."""
+    """sha in hex; zeros if absent."""
     blob: str
 
     @property
     def is_added(self) -> bool:
-        """Whether base does not have the file."""
+        """Whether only the new tree has the file."""
         return self.old_mode == ABSENT
 
     @property
     def is_deleted(self) -> bool:
-        """Whether head does not have the file."""
+        """Whether only the old tree has the file."""
         return self.mode == ABSENT
 
     @property
     def has_blobs(self) -> bool:
-        """Whether a diff reads what lies there."""
+        """Whether a diff reads the content of the path."""
         return self.blob != self.old_blob and SUBMODULE not in (
             self.mode,
             self.old_mode,
@@ -54,10 +57,10 @@ def parse_entries(listing: bytes) -> tuple[TreeEntry, ...]:
     return tuple(entries)
 
 
-def squashed(lists: Iterable[Iterable[TreeEntry]]) -> tuple[TreeEntry, ...]:
-    """Return in what the first base and the last head differ, sorted by path.
+def squash_entries(lists: Iterable[Iterable[TreeEntry]]) -> tuple[TreeEntry, ...]:
+    """Return the differences of several commits together, sorted by path.
 
-    The lists are those of commits that follow each other, or share no path.
+    The lists are those of commits that follow each other, or that share no path.
     """
     first_list, *more = lists
     if not more:
@@ -76,21 +79,41 @@ def squashed(lists: Iterable[Iterable[TreeEntry]]) -> tuple[TreeEntry, ...]:
     )
 
 
-def write_tree(repository: Any, base: Any, entries: Iterable[TreeEntry]) -> Any:
-    """Write the tree that base becomes by the entries, and return its id.
+@contextlib.contextmanager
+def writable_repository(source: OpenSource) -> Iterator[Any]:
+    """Give a repository of our own that sees the source and takes new trees.
 
-    Raises:
-        pygit2.GitError: if an entry has a name or mode that no checkout makes.
-        UnicodeError: if a path is no UTF-8.
+    The trees are gone with the block.
     """
-    changed = [(entry.path.decode().split("/"), entry) for entry in entries]
-    return _write(repository, base, changed)
+    import pygit2
+
+    with tempfile.TemporaryDirectory(dir=source.folder) as name:
+        repository = pygit2.init_repository(name, bare=True)
+        objects = f"{source.folder}/objects\n"
+        with contextlib.suppress(FileNotFoundError):
+            objects += (source.folder / "objects/info/alternates").read_text()
+        (Path(name) / "objects/info/alternates").write_text(objects)
+        yield pygit2.Repository(repository.path)
+
+
+def write_tree(repository: Any, base: str, entries: Iterable[TreeEntry]) -> str | None:
+    """Apply the entries to the tree `base`, write the result and return its sha.
+
+    It is None if an entry has a name or mode that no checkout makes.
+    """
+    import pygit2
+
+    try:
+        changed = [(entry.path.decode().split("/"), entry) for entry in entries]
+        return str(_write(repository, repository[base], changed))
+    except (pygit2.GitError, UnicodeError):
+        return None
 
 
 def _write(
     repository: Any, base: Any, changed: list[tuple[list[str], TreeEntry]]
 ) -> Any:
-    """Write one folder and what is below it; None if nothing is left in it."""
+    """Write one folder and all below it; return None if it becomes empty."""
     builder = repository.TreeBuilder(*[] if base is None else [base])
     below: dict[str, list[tuple[list[str], TreeEntry]]] = {}
     come = []
@@ -109,7 +132,7 @@ def _write(
             builder.insert(name, written, int(FOLDER, 8))
         elif tree is not None:
             builder.remove(name)
-    # A file may stand now where a folder was.
+    # A file may replace a folder, so folders go first.
     for name, entry in come:
         builder.insert(name, entry.blob, int(entry.mode, 8))
     return builder.write() if len(builder) else None
@@ -120,17 +143,17 @@ REGULAR_FILE_MODES = ("100644", "100664", "100755")
 MAX_FILE_BYTES = 2**20
 MAX_FILES = 10_000
 MAX_DEPTH = 500
-"""Git itself walks deeper; no project needs it, and Python cannot."""
+"""Deeper trees are refused: git can walk them, a recursive function cannot."""
 
-Ignores = Mapping[bytes, tuple[str, ...]]
-"""The patterns of each .gitignore, by its folder with a slash; the root is ''."""
+Gitignores = Mapping[bytes, tuple[str, ...]]
+"""Patterns of each .gitignore by its folder with a final slash; the root is ''."""
 
 
-def read_ignores(source: OpenSource, tree: str) -> Ignores:
+def read_gitignores(source: OpenSource, tree: str) -> Gitignores:
     """Return the .gitignore files of a tree.
 
     Raises:
-        SourceError: if the tree is deeper, or has more of them, than any project.
+        SourceError: if the tree is deeper than MAX_DEPTH, or has more than MAX_FILES.
     """
     without: set[Any] = set()
     found: dict[bytes, str] = {}
@@ -157,10 +180,13 @@ def read_ignores(source: OpenSource, tree: str) -> Ignores:
     return _patterns(source, found)
 
 
-def next_ignores(
-    source: OpenSource, before: Ignores, entries: tuple[TreeEntry, ...]
-) -> Ignores:
-    """Return what the .gitignore files are after a commit with these entries."""
+def update_gitignores(
+    source: OpenSource, before: Gitignores, entries: tuple[TreeEntry, ...]
+) -> Gitignores:
+    """Return the .gitignore files after a commit with these entries.
+
+    It is the same object if the commit touches none.
+    """
     touched = [
         entry
         for entry in entries
@@ -178,23 +204,22 @@ def next_ignores(
     return kept | _patterns(source, blobs)
 
 
-def joined(ignores: Ignores) -> tuple[str, ...]:
-    """Return all patterns relative to the root, in git's order.
-
-    A later pattern wins over an earlier one.
-    """
+def join_gitignores(gitignores: Gitignores) -> tuple[str, ...]:
+    """Return all patterns relative to the root; later ones win, as in git."""
     patterns: list[str] = []
-    for folder in sorted(ignores):
+    for folder in sorted(gitignores):
         text = folder.decode("utf-8", "replace").rstrip("/")
-        patterns += (anchor(each, text) if text else each for each in ignores[folder])
+        patterns += (
+            anchor(each, text) if text else each for each in gitignores[folder]
+        )
     return tuple(patterns)
 
 
 def _patterns(
     source: OpenSource, blobs: Mapping[bytes, str]
 ) -> dict[bytes, tuple[str, ...]]:
-    """Read files by folder; one too large for a .gitignore has no patterns."""
-    sizes = sizes_of(source, blobs.values()) if blobs else {}
+    """Read the files by folder; one of more than MAX_FILE_BYTES has no patterns."""
+    sizes = read_sizes(source, blobs.values()) if blobs else {}
     return {
         folder: tuple(parse_patterns(source.read(blob).data))
         if sizes.get(blob, 0) <= MAX_FILE_BYTES
@@ -211,10 +236,10 @@ def parse_patterns(content: bytes) -> list[str]:
 
 
 def anchor(pattern: str, folder: str) -> str:
-    """Return a pattern of a folder's .gitignore as its parent would say it.
+    """Return a pattern of a folder's .gitignore as the root's would have it.
 
-    Source: gitignore(5): a slash at the start or in the middle ties a pattern
-    to the folder of its file, without one it holds at any depth below.
+    Source: gitignore(5): a slash at the start or in the middle ties a pattern to the
+    folder of its file; without one it matches at any depth below.
     """
     negation = "!" if pattern.startswith("!") else ""
     bare = pattern.removeprefix("!")
@@ -224,7 +249,7 @@ def anchor(pattern: str, folder: str) -> str:
 
 
 def _strip(line: str) -> str:
-    """Cut trailing spaces unless a backslash keeps the first of them."""
+    """Cut trailing spaces; a backslash keeps the first of them."""
     kept = line.rstrip(" ")
     backslashes = len(kept) - len(kept.rstrip("\\"))
     return kept + " " if backslashes % 2 and len(kept) < len(line) else kept

@@ -1,4 +1,4 @@
-"""Tell which files are left out of changes, by presets and patterns."""
+"""Decide which commits are dropped, and which files of a commit are left out."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,34 +11,28 @@ from pathspec import GitIgnoreSpec
 from diffscribe.commits.grammar import parse_header
 from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.doors.git import decode
+from diffscribe.doors.repository import OpenSource
 from diffscribe.doors.trees import TreeEntry
-
-IGNORED_BY_HFS = rb"(?:\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf)*"
-"""Letters that macOS leaves out when it compares names."""
-DOT_GIT = IGNORED_BY_HFS + IGNORED_BY_HFS.join((rb"\.", b"g", b"i", b"t", b""))
-UNSAFE = re.compile(
-    # Windows takes git~1 for .git, and drops what follows dots, spaces or a colon.
-    rb"(?:^|[/\\])(?:\.\.?|(?:" + DOT_GIT + rb"|git~1)[ .]*(?::[^/\\]*)?)(?:[/\\]|$)"
-    rb"|^/|//|/$|^$",
-    re.IGNORECASE,
-)
-
-
-@lru_cache(maxsize=2**14)
-def is_unsafe(path: bytes) -> bool:
-    """Tell whether a path is absolute, leaves its folder, or is one of git's own."""
-    return UNSAFE.search(path) is not None
-
+from diffscribe.harvest.history import Commit
 
 FIXUP = re.compile(r"(?:fixup|squash|amend)! ")
 UNFINISHED = re.compile(r"\W*(?:wip|work in progress)\b", re.IGNORECASE)
 REVERT = re.compile(
     r'(?:Revert|Reapply) "|.*^This reverts commit [0-9a-f]{7,40}', re.M | re.S
 )
+IGNORED_BY_HFS = rb"(?:\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf)*"
+"""Characters that the file system of macOS skips when it compares names."""
+DOT_GIT = IGNORED_BY_HFS + IGNORED_BY_HFS.join((rb"\.", b"g", b"i", b"t", b""))
+UNSAFE = re.compile(
+    # Windows reads git~1 as .git, and ignores trailing dots, spaces and `:...`.
+    rb"(?:^|[/\\])(?:\.\.?|(?:" + DOT_GIT + rb"|git~1)[ .]*(?::[^/\\]*)?)(?:[/\\]|$)"
+    rb"|^/|//|/$|^$",
+    re.IGNORECASE,
+)
 
 
 class CommitReason(StrEnum):
-    """Why a commit is in no change; also its key in metrics/harvest.json."""
+    """Why a commit is in no change; also its key in the counts of harvest."""
 
     SHALLOW_BOUNDARY = "shallow_boundary"
     ROOT = "root"
@@ -60,18 +54,35 @@ class CommitReason(StrEnum):
     EXCLUDED_PATHS = "excluded_paths"
 
 
-def unwanted_author(
-    author: str, settings: SourceParams, bot_authors: tuple[str, ...]
+def commit_reason(
+    commit: Commit, source: OpenSource, settings: SourceParams, params: HarvestParams
 ) -> CommitReason | None:
-    """Return why `name <e-mail>` is not read, in any case of its letters."""
-    folded = author.casefold()
-    if settings.authors and not _holds(folded, settings.authors):
-        return CommitReason.OTHER_AUTHOR
-    return CommitReason.BOT if _holds(folded, bot_authors) else None
+    """Return the first reason to drop a commit, or None.
+
+    EXCLUDED_PATHS is not among them: `exclude_files` finds it.
+    """
+    if not commit.parents:
+        is_boundary = commit.sha in source.shallow
+        return CommitReason.SHALLOW_BOUNDARY if is_boundary else CommitReason.ROOT
+    if commit.has_long_message:
+        return CommitReason.MESSAGE_TOO_LONG
+    if commit.message is None:
+        return CommitReason.NOT_UTF8
+    if commit.committed_at is None:
+        return CommitReason.BAD_DATE
+    if len(commit.parents) > 1:
+        return CommitReason.MERGE
+    return (
+        day_reason(commit.committed_at.date(), settings)
+        or author_reason(commit.signature, settings, params.bot_authors)
+        or (CommitReason.EMPTY if commit.tree == commit.parent_tree else None)
+        or message_reason(commit.message, params)
+        or _path_reason(commit)
+    )
 
 
-def unwanted_day(day: date, settings: SourceParams) -> CommitReason | None:
-    """Return why a day is out of the span; both of its ends are in it."""
+def day_reason(day: date, settings: SourceParams) -> CommitReason | None:
+    """Return why a day is outside of the source's days, which include both ends."""
     if settings.since is not None and day < settings.since:
         return CommitReason.BEFORE_SINCE
     if settings.until is not None and day > settings.until:
@@ -79,10 +90,24 @@ def unwanted_day(day: date, settings: SourceParams) -> CommitReason | None:
     return None
 
 
-def unwanted_message(message: str, params: HarvestParams) -> CommitReason | None:
+def author_reason(
+    author: str, settings: SourceParams, bot_authors: tuple[str, ...]
+) -> CommitReason | None:
+    """Return why the commits of `name <e-mail>` are dropped; case is ignored."""
+    folded = author.casefold()
+    if settings.authors and not _contains_any(folded, settings.authors):
+        return CommitReason.OTHER_AUTHOR
+    return CommitReason.BOT if _contains_any(folded, bot_authors) else None
+
+
+def _contains_any(text: str, parts: tuple[str, ...]) -> bool:
+    return any(part.casefold() in text for part in parts)
+
+
+def message_reason(message: str, params: HarvestParams) -> CommitReason | None:
     """Return why a message teaches nothing about its diff.
 
-    A revert says so in git's own words, or has the conventional type.
+    A revert is known by git's own words or by its conventional type.
     """
     if len(message) < params.min_message_chars:
         return CommitReason.MESSAGE_TOO_SHORT
@@ -98,8 +123,20 @@ def unwanted_message(message: str, params: HarvestParams) -> CommitReason | None
     return None
 
 
-def _holds(text: str, parts: tuple[str, ...]) -> bool:
-    return any(part.casefold() in text for part in parts)
+def _path_reason(commit: Commit) -> CommitReason | None:
+    """Return why no work tree can hold the files that a commit touched."""
+    if commit.entries is None:
+        return CommitReason.TOO_MANY_FILES
+    paths = {entry.path for entry in commit.entries}
+    if len(paths) < len(commit.entries) or any(map(is_unsafe, paths)):
+        return CommitReason.UNSAFE_PATH
+    return None
+
+
+@lru_cache(maxsize=2**14)
+def is_unsafe(path: bytes) -> bool:
+    """Tell whether a path is absolute, leaves its folder, or is one of git's own."""
+    return UNSAFE.search(path) is not None
 
 
 PATH_LISTS = {
@@ -143,32 +180,32 @@ PATH_LISTS = {
         *.safetensors *.gguf *.blend *.fbx *.glb *.stl *.docx *.xlsx *.pptx
     """,
 }
-"""Patterns by preset, as in .gitignore.
+"""Patterns as in .gitignore, by the name that `paths_exclude` takes for them.
 
-Source: the lists of vendored and generated files of GitHub's Linguist, and
-the lock files and outputs that package managers document.
+Source: the vendored and generated files of GitHub's Linguist, and the lock files and
+outputs that package managers document.
 """
 
 
 def path_excluder(patterns: Iterable[str]) -> Callable[[str], bool] | None:
     """Return a function that tells whether a path is left out; None if none is.
 
-    A pattern that names a preset stands for all of its patterns; later ones
-    win, so that `!vendor/ours/**` takes back what `vendored` left out.
+    A name of PATH_LISTS stands for its patterns. Later patterns win, so that
+    `!vendor/ours/**` takes back what `vendored` left out.
     """
     lines: list[str] = []
     for pattern in patterns:
-        preset = PATH_LISTS.get(pattern)
-        lines += [pattern] if preset is None else preset.split()
+        named = PATH_LISTS.get(pattern)
+        lines += [pattern] if named is None else named.split()
     if not lines:
         return None
     return lru_cache(2**16)(GitIgnoreSpec.from_lines(lines).match_file)
 
 
-def without_excluded(
+def exclude_files(
     entries: tuple[TreeEntry, ...], is_excluded: Callable[[str], bool] | None
 ) -> tuple[TreeEntry, ...]:
-    """Return the entries that stay; of a rename it may be one side."""
+    """Return the entries that are not excluded; of a rename one side may be."""
     if is_excluded is None:
         return entries
     return tuple(each for each in entries if not is_excluded(decode(each.path)))

@@ -1,130 +1,316 @@
-"""Squash commits of many repositories to the changes they made together."""
+"""Squash commits of many repositories to the changes they made together.
+
+The path of a row: `find_sources` -> `read_batches` lists the commits of a source, drops
+some (filters), draws windows of the others (windows) and cuts them into batches -> the
+process pool diffs each batch and writes its rows (rows) -> `harvest` yields those rows
+that the caps leave (caps).
+"""
 
 import os
-from collections import deque
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from itertools import chain, count, groupby
+from pathlib import Path
 
 from diffscribe.core.engine import in_order
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import HarvestParams
-from diffscribe.doors.places import Bad
-from diffscribe.doors.repository import Source, find_sources
-from diffscribe.harvest.ranges import Range, write_rows
-from diffscribe.harvest.reading import Reading, Watch, ranges_of
-from diffscribe.harvest.tally import Candidate, Caps, Drawn, Tally, beyond_caps, spooled
+from diffscribe.core.params import HarvestParams, SourceParams
+from diffscribe.core.tracking import Statistics
+from diffscribe.doors.places import OnError, find_sources
+from diffscribe.doors.repository import OpenSource, Source, open_source
+from diffscribe.harvest.caps import CapReason, Caps, apply_caps
+from diffscribe.harvest.context import ContextReader
+from diffscribe.harvest.filters import (
+    CommitReason,
+    commit_reason,
+    exclude_files,
+    path_excluder,
+)
+from diffscribe.harvest.history import Commit, list_commits, read_commits
+from diffscribe.harvest.rows import Batch, BatchResult, Failure, Row, write_rows
+from diffscribe.harvest.windows import KeptCommit, Window, WindowDraw, WindowReason
 
+BATCH_WINDOWS = 1000
+"""Windows that one git diffs: neighbours share objects that it has unpacked."""
+LAST_BATCH_WINDOWS = 250
+LAST_BATCHES = 4
+"""The last batches are smaller, so that no worker is busy alone for long."""
 BUFFER_BYTES = 2**20
 
+Watch = Callable[[Iterable[Commit], str, int], Iterable[Commit]]
+"""Takes the commits of a source, its name and their number, and gives them back."""
+Results = Iterable[tuple[Batch | Failure, BatchResult | SourceError]]
 
-def harvest(params: HarvestParams, tally: Tally, watch: Watch) -> Iterator[bytes]:
+
+class Counts:
+    """Counts of one run, filled while the sources are read."""
+
+    def __init__(self) -> None:
+        self.sources = 0
+        self.duplicates = 0
+        self.bad: list[SourceError] = []
+        """Errors of the sources that were left out."""
+        self.commits: Counter[str | None] = Counter()
+        """By reason; None counts the kept ones. The same holds for windows."""
+        self.windows: Counter[str | None] = Counter()
+        self.windows_by_repo: Counter[str] = Counter()
+        self.changes_by_repo: Counter[str] = Counter()
+        self.changes_by_author: Counter[str] = Counter()
+        self.changes_by_commits: Counter[int] = Counter()
+        self.composites = 0
+
+    def add_source(
+        self,
+        repo: str,
+        commits: Counter[CommitReason | None],
+        dropped: Counter[WindowReason],
+    ) -> None:
+        """Count the commits and the dropped windows of a source."""
+        self.sources += 1
+        self.commits.update(commits)
+        self.windows.update(dropped)
+        self.windows_by_repo[repo] += dropped.total()
+
+    def add_row(self, row: Row, reason: CapReason | None) -> None:
+        """Count a change, which stays if no cap is the reason to leave it out."""
+        self.windows[reason] += 1
+        self.windows_by_repo[row.repo] += 1
+        if reason is None:
+            self.changes_by_repo[row.repo] += 1
+            self.changes_by_author.update(row.authors)
+            self.changes_by_commits[row.commits] += 1
+            self.composites += row.is_composite
+
+    @property
+    def statistics(self) -> Statistics:
+        """Windows that were drawn, and those that are changes, by source."""
+        return Statistics(
+            {"processed": self.windows_by_repo, "approved": self.changes_by_repo}
+        )
+
+    def metrics(self, params: HarvestParams) -> dict[str, object]:
+        """Return all counts, zeros included."""
+        sizes = range(1, max(2, params.max_window_commits) + 1)
+        return {
+            "sources": self.sources,
+            "sources_duplicate": self.duplicates,
+            "sources_bad": len(self.bad),
+            "commits": self.commits.total(),
+            "commits_kept": self.commits[None],
+            "commits_dropped": _by_reason(self.commits, CommitReason),
+            "windows": self.windows.total(),
+            "windows_dropped": _by_reason(self.windows, WindowReason, CapReason),
+            "changes": self.windows[None],
+            "changes_by_commits": {
+                str(size): self.changes_by_commits[size] for size in sizes
+            },
+            "composites": self.composites,
+            "changes_of_largest_repo": max(self.changes_by_repo.values(), default=0),
+            "changes_of_largest_author": max(
+                self.changes_by_author.values(), default=0
+            ),
+        }
+
+
+def _by_reason(counts: Counter[str | None], *kinds: Iterable[str]) -> dict[str, int]:
+    return {str(reason): counts[reason] for reason in chain(*kinds)}
+
+
+def harvest(params: HarvestParams, counts: Counts, watch: Watch) -> Iterator[bytes]:
     """Yield the changes of all sources as lines of JSON: by name, then oldest first.
 
-    `watch` gets the
-    commits of each source, its name and their number, and gives the commits
-    back one by one: a progress bar. What is yielded does not depend on the
-    number of workers.
+    The lines do not depend on the number of workers. `watch` may show progress.
 
     Raises:
-        SourceError: if a source is missing, broken or empty, unless the params
-            say to skip it; then the tally has the error.
+        SourceError: if a source is missing, broken or empty. With `on_bad_source: skip`
+            the error goes to `counts.bad`, and no row of that source is yielded.
     """
 
-    def bad(error: SourceError) -> None:
+    def on_error(error: SourceError) -> None:
         if params.on_bad_source == "stop":
             raise error
-        tally.bad.append(error)
+        counts.bad.append(error)
 
-    found = find_sources(params, bad)
-    tally.duplicates = found.duplicates
-    rows = _rows(found.kept, params, tally, watch, bad)
-    for row in _within_caps(rows, found.kept, params, tally):
-        tally.keep(row)
-        yield row.line
-
-
-def _within_caps(
-    rows: Iterator[Drawn], sources: list[Source], params: HarvestParams, tally: Tally
-) -> Iterator[Drawn]:
-    """Yield the rows that stay within the caps, in their order."""
-    repos = {
+    found = find_sources(params.sources, on_error)
+    counts.duplicates = found.duplicates
+    per_repo = {
         source.name: source.settings.max_changes or params.max_per_repo
-        for source in sources
+        for source in found.kept
     }
-    if not any((params.max_changes, params.max_per_author, *repos.values())):
-        yield from rows
-        return
-    candidates: list[Candidate] = []
-
-    def listed() -> Iterator[Drawn]:
-        for row in rows:
-            candidates.append(row.candidate)
-            yield row
-
-    stored = spooled(listed())
-    caps = Caps(params.max_changes, params.max_per_author, repos, params.seed)
-    beyond = beyond_caps(candidates, caps)
-    for number, row in enumerate(stored):
-        reason = beyond.get(number)
+    caps = Caps(params.max_changes, params.max_per_author, per_repo, params.seed)
+    rows = _read_sources(found.kept, params, counts, watch, on_error)
+    for row, reason in apply_caps(rows, caps):
+        counts.add_row(row, reason)
         if reason is None:
-            yield row
-        else:
-            tally.drop(row, reason)
+            yield row.line
 
 
-def _rows(
+def _read_sources(
     sources: list[Source],
     params: HarvestParams,
-    tally: Tally,
+    counts: Counts,
     watch: Watch,
-    bad: Bad,
-) -> Iterator[Drawn]:
-    """Yield the rows of one source after another; a bad one has none."""
-    readings: deque[Reading] = deque()
-    ranges = (
-        work
-        for source in sources
-        for work in ranges_of(source, readings, params, watch)
-    )
-    try:
-        # Closed before the sources are: no worker writes where nothing is any more.
-        with closing(in_order(write_rows, ranges, params.workers or _cores())) as done:
-            for work, outcome in done:
-                reading = readings[0]
-                if isinstance(outcome, SourceError):
-                    if reading.error is None:
-                        bad(outcome)
-                    reading.error = outcome
-                elif isinstance(work, Range):
-                    reading.done.append((work, outcome))
-                if params.on_bad_source == "stop" or work.is_last:
-                    yield from _finished(reading)
-                if work.is_last:
-                    readings.popleft().stack.close()
-                    if reading.error is None:
-                        tally.absorb(reading.source.name, reading.tally)
-    finally:
-        for reading in readings:
-            reading.stack.close()
-
-
-def _finished(reading: Reading) -> Iterator[Drawn]:
-    """Yield the rows of the ranges that are done, unless the source is bad."""
-    for work, outcome in reading.done if reading.error is None else ():
-        reading.tally.windows.update(each for each in outcome.reasons if each)
-        windows = (
-            window
-            for window, reason in zip(work.windows, outcome.reasons, strict=True)
-            if reason is None
+    on_error: OnError,
+) -> Iterator[Row]:
+    """Yield the rows of one source after another."""
+    failed: set[str] = set()
+    with tempfile.TemporaryDirectory(prefix="diffscribe-") as name:
+        folders = {each.name: Path(name, f"{at}") for at, each in enumerate(sources)}
+        batches = (
+            batch
+            for source in sources
+            for batch in read_batches(
+                source, folders[source.name], params, watch, failed
+            )
         )
-        with work.rows.open("rb", BUFFER_BYTES) as lines:
-            for line, sha, window in zip(lines, outcome.ids, windows, strict=True):
-                authors = frozenset(each.commit.author for each in window.commits)
-                candidate = Candidate(sha, work.terms.repo, authors)
-                yield Drawn(line, candidate, len(window.commits), window.is_composite)
-        work.rows.unlink()
-    reading.done = []
+        workers = params.workers or os.cpu_count() or 1
+        # Close the pool before the folders go, or a worker may write into them.
+        with closing(in_order(write_rows, batches, workers)) as results:
+            for repo, of_repo in groupby(results, key=lambda result: result[0].repo):
+                yield from _finish_source(
+                    repo, of_repo, params, counts, failed, on_error
+                )
+                shutil.rmtree(folders[repo], ignore_errors=True)
 
 
-def _cores() -> int:
-    return os.cpu_count() or 1
+def _finish_source(
+    repo: str,
+    results: Results,
+    params: HarvestParams,
+    counts: Counts,
+    failed: set[str],
+    on_error: OnError,
+) -> Iterator[Row]:
+    """Yield the rows of a source and count it, unless one of its batches failed."""
+    commits: Counter[CommitReason | None] = Counter()
+    dropped: Counter[WindowReason] = Counter()
+    waiting: list[tuple[Path, list[Row]]] = []
+    for batch, result in results:
+        if isinstance(result, SourceError):
+            if repo not in failed:
+                failed.add(repo)
+                on_error(result)
+        elif isinstance(batch, Batch):
+            commits.update(batch.commits)
+            dropped.update(batch.dropped)
+            dropped.update(result.dropped)
+            waiting.append((batch.rows_file, result.rows))
+        if params.on_bad_source == "stop":
+            # A later error ends the stage, so these rows need not wait.
+            yield from _read_rows(waiting)
+            waiting.clear()
+    if repo not in failed:
+        yield from _read_rows(waiting)
+        counts.add_source(repo, commits, dropped)
+
+
+def _read_rows(waiting: list[tuple[Path, list[Row]]]) -> Iterator[Row]:
+    for file, rows in waiting:
+        with file.open("rb", BUFFER_BYTES) as lines:
+            for line, row in zip(lines, rows, strict=True):
+                yield row._replace(line=line)
+        file.unlink()
+
+
+def read_batches(
+    source: Source,
+    folder: Path,
+    params: HarvestParams,
+    watch: Watch,
+    failed: set[str],
+) -> Iterator[Batch | Failure]:
+    """Yield the windows of a source in batches; a Failure if it cannot be read.
+
+    The source is opened in `folder`, where batches expect it. Reading ends early once
+    the source's name is in `failed`.
+    """
+    try:
+        opened = open_source(source, folder)
+        total = list_commits(
+            opened, params.max_commits_per_source, source.settings.branches
+        )
+        commits = watch(read_commits(opened), source.name, total)
+        screened = _screen(commits, opened, source.settings, params)
+        for batch in _cut(screened, total, source, opened, params):
+            yield batch
+            if source.name in failed:
+                return
+    except SourceError as error:
+        yield Failure(source.name, error)
+
+
+def _screen(
+    commits: Iterable[Commit],
+    source: OpenSource,
+    settings: SourceParams,
+    params: HarvestParams,
+) -> Iterator[tuple[Commit, KeptCommit | CommitReason]]:
+    """Yield each commit without its excluded files, and why it is dropped, if it is."""
+    context = ContextReader(source)
+    is_excluded = path_excluder(settings.paths_exclude)
+    for commit in commits:
+        gitignore, license_id = context.read(commit)
+        reason = commit_reason(commit, source, settings, params)
+        entries = exclude_files(commit.entries or (), is_excluded)
+        is_partial = len(entries) < len(commit.entries or ())
+        screened = commit._replace(entries=entries) if is_partial else commit
+        if reason is None and not entries:
+            reason = CommitReason.EXCLUDED_PATHS
+        license_id = settings.license or license_id
+        yield (
+            screened,
+            reason or KeptCommit(screened, gitignore, license_id, is_partial),
+        )
+
+
+def _cut(
+    screened: Iterable[tuple[Commit, KeptCommit | CommitReason]],
+    total: int,
+    source: Source,
+    opened: OpenSource,
+    params: HarvestParams,
+) -> Iterator[Batch]:
+    """Yield the windows of the commits in batches, smaller ones towards the end."""
+    files = (opened.folder / f"rows-{number}" for number in count())
+
+    def new_batch() -> Batch:
+        return Batch(
+            repo=source.name,
+            source=opened,
+            settings=source.settings,
+            params=params,
+            rows_file=next(files),
+            windows=[],
+            commits=Counter(),
+            dropped=Counter(),
+        )
+
+    batch, draw = new_batch(), WindowDraw(params)
+    for number, (commit, outcome) in enumerate(screened, start=1):
+        if isinstance(outcome, KeptCommit):
+            batch.commits[None] += 1
+            _put(draw.add(commit, outcome), batch)
+        else:
+            batch.commits[outcome] += 1
+            _put(draw.add(commit, None), batch)
+        most = max(LAST_BATCH_WINDOWS, (total - number) // LAST_BATCHES)
+        if len(batch.windows) >= min(BATCH_WINDOWS, most):
+            yield batch
+            batch = new_batch()
+    _put(draw.finish(), batch)
+    yield batch
+
+
+def _put(windows: Iterable[Window | None], batch: Batch) -> None:
+    """Add windows to a batch, or count why they surely are no changes."""
+    for window in windows:
+        if window is None:
+            batch.dropped[WindowReason.NO_PARTNER] += 1
+        elif len(window.entries) > 2 * batch.params.max_files:
+            # Too many even if all are renames, and too long to send to a worker.
+            batch.dropped[WindowReason.TOO_MANY_FILES] += 1
+        else:
+            batch.windows.append(window)

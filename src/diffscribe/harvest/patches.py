@@ -1,10 +1,10 @@
-"""Diff pairs of trees with git and take its answers apart."""
+"""Diff pairs of trees with git and parse what it prints."""
 
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.records import FileKind, FileStatus
@@ -13,8 +13,8 @@ from diffscribe.doors.git import (
     ask_git,
     decode,
     is_utf8,
-    new_border,
-    parted,
+    new_separator,
+    split_answers,
 )
 from diffscribe.doors.trees import ABSENT, SUBMODULE, SYMLINK
 
@@ -22,14 +22,14 @@ DIFF_TREE = (
     *("diff-tree", "--stdin", "-r", "-M", "-l1000", "--full-index"),
     *("--raw", "-z", "-p", "--no-color", "--no-ext-diff", "--no-textconv"),
 )
-"""Renames are found as `git diff -M` does, with the limit of git 2.39."""
+"""Renames are found as by `git diff -M`, with the limit of git 2.39."""
 
 SECTION = b"\ndiff --git "
 HUNK = b"\n@@ "
 BINARY = b"\nBinary files "
 LFS = b"version https://git-lfs.github.com/spec/v1\n"
 POINTER = re.compile(rb"\n@@ -[01]\b[^@]+@@[^\n]*\n[ +-]" + re.escape(LFS))
-"""The first line of a file that stands for one kept elsewhere."""
+"""The first line of a Git LFS pointer, added, removed or unchanged."""
 
 STATUSES = {ord(status): status for status in FileStatus}
 KINDS = {
@@ -40,7 +40,7 @@ ABSENT_MODE = ABSENT.encode()
 
 
 class ChangedFile(NamedTuple):
-    """The fields of FileChange."""
+    """A FileChange without validation, which would take longer than the diff."""
 
     path: str
     old_path: str | None
@@ -52,13 +52,13 @@ class ChangedFile(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """What git printed about two trees."""
+    """The difference of two trees."""
 
     files: list[ChangedFile]
-    """In git's order: sorted by path."""
+    """Sorted by path, as git prints them."""
     diff: str
     is_utf8: bool
-    """Whether diff and paths are."""
+    """Whether the diff and all paths are UTF-8."""
 
 
 def diff_trees(
@@ -67,19 +67,32 @@ def diff_trees(
     pairs: Iterable[tuple[str, str]],
     max_bytes: int,
 ) -> Iterator[Patch | None]:
-    """Yield the patch between the two trees of each pair, by one git for all.
+    """Yield the patch of each pair of trees; one git prints them all.
 
-    A patch with more than max_bytes is None. Where all together are more than
-    git may print at once, it is asked for one half and then for the other.
+    A patch of more than `max_bytes` is None. Pairs whose patches exceed git's output
+    limit together are asked for in halves.
 
     Raises:
         SourceError: if an object is missing or broken.
     """
     pairs = list(pairs)
     with tempfile.TemporaryFile(dir=folder) as output:
-        border = _ask(folder, source, pairs, output)
-        if border is not None:
-            yield from _patches(output, border, pairs, max_bytes)
+        separator = new_separator() + b"\n"
+        # git echoes a line that names no object; no file can contain the separator.
+        # The newest come first: packs store older objects as deltas of newer ones.
+        lines = (line for pair in pairs[::-1] for line in (separator, _question(pair)))
+        try:
+            ask_git(folder, source, DIFF_TREE, lines, output)
+        except OutputLimitError:
+            pass  # Asked for in halves below.
+        else:
+            answers = split_answers(output, separator, max_bytes)
+            for pair, answer in zip(pairs, answers, strict=True):
+                question = _question(pair)
+                if not answer.startswith(question):
+                    raise _unexpected()
+                is_long = len(answer) > max_bytes
+                yield None if is_long else parse_patch(answer[len(question) :])
             return
     if len(pairs) == 1:
         yield None
@@ -89,48 +102,20 @@ def diff_trees(
     yield from diff_trees(folder, source, pairs[half:], max_bytes)
 
 
-def _ask(
-    folder: Path, source: Path, pairs: list[tuple[str, str]], output: IO[bytes]
-) -> bytes | None:
-    """Let git print its answers, the last first; return what is before each.
-
-    None if together they are more than git may print at once.
-    """
-    border = new_border() + b"\n"
-    # git repeats a line that names no object; no file can hold this one.
-    lines = (line for pair in pairs[::-1] for line in (border, _question(pair)))
-    try:
-        ask_git(folder, source, DIFF_TREE, lines, output)
-    except OutputLimitError:
-        return None
-    return border
-
-
-def _patches(
-    output: IO[bytes], border: bytes, pairs: list[tuple[str, str]], max_bytes: int
-) -> Iterator[Patch | None]:
-    for pair, answer in zip(pairs, parted(output, border, max_bytes), strict=True):
-        question = _question(pair)
-        if not answer.startswith(question):
-            raise _unexpected()
-        is_long = len(answer) > max_bytes
-        yield None if is_long else parse_patch(answer[len(question) :])
-
-
 def _question(pair: tuple[str, str]) -> bytes:
     return f"{pair[0]} {pair[1]}\n".encode()
 
 
 def parse_patch(answer: bytes) -> Patch:
-    """Return the patch of an answer of `--raw -z -p`.
+    """Return the patch that `--raw -z -p` prints: a list of files, then their diffs.
 
     Raises:
-        SourceError: if list and patch do not fit, which only a new git can bring.
+        SourceError: if list and diffs do not fit, as with an unknown version of git.
     """
     listing, _, diff = answer.partition(b"\0\0")
     fields = iter(listing.split(b"\0"))
     sections = iter(diff.split(SECTION))
-    may_point = LFS in diff
+    may_be_lfs = LFS in diff
     files = []
     for numbers in fields:
         old_mode, mode, _, _, letter = numbers[1:].split(b" ")
@@ -139,8 +124,8 @@ def parse_patch(answer: bytes) -> Patch:
         if status is FileStatus.RENAMED:
             old_path, path = path, next(fields)
         additions = deletions = 0
-        is_binary = is_pointer = False
-        # A file that becomes another kind of thing is deleted, then added.
+        is_binary = is_lfs = False
+        # A file that becomes a symlink, or the reverse, is deleted and added.
         for _ in range(2 if status is FileStatus.TYPE_CHANGED else 1):
             section = next(sections, None)
             if section is None:
@@ -151,7 +136,7 @@ def parse_patch(answer: bytes) -> Patch:
                 continue
             additions += section.count(b"\n+", start)
             deletions += section.count(b"\n-", start)
-            is_pointer = may_point and POINTER.search(section, start) is not None
+            is_lfs = may_be_lfs and POINTER.search(section, start) is not None
         kind = KINDS.get(old_mode if mode == ABSENT_MODE else mode, FileKind.FILE)
         files.append(
             ChangedFile(
@@ -161,7 +146,7 @@ def parse_patch(answer: bytes) -> Patch:
                 additions,
                 deletions,
                 is_binary,
-                FileKind.LFS if is_pointer else kind,
+                FileKind.LFS if is_lfs else kind,
             )
         )
     if next(sections, None) is not None:

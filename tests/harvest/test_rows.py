@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from diffscribe.harvest.history import list_commits, read_commits
 from diffscribe.harvest.patches import diff_trees
-from diffscribe.harvest.targets import Sizes, exceeds
-from diffscribe.harvest.walk import Walk
+from diffscribe.harvest.rows import BlobSizes, exceeds
 from diffscribe.samples.builder import History
 
 
@@ -15,13 +15,14 @@ def verdicts(opened):
     def read(folder: Path, max_chars: int) -> list[tuple[int, bool]]:
         """Return for each commit how long its diff is, and what was said unseen."""
         source = opened(folder)
-        commits = [each for each in Walk(source, 100) if each.parents]
+        list_commits(source, 100)
+        commits = [each for each in read_commits(source) if each.parents]
         pairs = [(each.parent_tree, each.tree) for each in commits]
         patches = diff_trees(source.folder, source.path, pairs, 10**9)
         return [
             (
                 len(patch.diff),
-                exceeds(source, commit.entries, Sizes(source), max_chars),
+                exceeds(source, commit.entries, BlobSizes(source), max_chars),
             )
             for commit, patch in zip(commits, patches, strict=True)
         ]

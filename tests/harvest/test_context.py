@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from diffscribe.doors.repository import OpenSource
-from diffscribe.harvest.license import license_reader, recognise
+from diffscribe.harvest.context import license_reader, recognise
 from diffscribe.samples.builder import History
 
 BSD = "Redistribution and use in source and binary forms, with or without\nmodification"

@@ -1,11 +1,69 @@
-"""Recognise the license of a repository by the words of its license file."""
+"""Follow the .gitignore patterns and the license of the trees along a history."""
 
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from diffscribe.doors.repository import OpenSource, sizes_of
+from diffscribe.doors.repository import OpenSource, read_sizes
+from diffscribe.doors.trees import (
+    Gitignores,
+    TreeEntry,
+    join_gitignores,
+    read_gitignores,
+    update_gitignores,
+)
+from diffscribe.harvest.history import Commit, Newest
+
+REMEMBERED_COMMITS = 4096
+"""Commits at which a branch may begin without reading a whole tree again."""
+
+
+class TreeContext(NamedTuple):
+    """What a tree says; commits that leave it alone share one object."""
+
+    gitignores: Gitignores
+    patterns: tuple[str, ...]
+    license: str | None
+
+
+class ContextReader:
+    """Derives each context from the parent's; feed it every commit in order."""
+
+    def __init__(self, source: OpenSource) -> None:
+        self._source = source
+        self._license_of = license_reader(source)
+        self._contexts: Newest[str, TreeContext] = Newest(REMEMBERED_COMMITS)
+
+    def read(self, commit: Commit) -> tuple[tuple[str, ...], str | None]:
+        """Return the patterns of the parent's tree and the license of the own tree."""
+        parent = self._contexts.get(commit.parent)
+        if parent is None and commit.parent_tree:
+            parent = self._read_tree(commit.parent_tree)
+        if parent is None or commit.entries is None:
+            context = self._read_tree(commit.tree)
+        else:
+            context = self._update(parent, commit.tree, commit.entries)
+        self._contexts[commit.sha] = context
+        return parent.patterns if parent else (), context.license
+
+    def _read_tree(self, tree: str) -> TreeContext:
+        gitignores = read_gitignores(self._source, tree)
+        patterns = join_gitignores(gitignores)
+        return TreeContext(gitignores, patterns, self._license_of(tree))
+
+    def _update(
+        self, parent: TreeContext, tree: str, entries: tuple[TreeEntry, ...]
+    ) -> TreeContext:
+        license_id = parent.license
+        paths = (entry.path for entry in entries)
+        if any(b"/" not in path and LICENSE_FILE.match(path) for path in paths):
+            license_id = self._license_of(tree)
+        gitignores = update_gitignores(self._source, parent.gitignores, entries)
+        if gitignores is parent.gitignores and license_id == parent.license:
+            return parent
+        return TreeContext(gitignores, join_gitignores(gitignores), license_id)
+
 
 LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)
 MAX_FILE_BYTES = 2**20
@@ -70,7 +128,7 @@ def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
 
     @cache
     def of_blob(blob: Any) -> str | None:
-        if sizes_of(source, [str(blob)]).get(str(blob), 0) > MAX_FILE_BYTES:
+        if read_sizes(source, [str(blob)]).get(str(blob), 0) > MAX_FILE_BYTES:
             return None
         return recognise(source.read(blob).data.decode("utf-8", "replace"))
 
