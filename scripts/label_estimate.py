@@ -22,8 +22,7 @@ def main(prompts: Path, harvested: Path, params: Path) -> None:
 
     Nothing is sent, and what the ledger knows is not counted.
     """
-    from diffscribe.asking.ledger import Ledger, ledger_path
-    from diffscribe.asking.ledger_upkeep import means
+    from diffscribe.asking.ledger import Ledger, ledger_path, means
     from diffscribe.commits.prompt import load_teacher_prompts
     from diffscribe.label.estimate import estimate, table, teachers
 

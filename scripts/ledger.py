@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.asking import ledger_upkeep
+from diffscribe.asking import ledger as ledgers
 from diffscribe.asking.ledger import ledger_path
 from diffscribe.core.cli import INPUT, OUTPUT, Command
 
@@ -26,7 +26,7 @@ def main(context: click.Context, ledger: Path | None) -> None:
 @click.pass_obj
 def export(ledger: Path, target: Path) -> None:
     """Write all answers to TARGET, one JSON object a line, ordered by key."""
-    click.echo(f"export: {ledger_upkeep.export(ledger, target)} answers in {target}")
+    click.echo(f"export: {ledgers.export(ledger, target)} answers in {target}")
 
 
 @main.command(cls=Command)
@@ -35,7 +35,7 @@ def export(ledger: Path, target: Path) -> None:
 def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
     """Take in the answers of SOURCES: exports or other ledgers."""
     for source in sources:
-        merged = ledger_upkeep.merge(ledger, source)
+        merged = ledgers.merge(ledger, source)
         click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
         if not merged.is_whole:
             click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
@@ -59,8 +59,8 @@ def prune(
         names = "--model, --repo, --older-than, --keep"
         raise click.UsageError(f"give at least one of {names}")
     before = None if older_than is None else _days_ago(older_than)
-    kept = None if keep is None else ledger_upkeep.keys_in(keep)
-    dropped = ledger_upkeep.prune(
+    kept = None if keep is None else ledgers.keys_in(keep)
+    dropped = ledgers.prune(
         ledger, models=models, repos=repos, before=before, kept=kept
     )
     click.echo(f"prune: {dropped} answers dropped")
@@ -72,8 +72,8 @@ def show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""
     from tabulate import tabulate
 
-    totals = ledger_upkeep.totals(ledger)
-    headers = [name.replace("_", " ") for name in ledger_upkeep.Totals._fields]
+    totals = ledgers.totals(ledger)
+    headers = [name.replace("_", " ") for name in ledgers.Totals._fields]
     click.echo(tabulate(totals, headers=headers, intfmt=","))
     answers = sum(total.answers for total in totals)
     click.echo(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from tests.support.ledger_rows import put
 
 from diffscribe.asking.ledger import Ledger, ledger_path
 from diffscribe.core.errors import StorageError
@@ -36,7 +37,7 @@ def path(tmp_path):
 def test_what_was_put_is_got_whole_and_by_another_process_later(path):
     with Ledger(path) as ledger:
         assert ledger.get(key(1)) is None
-        assert ledger.put(key(1), "small", HI, about="acme/app") == HI
+        assert put(ledger, key(1), "small", HI) == HI
         assert ledger.get(key(1)) == HI
     with Ledger(path) as ledger:
         assert ledger.get(key(1)) == HI
@@ -45,27 +46,22 @@ def test_what_was_put_is_got_whole_and_by_another_process_later(path):
 
 def test_the_first_answer_of_a_key_counts(path):
     with Ledger(path) as ledger, Ledger(path) as other:
-        ledger.put(key(1), "small", HI, about="acme/app")
-        assert (
-            other.put(key(1), "small", HI._replace(text="later"), about="acme/app")
-            == HI
-        )
+        put(ledger, key(1), "small", HI)
+        assert put(other, key(1), "small", HI._replace(text="later")) == HI
         assert other.get(key(1)) == HI
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "\x1b[0m", "žluťoučký 👋", "'; DROP--"])
 def test_text_comes_back_as_it_is(path, text):
     with Ledger(path) as ledger:
-        said = ledger.put(key(1), "small", HI._replace(text=text), about="acme/app")
+        said = put(ledger, key(1), "small", HI._replace(text=text))
         assert said.text == text
         assert ledger.get(key(1)) == said
 
 
 def test_half_a_surrogate_is_replaced_in_what_counts_and_in_what_is_kept(path):
     with Ledger(path) as ledger:
-        said = ledger.put(
-            key(1), "small", HI._replace(text="a\ud800b"), about="acme/app"
-        )
+        said = put(ledger, key(1), "small", HI._replace(text="a\ud800b"))
         assert said.text == "a?b"
         assert ledger.get(key(1)) == said
 
@@ -74,15 +70,15 @@ def test_a_count_that_no_file_holds_fails_its_own_group_and_not_the_ledger(path)
     huge = HI._replace(usage=TokenUsage(2**63, 0, 0, 0))
     with Ledger(path) as ledger:
         with pytest.raises(OverflowError):
-            ledger.put(key(1), "small", huge, about="acme/app")
+            put(ledger, key(1), "small", huge)
         assert ledger.get(key(1)) is None
-        assert ledger.put(key(2), "small", HI, about="acme/app") == HI
+        assert put(ledger, key(2), "small", HI) == HI
 
 
 def test_it_is_readable_by_another_connection_when_put_returns(path):
     with Ledger(path) as ledger, sqlite3.connect(path) as reader:
         for number in range(20):
-            ledger.put(key(number), "small", HI, about="acme/app")
+            put(ledger, key(number), "small", HI)
             [count] = reader.execute("SELECT count(*) FROM answers").fetchone()
             assert count == number + 1
 
@@ -90,8 +86,7 @@ def test_it_is_readable_by_another_connection_when_put_returns(path):
 def test_closing_writes_what_is_on_its_way(path):
     with Ledger(path) as ledger:
         puts = [
-            ledger.put_soon(key(n), "small", answer(n), about="acme/app")
-            for n in range(500)
+            ledger.put(key(n), "small", answer(n), about="acme/app") for n in range(500)
         ]
     assert [put.result(0) for put in puts] == [answer(n) for n in range(500)]
     with Ledger(path) as ledger:
@@ -103,14 +98,12 @@ def test_closing_writes_what_is_on_its_way(path):
 
 def test_an_asker_that_is_cancelled_loses_no_answer(path):
     async def give_up(ledger):
-        put = asyncio.wrap_future(
-            ledger.put_soon(key(1), "small", HI, about="acme/app")
-        )
+        put = asyncio.wrap_future(ledger.put(key(1), "small", HI, about="acme/app"))
         put.cancel()
 
     with Ledger(path) as ledger:
         asyncio.run(give_up(ledger))
-        assert ledger.put(key(2), "small", HI, about="acme/app") == HI
+        assert put(ledger, key(2), "small", HI) == HI
         assert ledger.get(key(1)) == HI
 
 
@@ -119,8 +112,7 @@ def test_answers_that_wait_for_the_disk_are_written_together(path):
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             puts = [
-                ledger.put_soon(key(n), "small", HI, about="acme/app")
-                for n in range(2000)
+                ledger.put(key(n), "small", HI, about="acme/app") for n in range(2000)
             ]
             other.execute("ROLLBACK")
         assert all(put.result() == HI for put in puts)
@@ -133,7 +125,7 @@ def test_threads_share_a_ledger(path):
         numbers = list(range(200)) * 2
         said = list(
             threads.map(
-                lambda n: ledger.put(key(n), "small", answer(n), about="acme/app"),
+                lambda n: put(ledger, key(n), "small", answer(n)),
                 numbers,
             )
         )
@@ -146,7 +138,7 @@ def fill(path, first, last, start):
     start.wait()
     with Ledger(path) as ledger:
         for number in range(first, last):
-            ledger.put(key(number), "small", answer(number), about="acme/app")
+            put(ledger, key(number), "small", answer(number))
 
 
 def test_processes_that_open_a_new_ledger_at_once_share_it(path):
@@ -170,13 +162,13 @@ def write_until_killed(path, first, told):
     """Put answers from four threads and tell the number of each that returned."""
     with Ledger(path) as ledger:
 
-        def put(number):
-            ledger.put(key(number), "small", answer(number), about="acme/app")
+        def put_one(number):
+            put(ledger, key(number), "small", answer(number))
             os.write(told, number.to_bytes(4))
 
         with ThreadPoolExecutor(4) as threads:
             for number in range(first, first + 100_000):
-                threads.submit(put, number)
+                threads.submit(put_one, number)
 
 
 def killed_after(path, first, answers, wait_s):
@@ -220,7 +212,7 @@ def test_a_damaged_file_is_explained_and_left_as_it_is(path):
 def test_a_page_that_is_damaged_is_explained_when_it_is_read(path):
     with Ledger(path) as ledger:
         for number in range(300):
-            ledger.put(key(number), "small", answer(number), about="acme/app")
+            put(ledger, key(number), "small", answer(number))
     text = bytearray(path.read_bytes())
     for page in range(4096, len(text), 4096):
         text[page : page + 100] = b"\xff" * 100
@@ -229,7 +221,7 @@ def test_a_page_that_is_damaged_is_explained_when_it_is_read(path):
         with pytest.raises(StorageError, match="damaged"):
             ledger.get(key(1))
         with pytest.raises(StorageError, match="damaged"):
-            ledger.put(key(1000), "small", HI, about="acme/app")
+            put(ledger, key(1000), "small", HI)
 
 
 def test_a_text_file_is_no_ledger(path):

@@ -2,10 +2,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.support.ledger_rows import key, numbers, row
+from tests.support.ledger_rows import key, numbers, put, row
 
-from diffscribe.asking.ledger import Ledger
-from diffscribe.asking.ledger_upkeep import (
+from diffscribe.asking.ledger import (
+    Ledger,
     Merged,
     add,
     export,
@@ -38,7 +38,7 @@ def test_an_export_has_a_line_for_each_answer_ordered_by_key(path, tmp_path):
     with Ledger(path) as ledger:
         said = Answer("hi", TokenUsage(10, 4, 3, 1), 0.25, "stop")
         for number in range(9):
-            ledger.put(key(number), "small", said, about="acme/app")
+            put(ledger, key(number), "small", said)
     export(path, tmp_path / "a.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
     assert [line["key"] for line in lines] == sorted(key(n) for n in range(9))
@@ -82,7 +82,7 @@ def test_merging_goes_on_while_a_ledger_is_in_use(path, tmp_path):
     with Ledger(path) as ledger:
         said = Answer("hi", TokenUsage(1, 0, 1, 0), 0.1, "stop")
         puts = [
-            ledger.put_soon(key(n), "small", said, about="acme/app")
+            ledger.put(key(n), "small", said, about="acme/app")
             for n in range(1400, 3000)
         ]
         merge(path, tmp_path / "other.sqlite")

@@ -6,7 +6,7 @@ import pytest
 from tests.support.ledger_rows import key, row
 
 from diffscribe.asking.batch import hold
-from diffscribe.asking.ledger_upkeep import add, rows
+from diffscribe.asking.ledger import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.errors import RecordError, ToolError
 from diffscribe.core.files import write_json, write_jsonl

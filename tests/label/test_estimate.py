@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.support.ledger_rows import put
 from tests.support.teaching import label_params
 
-from diffscribe.asking.ledger import Ledger
-from diffscribe.asking.ledger_upkeep import Mean, means
+from diffscribe.asking.ledger import Ledger, Mean, means
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
@@ -56,16 +56,16 @@ def estimated(ledger, tmp_path):
 def answered(ledger):
     """A function that has the ledger know an answer to the plan of a change."""
 
-    def put(change, text=PLAN, tokens=500, request=None, latency_s=2.0):
+    def answer_plan(change, text=PLAN, tokens=500, request=None, latency_s=2.0):
         params = label_params()
         texts = load_teacher_prompts(FOLDER, params.rules)
         request = request or plan_question(change, texts, params)
         usage = TokenUsage(tokens, 0, 100, 0)
         answer = Answer(text, usage, latency_s, "stop")
-        ledger.put(question_key(request), "wise", answer, about=change.repo)
+        put(ledger, question_key(request), "wise", answer, about=change.repo)
         return reask_question(request, text, "", texts), request
 
-    return put
+    return answer_plan
 
 
 def prompt_chars(change, **fields):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.ledger_rows import put
 
 from diffscribe.asking.ledger import Ledger
 from diffscribe.doors.reply import Answer, TokenUsage
@@ -22,7 +23,7 @@ def place(tmp_path):
     (tmp_path / ".dvc").mkdir()
     with Ledger(tmp_path / ".cache" / "teacher.sqlite") as ledger:
         for number, model in enumerate(("small", "small", "large")):
-            ledger.put(key(number), model, SAID, about="acme/app")
+            put(ledger, key(number), model, SAID)
     return tmp_path
 
 

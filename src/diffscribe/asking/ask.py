@@ -234,9 +234,7 @@ class Asker:
                 answer = await endpoint.ask(sent)
                 record(answer)
             usage = answer.usage
-            kept = self._ledger.put_soon(
-                key, question.model, answer, about=question.about
-            )
+            kept = self._ledger.put(key, question.model, answer, about=question.about)
         finally:
             self._budget.settle(most, question.model, usage)
         return await asyncio.wrap_future(kept)

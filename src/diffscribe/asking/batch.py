@@ -359,7 +359,7 @@ class BatchAsker:
             if key in asked and key in self._pending:
                 model, about = asked[key]
                 if isinstance(result, Answer):
-                    puts.append(self._ledger.put_soon(key, model, result, about=about))
+                    puts.append(self._ledger.put(key, model, result, about=about))
                 self._settle(key, model, result)
         for put in puts:
             put.result()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from diffscribe.asking.batch import forget_requests
-from diffscribe.asking.ledger_upkeep import forget_answers
+from diffscribe.asking.ledger import forget_answers
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_json, write_lines
 

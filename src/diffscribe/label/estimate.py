@@ -13,8 +13,7 @@ from tabulate import tabulate
 
 from diffscribe.asking.ask import in_order
 from diffscribe.asking.budget import NOTHING, Bill, dollars, is_counted
-from diffscribe.asking.ledger import Ledger
-from diffscribe.asking.ledger_upkeep import Mean
+from diffscribe.asking.ledger import Ledger, Mean
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, TeacherParams
 from diffscribe.core.records import Change
