@@ -47,9 +47,9 @@ why: .venv/.installed ## What each stage did with a change or commit: make why I
 datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
 	@python scripts/datasheet.py
 
-.PHONY: label-estimate
-label-estimate: .venv/.installed ## Tell what labeling would ask and cost, before anything is sent
-	@python scripts/label_estimate.py prompts/teacher data/harvested.jsonl $(ARGS)
+.PHONY: estimate
+estimate: .venv/.installed ## Estimate what labeling would ask and cost, before anything is sent
+	@diffscribe estimate $(ARGS)
 
 .PHONY: gate
 gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html

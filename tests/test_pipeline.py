@@ -19,8 +19,8 @@ PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 COMMANDS = {
-    *("clone", "datasheet", "export_sft", "forget", "label_estimate"),
-    *("gate", "gate_accept", "gate_compare", "gate_draw", "judge", "ledger", "why"),
+    *("clone", "datasheet", "export_sft", "forget"),
+    *("gate", "gate_accept", "gate_compare", "gate_draw", "judge", "why"),
 }
 """Scripts that are no stage: what they do is asked for by name."""
 

@@ -12,6 +12,9 @@ from diffscribe.core.cli import Group
 
 VERBS = {
     "train": "Run the pipeline as an experiment, with a profile laid over params.yaml.",
+    "ledger": "Export, merge, prune or show the answers of models in the ledger.",
+    "estimate": "Estimate what labeling would ask and cost, for each teacher of the "
+    "price table.",
 }
 """Each verb with the first sentence of its help, so that --help imports no verb."""
 

@@ -1,29 +1,27 @@
-"""Tell what labeling would ask and cost, for each teacher of the price table.
-
-Usage: python scripts/label_estimate.py prompts/teacher data/harvested.jsonl
-"""
+"""Estimate what labeling would ask and cost, for each teacher of the price table."""
 
 from pathlib import Path
 
 import click
 
 from diffscribe.core.cli import INPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl
-from diffscribe.core.params import load_params
-from diffscribe.core.records import Change
 
 
 @click.command(cls=Command)
-@click.argument("prompts", type=INPUT)
-@click.argument("harvested", type=INPUT)
+@click.argument("harvested", type=INPUT, default=Path("data/harvested.jsonl"))
+@click.argument("prompts", type=INPUT, default=Path("prompts/teacher"))
 @params_option
-def main(prompts: Path, harvested: Path, params: Path) -> None:
-    """Print rows, requests, tokens, cost and time of labeling HARVESTED.
+def main(harvested: Path, prompts: Path, params: Path) -> None:
+    """Estimate what labeling would ask and cost, for each teacher of the price table.
 
-    Nothing is sent, and what the ledger knows is not counted.
+    Rows, requests, tokens, cost and time of labeling HARVESTED with PROMPTS. Nothing is
+    sent, and answers that the ledger knows are not counted.
     """
     from diffscribe.asking.ledger import Ledger, ledger_path, means
     from diffscribe.commits.prompt import load_teacher_prompts
+    from diffscribe.core.files import read_jsonl
+    from diffscribe.core.params import load_params
+    from diffscribe.core.records import Change
     from diffscribe.label.estimate import estimate, table, teachers
 
     section = load_params(params).label
@@ -36,8 +34,4 @@ def main(prompts: Path, harvested: Path, params: Path) -> None:
             estimates.append(estimate(changes, texts, each, ledger, measured))
     click.echo(table(estimates))
     if not section.asks:
-        click.echo("label.source is history, which asks nobody: this is for teacher")
-
-
-if __name__ == "__main__":
-    main()
+        click.echo("label.source is history, which asks no model: this is for teacher")

@@ -1,14 +1,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change
 
-ROOT = Path(__file__).parents[2]
 GOOD = {"files": ["a.py"], "type": "fix", "subject": "stop the leak"}
 PLAN = json.dumps({"gitignore": [], "commits": [GOOD]})
 
@@ -36,9 +34,9 @@ def harvested(place, labeled, heads):
 
 def estimate(place):
     place.command()  # writes the params
-    script = str(ROOT / "scripts/label_estimate.py")
+    command = "-m diffscribe.commands.main estimate in/harvested.jsonl in/teacher"
     done = subprocess.run(
-        [sys.executable, script, "in/teacher", "in/harvested.jsonl"],
+        [sys.executable, *command.split()],
         cwd=place.folder,
         capture_output=True,
         text=True,

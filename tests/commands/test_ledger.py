@@ -1,7 +1,6 @@
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from tests.support.ledger_rows import put
@@ -9,7 +8,6 @@ from tests.support.ledger_rows import put
 from diffscribe.asking.ledger import Ledger
 from diffscribe.doors.reply import Answer, TokenUsage
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "ledger.py"
 SAID = Answer("hi", TokenUsage(1000, 400, 30, 10), 0.25, "stop")
 
 
@@ -28,7 +26,7 @@ def place(tmp_path):
 
 
 def run(place, *arguments):
-    command = [sys.executable, str(SCRIPT), *arguments]
+    command = [sys.executable, "-m", "diffscribe.commands.main", "ledger", *arguments]
     done = subprocess.run(
         command, cwd=place, capture_output=True, text=True, check=False
     )

@@ -1,23 +1,23 @@
-"""Keep the teacher's answers: export, merge, prune or show the ledger.
-
-Usage: python scripts/ledger.py export answers.jsonl    (also: merge, prune, show)
-"""
+"""Keep the answers of models: export, merge, prune or show the ledger."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from diffscribe.asking import ledger as ledgers
-from diffscribe.asking.ledger import ledger_path
-from diffscribe.core.cli import INPUT, OUTPUT, Command
+from diffscribe.core.cli import INPUT, OUTPUT, Command, Group
 
 
-@click.group()
+@click.group(cls=Group)
 @click.option("--ledger", type=Path, help="Default: .cache/teacher.sqlite.")
 @click.pass_context
 def main(context: click.Context, ledger: Path | None) -> None:
-    """Work on the ledger, which a labeling may be using at the same time."""
+    """Export, merge, prune or show the answers of models in the ledger.
+
+    Other processes may use the ledger at the same time.
+    """
+    from diffscribe.asking.ledger import ledger_path
+
     context.obj = ledger or ledger_path()
 
 
@@ -26,6 +26,8 @@ def main(context: click.Context, ledger: Path | None) -> None:
 @click.pass_obj
 def export(ledger: Path, target: Path) -> None:
     """Write all answers to TARGET, one JSON object a line, ordered by key."""
+    from diffscribe.asking import ledger as ledgers
+
     click.echo(f"export: {ledgers.export(ledger, target)} answers in {target}")
 
 
@@ -33,7 +35,9 @@ def export(ledger: Path, target: Path) -> None:
 @click.argument("sources", type=INPUT, nargs=-1, required=True)
 @click.pass_obj
 def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
-    """Take in the answers of SOURCES: exports or other ledgers."""
+    """Add the answers of SOURCES, which are exports or other ledgers."""
+    from diffscribe.asking import ledger as ledgers
+
     for source in sources:
         merged = ledgers.merge(ledger, source)
         click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
@@ -43,9 +47,17 @@ def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
 
 @main.command(cls=Command)
 @click.option("--model", "models", multiple=True, help="Drop answers of this model.")
-@click.option("--repo", "repos", multiple=True, help="Drop answers about this one.")
-@click.option("--older-than", type=click.IntRange(0), help="Drop older ones, in days.")
-@click.option("--keep", type=INPUT, help="Keep those whose keys are in this file.")
+@click.option(
+    "--repo", "repos", multiple=True, help="Drop answers about this repository."
+)
+@click.option(
+    "--older-than",
+    type=click.IntRange(0),
+    help="Drop answers older than this many days.",
+)
+@click.option(
+    "--keep", type=INPUT, help="Keep the answers whose keys are in this file."
+)
 @click.pass_obj
 def prune(
     ledger: Path,
@@ -54,7 +66,9 @@ def prune(
     older_than: int | None,
     keep: Path | None,
 ) -> None:
-    """Drop the answers that all given options allow to drop."""
+    """Drop the answers that meet all given options."""
+    from diffscribe.asking import ledger as ledgers
+
     if not models and not repos and older_than is None and keep is None:
         names = "--model, --repo, --older-than, --keep"
         raise click.UsageError(f"give at least one of {names}")
@@ -72,6 +86,8 @@ def show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""
     from tabulate import tabulate
 
+    from diffscribe.asking import ledger as ledgers
+
     totals = ledgers.totals(ledger)
     headers = [name.replace("_", " ") for name in ledgers.Totals._fields]
     click.echo(tabulate(totals, headers=headers, intfmt=","))
@@ -81,7 +97,3 @@ def show(ledger: Path) -> None:
 
 def _days_ago(days: int) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
-
-
-if __name__ == "__main__":
-    main()
