@@ -97,8 +97,12 @@ def report(
 
 
 @contextlib.contextmanager
-def tracked_run(stage: str, params: Params) -> Iterator["TrackedRun"]:
+def tracked_run(
+    stage: str, params: Params, settings: Mapping[str, object] | None = None
+) -> Iterator["TrackedRun"]:
     """Give a run of the stage to log to, below the run of its pipeline.
+
+    A command that is no stage gives its settings; its run belongs to no pipeline.
 
     `label` with a teacher, or else `train`, opens the pipeline's run and `eval`
     closes it; they find each other by the experiment's name, or else by the digest
@@ -107,7 +111,7 @@ def tracked_run(stage: str, params: Params) -> Iterator["TrackedRun"]:
     """
     run = TrackedRun()
     if os.environ.get("DISABLE_MLFLOW_INTEGRATION", "").lower() not in ("true", "1"):
-        run.start(stage, params)
+        run.start(stage, params, settings)
     status = "FAILED"
     try:
         yield run
@@ -223,7 +227,9 @@ class TrackedRun:
             span.set_inputs(question)
             yield span.set_outputs
 
-    def start(self, stage: str, params: Params) -> None:
+    def start(
+        self, stage: str, params: Params, settings: Mapping[str, object] | None
+    ) -> None:
         """Open the run; used by `tracked_run` only."""
         _be_quick_and_quiet()
         uri = _tracking_uri()
@@ -232,16 +238,16 @@ class TrackedRun:
         def open_runs() -> None:
             _refuse_broken_sqlite(uri)
             self._client = MlflowClient(uri)
-            self._parent_id = _pipeline_run(self._client, uri, stage, params)
-            section = params.model_dump(mode="json")[stage]
-            parent = self._client.get_run(self._parent_id)
-            self._experiment_id = parent.info.experiment_id
+            self._experiment_id = _experiment(self._client, uri)
+            tags: dict[str, str] = {}
+            if settings is None:
+                self._parent_id = _pipeline_run(
+                    self._client, self._experiment_id, stage, params
+                )
+                tags = {"mlflow.parentRunId": self._parent_id}
+            values = settings or params.model_dump(mode="json")[stage]
             self._run_id = _create_run(
-                self._client,
-                self._experiment_id,
-                stage,
-                {"mlflow.parentRunId": self._parent_id},
-                section,
+                self._client, self._experiment_id, stage, tags, values
             )
             self._closes_parent = stage == "eval"
             self._monitor = _start_monitor(self._run_id, uri)
@@ -343,9 +349,8 @@ def _refuse_broken_sqlite(uri: str) -> None:
             database.rollback()
 
 
-def _pipeline_run(client: Any, uri: str, stage: str, params: Params) -> str:
+def _pipeline_run(client: Any, experiment_id: str, stage: str, params: Params) -> str:
     """Return the id of the run of the whole pipeline, found or created."""
-    experiment_id = _experiment(client, uri)
     values = params.model_dump(mode="json")
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     name = os.environ.get("DVC_EXP_NAME") or digest[:12]
@@ -375,7 +380,7 @@ def _create_run(
     experiment_id: str,
     name: str,
     tags: dict[str, str],
-    values: dict[str, Any],
+    values: Mapping[str, object],
 ) -> str:
     """Return the id of a new run that has values as its params."""
     from mlflow.entities import Param
