@@ -9,6 +9,7 @@ from shutil import get_terminal_size
 
 import click
 
+from diffscribe.asking.connect import Gguf
 from diffscribe.baseline.folder import load
 from diffscribe.commits.prompt import load_plan_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
@@ -16,7 +17,7 @@ from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Plan, SplitChange
 from diffscribe.core.tracking import report, tracked_run
-from diffscribe.eval.ask import ask, find_models, rows_of, sha256
+from diffscribe.eval.ask import Decoding, ask, find_models, systems_of
 from diffscribe.eval.cases import Case, read_selection
 from diffscribe.eval.controls import fit_controls, predict_controls
 from diffscribe.eval.metrics import evaluate, headline
@@ -63,22 +64,25 @@ def main(
         return plan(case.files, case.diff)
 
     controls = fit_controls(training, of_baseline)
-    rows = rows_of(ggufs, cases, full, section)
+    systems = systems_of(ggufs, cases, full, section)
+    decoding = Decoding(section.max_answer_tokens, section.seed)
     with tracked_run("eval", values) as run:
         predictions = [
-            answer
-            for system, gguf, asked in rows
-            for answer in ask(system, gguf, progress(asked, system), section)
+            each for system in systems for each in ask(system, decoding, progress)
         ]
         predictions += predict_controls(cases, controls)
         scores = score_all(cases, predictions, section.house)
-        sizes_bytes = {row.system: row.gguf.stat().st_size for row in rows}
+        sizes_bytes = {
+            each.name: each.model.path.stat().st_size
+            for each in systems
+            if isinstance(each.model, Gguf)
+        }
         evaluation = evaluate(cases, scores, predictions, sizes_bytes)
         with whole_folder(reports) as folder:
             write_report(folder, predictions, scores, evaluation)
             write_page(folder, cases, predictions, scores, evaluation, section)
         run.log_metrics(headline(evaluation))
-        run.set_tags({f"sha256.{name}": sha256(path) for name, path in ggufs.items()})
+        run.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
         run.log_folder(reports)
     click.echo(table(evaluation, get_terminal_size().columns))
     report(metrics, headline(evaluation), summary(evaluation))

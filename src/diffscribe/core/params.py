@@ -475,8 +475,8 @@ class EvalParams(Section):
     """If given, the base is asked with the teacher's prompt too, hunks cut to it."""
     threads: Natural
     """Threads of llama-server; 0 is all cores."""
-    timeout_s: Annotated[float, Field(gt=0)]
-    """For one answer."""
+    slots: Positive
+    """Questions answered at once; with several, answers may differ between runs."""
     house: HouseParams
     page_samples: Positive | None
     """Changes that the page puts side by side for blind votes; None is all."""

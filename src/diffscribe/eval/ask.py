@@ -1,114 +1,66 @@
-"""The GGUFs to compare, and how one is asked."""
+"""Ask the systems of an evaluation their cases, and read the answers as predictions.
 
-import hashlib
+Answers come through `asking`, which keeps each in the ledger before it counts. So an
+evaluation that was killed goes on where it ended, and a repeated one asks nothing.
+"""
+
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from diffscribe.asking.ask import Asker
-from diffscribe.asking.connect import Gguf, connected
-from diffscribe.commits.plan import PlanError, parse_plan, plan_schema
+from diffscribe.asking.connect import Gguf, Remote, connected
+from diffscribe.commits.plan import restore_paths
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import EvalParams
-from diffscribe.core.records import Plan, Prediction
+from diffscribe.core.records import Prediction
 from diffscribe.doors.reply import Answer, AnswerError, Question, RefusalError
-from diffscribe.eval.cases import TOO_LONG, Case, with_prompts
-
-
-async def solve(
-    case: Case, asker: Asker, system: str, params: EvalParams
-) -> Prediction:
-    """Return a prediction; without a plan, it says why there is none.
-
-    Raises:
-        ToolError: if the endpoint cannot be used at all.
-    """
-    if not case.prompt:
-        return _without_answer(case, system, TOO_LONG, latency_s=0.0)
-    question = Question(
-        model=asker.model,
-        messages=case.prompt,
-        schema=plan_schema(case.files),
-        max_tokens=params.max_answer_tokens,
-        temperature=0.0,
-        seed=params.seed,
-        about=case.repo,
-        private=False,
-    )
-    try:
-        return _with_answer(case, system, await asker.ask(question))
-    except RefusalError as error:
-        return _without_answer(case, system, error.words, latency_s=0.0)
-    except AnswerError as error:
-        return _without_answer(case, system, str(error), latency_s=0.0)
-
-
-def _without_answer(
-    case: Case, system: str, error: str, latency_s: float
-) -> Prediction:
-    return Prediction(
-        sample_id=case.id,
-        system=system,
-        text="",
-        plan=None,
-        error=error,
-        latency_s=latency_s,
-        prompt_tokens=0,
-        completion_tokens=0,
-    )
-
-
-def _with_answer(case: Case, system: str, answer: Answer) -> Prediction:
-    plan, error = _plan_or_error(answer)
-    return Prediction(
-        sample_id=case.id,
-        system=system,
-        text=answer.text,
-        plan=plan,
-        error=error,
-        latency_s=answer.latency_s,
-        prompt_tokens=answer.usage.prompt_tokens,
-        completion_tokens=answer.usage.completion_tokens,
-    )
-
-
-def _plan_or_error(answer: Answer) -> tuple[Plan | None, str | None]:
-    try:
-        return parse_plan(answer.text), None
-    except PlanError as error:
-        if answer.finish_reason == "length":
-            tokens = answer.usage.completion_tokens
-            return None, f"cut off after {tokens} tokens: {error}"
-        return None, str(error)
-
+from diffscribe.eval.answers import read_answer
+from diffscribe.eval.cases import TOO_LONG, Case, schema_of, with_prompts
 
 BASE = "base"
 FULL_PROMPT = "base-full-prompt"
+TIMEOUT_S = 600.0
+"""For one answer: a 30B that is partly in main memory takes minutes."""
+
+Watch = Callable[[Iterable[Prediction], str, int], Iterable[Prediction]]
+"""Passes predictions on and shows progress; it gets the system and their number."""
 
 
-class Asked(NamedTuple):
-    """A row of the table: a model, and its cases as they are put to it."""
+class System(NamedTuple):
+    """A row of the table: a model, and the cases as they are put to it."""
 
-    system: str
-    gguf: Path
+    name: str
+    model: Gguf | Remote
     cases: Sequence[Case]
 
 
-def find_models(folder: Path) -> dict[str, Path]:
-    """Return the GGUFs by system: students, the Modelfile's first, then `base`.
+class Decoding(NamedTuple):
+    """How answers are drawn."""
 
-    `student-q4_k_m.gguf` is the system `student-q4_k_m`; the base is `base` in
-    whatever type it has.
+    max_tokens: int
+    """The limit of an answer, thoughts included."""
+    seed: int
+    temperature: float = 0.0
+    with_schema: bool = True
+    """Whether the server holds plans to their JSON Schema."""
+    reasoning_effort: str | None = None
+    """Such as `low`, where the model knows it."""
+
+
+def find_models(folder: Path) -> dict[str, Path]:
+    """Return the GGUFs by system: the Modelfile's student, other students, `base`.
+
+    `student-q4_k_m.gguf` is the system `student-q4_k_m`; the base is `base`, whatever
+    its quantization type.
 
     Raises:
         SourceError: if the base or the student that the Modelfile names is missing.
     """
     students = {path.stem: path for path in sorted(folder.glob("student-*.gguf"))}
     bases = sorted(folder.glob("base-*.gguf"))
-    main = _shipped(folder / "Modelfile")
+    main = _modelfile_system(folder / "Modelfile")
     if main not in students or len(bases) != 1:
         raise SourceError(
             f"{folder}: needs the {main or 'student-*'}.gguf that its Modelfile names "
@@ -118,45 +70,103 @@ def find_models(folder: Path) -> dict[str, Path]:
     return {main: students[main], **students, BASE: bases[0]}
 
 
-def rows_of(
-    ggufs: Mapping[str, Path], cases: Sequence[Case], full: Prompts, params: EvalParams
-) -> list[Asked]:
-    """Return who is asked what: each GGUF the cases with the student's prompt.
-
-    With `full_prompt_chars` the base is asked a second time, in the words of `full`:
-    what one has without training is a base that is told everything.
-    """
-    rows = [Asked(system, gguf, cases) for system, gguf in ggufs.items()]
-    if params.full_prompt_chars is None:
-        return rows
-    texts = {"plan": full, "message": full}
-    told = with_prompts(cases, texts, params.full_prompt_chars)
-    return [*rows, Asked(FULL_PROMPT, ggufs[BASE], told)]
-
-
-def ask(
-    system: str, gguf: Path, cases: Iterable[Case], params: EvalParams
-) -> list[Prediction]:
-    """Return a GGUF's predictions, served for only as long as it is asked."""
-    model = Gguf(
-        gguf, params.context_tokens, params.threads, timeout_s=params.timeout_s
-    )
-    with connected(model) as asker:
-        work = partial(solve, asker=asker, system=system, params=params)
-        return list(asker.in_order(work, cases))
-
-
-def sha256(gguf: Path) -> str:
-    """Return the digest of a file, in hex."""
-    with gguf.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _shipped(modelfile: Path) -> str:
-    """Return the system of the GGUF that a Modelfile is made of, or ''."""
+def _modelfile_system(modelfile: Path) -> str:
+    """Return the system of the GGUF that a Modelfile starts from, or ''."""
     if not modelfile.is_file():
         return ""
     named = re.search(
         r"^FROM (?:\./)?(\S+)\.gguf$", modelfile.read_text(encoding="utf-8"), re.M
     )
     return named[1] if named else ""
+
+
+def systems_of(
+    ggufs: Mapping[str, Path], cases: Sequence[Case], full: Prompts, params: EvalParams
+) -> list[System]:
+    """Return each GGUF with the cases as the student is asked them.
+
+    With `full_prompt_chars` the base is asked a second time, with the words of `full`:
+    a base that is told everything is what one has without training.
+    """
+    models = {
+        name: Gguf(path, params.context_tokens, params.threads, params.slots, TIMEOUT_S)
+        for name, path in ggufs.items()
+    }
+    systems = [System(name, model, cases) for name, model in models.items()]
+    if params.full_prompt_chars is not None:
+        texts = {"plan": full, "message": full}
+        told = with_prompts(cases, texts, params.full_prompt_chars)
+        systems.append(System(FULL_PROMPT, models[BASE], told))
+    return systems
+
+
+def ask(
+    system: System, decoding: Decoding, watch: Watch, known_only: bool = False
+) -> list[Prediction]:
+    """Return a system's prediction for each of its cases, in their order.
+
+    A request that fails, such as one that does not fit the context, an answer without
+    a plan, and a case without a prompt are predictions without a plan that say why.
+    Requests without an answer are sent again by the next call; they have no latency,
+    so both calls give equal predictions.
+
+    Args:
+        system: to ask.
+        decoding: how its answers are drawn.
+        watch: shows progress.
+        known_only: whether a question without an answer in the ledger fails unasked.
+
+    Raises:
+        ToolError: if the endpoint cannot be used at all; answers so far are kept.
+    """
+    with connected(system.model, known_only=known_only) as asker:
+
+        async def predict(case: Case) -> Prediction:
+            unanswered = Prediction(
+                sample_id=case.id, system=system.name, model=asker.model
+            )
+            if not case.prompt:
+                return unanswered.model_copy(update={"error": TOO_LONG})
+            try:
+                answer = await asker.ask(_question(case, asker.model, decoding))
+            except RefusalError as error:
+                # Every system is asked alike, so a refused request is a result.
+                return unanswered.model_copy(update={"error": error.words})
+            except AnswerError as error:
+                return unanswered.model_copy(update={"error": str(error)})
+            return unanswered.model_copy(update=_read(case, answer))
+
+        predictions = asker.in_order(predict, system.cases)
+        return list(watch(predictions, system.name, len(system.cases)))
+
+
+def _question(case: Case, model: str, decoding: Decoding) -> Question:
+    return Question(
+        model=model,
+        messages=case.prompt,
+        schema=schema_of(case) if decoding.with_schema else None,
+        max_tokens=decoding.max_tokens,
+        temperature=decoding.temperature,
+        seed=decoding.seed,
+        reasoning_effort=decoding.reasoning_effort,
+        about=case.repo,
+        private=case.private,
+    )
+
+
+def _read(case: Case, answer: Answer) -> dict[str, Any]:
+    """Return the fields of a prediction that come from the answer."""
+    plan, error = read_answer(case, answer.text)
+    if plan:
+        plan = restore_paths(plan, answer.replaced)
+    tokens = answer.usage.completion_tokens
+    if error and answer.finish_reason == "length":
+        error = f"cut off after {tokens} tokens: {error}"
+    return {
+        "text": answer.text,
+        "plan": plan,
+        "error": error,
+        "latency_s": answer.latency_s,
+        "prompt_tokens": answer.usage.prompt_tokens,
+        "completion_tokens": tokens,
+    }

@@ -1,0 +1,230 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+from tests.support.fault_server import Fault, FaultServer
+
+from diffscribe.asking.connect import Gguf, Remote
+from diffscribe.commits.plan import plan_json, plan_schema
+from diffscribe.commits.prompt import Prompts
+from diffscribe.core.errors import SourceError, ToolError
+from diffscribe.core.params import load_params
+from diffscribe.core.records import Message
+from diffscribe.eval.ask import Decoding, System, ask, find_models, systems_of
+from diffscribe.merge_quantize.gguf import modelfile
+
+ROOT = Path(__file__).parents[2]
+PARAMS = load_params(ROOT / "params.yaml").eval
+DECODING = Decoding(max_tokens=64, seed=7)
+
+
+@pytest.fixture
+def models(tmp_path):
+    for name in ("student-f16", "student-q4_k_m", "student-q8_0", "base-f16"):
+        (tmp_path / f"{name}.gguf").write_bytes(b"GGUF")
+    text = modelfile("student-q8_0.gguf", "Split.\nFROM ./x.gguf", 512, 0.0)
+    (tmp_path / "Modelfile").write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def answers(tmp_path, monkeypatch):
+    """A function from cases to the predictions of an endpoint, in a new ledger."""
+    monkeypatch.chdir(tmp_path)
+
+    def predict(base_url, *cases, timeout_s=5.0, slots=1, known_only=False):
+        model = Remote(
+            base_url, "m", timeout_s=timeout_s, concurrency=slots, attempts=1
+        )
+        system = System("student", model, cases)
+        return ask(system, DECODING, lambda rows, *_: rows, known_only)
+
+    return predict
+
+
+@pytest.fixture
+def questions(case):
+    """A function to a number of cases, each with a prompt of its own."""
+
+    def make(count):
+        return [
+            case(f"s{n}").model_copy(
+                update={"prompt": (Message(role="user", content=f"s{n}"),)}
+            )
+            for n in range(count)
+        ]
+
+    return make
+
+
+def asked_of(server):
+    return [each.body["messages"][-1]["content"] for each in server.received]
+
+
+def test_the_student_of_the_modelfile_is_first_and_the_base_last(models):
+    found = find_models(models)
+    assert list(found) == ["student-q8_0", "student-f16", "student-q4_k_m", "base"]
+    assert found["student-q8_0"] == models / "student-q8_0.gguf"
+    assert found["base"] == models / "base-f16.gguf"
+
+
+@pytest.mark.parametrize("missing", ["student-q8_0.gguf", "base-f16.gguf", "Modelfile"])
+def test_a_missing_model_is_explained(models, missing):
+    (models / missing).unlink()
+    with pytest.raises(SourceError, match="run the stage merge-quantize"):
+        find_models(models)
+
+
+@pytest.mark.parametrize("chars", [None, 5000, 10])
+def test_the_base_is_asked_in_full_too_if_there_is_room_for_it(models, case, chars):
+    cases = [case("a"), case("b")]
+    params = PARAMS.model_copy(update={"full_prompt_chars": chars, "slots": 3})
+    full = Prompts("Plan with care.", "$files\n$diff\n$schema")
+    systems = systems_of(find_models(models), cases, full, params)
+    names = ["student-q8_0", "student-f16", "student-q4_k_m", "base"]
+    assert [each.name for each in systems[:4]] == names
+    assert all(each.cases == cases and each.model.slots == 3 for each in systems[:4])
+    if chars is None:
+        assert len(systems) == 4
+        return
+    [told] = systems[4:]
+    assert (told.name, told.model) == ("base-full-prompt", systems[3].model)
+    for asked, own in zip(told.cases, cases, strict=True):
+        assert asked.model_copy(update={"prompt": own.prompt}) == own
+        if chars == 10:
+            assert asked.prompt == ()
+            continue
+        schema = json.dumps(plan_schema(own.files), separators=(",", ":"))
+        assert asked.prompt[0].content == "Plan with care."
+        assert schema in asked.prompt[1].content
+
+
+def test_a_plan_is_read_and_its_cost_is_kept(endpoint, answers, case):
+    asked = case("s")
+    text = plan_json(asked.target)
+    endpoint.will_say(text, prompt_tokens=40, completion_tokens=20)
+    [prediction] = answers(endpoint.base_url, asked)
+    assert (prediction.sample_id, prediction.system) == ("s", "student")
+    assert (prediction.text, prediction.error) == (text, None)
+    assert (prediction.plan, prediction.model) == (asked.target, "m")
+    assert (prediction.prompt_tokens, prediction.completion_tokens) == (40, 20)
+    assert prediction.latency_s > 0
+
+
+def test_the_schema_lists_the_files_of_the_sample_alone(endpoint, answers, case):
+    endpoint.will_say("{}")
+    endpoint.will_say("{}")
+    answers(endpoint.base_url, case("s", ("a",)), case("t", ("b", "c")))
+    formats = [each.body["response_format"] for each in endpoint.requests]
+    schemas = [each["json_schema"]["schema"] for each in formats]
+    assert schemas == [plan_schema(("a",)), plan_schema(("b", "c"))]
+
+
+def test_a_case_without_a_prompt_is_not_asked(endpoint, answers, case):
+    asked = case("s").model_copy(update={"prompt": ()})
+    [prediction] = answers(endpoint.base_url, asked)
+    assert prediction.error.startswith("not asked: ")
+    assert (prediction.plan, prediction.latency_s, endpoint.requests) == (None, 0.0, [])
+
+
+@pytest.mark.parametrize("text", ["", "I would rather not.", '{"commits": 3}', "[]"])
+def test_an_answer_without_a_plan_is_kept_with_the_reason(
+    endpoint, answers, case, text
+):
+    endpoint.will_say(text)
+    [prediction] = answers(endpoint.base_url, case("s"))
+    assert (prediction.plan, prediction.text) == (None, text)
+    assert len(prediction.error) > 10
+
+
+def test_an_answer_that_was_cut_says_so(endpoint, answers, case):
+    endpoint.will_say('{"commits": [', completion_tokens=64, finish_reason="length")
+    [prediction] = answers(endpoint.base_url, case("s"))
+    assert prediction.plan is None
+    assert prediction.error.startswith("cut off after 64 tokens: ")
+
+
+def test_a_request_without_an_answer_costs_one_sample_and_no_time(
+    endpoint, answers, questions
+):
+    refused, late, good = questions(3)
+    endpoint.will_fail(400, "the request exceeds the context size")
+    endpoint.will_say("late", after_s=1.0)
+    endpoint.will_say(plan_json(good.target))
+    found = answers(endpoint.base_url, refused, late, good, timeout_s=0.3)
+    assert [each.error for each in found] == [
+        "HTTP 400: the request exceeds the context size",
+        "no answer within 0.3 s",
+        None,
+    ]
+    assert [(each.text, each.plan, each.latency_s) for each in found[:2]] == [
+        ("", None, 0.0)
+    ] * 2
+    assert found[2].plan == good.target
+
+
+def test_a_server_that_is_gone_stops_the_evaluation(endpoint, answers, questions):
+    for _ in range(8):
+        endpoint.will_hang_up()
+    started = time.monotonic()
+    with pytest.raises(ToolError, match="cannot be reached"):
+        answers(endpoint.base_url, *questions(8))
+    assert time.monotonic() - started < 2
+    assert len(endpoint.requests) < 3
+
+
+def test_no_question_is_asked_twice_and_predictions_are_equal(answers, questions):
+    cases = questions(6)
+    text = plan_json(cases[0].target)
+    with FaultServer(answer=lambda body: text) as server:
+        server.then(None, Fault.SERVER_ERROR, None, None, None, None)
+        first = answers(server.base_url, *cases)
+        assert [each.sample_id for each in first if each.error] == ["s1"]
+        second = answers(server.base_url, *cases)
+        assert asked_of(server)[6:] == ["s1"]
+        assert [each for each in second if each.sample_id != "s1"] == [
+            each for each in first if each.sample_id != "s1"
+        ]
+    # The server is gone; what is in the ledger needs none.
+    assert answers(server.base_url, *cases) == second
+
+
+def test_what_is_not_in_the_ledger_fails_where_nothing_may_be_asked(answers, questions):
+    cases = questions(3)
+    with FaultServer(answer=lambda body: plan_json(cases[0].target)) as server:
+        answers(server.base_url, *cases[:2])
+        known = answers(server.base_url, *cases, known_only=True)
+        assert len(server.received) == 2
+    assert [each.error is None for each in known] == [True, True, False]
+    assert "the ledger has no answer" in known[2].error
+
+
+def test_predictions_are_in_the_order_of_the_cases_in_several_slots(answers, questions):
+    cases = questions(20)
+    with FaultServer(latency_s=0.02) as server:
+        found = answers(server.base_url, *cases, slots=8)
+        assert server.most_open > 1
+    assert [json.loads(each.text)["said"] for each in found] == [
+        each.id for each in cases
+    ]
+
+
+@pytest.mark.slow
+def test_a_gguf_is_named_by_its_digest_and_answers_alike_each_time(
+    tiny_gguf, tmp_path, monkeypatch, questions
+):
+    monkeypatch.setenv("LLAMA_CPP_DIR", str(ROOT / ".tools/llama.cpp"))
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        system = System("tiny", Gguf(tiny_gguf, 512, threads=1), questions(3))
+        found.append(ask(system, Decoding(16, 7), lambda rows, *_: rows))
+    one, two = (
+        [each.model_copy(update={"latency_s": 0.0}) for each in predictions]
+        for predictions in found
+    )
+    assert one == two
+    assert all(each.completion_tokens for each in one)
+    assert {each.model.split(":")[0] for each in one} == {"gguf"}
