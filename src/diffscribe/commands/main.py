@@ -11,6 +11,7 @@ import click
 from diffscribe.core.cli import Group
 
 VERBS = {
+    "bench": "Ask any models the cases of a file and compare their answers.",
     "train": "Run the pipeline as an experiment, with a profile laid over params.yaml.",
     "ledger": "Export, merge, prune or show the answers of models in the ledger.",
     "estimate": "Estimate what labeling would ask and cost, for each teacher of the "

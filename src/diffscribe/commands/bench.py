@@ -1,0 +1,316 @@
+"""Ask any models the cases of a file and compare their answers.
+
+What the stage eval does with its samples, on any file of cases:
+
+diffscribe bench data/sft/test.jsonl --model models/gguf/student-q8_0.gguf
+diffscribe bench joco.jsonl --model a.gguf --model http://127.0.0.1:11434/v1#llama3.2:1b
+diffscribe bench compare reports/bench/test reports/bench/other
+diffscribe bench check joco.jsonl
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
+from diffscribe.core.errors import RecordError
+from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
+from diffscribe.core.params import Params, load_params
+
+if TYPE_CHECKING:
+    from diffscribe.asking.connect import Gguf, Remote
+    from diffscribe.core.records import Score
+    from diffscribe.eval.cases import Case
+    from diffscribe.eval.compare import Comparison
+    from diffscribe.eval.controls import Control
+
+PROMPTS = Path("prompts")
+REPORTS = Path("reports/bench")
+CASES = "cases.jsonl"
+SETTINGS = "settings.json"
+ENDPOINT_SLOTS = 8
+"""Requests open at once; an endpoint answers each as if it were alone."""
+
+
+class _Bench(Group):
+    """A group in which `bench CASES` stands for `bench run CASES`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Bench)
+def main() -> None:
+    """Ask any models the cases of a file and compare their answers.
+
+    `diffscribe bench CASES --model ...` is short for `diffscribe bench run CASES ...`.
+    """
+
+
+@main.command()
+@click.argument("cases", type=INPUT)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    help="A GGUF file, an endpoint with its model as URL#MODEL, or a control such as "
+    "control-one-commit. Give more to compare the first with them.",
+)
+@click.option("--reports", type=OUTPUT, help="Else reports/bench/ and CASES' name.")
+@click.option("--max-cases", type=click.IntRange(1), help="Draw this many, by id.")
+@click.option(
+    "--prompt",
+    type=click.Choice(("own", "teacher", "student")),
+    default="own",
+    show_default=True,
+    help="Prompt of plans: the case's own, or else the teacher's; or always one of "
+    "these.",
+)
+@click.option("--schema/--no-schema", default=True, help="Hold plans to their schema.")
+@click.option("--max-prompt-chars", type=click.IntRange(1), default=40_000)
+@click.option("--max-tokens", type=click.IntRange(1), default=1024)
+@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0)
+@click.option("--reasoning-effort", help="Such as low, if the model knows it.")
+@click.option("--context-tokens", type=click.IntRange(1), default=8192, help="GGUF.")
+@click.option(
+    "--slots",
+    type=click.IntRange(1),
+    help="Requests open at once: else 1 for a GGUF and 8 for an endpoint.",
+)
+@click.option("--api-key-variable", help="Environment variable with the key.")
+@click.option("--only-score", is_flag=True, help="Ask no model what is not known yet.")
+@params_option
+def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None:
+    """Ask each model all CASES and write a folder of reports.
+
+    Answers are kept in the ledger, so the same command again asks only those questions
+    that got no answer, and computes every score anew.
+    """
+    from diffscribe.asking.connect import Gguf
+    from diffscribe.core.tracking import tracked_run
+    from diffscribe.eval.ask import Decoding, System, ask
+    from diffscribe.eval.case_files import read_case_file
+    from diffscribe.eval.cases import select
+    from diffscribe.eval.controls import predict_controls
+    from diffscribe.eval.metrics import evaluate
+    from diffscribe.eval.report import table, write_report
+    from diffscribe.eval.scores import score_all
+    from diffscribe.review.report_page import write_page
+
+    values = load_params(params)
+    section = values.eval
+    models = _models(options)
+    form, read = read_case_file(cases)
+    chosen = select(read, options["max_cases"] or len(read), section.seed)
+    if not chosen:
+        raise RecordError(f"{cases}: every change has more variants than --max-cases")
+    asked = _with_prompts(chosen, values, options)
+    decoding = Decoding(
+        max_tokens=options["max_tokens"],
+        seed=section.seed,
+        temperature=options["temperature"],
+        with_schema=options["schema"],
+        reasoning_effort=options["reasoning_effort"],
+    )
+    settings = {"cases": cases.name, "format": form, "n": len(asked), **options}
+    with tracked_run("bench", values, settings) as tracked:
+        predictions = []
+        for name, model in models.items():
+            if callable(model):
+                predictions += predict_controls(asked, {name: model})
+            else:
+                system = System(name, model, asked)
+                predictions += ask(system, decoding, progress, options["only_score"])
+        scores = score_all(asked, predictions, section.house)
+        sizes = {
+            name: model.path.stat().st_size
+            for name, model in models.items()
+            if isinstance(model, Gguf)
+        }
+        others = list(models)[1:]
+        evaluation = evaluate(asked, scores, predictions, sizes, others)
+        folder = reports or REPORTS / cases.stem
+        with whole_folder(folder) as partial:
+            write_report(partial, predictions, scores, evaluation)
+            write_page(partial, asked, predictions, scores, evaluation, section)
+            write_jsonl(partial / CASES, asked)
+            style = section.house.model_dump(mode="json")
+            write_json(partial / SETTINGS, {**settings, "style": style})
+        tracked.log_metrics(
+            {
+                each.system: {name: each.scores[name].value for name in each.scores}
+                for each in evaluation.systems
+            }
+        )
+        tracked.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
+        tracked.log_folder(folder)
+    unanswered = Counter(p.system for p in predictions if p.model and not p.latency_s)
+    for name, number in unanswered.items():
+        click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
+    click.echo(table(evaluation, get_terminal_size().columns))
+    click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
+
+
+def _models(options: Mapping[str, Any]) -> "dict[str, Gguf | Remote | Control]":
+    """Return the models of --model by the names of their rows."""
+    found: dict[str, Gguf | Remote | Control] = {}
+    for text in options["models"]:
+        name, model = _model(text, options)
+        if name in found:
+            raise click.UsageError(f"--model {text}: a row is called {name} already")
+        found[name] = model
+    return found
+
+
+def _model(
+    text: str, options: Mapping[str, Any]
+) -> "tuple[str, Gguf | Remote | Control]":
+    from diffscribe.asking.connect import Gguf, Remote
+    from diffscribe.eval.controls import RULES
+
+    if text in RULES:
+        return text, RULES[text]
+    if not text.startswith(("http://", "https://")):
+        path, slots = Path(text), options["slots"] or 1
+        return path.stem, Gguf(path, options["context_tokens"], slots=slots)
+    url, _, name = text.partition("#")
+    if not name:
+        raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")
+    slots = options["slots"] or ENDPOINT_SLOTS
+    return name, Remote(url, name, options["api_key_variable"], concurrency=slots)
+
+
+def _with_prompts(
+    cases: "Sequence[Case]", values: Params, options: Mapping[str, Any]
+) -> "list[Case]":
+    """Return the cases with the prompts that --prompt asks for."""
+    from diffscribe.commits.prompt import load_plan_prompts, load_prompts
+    from diffscribe.eval.cases import with_prompts
+
+    rules = values.label.rules
+    texts = {
+        "plan": load_prompts(PROMPTS / "student")
+        if options["prompt"] == "student"
+        else load_plan_prompts(PROMPTS / "teacher", rules.max_header_chars, rules.body),
+        "message": load_prompts(PROMPTS / "message"),
+    }
+    keep = ("plan", "message") if options["prompt"] == "own" else ("message",)
+    return with_prompts(cases, texts, options["max_prompt_chars"], keep)
+
+
+@main.command()
+@click.argument("first", type=INPUT, metavar="A")
+@click.argument("second", type=INPUT, metavar="B")
+@click.option("--measure", "measures", multiple=True, help="Else the main ones.")
+@click.option("--out", type=OUTPUT, help="Write it here as JSON, with every case.")
+def compare(
+    first: Path, second: Path, measures: tuple[str, ...], out: Path | None
+) -> None:
+    """Compare the first systems of the report folders A and B, case by case."""
+    from diffscribe.eval.compare import compare_systems
+    from diffscribe.eval.scores import HEADLINE, SCORES
+
+    unknown = [name for name in measures if name not in SCORES]
+    if unknown:
+        raise click.UsageError(
+            f"no measure {unknown[0]}; there are {', '.join(SCORES)}"
+        )
+    _refuse_other_settings(first, second)
+    ours, theirs = _first_system(first), _first_system(second)
+    if (a := {each.sample_id for each in ours}) != (
+        b := {each.sample_id for each in theirs}
+    ):
+        raise RecordError(
+            f"{first} and {second} are over other cases: {len(a - b)} are only in the "
+            f"first and {len(b - a)} only in the second, such as {min(a ^ b)}"
+        )
+    found = compare_systems(ours, {"B": theirs}, measures or HEADLINE)["B"]
+    for letter, scores in (("A", ours), ("B", theirs)):
+        click.echo(f"{letter}: {scores[0].system}, {len(scores)} cases")
+    click.echo(_comparison_table(found, get_terminal_size().columns))
+    if out:
+        by_id = {each.sample_id: each for each in theirs}
+        write_json(
+            out,
+            {
+                "systems": [ours[0].system, theirs[0].system],
+                "measures": {k: each.model_dump() for k, each in found.items()},
+                "cases": {
+                    each.sample_id: {
+                        name: [each.values[name], by_id[each.sample_id].values[name]]
+                        for name in found
+                    }
+                    for each in ours
+                },
+            },
+        )
+
+
+def _comparison_table(found: "Mapping[str, Comparison]", columns: int) -> str:
+    from diffscribe.eval.report import cell, grid, in_width, percent
+
+    rows = [
+        {
+            "measure": name,
+            "A %": percent(each.first),
+            "B %": percent(each.second),
+            "A-B": cell(each.difference),
+            "wins/losses/ties": f"{each.wins}/{each.losses}/{each.ties}",
+            "p (Holm)": f"{each.p_holm:.3f}",
+            "A is": each.verdict,
+        }
+        for name, each in found.items()
+    ]
+    return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
+
+
+def _first_system(folder: Path) -> "list[Score]":
+    """Return the scores of the system that a report is about."""
+    from diffscribe.core.records import Score
+
+    scores = list(read_jsonl(folder / "scores.jsonl", Score))
+    return [each for each in scores if each.system == scores[0].system]
+
+
+def _refuse_other_settings(first: Path, second: Path) -> None:
+    """Refuse reports over cases that differ, or of other rules of style."""
+    for name, what in ((CASES, "cases"), (SETTINGS, "style")):
+        contents = []
+        for folder in (first, second):
+            if (folder / name).is_file():
+                content = (folder / name).read_bytes()
+                contents.append(
+                    orjson.loads(content)["style"] if name == SETTINGS else content
+                )
+        if len(contents) == 2 and contents[0] != contents[1]:
+            raise RecordError(
+                f"{first} and {second} were made with another {what}; give both their "
+                "'diffscribe bench' again, which asks no known question twice"
+            )
+
+
+@main.command()
+@click.argument("files", type=INPUT, nargs=-1, required=True, metavar="CASES...")
+@click.option("--splits", type=INPUT, default=Path("data/splits"), show_default=True)
+@params_option
+def check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
+    """Fail if the splits train or validation know a case of CASES."""
+    from diffscribe.commands.contamination import (
+        find_contamination,
+        refuse_contamination,
+    )
+
+    is_whole = load_params(params).split.by == "repository"
+    found = {file: find_contamination(file, splits, is_whole) for file in files}
+    for file, leaks in found.items():
+        click.echo(f"bench: {file}: {len(leaks)} rows of the splits know a case of it")
+    for file, leaks in found.items():
+        refuse_contamination(leaks, file)

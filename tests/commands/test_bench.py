@@ -1,0 +1,326 @@
+import json
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from benchmarks.eval_kills import differing, measure
+from click.testing import CliRunner
+from tests.support.fault_server import Fault, FaultServer
+from tests.support.planned import commit, make_case, plan
+from tests.support.rows import patch
+
+from diffscribe.commands.bench import main
+from diffscribe.commits.plan import plan_json
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import Message, Prediction
+
+ROOT = Path(__file__).parents[2]
+RIGHT = plan_json(make_case().target)
+
+FOREIGN = {
+    "joco": (
+        {
+            "id": "acme-1a2b3c4d",
+            "diff": f" a.py | 2 +-\n\n{patch('a.py', 'x')}",
+            "expectedMessage": "docs: add hint",
+            "repository": "acme",
+            "commitHash": "1a2b3c4d9e",
+        },
+        *("docs: add hint", "type"),
+    ),
+    "git-smart-commit": (
+        {
+            "repo_url": "github.com/acme/clockd",
+            "base_commit": "a1f0",
+            "head_commit": "b7c2",
+            "diff": patch("a.py", "x") + patch("b.py", "y"),
+            "changed_files": ["a.py", "b.py"],
+            "original_commits": [
+                {"sha": "b7c2", "subject": "fix: tick", "files": ["a.py", "b.py"]}
+            ],
+        },
+        *(RIGHT, "valid"),
+    ),
+    "messages": (
+        {
+            "messages": [
+                {"role": "user", "content": f"Write.\n{patch('a.py', 'x')}"},
+                {"role": "assistant", "content": "fix: tick once"},
+            ]
+        },
+        *("fix: tick once", "type"),
+    ),
+}
+"""A row of each foreign format, a right answer, and a measure that tells it."""
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch, tmp_path):
+    """A folder with the prompts and a ledger of its own, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "true")
+    monkeypatch.setenv("LLAMA_CPP_DIR", str(ROOT / ".tools/llama.cpp"))
+    (tmp_path / "prompts").symlink_to(ROOT / "prompts")
+    (tmp_path / "params.yaml").symlink_to(ROOT / "params.yaml")
+    return tmp_path
+
+
+@pytest.fixture
+def cases(place):
+    """A file of six cases whose prompts are their ids."""
+    rows = [
+        make_case(
+            plan(commit("a.py b.py", "fix", "stop early")),
+            id=f"s{number}",
+            prompt=(Message(role="user", content=f"s{number}"),),
+        )
+        for number in range(6)
+    ]
+    write_jsonl(place / "cases.jsonl", rows)
+    return place / "cases.jsonl"
+
+
+def bench(*arguments, columns=160):
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(
+        main, [str(each) for each in arguments]
+    )
+
+
+def run(cases, server, *more, model="m", reports="out"):
+    url = f"{server.base_url}#{model}"
+    return bench(cases, "--model", url, "--reports", reports, *more)
+
+
+def asked_of(server):
+    return [each.body["messages"][-1]["content"] for each in server.received]
+
+
+def predictions(place, reports="out"):
+    return list(read_jsonl(place / reports / "predictions.jsonl", Prediction))
+
+
+def test_one_folder_of_reports_has_every_model_and_is_free_the_second_time(
+    cases, place
+):
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        controls = ("--model", "control-per-file")
+        done = run(cases, server, *controls, "--slots", 3)
+        assert done.exit_code == 0, done.output
+        assert sorted(asked_of(server)) == [f"s{number}" for number in range(6)]
+        again = run(cases, server, *controls, "--slots", 3, reports="again")
+        assert len(server.received) == 6
+    assert f"6 cases of {cases} (diffscribe cases): out" in done.output
+    assert differing(place / "out", place / "again") == []
+    assert again.output == done.output.replace(": out", ": again")
+    [row] = [each for each in done.output.splitlines() if each.startswith("m ")]
+    assert row.split()[1] == "6"
+    found = predictions(place)
+    assert [(each.system, each.sample_id) for each in found] == [
+        (system, f"s{number}")
+        for system in ("m", "control-per-file")
+        for number in range(6)
+    ]
+    assert {each.text for each in found[:6]} == {RIGHT}
+    page = (place / "out" / "index.html").read_text()
+    assert "default-src 'none'" in page
+    assert "control-per-file" in page
+
+
+def test_the_reports_are_in_a_folder_named_after_the_cases(cases, place):
+    assert bench(cases, "--model", "control-one-commit").exit_code == 0
+    assert (place / "reports/bench/cases/table.md").exists()
+
+
+def test_only_other_questions_are_asked(cases):
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        run(cases, server)
+        run(cases, server, "--max-cases", 2)
+        assert len(server.received) == 6
+        for more in (("--no-schema",), ("--max-tokens", 9), ("--temperature", 0.5)):
+            run(cases, server, *more)
+        run(cases, server, model="other")
+        assert len(server.received) == 5 * 6
+
+
+@pytest.mark.parametrize("prompt", ["teacher", "student"])
+def test_a_plan_can_be_asked_for_with_the_full_or_the_minimal_prompt(cases, prompt):
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        run(cases, server, "--prompt", prompt, "--max-cases", 1)
+    system, user = (each["content"] for each in server.received[0].body["messages"])
+    assert ("senior engineer" in system) == (prompt == "teacher")
+    assert "$" not in system + user
+    assert "M a.py +1 -1" in user
+    assert "+new line" in user
+
+
+def test_a_request_that_failed_is_asked_again_and_no_other(cases, place):
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        refused = FaultServer(
+            answer=lambda body: RIGHT,
+            refuses=lambda body: (
+                "too long" if body["messages"][-1]["content"] == "s1" else None
+            ),
+        )
+        with refused:
+            done = run(cases, refused, "--slots", 1)
+        assert "m gave no answer to 1 of 6 cases" in done.output
+        done = run(cases, server, "--only-score")
+        assert "m gave no answer to 1 of 6 cases" in done.output
+        assert server.received == []
+        assert "gave no answer" not in run(cases, server).output
+        assert asked_of(server) == ["s1"]
+    assert {each.error for each in predictions(place)} == {None}
+
+
+def test_a_server_that_breaks_off_costs_no_answer(cases, place):
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        server.then(None, None, None, *[Fault.RESET] * 40)
+        first = run(cases, server, "--slots", 1)
+        assert first.exit_code in (0, 69)
+        server._script.clear()
+        assert run(cases, server, "--slots", 1).exit_code == 0
+        assert [asked_of(server).count(f"s{number}") for number in range(3)] == [1] * 3
+    assert {each.text for each in predictions(place)} == {RIGHT}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("none.jsonl", "--model", "x.gguf"), 2, "'none.jsonl' does not exist"),
+        (("CASES",), 2, "Missing option '--model'"),
+        (("CASES", "--model", "http://127.0.0.1:1/v1"), 2, "http://127.0.0.1:1/v1#M"),
+        (("CASES", "--model", "none.gguf"), 2, "'none.gguf' cannot be read"),
+        (
+            ("CASES", *["--model", "control-per-file"] * 2),
+            *(2, "a row is called control-per-file already"),
+        ),
+        (("CASES", "--model", "http://127.0.0.1:1/v1#m"), 69, "cannot be reached"),
+        (("CASES", "--model", "http://u:p@h/v1#m"), 78, "holds a user or a query"),
+        (
+            (
+                *("CASES", "--model", "http://127.0.0.1:1/v1#m"),
+                *("--api-key-variable", "NOT_SET_HERE"),
+            ),
+            *(78, "the environment has no NOT_SET_HERE"),
+        ),
+        (("compare", "none", "none"), 2, "'none' does not exist"),
+        (("compare", "prompts", "prompts"), 2, "scores.jsonl' cannot be read"),
+    ],
+)
+def test_mistakes_are_one_line_and_a_code(cases, arguments, code, words):
+    done = bench(*(cases if each == "CASES" else each for each in arguments))
+    assert done.exit_code == code, done.output
+    assert words in done.stderr
+
+
+def test_two_reports_are_compared_case_by_case(cases, place):
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        run(cases, server)
+    with FaultServer(answer=lambda body: "no") as server:
+        run(cases, server, model="worse", reports="worse")
+    done = bench("compare", "out", "worse", "--out", "comparison.json")
+    assert done.exit_code == 0, done.output
+    [line] = [each for each in done.output.splitlines() if each.startswith("valid")]
+    assert line.split()[1:4] == ["100", "0", "100"]
+    assert "6/0/0" in line
+    written = json.loads((place / "comparison.json").read_text())
+    assert written["systems"] == ["m", "worse"]
+    assert written["cases"]["s3"]["valid"] == [1.0, 0.0]
+    one = bench("compare", "out", "worse", "--measure", "chrf").output.splitlines()
+    assert any(each.startswith("chrf") for each in one)
+    assert not any(each.startswith("valid") for each in one)
+    assert (
+        "no measure beauty"
+        in bench("compare", "out", "worse", "--measure", "beauty").stderr
+    )
+
+
+def test_reports_that_cannot_be_compared_are_refused(cases, place):
+    bench(cases, "--model", "control-per-file", "--reports", "all")
+    bench(cases, "--model", "control-per-file", "--max-cases", 5, "--reports", "five")
+    done = bench("compare", "all", "five")
+    assert (done.exit_code, "other cases" in done.stderr) == (65, True)
+    text = cases.read_text().replace("stop early", "stop late")
+    cases.write_text(text)
+    bench(cases, "--model", "control-per-file", "--reports", "changed")
+    done = bench("compare", "all", "changed")
+    assert (done.exit_code, "other cases" in done.stderr) == (65, True)
+    params = (ROOT / "params.yaml").read_text()
+    assert "max_header_chars: 72" in params
+    (place / "strict.yaml").write_text(
+        params.replace("max_header_chars: 72", "max_header_chars: 50")
+    )
+    strict = ("--params", "strict.yaml", "--reports", "strict")
+    bench(cases, "--model", "control-per-file", *strict)
+    done = bench("compare", "changed", "strict")
+    assert (done.exit_code, "other style" in done.stderr) == (65, True)
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+def test_foreign_cases_are_asked_and_compared(place, form):
+    row, right, measure_name = FOREIGN[form]
+    path = place / "cases.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    with FaultServer(answer=lambda body: right) as server:
+        done = run(path, server)
+        assert f"1 cases of {path} ({form}): out\n" in done.output, done.output
+    with FaultServer(answer=lambda body: "") as server:
+        run(path, server, model="silent", reports="silent")
+    done = bench("compare", "out", "silent", "--measure", measure_name)
+    assert done.exit_code == 0, done.output
+    line = next(
+        each for each in done.output.splitlines() if each.startswith(measure_name)
+    )
+    assert line.split()[:4] == [measure_name, "100", "0", "100"]
+    assert "1/0/0" in line
+
+
+def test_a_set_that_the_splits_know_is_refused(place):
+    from tests.support.rows import make_curated
+
+    from diffscribe.core.records import SplitChange
+
+    row = SplitChange(**dict(make_curated()), parent_id=None, junk=())
+    write_jsonl(place / "splits" / "train.jsonl", [row])
+    other = FOREIGN["joco"][0]
+    (place / "cases.jsonl").write_text(json.dumps(other) + "\n")
+    done = bench("check", "cases.jsonl", "--splits", "splits")
+    assert done.output == "bench: cases.jsonl: 0 rows of the splits know a case of it\n"
+    write_jsonl(place / "known.jsonl", [row])
+    done = bench("check", "known.jsonl", "--splits", "splits")
+    assert done.exit_code == 65
+    assert "the splits know its cases" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_equals_one_that_was_not(tmp_path):
+    place = tmp_path / "kills"
+    place.mkdir()
+    found = measure(place, kills=5, samples=30, seed=11, stop=threading.Event())
+    assert (found.asked_again, found.unequal) == (0, ())
+
+
+@pytest.mark.slow
+def test_a_gguf_is_served_in_its_slots_and_tracked(
+    cases, place, tiny_gguf, monkeypatch
+):
+    monkeypatch.delenv("DISABLE_MLFLOW_INTEGRATION")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (place / ".dvc").mkdir()
+    options = ("--context-tokens", 512, "--max-tokens", 8, "--slots", 2)
+    done = bench(cases, "--model", tiny_gguf, *options, "--reports", "out")
+    assert done.exit_code == 0, done.output
+    assert all(each.completion_tokens for each in predictions(place))
+    [name] = {each.model for each in predictions(place)}
+    assert name.startswith("gguf:")
+    assert name.endswith(":512:2")
+    with sqlite3.connect(place / "mlflow.db") as database:
+        tags = dict(database.execute("select key, value from tags"))
+        params = dict(database.execute("select key, value from params"))
+        metrics = {key for (key,) in database.execute("select key from metrics")}
+        runs = database.execute("select name, status from runs").fetchall()
+    assert runs == [("bench", "FINISHED")]
+    assert tags["model.tiny-f16"] == name
+    assert (params["slots"], params["cases"]) == ("2", "cases.jsonl")
+    assert "tiny-f16.valid" in metrics
