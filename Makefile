@@ -59,7 +59,7 @@ gate: .venv/.installed ## Label a sample and put it before you: reports/gate/ind
 	@python scripts/gate.py reports/gate/labeled.jsonl
 
 .PHONY: gate-accept
-gate-accept: .venv/.installed ## Record the verdicts of that page: make gate-accept FILE=verdicts.json
+gate-accept: .venv/.installed ## Record the votes of that page: make gate-accept FILE=votes.json
 	@python scripts/gate_accept.py "$(FILE)"
 
 .PHONY: gate-compare

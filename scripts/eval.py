@@ -80,7 +80,9 @@ def main(
         evaluation = evaluate(cases, scores, predictions, sizes_bytes)
         with whole_folder(reports) as folder:
             write_report(folder, predictions, scores, evaluation)
-            write_page(folder, cases, predictions, scores, evaluation, section)
+            write_page(
+                folder, cases, predictions, scores, evaluation, section.page_samples
+            )
         run.log_metrics(headline(evaluation))
         run.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
         run.log_folder(reports)

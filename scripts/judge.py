@@ -11,7 +11,7 @@ import click
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import write_json
 from diffscribe.core.params import load_params
-from diffscribe.review.judge import judge, judgement_line
+from diffscribe.review.judge import judge
 from diffscribe.review.votes import votes_report
 
 
@@ -41,7 +41,7 @@ def main(
     judgement = judge(reports, splits, test, prompts, name, section, lambda _: None)
     write_json(votes, judgement.votes.model_dump(mode="json"))
     click.echo(votes_report([votes]))
-    click.echo(f"judge: {judgement_line(judgement)}")
+    click.echo(f"judge: {judgement}")
 
 
 if __name__ == "__main__":

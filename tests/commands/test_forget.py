@@ -11,7 +11,7 @@ from diffscribe.commands.forget import forget
 from diffscribe.core.errors import RecordError, ToolError
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.records import RejectedChange
-from diffscribe.label.gate import Verdict, shown
+from diffscribe.label.gate import Vote, ballot_of
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def root(tmp_path, labeled):
         cached.write_bytes(path.read_bytes())
     gate = tmp_path / "reports/gate"
     write_jsonl(
-        gate / "verdicts.jsonl",
+        gate / "votes.jsonl",
         [
-            Verdict(**dict(shown(each)), verdict="reject", note="no")
+            Vote(**dict(ballot_of(each)), choice="reject", note="no")
             for each in (ours, theirs)
         ],
     )
@@ -72,7 +72,7 @@ def test_no_row_of_the_repository_is_left_and_all_others_are(root):
         *("data/splits/train.jsonl", "data/sft/train.jsonl", "models/base/weights"),
         *("data/clones/acme/other.git/HEAD", ".dvc/cache/files/md5/unrelated"),
         ".dvc/tmp/exps/standalone/notes",
-        *("reports/.gitignore", "reports/gate/verdicts.jsonl"),
+        *("reports/.gitignore", "reports/gate/votes.jsonl"),
     }
     assert result.scanned_files == 11
 

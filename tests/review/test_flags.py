@@ -1,7 +1,7 @@
 import pytest
 
-from diffscribe.core.records import FileChange, FileStatus
-from diffscribe.review.gate_flags import FlagKind, flags, measures, original_plan
+from diffscribe.core.records import FileChange, FileStatus, Plan, PlannedCommit
+from diffscribe.review.flags import FlagKind, flags, measures, original_plan
 
 TWO = (("feat(io): add it", "a.py", "b.py"), ("docs: tell of it", "c.md"))
 
@@ -14,7 +14,7 @@ def test_a_label_like_the_history_has_no_flags(row, plan):
     good = row(
         *TWO, plan=plan(("feat", "add it", "a.py", "b.py"), ("docs", "tell", "c.md"))
     )
-    assert measures(good) == (1.0, 1.0, 1.0, 1.0, 1.0)
+    assert measures(good) == (1.0, 1.0, 1.0, None, 1.0)
     assert flags(good) == []
 
 
@@ -37,18 +37,92 @@ def test_a_history_that_is_not_conventional_says_nothing_of_types(row, plan):
     assert flags(free) == []
 
 
-def test_words_that_the_change_does_not_hold_are_named(row, plan):
+def test_names_of_a_subject_that_the_change_does_not_show_are_named(row, plan):
     made_up = row(
         plan=plan(("fix", "stop leak in close_all as of 2.14 in a.py", "a.py"))
     )
-    assert texts(made_up) == [(FlagKind.UNGROUNDED, "close_all, 2.14")]
+    assert texts(made_up) == [(FlagKind.ABSENT, "close_all, 2.14")]
     assert measures(made_up).grounded == pytest.approx(1 / 3)
+    quoted = row(plan=plan(("fix", 'say "in the wild" in a.py', "a.py")))
+    assert flags(quoted) == []
 
 
-def test_many_words_are_counted(row, plan):
+def test_many_names_are_counted(row, plan):
     names = " ".join(f"name_{number}" for number in range(8))
     ((_, text),) = texts(row(plan=plan(("fix", names, "a.py"))))
     assert text == "name_0, name_1, name_2, name_3, name_4 and 3 more"
+
+
+def bodied(row, body, subject="stop the leak", path="a.py", **fields):
+    """A row whose plan is one commit with this body."""
+    commit = PlannedCommit(files=(path,), type="fix", subject=subject, body=body)
+    return row(("fix: it", path), plan=Plan(commits=(commit,)), **fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "added", "text"),
+    [
+        ("Call close_all.", ("new",), "names what the change does not show: close_all"),
+        (
+            "Say so in b.md.",
+            ('see("b.md")',),
+            "names files that did not change: b.md",
+        ),
+        (
+            "It leaked.\n\n- remove read_all\n",
+            ("read_all(x)",),
+            "says removed, but added: read_all",
+        ),
+    ],
+)
+def test_a_body_that_tells_of_what_is_not_there_is_flagged(row, body, added, text):
+    assert texts(bodied(row, body, added=added)) == [
+        (FlagKind.PHANTOM, f"the body {text}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "added"),
+    [
+        ("Call close_all in a.py.", ("close_all()",)),
+        ("Add read_all, since a reader leaks.", ("read_all(x)",)),
+        ("The last line was read twice.", ("new",)),
+        ("", ("new",)),
+    ],
+)
+def test_a_body_that_tells_of_what_is_there_is_not(row, body, added):
+    assert flags(bodied(row, body, added=added)) == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "status", "text"),
+    [
+        ("update the reader", "", "A", "all files are new: fix: update the reader"),
+        ("refactor the reader", "", "A", "all files are new: fix: refactor the reader"),
+        ("bring it", "Improve a.py.", "A", "the file is new: Improve a.py."),
+        ("bring it", "It reads.\n- Fix a.py to", "A", "the file is new: Fix a.py to"),
+        ("bring it", "It improves a.py.", "A", None),
+        ("add the reader", "", "A", None),
+        ("updates come in order", "", "A", None),
+        ("update the reader", "Improve a.py.", "M", None),
+    ],
+)
+def test_a_new_file_that_is_described_as_a_change_is_flagged(
+    row, subject, body, status, text
+):
+    found = texts(bodied(row, body, subject, status=status))
+    assert found == ([(FlagKind.NEW, text)] if text else [])
+
+
+def test_a_commit_of_new_and_old_files_may_be_a_change(row, plan):
+    both = row(
+        ("fix: it", "a.py", "b.py"), plan=plan(("fix", "fix it", "a.py", "b.py"))
+    )
+    files = (
+        both.files[0].model_copy(update={"status": FileStatus.ADDED}),
+        both.files[1],
+    )
+    assert flags(both.model_copy(update={"files": files})) == []
 
 
 def test_a_plan_that_is_not_valid_is_flagged(row, plan):

@@ -1,77 +1,251 @@
-import pytest
-from scipy.stats import binomtest
+import json
+from collections import Counter
 
-from diffscribe.core.intervals import Estimate
-from diffscribe.label.gate import Verdict
-from diffscribe.review.gate_flags import (
-    Measures,
-    agreement,
-    compare,
-    interval,
-    summarize,
+import pytest
+from tests.support.generated import generated
+from tests.support.planned import commit, make_case, plan, prediction
+
+from diffscribe.core.records import Score
+from diffscribe.eval.scores import SCORES
+from diffscribe.review.report_page import (
+    KINDS,
+    ballot_of_pair,
+    ballots_of,
+    confusion,
+    drawn,
+    listed,
+    shown,
+    slices,
 )
 
+DIFF = """diff --git a/new.py b/new.py
+new file mode 100644
+index 0000000..1111111
+--- /dev/null
++++ b/new.py
+@@ -0,0 +1,2 @@
++first
+++second
+diff --git a/old.py b/moved.py
+similarity index 90%
+rename from old.py
+rename to moved.py
+index 1111111..2222222 100644
+--- a/old.py
++++ b/moved.py
+@@ -1,2 +1 @@
+ kept
+-gone
+diff --git a/logo.png b/logo.png
+deleted file mode 100644
+index 1111111..0000000
+Binary files a/logo.png and /dev/null differ
+"""
 
-def measured(valid=1.0, grouping=1.0, types=1.0, grounded=1.0, junk=1.0):
-    return Measures(valid, grouping, types, grounded, junk)
+
+@pytest.fixture(scope="module")
+def sixty():
+    return generated(60)
 
 
-def test_means_leave_out_what_cannot_be_told():
-    means = dict(summarize([measured(types=None), measured(types=0.5, valid=0.0)]))
-    assert (means["types"].value, means["types"].n) == (0.5, 1)
-    assert (means["valid"].value, means["valid"].n) == (0.5, 2)
+def parts_of(cases):
+    return {(part.kind, part.name): part.ids for part in slices(cases)}
 
 
-def test_differences_are_paired_by_change():
-    first = {str(n): measured(grouping=0.9) for n in range(12)} | {"x": measured()}
-    second = {
-        str(n): measured(grouping=0.4 if n < 10 else 0.9, types=None) for n in range(12)
-    } | {"y": measured()}
-    by_name = {each.measure: each for each in compare(first, second)}
-    grouping = by_name["grouping"]
-    assert (grouping.better, grouping.worse, grouping.difference.n) == (10, 0, 12)
-    assert grouping.difference.value == pytest.approx(5 / 12)
-    assert 0 < grouping.difference.low < 5 / 12 < grouping.difference.high < 0.6
-    assert grouping.p == pytest.approx(2 / 2**10)
-    assert by_name["types"].difference.n == 0
-    assert by_name["valid"].p == 1.0
+def test_each_case_is_in_one_part_of_each_kind(sixty):
+    parts = slices(sixty.cases)
+    assert list(dict.fromkeys(part.kind for part in parts)) == [*KINDS]
+    for kind in ("repository", "commits", "diff size", "junk"):
+        ids = [id_ for part in parts if part.kind == kind for id_ in part.ids]
+        assert sorted(ids) == sorted(case.id for case in sixty.cases)
 
 
-def verdicts(**said):
-    return {
-        row: Verdict(
-            row=row * 64,
-            id="1",
-            repo="r",
-            source="teacher",
-            teacher=None,
-            verdict=verdict,
-            note="",
+def test_a_case_is_in_one_part_of_each_language_and_type():
+    target = plan(commit("a.py", "fix"), commit("b.py", "fix"), commit("c.py", "docs"))
+    parts = parts_of([make_case(target, languages=("Go", "Python"))])
+    found = {each for each in parts if each[0] in ("language", "type", "commits")}
+    assert found == {
+        *(("language", "Go"), ("language", "Python")),
+        *(("type", "docs"), ("type", "fix"), ("commits", "3")),
+    }
+    parts = parts_of([make_case(plan(), junk=("x.log",))])
+    assert {("language", "other"), ("commits", "0"), ("junk", "with junk")} <= set(
+        parts
+    )
+    assert not [kind for kind, _ in parts if kind == "type"]
+
+
+def test_numbers_are_in_their_order_not_in_that_of_letters():
+    cases = [
+        make_case(
+            plan(*(commit(f"{at}.py") for at in range(count))),
+            id=f"s{count}",
+            diff="x" * size,
         )
-        for row, verdict in said.items()
+        for count, size in ((5, 900), (1, 20_000), (2, 5_000))
+    ]
+    names = [part.name for part in slices(cases) if part.kind in KINDS[2:4]]
+    assert names == [
+        *("1", "2", "4 or more"),
+        *("up to 1,000", "up to 16,000", "above 16,000"),
+    ]
+
+
+def test_types_that_are_none_share_a_name():
+    counts = {"fix": {"fix": 2, "wow": 1, "<b>": 3, "none": 1}}
+    assert confusion(counts) == [
+        ("fix", "fix", 2),
+        ("fix", "none", 1),
+        ("fix", "other", 4),
+    ]
+
+
+def whole_of(case, answer):
+    score = Score(
+        sample_id=case.id,
+        repo=case.repo,
+        cluster=case.id,
+        system="student",
+        values=dict.fromkeys(SCORES) | {"ari": 1 / 3},
+        findings={"paths_missing": ("b.py",)},
+    )
+    return shown(case, {"student": answer}, {"student": score})
+
+
+def case_of(**fields):
+    return make_case(plan(commit("new.py moved.py logo.png")), diff=DIFF, **fields)
+
+
+def test_files_say_what_became_of_them():
+    lines = [each["line"] for each in whole_of(case_of(), prediction(None))["files"]]
+    assert lines == [
+        "A new.py +2 -0",
+        "R old.py => moved.py +0 -1",
+        "D logo.png binary",
+    ]
+    case = make_case(plan(commit("a.py")), diff="nonsense")
+    assert whole_of(case, prediction(None))["files"] == [
+        {"path": "", "line": "diff", "text": "nonsense"},
+        {"path": "a.py", "line": "M a.py +0 -0", "text": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "shown_text"),
+    [
+        (plan(commit("new.py")), None, None),
+        (plan(commit("new.py")), "```json", "```json"),
+        (None, "no", "no"),
+    ],
+)
+def test_the_answer_as_it_came_is_there_if_the_plan_does_not_say_it(
+    answer, text, shown_text
+):
+    found = whole_of(case_of(), prediction(answer, text))["plans"]["student"]
+    assert found["text"] == shown_text
+    assert (found["plan"] is None) == (answer is None)
+    values = dict(zip(SCORES, found["values"], strict=True))
+    assert (values["ari"], values["junk"]) == (0.333, None)
+    assert found["findings"] == {"paths_missing": ("b.py",)}
+
+
+def test_the_list_names_a_case_by_the_target():
+    case = case_of(languages=("Python",), repo="r")
+    assert listed(case)["title"] == "feat: do it"
+    junk = make_case(plan(gitignore=("*.log",)), junk=("x.log",))
+    assert listed(junk)["title"] == "junk alone"
+    assert json.dumps(listed(case))
+
+
+def cases_of(count):
+    return [make_case(id=f"c{number}") for number in range(count)]
+
+
+def answers_of(cases, *systems):
+    return {
+        system: {
+            case.id: prediction(plan(commit("a.py", subject=system)), case_id=case.id)
+            for case in cases
+        }
+        for system in systems
     }
 
 
-def test_only_changes_with_both_plans_judged_count():
-    said = verdicts(a="accept", b="reject", c="skip", d="accept", e="reject")
-    pairs = [("a", "b"), ("a", "d"), ("b", "e"), ("a", "c"), ("a", "f"), ("d", "b")]
-    assert agreement(pairs, said) == (1, 2, 0, 1, 0.5)
+def ballots(cases, pair=("student", "base")):
+    answers = answers_of(cases, *pair)
+    return [ballot_of_pair(case, answers, pair) for case in cases]
 
 
-def test_the_test_is_mcnemars_exact_one():
-    """Equal to the binomial test of who is ahead among the changes that differ."""
-    said = verdicts(a="accept", b="reject")
-    pairs = [("a", "b")] * 9 + [("b", "a")] * 2 + [("a", "a")] * 30
-    result = agreement(pairs, said)
-    assert result[:4] == (30, 9, 2, 0)
-    assert result.p == pytest.approx(2 * (1 + 11 + 55) / 2**11)
-    assert result.p == pytest.approx(binomtest(9, 11).pvalue)
+@pytest.mark.parametrize(
+    ("systems", "compared", "pairs"),
+    [
+        (
+            ["student-q8_0", "student-q4_k_m", "base", "base-full", "control-x"],
+            None,
+            {"base", "base-full", "target"},
+        ),
+        (["student-q8_0", "base", "rival"], ["rival"], {"rival", "target"}),
+        (["student-q8_0"], None, {"target"}),
+    ],
+)
+def test_the_first_system_meets_each_base_or_those_named_and_the_target(
+    systems, compared, pairs
+):
+    cases = cases_of(1)
+    found = ballots_of(cases, answers_of(cases, *systems), None, compared)
+    others = {name for each in found for name in each.systems}
+    assert others == pairs | {systems[0]}
+    assert all(systems[0] in each.systems for each in found)
 
 
-def test_without_verdicts_nothing_differs():
-    assert agreement([("a", "b")], {}) == (0, 0, 0, 0, 1.0)
+def test_each_is_a_about_as_often_as_b():
+    """Within four standard deviations of a fair coin."""
+    times = Counter(ballot.systems[0] for ballot in ballots(cases_of(400)))
+    assert 160 <= times["student"] <= 240
 
 
-def test_means_are_in_percent():
-    assert interval(Estimate(value=0.5, low=0.25, high=1.0, n=3)) == "50.0 [25, 100]"
-    assert interval(Estimate(value=None, low=None, high=None, n=0)) == "-"
+def test_the_order_hangs_on_case_and_names_alone():
+    cases = cases_of(40)
+    order = {each.id: each.systems for each in ballots(cases)}
+    turned = ballots(cases[::-1], ("base", "student"))
+    assert {each.id: each.systems for each in turned} == order
+    other = ballots(cases, ("student", "target-2"))
+    firsts = [each.systems[0] == "student" for each in other]
+    assert firsts != [each[0] == "student" for each in order.values()]
+
+
+def test_a_ballot_changes_with_what_is_shown():
+    (case,) = cases_of(1)
+
+    def digest(case, answer, text=None):
+        answers = {"student": {case.id: prediction(answer, text, case_id=case.id)}}
+        return ballot_of_pair(case, answers, ("student", "target")).ballot
+
+    one = plan(commit("a.py"))
+    digests = [
+        digest(case, one),
+        digest(case, plan(commit("a.py", subject="other"))),
+        digest(case, None, "nothing"),
+        digest(case.model_copy(update={"diff": ""}), one),
+    ]
+    assert len(set(digests)) == 4
+    assert digest(case, one, "Sure! {}") == digests[0]
+
+
+def test_strata_have_their_share_and_variants_one_place(sixty):
+    chosen = drawn(sixty.cases, 24)
+    assert len(chosen) == 24
+    assert {*Counter(case.repo for case in chosen).values()} == {6}
+    commits = Counter(len(case.target.commits) for case in chosen)
+    assert all(7 <= count <= 9 for count in commits.values())
+    first = sixty.cases[0]
+    variant = first.model_copy(update={"id": "v", "parent_id": first.id})
+    assert len(drawn([first, variant], 24)) == 1
+
+
+def test_none_draws_all_and_the_order_of_cases_stays():
+    cases = cases_of(9)
+    assert drawn(cases, None) == drawn(cases, 50) == cases
+    some = drawn(cases, 4)
+    assert some == [case for case in cases if case in some]
+    assert drawn(cases[::-1], 4) == some[::-1]

@@ -3,16 +3,8 @@ import json
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from diffscribe.core.errors import InputError, RecordError
-from diffscribe.review.votes import (
-    Choice,
-    Vote,
-    kappas,
-    order_share,
-    preferences,
-    read_votes,
-    votes_report,
-)
+from diffscribe.label.gate import FORMAT, Vote
+from diffscribe.review.votes import kappas, order_share, preferences, votes_report
 
 PAIR = ("student", "base")
 
@@ -20,9 +12,9 @@ PAIR = ("student", "base")
 def vote(number, choice, first="student", second="base", **axes):
     return Vote(
         ballot=f"{number:064x}",
-        sample_id=f"s{number}",
-        first=first,
-        second=second,
+        id=f"s{number}",
+        repo="r",
+        systems=(first, second),
         choice=choice,
         axes=axes,
     )
@@ -34,7 +26,7 @@ def votes_of(letters, start=0):
     for number, letter in enumerate(letters, start):
         first, second = PAIR if number % 2 else PAIR[::-1]
         wanted = {"s": "student", "b": "base"}.get(letter)
-        choice = "tie" if not wanted else "first" if first == wanted else "second"
+        choice = "tie" if not wanted else "A" if first == wanted else "B"
         votes.append(vote(number, choice, first, second))
     return votes
 
@@ -72,8 +64,8 @@ def test_ties_alone_decide_nothing():
 
 def test_an_axis_counts_the_votes_that_have_it():
     votes = [
-        vote(0, "tie", accuracy="first", brevity="second"),
-        vote(1, "tie", "base", "student", accuracy="second", brevity="tie"),
+        vote(0, "tie", accuracy="A", brevity="B"),
+        vote(1, "tie", "base", "student", accuracy="B", brevity="tie"),
     ]
     found = by_axis(votes)
     assert found["accuracy"][3:6] == (2, 0, 0)
@@ -82,13 +74,13 @@ def test_an_axis_counts_the_votes_that_have_it():
 
 
 def test_pairs_stand_apart_and_students_first():
-    votes = [vote(0, "first", "base", "student-q8_0"), vote(1, "first", "target", "b")]
+    votes = [vote(0, "A", "base", "student-q8_0"), vote(1, "A", "target", "b")]
     pairs = [(each.system, each.other) for each in preferences(votes)][::5]
     assert pairs == [("b", "target"), ("student-q8_0", "base")]
 
 
 def test_the_share_of_a_tells_an_effect_of_the_order():
-    votes = [vote(n, "first") for n in range(9)] + [vote(9, "second"), vote(10, "tie")]
+    votes = [vote(n, "A") for n in range(9)] + [vote(9, "B"), vote(10, "tie")]
     assert order_share(votes) == (9, 10)
 
 
@@ -116,7 +108,7 @@ def test_kappa_is_of_common_ballots_alone():
 
 def written(path, said, **changes):
     content = {
-        "format": "diffscribe votes 1",
+        "format": FORMAT,
         "voter": "person",
         "votes": [each.model_dump() for each in said],
     }
@@ -138,28 +130,10 @@ def test_the_report_says_who_won_and_how_far_voters_agree(tmp_path):
     assert "no ballot in common" in votes_report([human, apart])
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"format": "diffscribe verdicts 1"},
-        {"votes": []},
-        {"voter": "x\x1b[2J"},
-        {"votes": [vote(0, "tie").model_dump() | {"choice": "left"}]},
-        {"votes": [vote(0, "tie").model_dump() | {"first": "a\nb"}]},
-        {"votes": [vote(0, "tie").model_dump() | {"axes": {"taste": "tie"}}]},
-        {"votes": [vote(0, "tie").model_dump()] * 2},
-    ],
-)
-def test_a_file_that_holds_no_votes_is_refused(tmp_path, changes):
-    path = written(tmp_path / "votes.json", votes_of("s"), **changes)
-    with pytest.raises(RecordError, match=r"votes.json: .*export them again"):
-        read_votes(path)
-
-
-def test_a_file_that_is_not_there_is_an_explained_failure(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
-        read_votes(tmp_path / "gone.json")
-
-
-def test_choices_are_what_the_page_exports():
-    assert [*Choice] == ["first", "tie", "second"]
+def test_the_report_counts_votes_on_one_plan_and_names_steer_no_terminal(tmp_path):
+    one = vote(1, "A").model_copy(update={"systems": ("t\x1b[2J",), "choice": "accept"})
+    gate = written(tmp_path / "gate.json", [one], voter="a\nb")
+    text = votes_report([gate, gate])
+    assert "1 votes of a\N{REPLACEMENT CHARACTER}b\nOn one plan: accept 1" in text
+    assert "preferred" not in text
+    assert "\x1b" not in text

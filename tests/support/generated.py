@@ -5,8 +5,7 @@ from typing import NamedTuple
 from diffscribe.core.records import Prediction, Score
 from diffscribe.eval.metrics import Evaluation, evaluate
 from diffscribe.eval.scores import score_all
-from diffscribe.review.report_page import ballots_of, report_page
-from diffscribe.review.votes import Ballot
+from diffscribe.review.report_page import write_page
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 TYPES = ("feat", "fix", "docs", "refactor", "test", "chore")
@@ -29,19 +28,19 @@ class Evaluated(NamedTuple):
     predictions: list[Prediction]
     scores: list[Score]
     evaluation: Evaluation
-    ballots: list[Ballot]
 
-    def page(self):
-        return report_page(*self)
+    def write(self, folder):
+        """Write the page with 24 cases to vote on; return its path."""
+        write_page(folder, *self, 24)
+        return folder / "index.html"
 
 
-def evaluated(cases, predictions, page_samples=24):
+def evaluated(cases, predictions):
     """What the stage knows when it writes the page."""
     scores = score_all(cases, predictions, HOUSE)
     sizes = {"student-q8_0": 1_800_000, "student-q4_k_m": 1_200_000}
     evaluation = evaluate(cases, scores, predictions, sizes)
-    ballots = ballots_of(cases, predictions, page_samples)
-    return Evaluated(cases, predictions, scores, evaluation, ballots)
+    return Evaluated(cases, predictions, scores, evaluation)
 
 
 def generated(count, lines=8):

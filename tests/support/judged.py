@@ -6,8 +6,8 @@ from pathlib import Path
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Sample, SplitChange
 from diffscribe.eval.cases import read_cases
-from diffscribe.review.judge import JudgeVerdict
-from diffscribe.review.report_page import ballots_of
+from diffscribe.review.judge import Judgement
+from diffscribe.review.report_page import ballots_of, by_system
 from tests.support.planned import commit, plan, prediction
 from tests.support.rows import make_curated
 
@@ -16,7 +16,7 @@ GOOD, POOR = "stop the leak of readers", "update files"
 
 
 def said(**choices):
-    return json.dumps(dict.fromkeys(JudgeVerdict.model_fields, "tie") | choices)
+    return json.dumps(dict.fromkeys(Judgement.model_fields, "tie") | choices)
 
 
 def plans_of(body):
@@ -44,7 +44,7 @@ def write_report(folder, count=3, **fields):
         for name, subject in (("student", GOOD), ("base", POOR))
         for case in cases
     ]
-    ballots = ballots_of(cases, predictions, None)
+    ballots = ballots_of(cases, by_system(predictions), None)
     write_jsonl(folder / "reports/predictions.jsonl", predictions)
     write_jsonl(folder / "reports/ballots.jsonl", ballots)
     return (

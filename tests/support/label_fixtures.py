@@ -2,7 +2,13 @@
 
 import pytest
 
-from diffscribe.core.records import Label, LabeledChange, Plan, PlannedCommit
+from diffscribe.core.records import (
+    FileStatus,
+    Label,
+    LabeledChange,
+    Plan,
+    PlannedCommit,
+)
 from tests.support.rows import make_change
 
 
@@ -31,7 +37,11 @@ def make_row(*commits, plan=None, added=("new",), status="M", **fields):
     change = make_change(*((message, files) for message, *files in commits), **fields)
     files = tuple(
         file.model_copy(
-            update={"status": status, "additions": len(added), "deletions": 0}
+            update={
+                "status": FileStatus(status),
+                "additions": len(added),
+                "deletions": 0,
+            }
         )
         for file in change.files
     )

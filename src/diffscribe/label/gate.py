@@ -1,14 +1,19 @@
-"""What a person said of labels: exported by a page, kept in a file."""
+"""Ballots and votes: what is put before a voter, what was said, and if that suffices.
+
+A *ballot* shows one plan of a change, to accept or reject, or two side by side, A and
+B. A *vote* is a ballot with a choice. Pages export votes of people, the judge writes
+those of a model, and the gate of the label stage opens on enough accepted labels.
+"""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from diffscribe.commits.cleanup import strip_marks
 from diffscribe.commits.grammar import parse_header, split_message
@@ -19,209 +24,211 @@ from diffscribe.core.files import read_exported, read_jsonl, refuse_twice, write
 from diffscribe.core.intervals import proportion_interval
 from diffscribe.core.records import Change, LabeledChange, Record
 
-VERDICTS = Path("reports/gate/verdicts.jsonl")
-"""Kept by git: no stage can make it again."""
+VOTES = Path("reports/gate/votes.jsonl")
+"""Kept by git, because no stage can make it again."""
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FORMAT: Literal["diffscribe votes 2"] = "diffscribe votes 2"
 
 
-class VerdictChoice(StrEnum):
-    """What a person says of a label."""
+class Choice(StrEnum):
+    """What a voter says of one plan, or of two."""
 
     ACCEPT = "accept"
     REJECT = "reject"
     SKIP = "skip"
+    A = "A"
+    TIE = "tie"
+    B = "B"
 
 
-class Shown(Record):
-    """A row that a page put before a person, without its content."""
+CHOICES = {
+    1: (Choice.ACCEPT, Choice.REJECT, Choice.SKIP),
+    2: (Choice.A, Choice.TIE, Choice.B),
+}
+"""The choices by the number of plans on the ballot."""
 
-    row: Digest
-    """As row_digest has it."""
+
+class Axis(StrEnum):
+    """What one of two plans can be better in, apart from the whole."""
+
+    ACCURACY = "accuracy"
+    SPECIFICITY = "specificity"
+    BREVITY = "brevity"
+    TYPE = "type"
+
+
+class Ballot(Record):
+    """One or two plans of a change that are put before a voter, without content."""
+
+    ballot: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """sha256 of the change and the plans in the order in which they are shown."""
     id: str
+    """Id of the change."""
     repo: str
-    source: str
-    teacher: str | None
+    systems: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
+    """Who made each plan: a teacher's model, `history`, `target` or a system."""
 
 
-class Verdict(Shown):
-    """What was said of it."""
+class Vote(Ballot):
+    """A ballot and what was said of it."""
 
-    verdict: VerdictChoice
-    note: str
-
-
-class Judged(Record):
-    """One verdict as the page exports it."""
-
-    row: Digest
-    verdict: VerdictChoice
+    choice: Choice
+    axes: dict[Axis, Choice] = Field(default_factory=dict)
+    """Only of two plans, and only the axes that the voter spoke of."""
     note: Annotated[str, Field(max_length=4000)] = ""
 
-
-class Export(Record):
-    """The JSON file that the page exports."""
-
-    format: Literal["diffscribe verdicts 1"]
-    verdicts: Annotated[tuple[Judged, ...], Field(min_length=1)]
-
-
-def row_digest(row: LabeledChange) -> str:
-    """Return the sha256 of all that a person judges: the change and its plan.
-
-    Who made the plan and at what cost is not part of it: the same plan for the
-    same change deserves the same verdict.
-    """
-    return _sha256([change_digest(row), plan_json(row.label.plan)])
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        allowed = CHOICES[len(self.systems)]
+        if not {self.choice, *self.axes.values()} <= set(allowed):
+            raise ValueError(f"choices are {', '.join(allowed)} here")
+        return self
 
 
-def change_digest(row: Change) -> str:
-    """Return the sha256 of what is shown of a change, without a plan."""
-    commits = [[commit.message, commit.files] for commit in row.commits]
-    return _sha256([row.id, row.diff, commits, row.gitignore])
+class Votes(Record):
+    """The JSON file that a page exports, or that the judge writes."""
+
+    format: Literal["diffscribe votes 2"]
+    voter: str
+    """`person`, or the model that judged."""
+    votes: Annotated[tuple[Vote, ...], Field(min_length=1)]
 
 
-def _sha256(value: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
-
-
-def shown(row: LabeledChange) -> Shown:
-    """Return what is kept of a row that was put before a person."""
-    label = row.label
-    return Shown(
-        row=row_digest(row),
-        id=row.id,
-        repo=row.repo,
-        source=label.source,
-        teacher=label.teacher,
-    )
-
-
-def read_export(path: Path) -> tuple[Judged, ...]:
-    """Return the verdicts of a file that the page exported.
+def read_votes(path: Path) -> Votes:
+    """Return the votes of a file.
 
     Raises:
         InputError: if it cannot be read.
-        RecordError: if it is not such a file, or has a row twice.
+        RecordError: if it holds no votes, or two on one ballot.
     """
-    verdicts = read_exported(path, Export, "verdicts", "a gate page").verdicts
-    refuse_twice(path, (each.row for each in verdicts), "the verdict on")
-    return verdicts
+    votes = read_exported(path, Votes, "votes", "a gate or evaluation page")
+    refuse_twice(path, (vote.ballot for vote in votes.votes), "ballot")
+    return votes
 
 
-def read_verdicts(path: Path = VERDICTS) -> dict[str, Verdict]:
-    """Return the recorded verdicts by the digest of their row; none if no file."""
+def digest(*texts: str) -> str:
+    """Return the sha256 of texts, in hex, such that their borders count."""
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+
+
+def change_digest(row: Change) -> str:
+    """Return the sha256 of what a page shows of a change, without a plan."""
+    commits = [[commit.message, commit.files] for commit in row.commits]
+    return digest(row.id, row.diff, json.dumps([commits, row.gitignore]))
+
+
+def ballot_of(row: LabeledChange) -> Ballot:
+    """Return the ballot of a label.
+
+    Who made the plan and at what cost is no part of the digest: the same plan for the
+    same change deserves the same vote.
+    """
+    return Ballot(
+        ballot=digest(change_digest(row), plan_json(row.label.plan)),
+        id=row.id,
+        repo=row.repo,
+        systems=(row.label.teacher or row.label.source,),
+    )
+
+
+def recorded_votes(path: Path = VOTES) -> dict[str, Vote]:
+    """Return the recorded votes by the digest of their ballot; none if no file."""
     if not path.exists():
         return {}
-    return {each.row: each for each in read_jsonl(path, Verdict)}
+    return {each.ballot: each for each in read_jsonl(path, Vote)}
 
 
-def record(
-    judged: Sequence[Judged], known: Iterable[Shown], path: Path = VERDICTS
-) -> tuple[int, int]:
-    """Add verdicts to the recorded ones; return how many, and how many are left out.
+def record(votes: Iterable[Vote], known: Iterable[Ballot], path: Path = VOTES) -> int:
+    """Add votes to the recorded ones and return how many were added.
 
-    Left out is what judges a row that is not known: the labels were made anew
-    since. A later verdict of a row replaces the earlier.
+    A vote on a ballot that is not known is left out: the label was made anew since
+    then. A later vote on a ballot replaces the earlier.
     """
-    rows = {each.row: each for each in known}
-    verdicts = read_verdicts(path)
-    added = [each for each in judged if each.row in rows]
-    left_out = sum(each.row not in rows for each in judged)
-    verdicts |= {
-        each.row: Verdict(**dict(rows[each.row]), verdict=each.verdict, note=each.note)
-        for each in added
+    ballots = {each.ballot: each for each in known}
+    added = {
+        vote.ballot: vote.model_copy(update=dict(ballots[vote.ballot]))
+        for vote in votes
+        if vote.ballot in ballots and vote.choice in CHOICES[1]
     }
     if added:
-        write_jsonl(path, [verdicts[row] for row in sorted(verdicts)])
-    return len(added), left_out
+        all_votes = recorded_votes(path) | added
+        write_jsonl(path, [all_votes[ballot] for ballot in sorted(all_votes)])
+    return len(added)
 
 
 class Acceptance(NamedTuple):
-    """How many of the rows were accepted."""
+    """How many of the shown labels were accepted."""
 
     rows: int
     accepted: int
     rejected: int
     skipped: int
     share: float
-    """Accepted of all rows: one that is skipped or not judged is not accepted."""
+    """Accepted of all rows; one that is skipped or has no vote is not accepted."""
     low: float
     """Of the exact 95 % interval (Clopper and Pearson 1934)."""
     high: float
 
+    def __str__(self) -> str:
+        """Return the acceptance in one line."""
+        open_ = self.rows - self.accepted - self.rejected - self.skipped
+        return (
+            f"{self.accepted} of {self.rows} rows accepted: {100 * self.share:.0f} % "
+            f"(95 % interval {100 * self.low:.0f} to {100 * self.high:.0f}); "
+            f"{self.rejected} rejected, {self.skipped} skipped, {open_} without a vote"
+        )
+
+
+def acceptance(ballots: Iterable[Ballot], votes: Mapping[str, Vote]) -> Acceptance:
+    """Return how many of these ballots were accepted; votes are by digest."""
+    digests = {each.ballot for each in ballots}
+    said = Counter(votes[each].choice for each in digests if each in votes)
+    accepted = said[Choice.ACCEPT]
+    return Acceptance(
+        len(digests),
+        accepted,
+        said[Choice.REJECT],
+        said[Choice.SKIP],
+        accepted / len(digests) if digests else 0.0,
+        *proportion_interval(accepted, len(digests)),
+    )
+
+
+def passes(result: Acceptance, threshold: float) -> bool:
+    """Tell whether the accepted share reaches a threshold; no row never does.
+
+    The share decides, because the interval of a few rows is too wide to.
+    """
+    return result.rows > 0 and result.share >= threshold
+
 
 def require(
-    labels: Iterable[LabeledChange], threshold: float, verdicts: Path = VERDICTS
+    labels: Iterable[LabeledChange], threshold: float, path: Path = VOTES
 ) -> None:
     """Let pass if enough of these labels were accepted.
 
     Raises:
         GateError: if the accepted share is below the threshold.
     """
-    result = acceptance(map(row_digest, labels), read_verdicts(verdicts))
+    result = acceptance(map(ballot_of, labels), recorded_votes(path))
     if not passes(result, threshold):
         raise GateError(
-            f"the gate is closed: {acceptance_line(result)}; it opens at "
-            f"{100 * threshold:g} %: run 'make gate', judge the page, and record that "
-            "with 'make gate-accept FILE=verdicts.json'"
+            f"the gate is closed: {result}; it opens at {100 * threshold:g} %: run "
+            "'make gate', vote on the page, and record the votes with "
+            "'make gate-accept FILE=votes.json'"
         )
-
-
-def acceptance(digests: Iterable[str], verdicts: Mapping[str, Verdict]) -> Acceptance:
-    """Return how many of these rows were accepted; other verdicts do not count."""
-    rows = list(dict.fromkeys(digests))
-    said = Counter(verdicts[row].verdict for row in rows if row in verdicts)
-    accepted = said[VerdictChoice.ACCEPT]
-    ends = proportion_interval(accepted, len(rows))
-    return Acceptance(
-        len(rows),
-        accepted,
-        said[VerdictChoice.REJECT],
-        said[VerdictChoice.SKIP],
-        accepted / len(rows) if rows else 0.0,
-        ends.low,
-        ends.high,
-    )
-
-
-def passes(acceptance: Acceptance, threshold: float) -> bool:
-    """Tell whether the accepted share is at or above a threshold; no row, no pass.
-
-    The share decides and not its interval, which with few rows is too wide to.
-    """
-    return acceptance.rows > 0 and acceptance.share >= threshold
-
-
-def acceptance_line(result: Acceptance) -> str:
-    """Return acceptance in one line."""
-    open_ = result.rows - result.accepted - result.rejected - result.skipped
-    return (
-        f"{result.accepted} of {result.rows} rows accepted: {100 * result.share:.0f} % "
-        f"(95 % interval {100 * result.low:.0f} to {100 * result.high:.0f}); "
-        f"{result.rejected} rejected, {result.skipped} skipped, {open_} not judged"
-    )
 
 
 C = TypeVar("C", bound=Change)
 
 _MOST_COMMITS_APART = 4
-
-
-class Stratum(NamedTuple):
-    """What changes have in common that are drawn in proportion."""
-
-    repo: str
-    commits: int
-    """Original commits; 4 is 4 or more."""
-    type: str
-    """Of the first original commit; empty if it is not conventional."""
+"""Changes of more commits than these are one stratum."""
 
 
 def drawn(changes: Iterable[Change], rows: int) -> frozenset[str]:
-    """Return the ids of so many changes, or of all if there are not more.
+    """Return the ids of at most `rows` changes, in proportion to their strata.
 
-    Repositories, numbers of commits and types have their share; see `stratified`.
+    A stratum is a repository, a number of commits and the type of the first of them.
     """
     return stratified(
         ((change.id, _stratum(change)) for change in changes), rows, "gate"
@@ -229,19 +236,16 @@ def drawn(changes: Iterable[Change], rows: int) -> frozenset[str]:
 
 
 def sampled(path: Path, rows: int, kind: type[C]) -> list[C]:
-    """Return the rows of a file that are drawn, in the order of the file.
+    """Return the drawn rows of a file, in its order.
 
-    The file is read twice, so that only these are in memory.
+    The file is read twice, so that only the drawn rows are in memory.
     """
     ids = drawn(read_jsonl(path, kind), rows)
     return [row for row in read_jsonl(path, kind) if row.id in ids]
 
 
-def _stratum(change: Change) -> Stratum:
+def _stratum(change: Change) -> tuple[str, int, str]:
     first = change.commits[0].message if change.commits else ""
     header = parse_header(strip_marks(split_message(first).header))
-    return Stratum(
-        change.repo,
-        min(len(change.commits), _MOST_COMMITS_APART),
-        header.type if header else "",
-    )
+    commits = min(len(change.commits), _MOST_COMMITS_APART)
+    return change.repo, commits, header.type if header else ""

@@ -1,51 +1,59 @@
-"""The datasheet as one HTML page without network, and as a dataset card."""
+"""What the data is, as one HTML page without network and as a dataset card."""
 
+import html
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from string import Template
 from typing import Any, NamedTuple
-
-from tabulate import tabulate
 
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import CuratedChange, Sample, SplitChange
-from diffscribe.review.page import bars, section, table, whole_page
+from diffscribe.review.page import asset, bars, table, whole_page
 
 SPLITS = ("train", "validation", "test")
 SAMPLES_PER_SPLIT = 20
+PRIVATE = "(private)"
+"""Stands for the name and the license of every repository that is marked private."""
 
-Table = list[tuple[str, int]]
-
-
-class Repository(NamedTuple):
-    """A repository and what of it is kept."""
-
-    name: str
-    licenses: str
-    """SPDX ids over its history, `none found` among them."""
-    changes: int
-    splits: str
+Counts = list[tuple[str, int]]
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Headers and rows."""
 
 
 class Datasheet(NamedTuple):
     """Everything that the page and the card show."""
 
-    funnel: Table
+    funnel: Counts
     """From commits read to samples; what is left at each step."""
-    rejected: Table
+    rejected: Counts
     """What curate dropped, by reason, in the order of its checks."""
-    tokens: list[tuple[str, int, float, float]]
-    """Split, samples, mean tokens of a prompt, mean tokens of an answer."""
-    types: Table
-    languages: Table
-    commits: Table
+    tokens: Table
+    types: Counts
+    commits: Counts
     """Changes by how many commits their plan has."""
-    repositories: list[Repository]
-    clusters: Table
-    redacted: Table
-    samples: list[dict[str, str]]
+    languages: Counts
+    repositories: Table
+    clusters: Counts
+    redacted: Counts
+    samples: list[tuple[str, Sample]]
+    """Each with its title; none of a private repository."""
+
+
+TITLES = {
+    "funnel": "Funnel",
+    "rejected": "Dropped by curation, by the first reason",
+    "tokens": "Sizes in tokens of the base's tokenizer",
+    "types": "Commits by type",
+    "commits": "Changes by number of commits",
+    "languages": "Changes by language",
+    "repositories": "Repositories and licenses",
+    "clusters": "Duplicates",
+    "redacted": "Secrets and people, replaced by placeholders",
+}
+"""The sections of the page, in order, by the fields of Datasheet."""
 
 
 def gather(folder: Path, metrics: Path) -> Datasheet:
@@ -58,6 +66,7 @@ def gather(folder: Path, metrics: Path) -> Datasheet:
         stage: _counts(metrics / f"{stage}.json")
         for stage in ("harvest", "label", "curate", "render")
     }
+    curate, render = counts["curate"], counts["render"]
     changes = list(read_jsonl(folder / "curated.jsonl", CuratedChange))
     split_of: dict[str, set[str]] = {}
     rows = 0
@@ -66,21 +75,36 @@ def gather(folder: Path, metrics: Path) -> Datasheet:
             split_of.setdefault(row.repo, set()).add(name)
             rows += 1
     plans = [change.label.plan for change in changes]
+    private = {change.repo for change in changes if change.private}
     return Datasheet(
-        _funnel(counts, len(changes), rows),
-        [
-            (e["reason"], e["dropped"])
-            for e in counts["curate"]["funnel"]
-            if e["dropped"]
+        funnel=[
+            ("commits read", counts["harvest"]["commits"]),
+            ("commits kept", counts["harvest"]["commits_kept"]),
+            ("changes made of them", counts["harvest"]["changes"]),
+            ("changes with a label", counts["label"]["labeled"]),
+            ("changes curated", len(changes)),
+            ("rows split, variants with junk included", rows),
+            ("samples rendered", sum(render[name]["samples"] for name in SPLITS)),
         ],
-        [_tokens(name, counts["render"][name]) for name in SPLITS],
-        _ranked(commit.type for plan in plans for commit in plan.commits),
-        _ranked(each for change in changes for each in change.languages or ("other",)),
-        sorted(Counter(f"{len(plan.commits)}" for plan in plans).items()),
-        _repositories(changes, split_of),
-        _clusters(changes, counts["curate"]["rejected"]),
-        [(name, n) for name, n in counts["curate"]["redacted"].items() if n],
-        [each for name in SPLITS for each in _samples(folder, name)],
+        rejected=[
+            (e["reason"], e["dropped"]) for e in curate["funnel"] if e["dropped"]
+        ],
+        tokens=(
+            ("split", "samples", "mean prompt", "mean answer"),
+            [_tokens(name, render[name]) for name in SPLITS],
+        ),
+        types=_ranked(commit.type for plan in plans for commit in plan.commits),
+        commits=sorted(Counter(f"{len(plan.commits)}" for plan in plans).items()),
+        languages=_ranked(
+            each for change in changes for each in change.languages or ("other",)
+        ),
+        repositories=(
+            ("repository", "license", "changes", "split"),
+            _repositories(changes, split_of),
+        ),
+        clusters=_clusters(changes, curate["rejected"]),
+        redacted=[(name, n) for name, n in curate["redacted"].items() if n],
+        samples=[each for name in SPLITS for each in _samples(folder, name, private)],
     )
 
 
@@ -93,223 +117,109 @@ def _counts(path: Path) -> Any:
         ) from error
 
 
-def _funnel(counts: dict[str, Any], kept: int, rows: int) -> Table:
-    return [
-        ("commits read", counts["harvest"]["commits"]),
-        ("commits kept", counts["harvest"]["commits_kept"]),
-        ("changes made of them", counts["harvest"]["changes"]),
-        ("changes with a label", counts["label"]["labeled"]),
-        ("changes curated", kept),
-        ("rows split, variants with junk included", rows),
-        ("samples rendered", sum(counts["render"][name]["samples"] for name in SPLITS)),
-    ]
+def _tokens(name: str, counts: dict[str, int]) -> tuple[str, ...]:
+    n = counts["samples"]
+    means = (counts[each] / max(n, 1) for each in ("prompt_tokens", "answer_tokens"))
+    return (name, f"{n:,}", *(f"{mean:.0f}" for mean in means))
 
 
-def _tokens(name: str, counts: dict[str, int]) -> tuple[str, int, float, float]:
-    samples = counts["samples"]
-    prompt, answer = counts["prompt_tokens"], counts["answer_tokens"]
-    return name, samples, prompt / max(samples, 1), answer / max(samples, 1)
-
-
-def _ranked(names: Iterable[str]) -> Table:
+def _ranked(names: Iterable[str]) -> Counts:
     return sorted(Counter(names).items(), key=lambda each: (-each[1], each[0]))
 
 
 def _repositories(
     changes: list[CuratedChange], split_of: dict[str, set[str]]
-) -> list[Repository]:
+) -> list[tuple[str, ...]]:
     licenses: dict[str, set[str]] = {}
-    for change in changes:
-        licenses.setdefault(change.repo, set()).add(change.license or "none found")
+    splits: dict[str, set[str]] = {}
+    shown = [(PRIVATE if each.private else each.repo, each) for each in changes]
+    for name, change in shown:
+        license_ = PRIVATE if change.private else change.license or "none found"
+        licenses.setdefault(name, set()).add(license_)
+        splits.setdefault(name, set()).update(split_of.get(change.repo, ()))
     return [
-        Repository(
+        (
             name,
             ", ".join(sorted(licenses[name])),
-            count,
-            ", ".join(split for split in SPLITS if split in split_of.get(name, ())),
+            f"{count:,}",
+            ", ".join(split for split in SPLITS if split in splits[name]),
         )
-        for name, count in _ranked(change.repo for change in changes)
+        for name, count in _ranked(name for name, _ in shown)
     ]
 
 
-def _clusters(changes: list[CuratedChange], rejected: dict[str, int]) -> Table:
+def _clusters(changes: list[CuratedChange], rejected: dict[str, int]) -> Counts:
     sizes = Counter(change.cluster for change in changes)
+    several = [n for n in sizes.values() if n > 1]
     return [
         ("dropped as equal to an earlier change", rejected["duplicate_diff"]),
         ("dropped as nearly equal to one", rejected["near_duplicate"]),
-        (
-            "kept in clusters of similar changes",
-            sum(n for n in sizes.values() if n > 1),
-        ),
-        ("clusters of more than one change", sum(n > 1 for n in sizes.values())),
+        ("kept in clusters of similar changes", sum(several)),
+        ("clusters of more than one change", len(several)),
         ("changes in the largest cluster", max(sizes.values(), default=0)),
     ]
 
 
-def _samples(folder: Path, split: str) -> list[dict[str, str]]:
+def _samples(folder: Path, split: str, private: set[str]) -> list[tuple[str, Sample]]:
     """Return those with the smallest ids, which are digests: a fixed, fair draw."""
-    samples = read_jsonl(folder / "sft" / f"{split}.jsonl", Sample)
-    first = sorted(samples, key=lambda each: each.id)[:SAMPLES_PER_SPLIT]
-    return [
-        {
-            "title": f"{split} · {each.repo} · {each.id[:12]}",
-            "prompt": each.prompt[-1].content,
-            "answer": each.completion[-1].content,
-        }
-        for each in first
+    samples = [
+        each
+        for each in read_jsonl(folder / "sft" / f"{split}.jsonl", Sample)
+        if each.repo not in private
     ]
+    first = sorted(samples, key=lambda each: each.id)[:SAMPLES_PER_SPLIT]
+    return [(f"{split} · {each.repo} · {each.id[:12]}", each) for each in first]
 
 
-_STYLE = """
-pre { background: #8881; padding: .8rem; overflow: auto; max-height: 32rem;
- white-space: pre-wrap; overflow-wrap: anywhere }
-"""
-
-_BEFORE = """<h1>Datasheet</h1>
+_INTRODUCTION = """<h1>Datasheet</h1>
 <p>Plans of commits for real changes of git repositories. Every figure is read from what
-the stages wrote; the card beside the data says what the fields are.</p>
-"""
-
-_SAMPLES = """
-<h2>Samples</h2>
-<p><button id="back">&larr; back</button> <button id="next">next &rarr;</button>
-<span id="title"></span></p>
-<h3>Prompt</h3><pre id="prompt"></pre><h3>Answer</h3><pre id="answer"></pre>"""
-
-_SCRIPT = """
-const samples = JSON.parse(document.getElementById("samples").textContent);
-let at = 0;
-function show(step) {
-  if (!samples.length) return;
-  at = (at + step + samples.length) % samples.length;
-  const sample = samples[at];
-  document.getElementById("title").textContent =
-    `${at + 1} of ${samples.length} · ${sample.title}`;
-  document.getElementById("prompt").textContent = sample.prompt;
-  document.getElementById("answer").textContent = sample.answer;
-}
-document.getElementById("back").onclick = () => show(-1);
-document.getElementById("next").onclick = () => show(1);
-show(0);
-"""
-
-_CARD = """---
-pretty_name: diffscribe commits
-language: [en]
-license: other
-license_name: per-repository
-task_categories: [text-generation]
-annotations_creators: [machine-generated]
-source_datasets: [original]
-size_categories: [{size}]
-tags: [git, commit-messages, conventional-commits, code]
-configs:
-  - config_name: default
-    data_files:
-      - {{split: train, path: sft/train.jsonl}}
-      - {{split: validation, path: sft/validation.jsonl}}
-      - {{split: test, path: sft/test.jsonl}}
----
-
-# diffscribe commits
-
-Changes of git repositories, as a working tree would show them, and the plan of commits
-that they become: which files go together, under which conventional message, and what is
-junk for `.gitignore`. Written by the pipeline's stages; `reports/data/index.html` shows
-the same with samples.
-
-## Fields
-
-`id`, `parent_id` (of a variant with junk files), `repo`, `task`, `prompt` and
-`completion` (chat messages), `files`, `junk`, `target` (the plan). Whole repositories,
-and changes that are nearly equal, are in one split only.
-
-## Funnel
-
-{funnel}
-
-Dropped by curation, by the first reason:
-
-{rejected}
-
-## Sizes in tokens of the base's tokenizer
-
-{tokens}
-
-## Types
-
-{types}
-
-## Languages
-
-{languages}
-
-## Repositories and licenses
-
-Each row is under the license of its repository. To take a repository out, name it to
-`make forget REPO=name`.
-
-{repositories}
-
-## Privacy
-
-Secrets, e-mail addresses and trailers are replaced by typed placeholders before
-anything else is done; rows with a private key are dropped. Replaced, by kind:
-
-{redacted}
-
-## Limits
-
-Labels from a history are what its authors wrote, not what is best. Messages are
-English. Detectors miss some secrets: keep what is private private.
-"""
+the stages wrote; the card beside the data says what the fields are.</p>"""
 
 
 def page(sheet: Datasheet) -> str:
-    """Return the page; whatever a repository wrote is shown as text, never run."""
-    tokens = [
-        (name, f"{samples:,}", f"{prompt:.0f}", f"{answer:.0f}")
-        for name, samples, prompt, answer in sheet.tokens
-    ]
+    """Return the page; it runs no script, and shows all content as text."""
     sections = [
-        section("Funnel", bars(sheet.funnel)),
-        section("Dropped by curation, by the first reason", bars(sheet.rejected)),
-        section(
-            "Sizes in tokens",
-            table(("split", "samples", "mean prompt", "mean answer"), tokens),
-        ),
-        section("Commits by type", bars(sheet.types)),
-        section("Changes by number of commits", bars(sheet.commits)),
-        section("Changes by language", bars(sheet.languages)),
-        section(
-            "Repositories and licenses",
-            table(("repository", "license", "changes", "split"), sheet.repositories),
-        ),
-        section("Duplicates", bars(sheet.clusters)),
-        section("Secrets and people, replaced by placeholders", bars(sheet.redacted)),
+        f"<h2>{title}</h2>\n{_section(getattr(sheet, field))}"
+        for field, title in TITLES.items()
     ]
-    body = _BEFORE + "\n".join(sections) + _SAMPLES
-    return whole_page("Datasheet", _STYLE, body, _SCRIPT, {"samples": sheet.samples})
+    samples = "\n".join(
+        f'<details class="sample"><summary>{html.escape(title)}</summary>'
+        f"<h3>Prompt</h3><pre>{html.escape(each.prompt[-1].content)}</pre>"
+        f"<h3>Answer</h3><pre>{html.escape(each.completion[-1].content)}</pre></details>"
+        for title, each in sheet.samples
+    )
+    body = f"{_INTRODUCTION}\n" + "\n".join(sections) + f"\n<h2>Samples</h2>\n{samples}"
+    return whole_page("Datasheet", body)
+
+
+def _section(content: Counts | Table) -> str:
+    return table(*content) if isinstance(content, tuple) else bars(content)
 
 
 def card(sheet: Datasheet) -> str:
-    """Return the dataset card, Markdown under the YAML that the hub reads."""
-    tokens = [(a, b, f"{c:.0f}", f"{d:.0f}") for a, b, c, d in sheet.tokens]
-    return _CARD.format(
-        size=_size_category(sum(each[1] for each in sheet.tokens)),
-        funnel=_markdown(("step", "left"), sheet.funnel),
-        rejected=_markdown(("reason", "changes"), sheet.rejected),
-        tokens=_markdown(("split", "samples", "mean prompt", "mean answer"), tokens),
-        types=_markdown(("type", "commits"), sheet.types),
-        languages=_markdown(("language", "changes"), sheet.languages),
-        repositories=_markdown(
-            ("repository", "license", "changes", "split"), sheet.repositories
-        ),
-        redacted=_markdown(("kind", "times"), sheet.redacted),
+    """Return the dataset card: Markdown below the YAML that the hub reads."""
+    headers = {
+        "funnel": ("step", "left"),
+        "rejected": ("reason", "changes"),
+        "types": ("type", "commits"),
+        "languages": ("language", "changes"),
+        "redacted": ("kind", "times"),
+    }
+    tables = {
+        field: _markdown(names, getattr(sheet, field))
+        for field, names in headers.items()
+    }
+    return Template(asset("datasheet.md")).substitute(
+        tables,
+        size=_size_category(sheet.funnel[-1][1]),
+        tokens=_markdown(*sheet.tokens),
+        repositories=_markdown(*sheet.repositories),
     )
 
 
 def _markdown(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    from tabulate import tabulate
+
     cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
     return (
         tabulate(cells, headers, "github", disable_numparse=True) if cells else "None."

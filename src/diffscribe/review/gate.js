@@ -1,58 +1,40 @@
-// Shows one row at a time and keeps what the judge says of it; below page.js.
-const { rows, names } = JSON.parse(document.getElementById("gate").textContent);
+// The page of the gate: one row at a time, each plan a ballot; below page.js.
+const { title, rows, names } = JSON.parse(by("gate").textContent);
 const CHOICES = { a: "accept", r: "reject", s: "skip" };
-const FORMAT = "diffscribe verdicts 1";
-const MOST_CHARS_A_NOTE = 4000;
-const verdicts = new Map();
-let canKeep = true;
+const SAID = { accept: "accepted", reject: "rejected", skip: "skipped" };
+const isTwo = names.length > 1;
+const all = rows.flatMap((row, at) => row.labels.map((label, side) =>
+  ({ at, side, ballot: label.ballot })));
+const box = ballotBox(all.map((each) => each.ballot), Object.values(CHOICES));
 let at = 0;
 let side = 0;
 
-const label = () => rows[at].labels[side];
+const ballot = () => rows[at]?.labels[side].ballot;
+const letterOf = (place) => isTwo ? "ab"[place] : "p";
+const isOpen = (each) => !box.of(each.ballot).choice;
 
-function load() {
-  for (const row of rows) {
-    for (const { row: digest } of row.labels) {
-      try {
-        const { verdict, note } = JSON.parse(localStorage.getItem(key(digest))) ?? {};
-        if (Object.values(CHOICES).includes(verdict)) {
-          verdicts.set(digest, { verdict, note: String(note ?? "") });
-        }
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) canKeep = false;
-      }
-    }
-  }
-}
-
-const key = (digest) => `diffscribe gate ${digest}`;
-
-function keep(digest, verdict) {
-  if (verdict) verdicts.set(digest, verdict);
-  else verdicts.delete(digest);
-  try {
-    if (verdict) localStorage.setItem(key(digest), JSON.stringify(verdict));
-    else localStorage.removeItem(key(digest));
-  } catch {
-    canKeep = false;
-  }
-}
-
-function judge(verdict) {
-  if (!rows.length) return;
-  const { row } = label();
-  keep(row, { verdict, note: verdicts.get(row)?.note ?? "" });
-  nextToJudge();
-}
-
-function nextToJudge() {
-  const all = rows.flatMap((row, number) => row.labels.map((_, place) => [number, place]));
-  const now = all.findIndex(([number, place]) => number === at && place === side);
-  const order = [...all.slice(now + 1), ...all.slice(0, now)];
-  const open = order.find(([number, place]) =>
-    !verdicts.has(rows[number].labels[place].row));
-  if (open) go(...open);
+function decide(choice) {
+  if (!ballot()) return;
+  box.keep(ballot(), { ...box.of(ballot()), choice });
+  const now = all.findIndex((each) => each.at === at && each.side === side);
+  const open = [...all.slice(now + 1), ...all.slice(0, now)].find(isOpen);
+  if (open) go(open.at, open.side);
   else show();
+}
+
+function note(text) {
+  if (!ballot()) return;
+  const { choice } = box.of(ballot());
+  // A note alone says that the row was looked at and not decided.
+  if (choice || text) {
+    box.keep(ballot(), { axes: {}, choice: choice ?? "skip", note: text });
+  }
+  show();
+}
+
+function undo() {
+  if (ballot()) box.keep(ballot(), null);
+  show();
 }
 
 function go(number, place = 0) {
@@ -68,140 +50,79 @@ function go(number, place = 0) {
   show();
 }
 
-function note(text) {
-  if (!rows.length) return;
-  const { row } = label();
-  const verdict = verdicts.get(row)?.verdict;
-  const kept = text.slice(0, MOST_CHARS_A_NOTE);
-  // A remark alone is a row that was looked at and not judged.
-  if (verdict || kept) keep(row, { verdict: verdict ?? "skip", note: kept });
-  show();
-}
-
-function undo() {
-  if (!rows.length) return;
-  keep(label().row, null);
-  show();
-}
-
-function save() {
-  const known = new Set(rows.flatMap((row) => row.labels.map((each) => each.row)));
-  const said = [...known].filter((row) => verdicts.has(row)).sort()
-    .map((row) => ({ row, ...verdicts.get(row) }));
-  if (!said.length) return tell("Nothing to export: no row is judged yet.");
-  saveJson("verdicts.json", { format: FORMAT, verdicts: said });
-  tell(`${said.length} of ${known.size} verdicts are in verdicts.json. Record them: ` +
-    "make gate-accept FILE=path/to/verdicts.json");
-}
-
-function tell(text) {
-  by("status").replaceChildren(...seen(text));
+function showRow() {
+  const row = rows[at];
+  const plans = row.labels.map(({ name, flags, plan, ballot }, place) => ({
+    letter: letterOf(place), plan, flags, name: `${letterOf(place)} · ${name}`,
+    about: place && ballot.ballot === row.labels[0].ballot.ballot
+      ? "the same plan as a: one vote is for both" : "",
+  }));
+  put("title", row.repo, make("small", "", row.about));
+  put("history", ...row.history.map((each, number) => commitOf(each, `h${number + 1}`)));
+  put("labels", ...plans.map((plan, place) => {
+    const card = planCard(plan);
+    card.append(make("div", "said"));
+    card.addEventListener("click", () => { if (side !== place) go(at, place); });
+    return card;
+  }));
+  put("diff", ...diffOf(row,
+    [{ letter: "h", plan: { commits: row.history } }, ...plans]));
 }
 
 function show() {
   [...by("rows").children].forEach((button, number) => {
-    const said = rows[number].labels.map((each) => verdicts.get(each.row)?.verdict);
-    const same = said.every((each) => each === said[0]);
-    button.className = same ? said[0] ?? "" : "part";
+    const said = rows[number].labels.map((each) => box.of(each.ballot).choice);
+    button.className = said.every((each) => each === said[0]) ? said[0] ?? "" : "part";
     button.setAttribute("aria-current", String(number === at));
   });
   [...by("labels").children].forEach((card, place) => {
-    const { row } = rows[at].labels[place];
-    const said = verdicts.get(row);
-    card.className = `card ${said?.verdict ?? ""} ${place === side ? "current" : ""}`;
-    const words = said ? `${said.verdict}${said.note ? ": " + said.note : ""}` : "";
-    card.querySelector(".said").replaceChildren(...seen(words));
+    const { choice, note } = box.of(rows[at].labels[place].ballot);
+    card.className = `card plan ${choice ?? ""} ${place === side ? "current" : ""}`;
+    card.querySelector(".said").replaceChildren(
+      ...seen(choice ? `${choice}${note ? ": " + note : ""}` : ""));
   });
-  const now = rows.length ? verdicts.get(label().row) : undefined;
-  for (const button of document.querySelectorAll("#bar [data-choice]")) {
-    button.setAttribute("aria-pressed", String(now?.verdict === button.dataset.choice));
+  const now = ballot() ? box.of(ballot()) : { note: "" };
+  for (const [key, choice] of Object.entries(CHOICES)) {
+    press(by("bar").querySelector(`[data-key=${key}]`), now.choice === choice);
   }
-  if (document.activeElement !== by("note")) by("note").value = now?.note ?? "";
-  tell(counts());
+  if (document.activeElement !== by("note")) by("note").value = now.note;
+  put("status", counts());
 }
 
 function counts() {
-  const said = rows.flatMap((row) => row.labels)
-    .map((each) => verdicts.get(each.row)?.verdict);
-  const times = (verdict) => said.filter((each) => each === verdict).length;
-  const open = times(undefined);
-  const plan = names.length > 1 && rows.length ? `, plan ${letterOf(side)}` : "";
-  return `Row ${rows.length ? at + 1 : 0} of ${rows.length}${plan} · ` +
-    `${times("accept")} accepted, ${times("reject")} rejected, ` +
-    `${times("skip")} skipped, ${open} open` +
-    (open ? "" : " · all judged: export with e") +
-    (canKeep ? "" : " · this browser keeps nothing for the page: export before you go");
-}
-
-function showRow() {
-  const row = rows[at];
-  by("title").replaceChildren(...seen(row.repo), make("small", "", row.about));
-  by("commits").replaceChildren(
-    ...row.commits.map((commit, number) => commitOf(commit, `h${number + 1}`)));
-  by("labels").replaceChildren(...row.labels.map(cardOf));
-  by("diff").replaceChildren(...diffOf(row.files));
-}
-
-const letterOf = (place) => names.length > 1 ? "ab"[place] : "p";
-
-const isSame = (place) =>
-  place > 0 && rows[at].labels[place].row === rows[at].labels[0].row;
-
-function cardOf(plan, place) {
-  const card = make("section", "card",
-    make("h2", "", `Plan ${names.length > 1 ? letterOf(place) + " " : ""}· ${plan.name}`),
-    isSame(place)
-      ? make("div", "none", "the same plan as a: one verdict is for both") : null,
-    make("div", "", ...(plan.flags.length
-      ? plan.flags.map((flag) => make("span", "flag", `${flag.kind}: ${flag.text}`))
-      : [make("span", "none", "no flags")])),
-    ...plan.commits.map((each, number) =>
-      commitOf(each, `${letterOf(place)}${number + 1}`)),
-    patternsOf(plan.gitignore),
-    make("div", "said"));
-  card.addEventListener("click", () => { if (side !== place) go(at, place); });
-  return card;
+  const said = Object.entries(SAID).map(([choice, words]) =>
+    `${all.filter((each) => box.of(each.ballot).choice === choice).length} ${words}`);
+  const open = all.filter(isOpen).length;
+  return `Row ${rows.length ? at + 1 : 0} of ${rows.length}` +
+    `${isTwo && rows.length ? `, plan ${letterOf(side)}` : ""} · ${said.join(", ")}, ` +
+    `${open} open${open ? "" : " · all decided: export with e"}${box.warning()}`;
 }
 
 const KEYS = {
-  a: () => judge("accept"), r: () => judge("reject"), s: () => judge("skip"), u: undo,
+  ...Object.fromEntries(Object.entries(CHOICES).map(([key, choice]) =>
+    [key, () => decide(choice)])),
   j: () => go(at + 1), ArrowRight: () => go(at + 1),
   k: () => go(at - 1), ArrowLeft: () => go(at - 1),
-  1: () => go(at, 0), 2: () => go(at, 1), e: save,
-  n: () => by("note").focus(),
+  1: () => go(at, 0), 2: () => go(at, 1), u: undo, n: () => by("note").focus(),
+  e: () => box.save("Record them: make gate-accept FILE=path/to/votes.json"),
 };
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target === by("note")) {
-    if (event.key === "Escape" || event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      by("note").blur();
-    }
-    return;
-  }
-  if (Object.hasOwn(KEYS, event.key)) {
-    event.preventDefault();
-    KEYS[event.key]();
-  }
-});
-for (const button of document.querySelectorAll("#bar [data-key]")) {
-  button.addEventListener("click", () => KEYS[button.dataset.key]());
-}
+listen(() => KEYS);
 by("note").addEventListener("change", () => note(by("note").value));
 by("note").maxLength = MOST_CHARS_A_NOTE;
+put("heading", title);
+put("count", String(rows.length));
+for (const each of document.querySelectorAll(".two")) each.hidden = !isTwo;
+by("about").open = isTwo;
+document.body.className = isTwo ? "gate pair" : "gate";
 rows.forEach((row, number) => {
   const button = make("button", "", String(number + 1));
   button.title = row.repo;
   button.addEventListener("click", () => go(number));
   by("rows").append(button);
 });
-document.body.classList.toggle("two", names.length > 1);
-load();
 if (rows.length) {
-  const first = rows.findIndex((row) =>
-    row.labels.some((each) => !verdicts.has(each.row)));
-  at = Math.max(first, 0);
+  at = all.find(isOpen)?.at ?? 0;
   showRow();
 }
 show();

@@ -1,4 +1,9 @@
-"""One HTML page without network, for a report that a browser opens from the disk."""
+"""The one page builder: HTML without network, and how pages show a change and a plan.
+
+A page is one file: CSS, script and content stand in it, and its policy allows the
+browser that script alone. What a repository or a model wrote reaches a page in two
+ways only: escaped by the helpers here, or as JSON that page.js turns into text nodes.
+"""
 
 import base64
 import hashlib
@@ -8,46 +13,64 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-_FOLDER = files("diffscribe.review")
+from diffscribe.commits.diff import shown_patches
+from diffscribe.commits.prompt import file_line
+from diffscribe.core.records import FileChange, OriginalCommit, Plan
+from diffscribe.eval.messages import header_of
+
+
+def asset(name: str) -> str:
+    """Return the text of a file that lies beside this module."""
+    return (files("diffscribe.review") / name).read_text(encoding="utf-8")
 
 
 def whole_page(
-    title: str, style: str, body: str, script: str, embedded: Mapping[str, Any]
+    title: str, body: str, script: str = "", embedded: Mapping[str, Any] | None = None
 ) -> str:
-    """Return the HTML; a browser runs the script in it, and no other.
+    """Return the HTML of a page.
 
     Args:
-        title: text.
-        style: CSS on top of what all pages share.
-        body: HTML, in which the caller has escaped what is text.
-        script: JavaScript below what all pages share, run when the body is there.
-        embedded: what the script reads, by the id of the element that holds it as
-            JSON; it may hold anything.
+        title: plain text.
+        body: HTML in which the caller has escaped what is text.
+        script: JavaScript of this page, which runs below page.js when the body is
+            there; empty for a page that runs none.
+        embedded: what the script reads: JSON values of any content, by the id of the
+            element that holds them.
     """
-    style = _asset("page.css") + style
-    script = _asset("page.js") + script
+    script = asset("page.js") + script if script else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    values = "\n".join(_embedded(name, each) for name, each in embedded.items())
+    values = "\n".join(_embedded(name, each) for name, each in (embedded or {}).items())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; base-uri 'none'; form-action 'none';
  style-src 'unsafe-inline'; script-src 'sha256-{digest}'">
-<style>{style}</style></head><body>
+<style>{asset("page.css")}</style></head><body>
 {body}
 {values}
-<script>{script}</script></body></html>
+{f"<script>{script}</script>" if script else ""}</body></html>
 """
 
 
-def section(title: str, content: str) -> str:
-    """Return HTML below a heading."""
-    return f"<h2>{html.escape(title)}</h2>\n{content}"
+def _embedded(name: str, value: Any) -> str:
+    # A value may hold "</script>", which would end the element: escape every "<".
+    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{text}</script>'
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return an HTML table of texts."""
+    head = "".join(f"<th>{html.escape(each)}</th>" for each in headers)
+    body = "\n".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(each))}</td>" for each in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> str:
-    """Return a row a name, with a bar as long as its share of the largest."""
+    """Return an HTML table with a bar a name, the longest for the largest count."""
     if not counts:
         return "<p>None.</p>"
     most = max(count for _, count in counts) or 1
@@ -59,21 +82,49 @@ def bars(counts: Sequence[tuple[str, int]]) -> str:
     return f"<table>{rows}</table>"
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table of texts."""
-    head = "".join(f"<th>{html.escape(each)}</th>" for each in headers)
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(each))}</td>" for each in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+def shown_change(
+    paths: Sequence[str],
+    files: Iterable[FileChange],
+    diff: str,
+    history: Sequence[OriginalCommit],
+    gitignore: Sequence[str],
+) -> dict[str, Any]:
+    """Return a change as page.js shows it.
+
+    Args:
+        paths: of all files, in the order of the page.
+        files: what is known of them; a path that is not among them stands alone.
+        diff: the whole text; one that git did not write is shown whole.
+        history: the original commits.
+        gitignore: patterns in force before the change.
+    """
+    lines = {file.path: file_line(file) for file in files}
+    return {
+        "files": [
+            {"path": path, "line": lines.get(path, path or "diff"), "text": text}
+            for path, text in shown_patches(diff, paths).items()
+        ],
+        "history": [_original(commit) for commit in history],
+        "gitignore": gitignore,
+    }
 
 
-def _asset(name: str) -> str:
-    return _FOLDER.joinpath(name).read_text(encoding="utf-8")
+def _original(commit: OriginalCommit) -> dict[str, Any]:
+    header, _, body = commit.message.partition("\n")
+    return {"header": header, "body": body.strip("\n"), "files": commit.files}
 
 
-def _embedded(name: str, value: Any) -> str:
-    # A text may say </script>; in JSON a < can be written otherwise.
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{text}</script>'
+def shown_plan(plan: Plan) -> dict[str, Any]:
+    """Return a plan as page.js shows it."""
+    return {
+        "commits": [
+            {
+                "header": header_of(commit),
+                "body": commit.body,
+                "files": commit.files,
+                "issues": [issue.model_dump() for issue in commit.issues],
+            }
+            for commit in plan.commits
+        ],
+        "gitignore": plan.gitignore,
+    }

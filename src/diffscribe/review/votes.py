@@ -1,83 +1,18 @@
-"""What voters said of pairs of answers, as a preference with an exact interval."""
+"""What voters said of pairs of plans: who is preferred, and how far voters agree."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator, Field
-
-from diffscribe.core.files import read_exported, refuse_twice
 from diffscribe.core.intervals import Interval, mcnemar, proportion_interval
-from diffscribe.core.records import Record
+from diffscribe.label.gate import Axis, Choice, Vote, Votes, read_votes
 
-TARGET = "target"
-"""What stands in for a system: the plan of the history, or of the teacher."""
-
-
-class Ballot(Record):
-    """Two answers to one case, without their content."""
-
-    ballot: str
-    """sha256 of the case and both answers, in their order."""
-    sample_id: str
-    first: str
-    """Who is shown as A."""
-    second: str
-
-
-FORMAT: Literal["diffscribe votes 1"] = "diffscribe votes 1"
 OVERALL = "overall"
 _RESAMPLES = 2000
 _SEED = 7
 _TAILS = (0.025, 0.975)
-
-
-class Choice(StrEnum):
-    """Which of two answers is better."""
-
-    FIRST = "first"
-    TIE = "tie"
-    SECOND = "second"
-
-
-class Axis(StrEnum):
-    """What an answer can be better in, apart from the whole."""
-
-    ACCURACY = "accuracy"
-    SPECIFICITY = "specificity"
-    BREVITY = "brevity"
-    TYPE = "type"
-
-
-def _printable(name: str) -> str:
-    if not name.isprintable():
-        raise ValueError("holds letters that cannot be printed")
-    return name
-
-
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-"""Of a system or a voter: it is shown in a terminal, wherever the file is from."""
-
-
-class Vote(Ballot):
-    """A ballot with what was said of it."""
-
-    first: Name
-    second: Name
-    choice: Choice
-    axes: dict[Axis, Choice]
-
-
-class Votes(Record):
-    """The JSON file that the page exports, or that a judge writes."""
-
-    format: Literal["diffscribe votes 1"]
-    voter: Name
-    """`person`, or the model that judged."""
-    votes: Annotated[tuple[Vote, ...], Field(min_length=1)]
 
 
 class Preference(NamedTuple):
@@ -105,26 +40,14 @@ class Preference(NamedTuple):
 class Kappa(NamedTuple):
     """How far two voters agree beyond chance on the ballots that both have."""
 
-    system: str
-    other: str
+    systems: tuple[str, ...]
     n: int
     agreed: int
     value: float | None
-    """Cohen 1960, over A, tie and B; None if both said one thing throughout."""
+    """Cohen 1960, over the choices; None if both said one thing throughout."""
     low: float | None
+    """Of the 95 % interval, by a bootstrap over ballots."""
     high: float | None
-
-
-def read_votes(path: Path) -> Votes:
-    """Return the votes of a file.
-
-    Raises:
-        InputError: if it cannot be read.
-        RecordError: if it is not such a file, or has a ballot twice.
-    """
-    votes = read_exported(path, Votes, "votes", "reports/eval/index.html")
-    refuse_twice(path, (vote.ballot for vote in votes.votes), "ballot")
-    return votes
 
 
 def preferences(votes: Iterable[Vote]) -> list[Preference]:
@@ -133,45 +56,41 @@ def preferences(votes: Iterable[Vote]) -> list[Preference]:
     Students are first in their pair. The overall vote is the result; the axes say
     why, and are four more chances for a small p.
     """
-    by_pair = _by_pair(votes)
     return [
-        _preference(pair, axis, by_pair[pair])
-        for pair in by_pair
+        _preference(systems, axis, own)
+        for systems, own in _by_systems(votes).items()
+        if len(systems) == 2
         for axis in (OVERALL, *Axis)
     ]
 
 
 def kappas(first: Iterable[Vote], second: Iterable[Vote]) -> list[Kappa]:
-    """Return how far two voters agree overall, a pair of systems each.
-
-    The interval is of a bootstrap over ballots.
-    """
+    """Return how far two voters agree overall, for each pair of systems."""
     others = {vote.ballot: vote for vote in second}
     common = [vote for vote in first if vote.ballot in others]
     return [
-        _kappa(pair, [(vote.choice, others[vote.ballot].choice) for vote in own])
-        for pair, own in _by_pair(common).items()
+        _kappa(systems, [(vote.choice, others[vote.ballot].choice) for vote in own])
+        for systems, own in _by_systems(common).items()
     ]
 
 
 def order_share(votes: Iterable[Vote]) -> tuple[int, int]:
-    """Return how often A was chosen, and how many votes are no tie."""
+    """Return how often A was chosen, and how many votes chose A or B."""
     choices = Counter(vote.choice for vote in votes)
-    return choices[Choice.FIRST], choices[Choice.FIRST] + choices[Choice.SECOND]
+    return choices[Choice.A], choices[Choice.A] + choices[Choice.B]
 
 
-def _by_pair(votes: Iterable[Vote]) -> dict[tuple[str, str], list[Vote]]:
-    pairs: dict[tuple[str, str], list[Vote]] = {}
+def _by_systems(votes: Iterable[Vote]) -> dict[tuple[str, ...], list[Vote]]:
+    found: dict[tuple[str, ...], list[Vote]] = {}
     for vote in votes:
-        one, other = sorted(
-            (vote.first, vote.second),
-            key=lambda name: (not name.startswith("student"), name),
-        )
-        pairs.setdefault((one, other), []).append(vote)
-    return {pair: pairs[pair] for pair in sorted(pairs)}
+        systems = sorted(vote.systems, key=lambda s: (not s.startswith("student"), s))
+        found.setdefault(tuple(systems), []).append(vote)
+    return {systems: found[systems] for systems in sorted(found)}
 
 
-def _preference(pair: tuple[str, str], axis: str, votes: Sequence[Vote]) -> Preference:
+def _preference(
+    systems: tuple[str, ...], axis: str, votes: Sequence[Vote]
+) -> Preference:
     said = [
         (vote, choice)
         for vote in votes
@@ -179,12 +98,13 @@ def _preference(pair: tuple[str, str], axis: str, votes: Sequence[Vote]) -> Pref
     ]
     ties = sum(choice == Choice.TIE for _, choice in said)
     wins = sum(
-        choice == (Choice.FIRST if vote.first == pair[0] else Choice.SECOND)
+        choice == (Choice.A if vote.systems[0] == systems[0] else Choice.B)
         for vote, choice in said
     )
     losses = len(said) - ties - wins
     return Preference(
-        *pair,
+        systems[0],
+        systems[1],
         axis,
         wins,
         ties,
@@ -194,33 +114,34 @@ def _preference(pair: tuple[str, str], axis: str, votes: Sequence[Vote]) -> Pref
     )
 
 
-def _kappa(pair: tuple[str, str], said: Sequence[tuple[Choice, Choice]]) -> Kappa:
+def _kappa(systems: tuple[str, ...], said: Sequence[tuple[Choice, Choice]]) -> Kappa:
     import numpy as np
 
     order = list(Choice)
-    counts = np.zeros((3, 3))
+    counts = np.zeros((len(order), len(order)))
     for one, other in said:
         counts[order.index(one), order.index(other)] += 1
-    n = len(said)
+    n, agreed = len(said), int(counts.trace())
+    value = float(_cohen(counts))
+    if np.isnan(value):
+        return Kappa(systems, n, agreed, None, None, None)
     draws = np.random.default_rng(_SEED).multinomial(
         n, counts.ravel() / n, size=_RESAMPLES
     )
-    agreed = int(counts.trace())
-    value = _cohen(counts.tolist())
-    if value is None:
-        return Kappa(*pair, n, agreed, None, None, None)
-    drawn = (_cohen(draw.reshape(3, 3).tolist()) for draw in draws)
-    low, high = np.quantile([each for each in drawn if each is not None], _TAILS)
-    return Kappa(*pair, n, agreed, value, float(low), float(high))
+    drawn = _cohen(draws.reshape(-1, *counts.shape))
+    low, high = np.nanquantile(drawn, _TAILS)
+    return Kappa(systems, n, agreed, value, float(low), float(high))
 
 
-def _cohen(counts: list[list[float]]) -> float | None:
-    n = sum(map(sum, counts))
-    seen = sum(counts[at][at] for at in range(3)) / n
-    chance = sum(
-        sum(counts[at]) * sum(row[at] for row in counts) for at in range(3)
-    ) / (n * n)
-    return None if chance == 1 else (seen - chance) / (1 - chance)
+def _cohen(counts: Any) -> Any:
+    """Return kappa of tables of counts; NaN where chance alone agrees always."""
+    import numpy as np
+
+    n = counts.sum(axis=(-2, -1))
+    seen = np.trace(counts, axis1=-2, axis2=-1) / n
+    chance = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / n**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(chance == 1, np.nan, (seen - chance) / (1 - chance))
 
 
 def votes_report(paths: Sequence[Path]) -> str:
@@ -230,63 +151,67 @@ def votes_report(paths: Sequence[Path]) -> str:
         InputError: if one cannot be read.
         RecordError: if one holds no votes.
     """
-    files = [read_votes(path) for path in paths]
-    parts = [
-        _file_report(path, votes) for path, votes in zip(paths, files, strict=True)
-    ]
-    for (one, first), (two, second) in combinations(zip(paths, files, strict=True), 2):
+    files = [(path, read_votes(path)) for path in paths]
+    parts = [_file_report(path, votes) for path, votes in files]
+    for (one, first), (two, second) in combinations(files, 2):
         parts.append(_agreement(one, two, kappas(first.votes, second.votes)))
     return "\n\n".join(parts)
 
 
 def _file_report(path: Path, votes: Votes) -> str:
-    from tabulate import tabulate
-
     rows = [
         [
-            f"{each.system} over {each.other}" if each.axis == OVERALL else "",
+            f"{_plain(each.system)} over {_plain(each.other)}"
+            if each.axis == OVERALL
+            else "",
             each.axis,
             each.wins,
             each.ties,
             each.losses,
             _share(each),
-            _p(each.p) if each.wins + each.losses else "-",
+            p_value(each.p) if each.wins + each.losses else "-",
         ]
         for each in preferences(votes.votes)
     ]
-    headers = ["preferred", "", "wins", "ties", "losses", "wins %", "p"]
-    chosen, decided = order_share(votes.votes)
-    low, high = proportion_interval(chosen, decided)
-    return "\n".join(
-        (
-            f"{path.name}: {len(votes.votes)} votes of {votes.voter}",
-            tabulate(rows, headers, disable_numparse=True),
+    lines = [f"{path.name}: {len(votes.votes)} votes of {_plain(votes.voter)}"]
+    single = Counter(vote.choice for vote in votes.votes if len(vote.systems) == 1)
+    if single:
+        said = ", ".join(f"{choice} {n}" for choice, n in sorted(single.items()))
+        lines.append(f"On one plan: {said}")
+    if rows:
+        headers = ["preferred", "", "wins", "ties", "losses", "wins %", "p"]
+        chosen, decided = order_share(votes.votes)
+        low, high = proportion_interval(chosen, decided)
+        lines += [
+            _tabulated(rows, headers),
             "wins %: of the votes that are no tie, with the exact 95 % interval; p: "
             "exact sign test.",
             f"A was chosen in {chosen} of {decided} such votes "
             f"[{round(100 * low)}, {round(100 * high)}] %; about half, if the order "
             "played no part.",
-        )
-    )
+        ]
+    return "\n".join(lines)
 
 
 def _agreement(one: Path, two: Path, found: Sequence[Kappa]) -> str:
-    from tabulate import tabulate
-
     if not found:
         return f"{one.name} and {two.name} have no ballot in common."
     rows = [
-        [f"{each.system} and {each.other}", each.n, each.agreed, _kappa_words(each)]
+        [_plain(" and ".join(each.systems)), each.n, each.agreed, _kappa_words(each)]
         for each in found
     ]
-    headers = ["pair", "ballots", "agreed", "kappa [95 %]"]
-    return f"{one.name} and {two.name}, overall votes:\n" + tabulate(
-        rows, headers, disable_numparse=True
-    )
+    headers = ["plans of", "ballots", "agreed", "kappa [95 %]"]
+    return f"{one.name} and {two.name}, overall votes:\n{_tabulated(rows, headers)}"
+
+
+def _tabulated(rows: list[list[Any]], headers: list[str]) -> str:
+    from tabulate import tabulate
+
+    return tabulate(rows, headers, disable_numparse=True)
 
 
 def _kappa_words(kappa: Kappa) -> str:
-    if kappa.value is None or kappa.low is None or kappa.high is None:
+    if kappa.value is None:
         return "- (both said one thing throughout)"
     return f"{kappa.value:.2f} [{kappa.low:.2f}, {kappa.high:.2f}]"
 
@@ -298,5 +223,13 @@ def _share(preference: Preference) -> str:
     return f"{100 * preference.share:.0f} [{low}, {high}]"
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
+    """Return a p in words."""
     return "<0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+def _plain(text: str) -> str:
+    """Return a text of any origin without what steers a terminal."""
+    return "".join(
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
+    )

@@ -1,0 +1,283 @@
+"""What can be told of a label without a person: five measures, and what to look at."""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from diffscribe.commits.cleanup import strip_marks
+from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
+from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.grammar import parse_header, split_message
+from diffscribe.commits.junk_kinds import junk_kinds
+from diffscribe.commits.plan import PlanProblem, plan_problem
+from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
+from diffscribe.eval.grouping import ari
+from diffscribe.eval.messages import (
+    claims,
+    header_of,
+    is_refuted,
+    names_in,
+    signs_of,
+    type_accuracy,
+)
+from diffscribe.eval.scores import Measure
+
+_MOST_NAMES = 5
+
+
+class Measures(NamedTuple):
+    """How good a label looks, each from 0 to 1; None where there is no telling."""
+
+    valid: float
+    """1 if the plan is valid."""
+    grouping: float | None
+    """Adjusted Rand index of the files that are not left to .gitignore, against the
+    original commits."""
+    types: float | None
+    """Share of the original commits whose planned commit has their type."""
+    grounded: float | None
+    """Share of what the messages name that the change shows; None if they name
+    nothing."""
+    junk: float
+    """1 if no file of the history is ignored, no added junk committed, and every
+    pattern matches a file."""
+
+
+MEASURES = {
+    "valid": Measure("gate", "valid plan"),
+    "grouping": Measure("gate", "grouping as in the history (ARI)", low=-1.0),
+    "types": Measure("gate", "types as in the history"),
+    "grounded": Measure("gate", "names that the change shows"),
+    "junk": Measure("gate", "junk routed"),
+}
+
+
+class FlagKind(StrEnum):
+    """What a flag is about."""
+
+    PLAN = "plan"
+    GROUPING = "grouping"
+    TYPE = "type"
+    ABSENT = "absent"
+    """The subject names what the change does not show."""
+    PHANTOM = "phantom"
+    """The body tells of a change that is not there."""
+    NEW = "new"
+    """A new file is described as the change of an old one."""
+    JUNK = "junk"
+
+
+class Flag(NamedTuple):
+    """Something that a person should look at; it need not be wrong."""
+
+    kind: FlagKind
+    text: str
+
+
+def measures(row: LabeledChange) -> Measures:
+    """Return what can be measured of a label."""
+    plan = row.label.plan
+    target = original_plan(row, _ignored(row))
+    conventional = all(commit.type for commit in target.commits)
+    names = [held for text in _messages(plan) for _, held in _names(text, row)]
+    return Measures(
+        valid=float(_plan_problem(row) is None),
+        grouping=ari(target, plan) if target.commits else None,
+        types=(
+            type_accuracy(target, plan) if target.commits and conventional else None
+        ),
+        grounded=sum(names) / len(names) if names else None,
+        junk=float(not any(_junk(row))),
+    )
+
+
+def flags(row: LabeledChange) -> list[Flag]:
+    """Return what to look at in a label, in the order of the kinds."""
+    return [Flag(kind, text) for kind, texts in _FLAGS.items() for text in texts(row)]
+
+
+def original_plan(row: LabeledChange, without: frozenset[str] = frozenset()) -> Plan:
+    """Return how the history grouped the files of a change, except some.
+
+    A file that several commits touched is in the last of them, a renamed one has
+    its new path. A commit that is not conventional has an empty type; one whose
+    files are all gone is left out.
+    """
+    now = {file.old_path: file.path for file in row.files if file.old_path}
+    now |= {file.path: file.path for file in row.files}
+    last = {
+        now[path]: number
+        for number, commit in enumerate(row.commits)
+        for path in commit.files
+        if path in now
+    }
+    commits = []
+    for number, commit in enumerate(row.commits):
+        files = sorted(path for path in last if last[path] == number)
+        files = [path for path in files if path not in without]
+        header = parse_header(strip_marks(split_message(commit.message).header))
+        if files:
+            commits.append(
+                PlannedCommit(
+                    files=tuple(files),
+                    type=header.type if header else "",
+                    subject=header.subject if header else "",
+                )
+            )
+    return Plan(commits=tuple(commits))
+
+
+def _plan(row: LabeledChange) -> Iterator[str]:
+    problem = _plan_problem(row)
+    if problem is not None:
+        yield f"not valid: {problem.replace('_', ' ')}"
+
+
+def _grouping(row: LabeledChange) -> Iterator[str]:
+    grouping = measures(row).grouping
+    if grouping is not None and grouping < 1:
+        yield f"ARI {grouping:.2f}"
+
+
+def _types(row: LabeledChange) -> Iterator[str]:
+    types = measures(row).types
+    if types is not None and types < 1:
+        yield f"{100 * types:.0f} % of the history's types"
+
+
+def _absent(row: LabeledChange) -> Iterator[str]:
+    subjects = "\n".join(commit.subject for commit in row.label.plan.commits)
+    if names := _absent_names(subjects, row):
+        yield _some(names)
+
+
+def _phantom(row: LabeledChange) -> Iterator[str]:
+    """Yield what bodies name, change or claim that the diff does not bear out."""
+    for commit in row.label.plan.commits:
+        if absent := _absent_names(commit.body, row):
+            yield f"the body names what the change does not show: {_some(absent)}"
+        if others := _unchanged_files(commit.body, row):
+            yield f"the body names files that did not change: {_some(others)}"
+        signs = signs_of(row.diff)
+        for sentence in _sentences(commit.body):
+            claimed = PlannedCommit(files=(), type="", subject=sentence)
+            for claim in claims(claimed):
+                if is_refuted(claim, signs):
+                    said = "added, but removed" if claim.adds else "removed, but added"
+                    yield f"the body says {said}: {claim.entity.text}"
+
+
+def _unchanged_files(text: str, row: LabeledChange) -> list[str]:
+    """Return the files a text names that the diff mentions and does not change."""
+    changed = Evidence(_paths(row), "")
+    return [
+        entity.text
+        for entity, held in _names(text, row)
+        if entity.kind == EntityKind.PATH and held and not changed.holds(entity)
+    ]
+
+
+_CHANGES = (
+    *("adapt", "adjust", "amend", "bump", "change", "clarify", "clean", "cleanup"),
+    *("correct", "edit", "enhance", "extend", "fix", "improve", "modernize", "modify"),
+    *("optimise", "optimize", "polish", "refactor", "refine", "reformat", "rename"),
+    *("repair", "reword", "restructure", "revise", "rework", "rewrite", "simplify"),
+    *("tidy", "tweak", "update", "upgrade"),
+)
+"""Verbs in the imperative that say a thing was there before."""
+_CHANGE = re.compile(rf"(?:{'|'.join(_CHANGES)})\b\s*", re.IGNORECASE)
+
+
+def _new(row: LabeledChange) -> Iterator[str]:
+    """Yield headers of new files alone, and sentences on one, that tell of changes."""
+    added = {file.path for file in row.files if file.status == FileStatus.ADDED}
+    for commit in row.label.plan.commits:
+        if added.issuperset(commit.files) and _CHANGE.match(commit.subject):
+            yield f"all files are new: {header_of(commit)}"
+        own = Evidence([path for path in commit.files if path in added], "")
+        for sentence in _sentences(commit.body):
+            verb = _CHANGE.match(sentence)
+            first = next(iter(entities(sentence[verb.end() :] if verb else "")), None)
+            if first and first.kind == EntityKind.PATH and own.holds(first):
+                yield f"the file is new: {sentence}"
+
+
+_SENTENCE = re.compile(r"(?:\s*\n\s*[-*+•]\s+|\n\s*\n|(?<=[.;:])\s+)")
+
+
+def _sentences(body: str) -> list[str]:
+    """Return the sentences and the points of lists of a body."""
+    parts = (" ".join(part.split()) for part in _SENTENCE.split(f"\n{body}"))
+    return [part.lstrip("-*+• ") for part in parts if part]
+
+
+def _junk(row: LabeledChange) -> Iterator[str]:
+    plan = row.label.plan
+    paths = [file.path for file in row.files]
+    if left := _ignored(row):
+        yield f"ignored, but the history has it: {_some(sorted(left))}"
+    committed = {path for commit in plan.commits for path in commit.files}
+    added = [
+        file.path
+        for file in row.files
+        if file.status == FileStatus.ADDED and file.path in committed
+    ]
+    usual = [kind.patterns[0] for kind in junk_kinds()]
+    patterns = [each for each in usual if "$" not in each]
+    if junk := ignored(patterns, added):
+        yield f"committed, but looks like junk: {_some(sorted(junk))}"
+    idle = [each for each in plan.gitignore if not ignored([each], paths)]
+    if idle:
+        yield f"pattern without a file: {_some(idle)}"
+
+
+_FLAGS = {
+    FlagKind.PLAN: _plan,
+    FlagKind.GROUPING: _grouping,
+    FlagKind.TYPE: _types,
+    FlagKind.ABSENT: _absent,
+    FlagKind.PHANTOM: _phantom,
+    FlagKind.NEW: _new,
+    FlagKind.JUNK: _junk,
+}
+
+
+def _plan_problem(row: LabeledChange) -> PlanProblem | None:
+    return plan_problem(row.label.plan, [file.path for file in row.files])
+
+
+def _ignored(row: LabeledChange) -> frozenset[str]:
+    """Return the files that the plan leaves to .gitignore."""
+    plan = row.label.plan
+    committed = {path for commit in plan.commits for path in commit.files}
+    return ignored(plan.gitignore, [file.path for file in row.files]) - committed
+
+
+def _messages(plan: Plan) -> list[str]:
+    return [f"{each.subject}\n{each.body}" for each in plan.commits]
+
+
+def _paths(row: LabeledChange) -> tuple[str, ...]:
+    """Return the paths of a change, those before a rename too."""
+    return tuple(path for f in row.files for path in (f.path, f.old_path) if path)
+
+
+def _names(text: str, row: LabeledChange) -> tuple[tuple[Entity, bool], ...]:
+    return names_in(text, _paths(row), row.diff)
+
+
+def _absent_names(text: str, row: LabeledChange) -> list[str]:
+    """Return the names that a change does not show; a quotation is none."""
+    return [
+        entity.text
+        for entity, held in _names(text, row)
+        if not held and entity.kind != EntityKind.QUOTED
+    ]
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    names = list(dict.fromkeys(names))
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
