@@ -45,7 +45,7 @@ why: .venv/.installed ## What each stage did with a change or commit: make why I
 
 .PHONY: datasheet
 datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
-	@python scripts/datasheet.py
+	@diffscribe datasheet
 
 .PHONY: estimate
 estimate: .venv/.installed ## Estimate what labeling would ask and cost, before anything is sent
@@ -53,18 +53,18 @@ estimate: .venv/.installed ## Estimate what labeling would ask and cost, before 
 
 .PHONY: gate
 gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html
-	@python scripts/gate_draw.py data/harvested.jsonl reports/gate/harvested.jsonl
+	@diffscribe gate draw
 	@python scripts/label.py prompts/teacher reports/gate/harvested.jsonl \
 		reports/gate/labeled.jsonl reports/gate/label_failures.jsonl reports/gate/label.json
-	@python scripts/gate.py reports/gate/labeled.jsonl
+	@diffscribe gate show reports/gate/labeled.jsonl
 
 .PHONY: gate-accept
 gate-accept: .venv/.installed ## Record the votes of that page: make gate-accept FILE=votes.json
-	@python scripts/gate_accept.py "$(FILE)"
+	@diffscribe gate accept "$(FILE)"
 
 .PHONY: gate-compare
 gate-compare: .venv/.installed ## Two labeled files side by side: make gate-compare A=a.jsonl B=b.jsonl
-	@python scripts/gate_compare.py "$(A)" "$(B)" $(ARGS)
+	@diffscribe gate compare "$(A)" "$(B)" $(ARGS)
 
 .PHONY: forget
 forget: .venv/.installed ## Take a repository out of all that was written: make forget REPO=name

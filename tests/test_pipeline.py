@@ -19,8 +19,7 @@ PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 COMMANDS = {
-    *("clone", "datasheet", "export_sft", "forget"),
-    *("gate", "gate_accept", "gate_compare", "gate_draw", "judge", "why"),
+    *("clone", "export_sft", "forget", "why"),
 }
 """Scripts that are no stage: what they do is asked for by name."""
 

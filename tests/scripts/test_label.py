@@ -11,7 +11,7 @@ from tests.support.fault_server import completion
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Change, LabeledChange, PlannedCommit
-from diffscribe.label.gate import VERDICTS, Verdict, row_digest
+from diffscribe.label.gate import VOTES, Vote, ballot_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -208,19 +208,8 @@ def test_an_endpoint_that_refuses_schemas_is_asked_in_plain_words(taught, endpoi
 def judged(place, choice):
     """Put down what a person says of the labels that were written last."""
     rows = read_jsonl(place.folder / "out/labeled.jsonl", LabeledChange)
-    verdicts = [
-        Verdict(
-            row=row_digest(row),
-            id=row.id,
-            repo=row.repo,
-            source=row.label.source,
-            teacher=row.label.teacher,
-            verdict=choice,
-            note="",
-        )
-        for row in rows
-    ]
-    write_jsonl(place.folder / VERDICTS, verdicts)
+    votes = [Vote(**dict(ballot_of(row)), choice=choice) for row in rows]
+    write_jsonl(place.folder / VOTES, votes)
 
 
 def test_a_long_run_waits_for_the_gate_and_pays_for_its_sample_once(taught, endpoint):
@@ -317,9 +306,9 @@ def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
 
 def gate_page_of(place):
     """Write the report on which a person judges what was labeled."""
-    script = str(ROOT / "scripts/gate.py")
+    words = ("gate", "show", "out/labeled.jsonl", "reports/gate")
     return subprocess.run(
-        [sys.executable, script, "out/labeled.jsonl", "reports/gate"],
+        [sys.executable, "-m", "diffscribe.commands.main", *words],
         cwd=place.folder,
         capture_output=True,
         text=True,

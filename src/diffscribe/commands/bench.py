@@ -140,7 +140,15 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
         folder = reports or REPORTS / cases.stem
         with whole_folder(folder) as partial:
             write_report(partial, predictions, scores, evaluation)
-            write_page(partial, asked, predictions, scores, evaluation, section)
+            write_page(
+                partial,
+                asked,
+                predictions,
+                scores,
+                evaluation,
+                section.page_samples,
+                others,
+            )
             write_jsonl(partial / CASES, asked)
             style = section.house.model_dump(mode="json")
             write_json(partial / SETTINGS, {**settings, "style": style})

@@ -13,6 +13,10 @@ from diffscribe.core.cli import Group
 VERBS = {
     "bench": "Ask any models the cases of a file and compare their answers.",
     "train": "Run the pipeline as an experiment, with a profile laid over params.yaml.",
+    "gate": "Put a sample of labels before a person, and record the votes.",
+    "judge": "Have a model vote on the pairs of plans of an evaluation.",
+    "votes": "Count the votes of files that pages or the judge wrote.",
+    "datasheet": "Show what the data is: one page without network, and a dataset card.",
     "ledger": "Export, merge, prune or show the answers of models in the ledger.",
     "estimate": "Estimate what labeling would ask and cost, for each teacher of the "
     "price table.",

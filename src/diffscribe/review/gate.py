@@ -48,7 +48,10 @@ def show(labeled: Path, report: Path, rows: int) -> str:
     means = {name: _mean(sample, name) for name in MEASURES}
     about = table(
         ("measure", "mean of 100 [95 % interval]", "rows"),
-        [(MEASURES[name].meaning, interval(mean), mean.n) for name, mean in means.items()],
+        [
+            (MEASURES[name].meaning, interval(mean), mean.n)
+            for name, mean in means.items()
+        ],
     )
     name = ", ".join(sorted({row.label.teacher or row.label.source for row in sample}))
     page = gate_page("Quality gate", [(row,) for row in sample], [name], about)
@@ -303,7 +306,10 @@ def _cells(found: Mapping[str, Comparison]) -> tuple[list[str], list[list[str]]]
     return headers, [
         [
             MEASURES[name].meaning,
-            *("-" if x is None else f"{100 * x:.1f}" for x in (each.first, each.second)),
+            *(
+                "-" if x is None else f"{100 * x:.1f}"
+                for x in (each.first, each.second)
+            ),
             interval(each.difference),
             str(each.wins),
             str(each.losses),
@@ -312,3 +318,7 @@ def _cells(found: Mapping[str, Comparison]) -> tuple[list[str], list[list[str]]]
         ]
         for name, each in found.items()
     ]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

@@ -1,18 +1,10 @@
-"""Have a model vote on the ballots of an evaluation, to compare with people.
-
-Usage: python scripts/judge.py prompts/judge data/splits data/sft/test.jsonl
-           reports/eval reports/judge/votes.json --model NAME
-"""
+"""The verb judge: a model votes on the pairs of plans that people vote on."""
 
 from pathlib import Path
 
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
-from diffscribe.core.files import write_json
-from diffscribe.core.params import load_params
-from diffscribe.review.judge import judge
-from diffscribe.review.votes import votes_report
 
 
 @click.command(cls=Command)
@@ -32,17 +24,19 @@ def main(
     model: str | None,
     params: Path,
 ) -> None:
-    """Write VOTES of a model on REPORTS/ballots.jsonl, as bench.py votes reads them.
+    """Have a model vote on the pairs of plans of an evaluation.
 
-    Each pair is asked about in both orders; where they differ, it is a tie.
+    The votes on REPORTS/ballots.jsonl go to VOTES, for `diffscribe votes`. Each pair
+    is asked about in both orders; where the answers differ, it is a tie.
     """
+    from diffscribe.core.files import write_json
+    from diffscribe.core.params import load_params
+    from diffscribe.review.judge import judge
+    from diffscribe.review.votes import votes_report
+
     section = load_params(params).label
     name = model or section.teacher.model
-    judgement = judge(reports, splits, test, prompts, name, section, lambda _: None)
-    write_json(votes, judgement.votes.model_dump(mode="json"))
+    judged = judge(reports, splits, test, prompts, name, section, lambda _: None)
+    write_json(votes, judged.votes.model_dump(mode="json"))
     click.echo(votes_report([votes]))
-    click.echo(f"judge: {judgement}")
-
-
-if __name__ == "__main__":
-    main()
+    click.echo(f"judge: {judged}")

@@ -1,15 +1,10 @@
-"""Show what the data is: one page without network, and a dataset card.
-
-Usage: python scripts/datasheet.py    (or: make datasheet)
-"""
+"""The verb datasheet: what the data is, as a page and as a dataset card."""
 
 from pathlib import Path
 
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command
-from diffscribe.core.files import whole_file
-from diffscribe.review.datasheet import card, gather, page
 
 
 @click.command(cls=Command)
@@ -17,13 +12,16 @@ from diffscribe.review.datasheet import card, gather, page
 @click.argument("metrics", type=INPUT, default=Path("metrics"))
 @click.argument("report", type=OUTPUT, default=Path("reports/data/index.html"))
 def main(folder: Path, metrics: Path, report: Path) -> None:
-    """Write REPORT and the card FOLDER/README.md from FOLDER and METRICS."""
+    """Show what the data is: one page without network, and a dataset card.
+
+    The page goes to REPORT, the card to FOLDER/README.md; both are made of what the
+    stages wrote to FOLDER and METRICS.
+    """
+    from diffscribe.core.files import whole_file
+    from diffscribe.review.datasheet import card, gather, page
+
     sheet = gather(folder, metrics)
     for path, text in ((report, page(sheet)), (folder / "README.md", card(sheet))):
         with whole_file(path) as partial:
             partial.write_text(text, encoding="utf-8")
         click.echo(f"datasheet: {path}")
-
-
-if __name__ == "__main__":
-    main()

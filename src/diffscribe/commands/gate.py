@@ -1,0 +1,86 @@
+"""The verb gate: draw changes, show their labels, record votes, compare two files."""
+
+from pathlib import Path
+
+import click
+
+from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option
+
+REPORT = Path("reports/gate")
+
+rows_option = click.option(
+    "--rows", type=click.IntRange(min=1), help="How many; else params' label.gate_rows."
+)
+
+
+@click.group(cls=Group)
+def main() -> None:
+    """Put a sample of labels before a person, and record the votes."""
+
+
+@main.command()
+@click.argument("harvested", type=INPUT, default=Path("data/harvested.jsonl"))
+@click.argument("sample", type=OUTPUT, default=REPORT / "harvested.jsonl")
+@rows_option
+@params_option
+def draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
+    """Write to SAMPLE a stratified sample of the changes of HARVESTED."""
+    from diffscribe.core.files import write_jsonl
+    from diffscribe.core.records import Change
+    from diffscribe.label.gate import sampled
+
+    count = write_jsonl(sample, sampled(harvested, _count(rows, params), Change))
+    click.echo(f"gate: {count} changes drawn to {sample}")
+
+
+@main.command()
+@click.argument("labeled", type=INPUT, default=Path("data/labeled.jsonl"))
+@click.argument("report", type=OUTPUT, default=REPORT)
+@rows_option
+@params_option
+def show(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
+    """Write REPORT/index.html with a stratified sample of the rows of LABELED."""
+    from diffscribe.review.gate import show as show_sample
+
+    click.echo(f"gate: {show_sample(labeled, report, _count(rows, params))}")
+    click.echo(f"gate: open {report / 'index.html'}")
+
+
+@main.command()
+@click.argument("exported", type=click.Path(path_type=Path))
+@click.argument("report", type=click.Path(path_type=Path), default=REPORT)
+def accept(exported: Path, report: Path) -> None:
+    """Add the votes of EXPORTED to REPORT/votes.jsonl.
+
+    Only votes on labels that a page in REPORT shows are recorded.
+    """
+    from diffscribe.review.gate import accept as accept_votes
+
+    for line in accept_votes(exported, report):
+        click.echo(f"gate: {line}")
+
+
+@main.command()
+@click.argument("first", type=INPUT)
+@click.argument("second", type=INPUT)
+@click.argument("report", type=OUTPUT, default=REPORT)
+@rows_option
+@params_option
+def compare(
+    first: Path, second: Path, report: Path, rows: int | None, params: Path
+) -> None:
+    """Write REPORT/compare.html with the labels of FIRST and SECOND side by side.
+
+    The page shows a sample; what needs no person is compared over all changes that
+    both have.
+    """
+    from diffscribe.review.gate import show_both
+
+    click.echo(show_both(first, second, report, _count(rows, params)))
+    click.echo(f"gate: open {report / 'compare.html'}")
+
+
+def _count(rows: int | None, params: Path) -> int:
+    from diffscribe.core.params import load_params
+
+    return rows or load_params(params).label.gate_rows
