@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from diffscribe.baseline.folder import save
-from diffscribe.baseline.model import fit, measure
+from diffscribe.baseline.model import fit, measure, plans
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder
+from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report
@@ -22,21 +22,25 @@ from diffscribe.core.tracking import report
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(splits: Path, baseline: Path, metrics: Path, params: Path) -> None:
-    """Fit the baseline on the training rows of SPLITS and keep it in BASELINE."""
+    """Fit the baseline on the training rows of SPLITS and keep it in BASELINE.
+
+    Beside it stand its plans of the validation and test rows, which eval compares.
+    """
     section = load_params(params).baseline
     rows = {
         name: list(progress(read_jsonl(splits / f"{name}.jsonl", SplitChange), name))
-        for name in ("train", "validation")
+        for name in ("train", "validation", "test")
     }
     fitted = fit(rows["train"], rows["validation"], section)
     with whole_folder(baseline) as folder:
         save(fitted, folder)
-    measured = measure(fitted, rows["validation"])
-    numbers = measured.metrics() | {"threshold": fitted.grouping.threshold}
+        held_out = plans(fitted, rows["validation"] + rows["test"])
+        write_jsonl(folder / "plans.jsonl", held_out)
+    numbers = measure(fitted, rows["validation"])
     summary = (
-        f"on validation type {numbers['type_accuracy']} of {measured.commits} commits, "
-        f"ARI {numbers['ari']} and exact partition {numbers['exact_partition']} of "
-        f"{measured.changes} changes"
+        f"on validation type {numbers['type_accuracy']} of {numbers['commits']} "
+        f"commits, ARI {numbers['ari']} and exact partition "
+        f"{numbers['exact_partition']} of {numbers['changes']} changes"
     )
     report(metrics, numbers, summary)
 

@@ -1,7 +1,7 @@
 """Stage eval: compare student, base and controls on held-out changes.
 
-Usage: python scripts/eval.py prompts/teacher models/gguf models/baseline data/splits
-           data/sft/test.jsonl reports/eval metrics/eval.json
+Usage: python scripts/eval.py prompts/teacher models/gguf models/baseline/plans.jsonl
+           data/splits data/sft/test.jsonl reports/eval metrics/eval.json
 """
 
 from pathlib import Path
@@ -10,16 +10,15 @@ from shutil import get_terminal_size
 import click
 
 from diffscribe.asking.connect import Gguf
-from diffscribe.baseline.folder import load
 from diffscribe.commits.prompt import load_plan_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
-from diffscribe.core.records import Plan, SplitChange
+from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.eval.ask import Decoding, ask, find_models, systems_of
-from diffscribe.eval.cases import Case, read_selection
-from diffscribe.eval.controls import fit_controls, predict_controls
+from diffscribe.eval.cases import read_selection
+from diffscribe.eval.controls import fit_controls, planned, predict_controls
 from diffscribe.eval.metrics import evaluate, headline
 from diffscribe.eval.report import summary, table, write_report
 from diffscribe.eval.scores import score_all
@@ -48,7 +47,8 @@ def main(
     """Ask the GGUFs in MODELS the samples of TEST and compare them in REPORTS.
 
     The changes that the samples show, and what controls are fitted on, are in
-    SPLITS. PROMPTS is the full prompt that a base may be asked with.
+    SPLITS; the plans that the baseline made of them in BASELINE. PROMPTS is the
+    full prompt that a base may be asked with.
     """
     values = load_params(params)
     section = values.eval
@@ -57,13 +57,7 @@ def main(
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = read_jsonl(splits / "train.jsonl", SplitChange)
-    classical = load(baseline)
-
-    def of_baseline(case: Case) -> Plan:
-        plan = classical.message if case.task == "message" else classical.plan
-        return plan(case.files, case.diff)
-
-    controls = fit_controls(training, of_baseline)
+    controls = fit_controls(training, planned(baseline))
     systems = systems_of(ggufs, cases, full, section)
     decoding = Decoding(section.max_answer_tokens, section.seed)
     with tracked_run("eval", values) as run:

@@ -60,7 +60,7 @@ def make_row(number, junk=()):
 @pytest.fixture(scope="session")
 def params():
     values = yaml.safe_load((ROOT / "params.yaml").read_text())["baseline"]
-    return BaselineParams(**values | {"trees": 20, "type_signs": 4096})
+    return BaselineParams(**values | {"trees": 20})
 
 
 @pytest.fixture(scope="session")

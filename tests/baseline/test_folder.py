@@ -66,7 +66,7 @@ def words(**values):
         (without("baseline.safetensors"), "No such file"),
         (words(depth=65), "depth"),
         (words(types=[]), "types"),
-        (words(types=["fix"]), r"types\.weights has the shape \(4096, 2\)"),
+        (words(types=["fix"]), r"types\.weights has the shape \(65536, 2\)"),
         (words(columns=["size"]), "other features"),
         (words(added=1), "added"),
         (changed("trees.low", first_is(10**6)), "outside 0 to"),

@@ -1,9 +1,11 @@
+import subprocess
+import sys
 from random import Random
 
 import pytest
 
 from diffscribe.baseline.folder import save
-from diffscribe.baseline.model import Measured, fit, measure, rand_index
+from diffscribe.baseline.model import fit, measure, plans, rand_index
 from diffscribe.commits.plan import plan_problem
 from diffscribe.core.errors import RecordError
 from diffscribe.core.records import Plan, PlannedCommit
@@ -95,8 +97,48 @@ def test_rows_of_one_commit_teach_that_all_belongs_together(row, params):
 
 
 def test_what_it_learned_is_measured_on_changes_that_are_no_variants(fitted, rows):
-    assert measure(fitted, rows) == Measured(40, 1.0, 1.0, 80, 1.0)
-    assert measure(fitted, []) == Measured(0, None, None, 0, None)
+    assert measure(fitted, rows) == {
+        "changes": 40,
+        "ari": 1.0,
+        "exact_partition": 1.0,
+        "commits": 80,
+        "type_accuracy": 1.0,
+        "threshold": fitted.grouping.threshold,
+    }
+    nothing = measure(fitted, [])
+    assert (nothing["changes"], nothing["ari"], nothing["type_accuracy"]) == (
+        *(0, None, None),
+    )
+
+
+def test_every_row_has_a_plan_by_its_id(fitted, row):
+    asked = [row(57), row(58, junk=("debug.log",))]
+    found = list(plans(fitted, asked))
+    assert [each.id for each in found] == [each.id for each in asked]
+    for each, change in zip(found, asked, strict=True):
+        assert each.plan == fitted.plan(paths_of(change), change.diff)
+
+
+def test_a_plan_needs_no_more_than_numpy(fitted, row, tmp_path):
+    save(fitted, tmp_path)
+    (tmp_path / "row.jsonl").write_text(row(57).model_dump_json())
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys(("sklearn", "scipy"))
+from pathlib import Path
+from diffscribe.baseline.folder import load
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.records import SplitChange
+folder = Path({str(tmp_path)!r})
+[row] = read_jsonl(folder / "row.jsonl", SplitChange)
+print(load(folder).plan([each.path for each in row.files], row.diff).model_dump_json())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    expected = fitted.plan(paths_of(row(57)), row(57).diff)
+    assert Plan.model_validate_json(done.stdout) == expected
 
 
 def grouped(*groups):

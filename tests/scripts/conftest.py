@@ -12,11 +12,8 @@ import pytest
 import yaml
 from tests.support.rows import make_curated, make_labeled
 
-from diffscribe.baseline.folder import save
-from diffscribe.baseline.model import fit
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.params import BaselineParams
-from diffscribe.core.records import Message, Sample, SplitChange
+from diffscribe.core.records import Message, PlannedChange, Sample, SplitChange
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +36,7 @@ STAGES = {
         "merged/ gguf/ merge_quantize.json",
     ),
     "eval": (
-        "teacher/ gguf/ baseline/ splits/ test.jsonl",
+        "teacher/ gguf/ plans.jsonl splits/ test.jsonl",
         "reports/ eval.json",
     ),
 }
@@ -80,7 +77,7 @@ class Workplace:
         return path
 
     def put_case(self) -> None:
-        """Write a sample of the test split, the change it shows, and a baseline."""
+        """Write a sample of the test split, the change it shows, and a plan of it."""
         curated = make_curated(paths=("a",), id="1")
         change = SplitChange(**dict(curated), parent_id=None, junk=())
         sample = Sample(
@@ -97,8 +94,8 @@ class Workplace:
         write_jsonl(self.folder / "in/test.jsonl", [sample])
         for split in ("train", "test"):
             write_jsonl(self.folder / f"in/splits/{split}.jsonl", [change])
-        section = BaselineParams(**self.params["baseline"])
-        save(fit([change], [], section), self.folder / "in/baseline")
+        planned = PlannedChange(id=change.id, plan=change.label.plan)
+        write_jsonl(self.folder / "in/plans.jsonl", [planned])
 
     def command(self) -> list[str]:
         """Return the command of the stage, with the params as they are now."""

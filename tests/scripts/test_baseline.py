@@ -3,8 +3,8 @@ import json
 import pytest
 
 from diffscribe.baseline.folder import load
-from diffscribe.core.files import write_jsonl
-from diffscribe.core.records import SplitChange
+from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.records import PlannedChange, SplitChange
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def place(workplace, curated):
     """A workplace with twenty rows of one fix in two files for each split."""
     place = workplace("baseline")
     rows = [curated(head=f"h{n}", paths=("a.py", "b.py")) for n in range(20)]
-    for split in ("train", "validation"):
+    for split in ("train", "validation", "test"):
         write_jsonl(
             place.folder / f"in/splits/{split}.jsonl",
             [SplitChange(**dict(row), parent_id=None, junk=()) for row in rows],
@@ -40,6 +40,8 @@ def test_what_is_written_can_be_loaded_and_is_measured_on_validation(place):
     assert [(each.type, each.files) for each in plan.commits] == [
         ("fix", ("x.py", "y.py"))
     ]
+    planned = read_jsonl(place.folder / "out/baseline/plans.jsonl", PlannedChange)
+    assert [each.plan.commits[0].files for each in planned] == [("a.py", "b.py")] * 40
 
 
 def test_a_second_run_writes_the_same_bytes(place):

@@ -9,14 +9,12 @@ import pytest
 import yaml
 from tests.support.rows import make_curated
 
-from diffscribe.baseline.folder import save
-from diffscribe.baseline.model import fit
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.files import read_jsonl, write_jsonl
-from diffscribe.core.params import BaselineParams
 from diffscribe.core.records import (
     Message,
     Plan,
+    PlannedChange,
     PlannedCommit,
     Prediction,
     Sample,
@@ -104,9 +102,8 @@ def run_stage(models, samples, folder, **values):
     write_jsonl(folder / "splits" / "test.jsonl", map(change, samples))
     training = [change(sample(n)) for n in range(100, 110)]
     write_jsonl(folder / "splits" / "train.jsonl", training)
-    (folder / "baseline").mkdir(exist_ok=True)
-    section = BaselineParams(**params["baseline"] | {"trees": 5})
-    save(fit(training, [], section), folder / "baseline")
+    planned = [PlannedChange(id=each.id, plan=each.target) for each in samples]
+    write_jsonl(folder / "plans.jsonl", planned)
     outputs = [folder / "report", folder / "eval.json"]
     return subprocess.run(
         [
@@ -114,7 +111,7 @@ def run_stage(models, samples, folder, **values):
             *(
                 ROOT / "prompts/teacher",
                 models,
-                folder / "baseline",
+                folder / "plans.jsonl",
                 folder / "splits",
                 folder / "test.jsonl",
                 *outputs,

@@ -4,66 +4,28 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diffscribe.baseline.evidence import FileEvidence, words_of
 
-if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
-
-    Square = NDArray[float32]
-    """Of files by files; symmetric."""
-
-
+Square = NDArray[Any]
+"""Numbers of files by files; symmetric."""
 Sets = Sequence[Collection[str]]
 Weight = Callable[[str], float]
 
 COLUMNS: tuple[str, ...] = (
-    "changed",
-    "changed_here",
-    "seen",
-    "added",
-    "new",
-    "gone",
-    "shared",
-    "new_shared",
-    "new_used",
-    "words",
-    "added_lines",
-    "removed_lines",
-    "named",
-    "depth",
-    "common_folders",
-    "distance",
-    "same_folder",
-    "same_stem",
-    "same_extension",
-    "stem_is_folder",
-    "path_words",
-    "stem_words",
-    "changed_here_most",
-    "changed_here_least",
-    "seen_most",
-    "seen_least",
-    "path_words_most",
-    "path_words_least",
-    "kind_code",
-    "kind_test",
-    "kind_docs",
-    "kind_build",
-    "kind_ci",
-    "kind_chore",
-    "status_A",
-    "status_M",
-    "status_D",
-    "status_R",
-    "most_additions",
-    "least_additions",
-    "most_deletions",
-    "least_deletions",
-    "same_size",
-    "files",
+    *("changed", "changed_here", "seen", "added", "new", "gone", "shared"),
+    *("new_shared", "new_used", "words", "added_lines", "removed_lines", "named"),
+    *("depth", "common_folders", "distance", "same_folder", "same_stem"),
+    *("same_extension", "stem_is_folder", "path_words", "stem_words"),
+    *("changed_here_most", "changed_here_least", "seen_most", "seen_least"),
+    *("path_words_most", "path_words_least", "kind_code", "kind_test", "kind_docs"),
+    *("kind_build", "kind_ci", "kind_chore", "status_A", "status_M", "status_D"),
+    *("status_R", "most_additions", "least_additions", "most_deletions"),
+    *("least_deletions", "same_size", "files"),
 )
 """The features, in the order that trees know them by."""
 COMPARED = ("changed_here", "seen", "path_words")
@@ -96,10 +58,8 @@ def rarity_of(files: Iterable[FileEvidence], least: int) -> Rarity:
     return Rarity(total, {t: n for t, n in sorted(counts.items()) if n >= least})
 
 
-def pair_features(files: Sequence[FileEvidence], rarity: Rarity) -> "NDArray[float32]":
+def pair_features(files: Sequence[FileEvidence], rarity: Rarity) -> NDArray[np.float32]:
     """Return a row for each two files, (0, 1), (0, 2), …, in COLUMNS columns."""
-    import numpy as np
-
     first, second = np.triu_indices(len(files), 1)
     squares = square_features(files, rarity)
     return np.stack(
@@ -107,9 +67,7 @@ def pair_features(files: Sequence[FileEvidence], rarity: Rarity) -> "NDArray[flo
     )
 
 
-def square_features(
-    files: Sequence[FileEvidence], rarity: Rarity
-) -> dict[str, "Square"]:
+def square_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, Square]:
     """Return every feature by its name."""
     alike = _text_features(files, rarity) | _path_features(files)
     return {
@@ -123,12 +81,8 @@ def square_features(
     }
 
 
-def _text_features(
-    files: Sequence[FileEvidence], rarity: Rarity
-) -> dict[str, "Square"]:
+def _text_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, Square]:
     """Return what the lines have in common."""
-    import numpy as np
-
     changed = [file.added | file.removed for file in files]
     seen = [names | file.context for names, file in zip(changed, files, strict=True)]
     new = [file.added - file.removed for file in files]
@@ -153,7 +107,7 @@ def _text_features(
     }
 
 
-def _path_features(files: Sequence[FileEvidence]) -> dict[str, "Square"]:
+def _path_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
     """Return what the paths have in common."""
     words = [file.words for file in files]
     names = [words_of(file.stem) for file in files]
@@ -175,10 +129,8 @@ def _path_features(files: Sequence[FileEvidence]) -> dict[str, "Square"]:
     }
 
 
-def _file_features(files: Sequence[FileEvidence]) -> dict[str, "Square"]:
+def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
     """Return what the two files are, whatever they have in common."""
-    import numpy as np
-
     added = np.log1p(np.array([file.additions for file in files]))
     gone = np.log1p(np.array([file.deletions for file in files]))
     return {
@@ -213,16 +165,14 @@ def _words(names: Iterable[str]) -> frozenset[str]:
     return frozenset().union(*(words_of(name) for name in names))
 
 
-def _cosine(sets: Sets, weight: Weight | None = None) -> "Square":
-    import numpy as np
-
+def _cosine(sets: Sets, weight: Weight | None = None) -> Square:
     vectors = _vectors(sets, _index(sets), weight)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors /= np.where(lengths == 0, 1, lengths)
     return vectors @ vectors.T
 
 
-def _shared(sets: Sets, others: Sets, weight: Weight) -> "Square":
+def _shared(sets: Sets, others: Sets, weight: Weight) -> Square:
     """Return the weight of what each of the sets shares with each of the others."""
     index = _index(sets)
     return _vectors(sets, index, weight) @ _vectors(others, index).T
@@ -234,9 +184,7 @@ def _index(sets: Sets) -> dict[str, int]:
 
 def _vectors(
     sets: Sets, index: Mapping[str, int], weight: Weight | None = None
-) -> "Square":
-    import numpy as np
-
+) -> Square:
     weights = {token: weight(token) if weight else 1 for token in index}
     vectors = np.zeros((len(sets), len(index)), dtype=np.float32)
     for row, tokens in zip(vectors, sets, strict=True):
@@ -248,10 +196,8 @@ def _vectors(
 
 def _named(
     files: Sequence[FileEvidence], changed: Sets, words: Sequence[frozenset[str]]
-) -> "Square":
+) -> Square:
     """Return whether the changed lines of one name the other file."""
-    import numpy as np
-
     texts = [
         {name.lower() for name in names} | each
         for names, each in zip(changed, words, strict=True)
@@ -267,16 +213,12 @@ def _named(
 def _each_two(
     files: Sequence[FileEvidence],
     compare: Callable[[FileEvidence, FileEvidence], float],
-) -> "Square":
-    import numpy as np
-
+) -> Square:
     return np.array([[compare(a, b) for b in files] for a in files])
 
 
-def _sum(marks: Sequence[bool]) -> "Square":
+def _sum(marks: Sequence[bool]) -> Square:
     """Return how many of each two are marked."""
-    import numpy as np
-
     numbers = np.array(marks, dtype=np.float32)
     return np.add.outer(numbers, numbers)
 
@@ -286,10 +228,8 @@ def _common_folders(one: FileEvidence, other: FileEvidence) -> int:
     return len(list(takewhile(lambda names: names[0] == names[1], pairs)))
 
 
-def _beside_the_best(square: "Square") -> dict[str, "Square"]:
+def _beside_the_best(square: Square) -> dict[str, Square]:
     """Return how near two files are, as a share of what is nearest to either."""
-    import numpy as np
-
     others = square * (1 - np.eye(len(square)))
     best = others.max(axis=1, keepdims=True)
     share = others / np.where(best == 0, 1, best)

@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from diffscribe.baseline.features import COLUMNS, Rarity
 from diffscribe.baseline.grouping import Grouping, Trees
 from diffscribe.baseline.model import Baseline
-from diffscribe.baseline.types import TypeModel
+from diffscribe.baseline.types import SIGNS, TypeModel
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import write_json
 from diffscribe.core.records import Record
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Arrays = Mapping[str, NDArray[Any]]
-
 
 WORDS = "baseline.json"
 NUMBERS = "baseline.safetensors"
@@ -49,7 +45,6 @@ class Words(Record):
 
 def save(baseline: Baseline, folder: Path) -> None:
     """Write the files of a baseline into an empty folder; equal input, equal bytes."""
-    import numpy as np
     from safetensors.numpy import save_file
 
     rarity, trees, threshold = baseline.grouping
@@ -103,10 +98,12 @@ def load(folder: Path) -> Baseline:
     )
 
 
-def _check(words: Words, arrays: "Arrays") -> None:
-    """Refuse arrays that would be read beyond their end, or mean something else."""
-    import numpy as np
+def _check(words: Words, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse arrays that would be read beyond their end, or mean something else.
 
+    Raises:
+        ValueError: with the array and what is wrong with it.
+    """
     kinds = {name: str(each.dtype) for name, each in arrays.items()}
     if kinds != KINDS:
         raise ValueError(f"its arrays are {kinds}, not {KINDS}")
@@ -117,7 +114,7 @@ def _check(words: Words, arrays: "Arrays") -> None:
         "trees.start": (1,),
         "trees.roots": (arrays["trees.roots"].size,),
         **dict.fromkeys((f"trees.{name}" for name in OF_NODES), (nodes,)),
-        "types.weights": (arrays["types.weights"].size // types, types),
+        "types.weights": (SIGNS, types),
         "types.bias": (types,),
     }
     for name, shape in shapes.items():

@@ -1,15 +1,31 @@
-"""Boosted decision trees as plain arrays, which any program can read and check."""
+"""Which files of a change belong into one commit.
+
+Boosted decision trees tell of each two files how likely they are of one commit, and
+average-link clustering joins files as long as that holds on average. scikit-learn
+grows the trees; they are kept as plain arrays, and a plan needs numpy alone.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diffscribe.baseline.evidence import FileEvidence
 from diffscribe.baseline.features import Rarity, pair_features, rarity_of
 from diffscribe.core.params import BaselineParams
 
-if TYPE_CHECKING:
-    from numpy import bool_, float32, float64, int32
-    from numpy.typing import NDArray
+TREE_DEPTH = 5
+LEARNING_RATE = 0.1
+MAX_PAIRS = 100_000
+"""Pairs of files that the trees see; of more, so many are drawn."""
+LEAST_FILES = 3
+"""An identifier that fewer training files have counts as one that none has."""
+THRESHOLDS = tuple(step / 20 for step in range(6, 17))
+"""How likely two groups have to belong together, on average, to be joined."""
+USUAL = 0.5
+
+Floats = NDArray[np.float64]
 
 
 class Trees(NamedTuple):
@@ -19,117 +35,16 @@ class Trees(NamedTuple):
     """Log-odds before any tree; infinite if there is one answer only."""
     depth: int
     """Steps of the longest way down a tree."""
-    roots: "NDArray[int32]"
+    roots: NDArray[np.int32]
     """Index of the first node of each tree."""
-    column: "NDArray[int32]"
+    column: NDArray[np.int32]
     """Which feature a node asks for."""
-    limit: "NDArray[float64]"
+    limit: Floats
     """Up to it the way leads to `low`, above it to `high`."""
-    low: "NDArray[int32]"
-    high: "NDArray[int32]"
-    value: "NDArray[float64]"
+    low: NDArray[np.int32]
+    high: NDArray[np.int32]
+    value: Floats
     """What a leaf adds to the log-odds."""
-
-
-def fit_trees(
-    features: "NDArray[float32]", answers: "NDArray[bool_]", params: BaselineParams
-) -> Trees:
-    """Return gradient-boosted trees (Friedman 2001, as in scikit-learn).
-
-    If all answers are equal, or there are none, that or yes is always the answer.
-    """
-    import numpy as np
-    from sklearn.ensemble import GradientBoostingClassifier
-
-    if answers.all() or not answers.any():
-        return _joined(float("inf") if answers.all() else float("-inf"), [])
-    chosen = _chosen(len(answers), params)
-    model = GradientBoostingClassifier(
-        n_estimators=params.trees,
-        max_depth=params.tree_depth,
-        learning_rate=params.learning_rate,
-        subsample=0.5,
-        max_features="sqrt",
-        min_samples_leaf=min(30, 1 + len(chosen) // 100),
-        random_state=params.seed,
-    ).fit(features[chosen], answers[chosen])
-    share = answers[chosen].mean()
-    trees = [
-        Trees(
-            start=0.0,
-            depth=tree.max_depth,
-            roots=np.zeros(1, np.int32),
-            column=np.where(tree.feature < 0, 0, tree.feature),
-            limit=tree.threshold,
-            low=_or_self(tree.children_left),
-            high=_or_self(tree.children_right),
-            value=tree.value[:, 0, 0] * params.learning_rate,
-        )
-        for tree in (each.tree_ for each in model.estimators_[:, 0])
-    ]
-    return _joined(float(np.log(share / (1 - share))), trees)
-
-
-def probabilities(trees: Trees, features: "NDArray[float32]") -> "NDArray[float64]":
-    """Return for each row of features how likely a yes is."""
-    import numpy as np
-    from scipy.special import expit
-
-    rows = np.arange(len(features))[:, None]
-    node = np.broadcast_to(trees.roots, (len(features), len(trees.roots)))
-    for _ in range(trees.depth):
-        goes_low = features[rows, trees.column[node]] <= trees.limit[node]
-        node = np.where(goes_low, trees.low[node], trees.high[node])
-    likely: NDArray[float64] = expit(trees.start + trees.value[node].sum(axis=1))
-    return likely
-
-
-def _chosen(pairs: int, params: BaselineParams) -> "NDArray[int32]":
-    """Return which pairs the trees see, in their order."""
-    import numpy as np
-
-    random = np.random.default_rng(params.seed)
-    drawn = random.permutation(pairs)[: params.max_pairs]
-    return np.sort(drawn).astype(np.int32)
-
-
-def _or_self(children: "NDArray[int32]") -> "NDArray[int32]":
-    import numpy as np
-
-    return np.where(children < 0, np.arange(len(children)), children)
-
-
-def _joined(start: float, trees: list[Trees]) -> Trees:
-    """Return the trees behind each other."""
-    import numpy as np
-
-    sizes = [len(tree.value) for tree in trees]
-    roots = np.cumsum([0, *sizes], dtype=np.int32)[:-1]
-
-    def all_of(field: str, kind: type, shift: bool = False) -> Any:
-        parts = [
-            getattr(tree, field) + (root if shift else 0)
-            for tree, root in zip(trees, roots, strict=True)
-        ]
-        return np.concatenate([np.empty(0, kind), *parts]).astype(kind)
-
-    return Trees(
-        start=start,
-        depth=max((tree.depth for tree in trees), default=0),
-        roots=roots,
-        column=all_of("column", np.int32),
-        limit=all_of("limit", np.float64),
-        low=all_of("low", np.int32, shift=True),
-        high=all_of("high", np.int32, shift=True),
-        value=all_of("value", np.float64),
-    )
-
-
-LEAST_FILES = 3
-"""What identifier is in fewer training files counts as one that is in none."""
-THRESHOLDS = tuple(step / 20 for step in range(6, 17))
-"""How likely two groups have to belong together, on average, to be joined."""
-USUAL = 0.5
 
 
 class GroupedChange(NamedTuple):
@@ -157,8 +72,6 @@ def fit_grouping(
 
     Without a pair to learn from, all files belong together.
     """
-    import numpy as np
-
     rarity = rarity_of(
         (file for change in training for file in change.files), LEAST_FILES
     )
@@ -179,31 +92,91 @@ def group(model: Grouping, files: Sequence[FileEvidence]) -> list[list[FileEvide
     if len(files) < 2:
         return [list(files)] if files else []
     groups: dict[int, list[FileEvidence]] = {}
-    numbers = _clusters(_together(model, files), model.threshold)
-    for file, number in zip(files, numbers, strict=True):
+    for file, number in zip(files, _numbers(model, files), strict=True):
         groups.setdefault(number, []).append(file)
     return list(groups.values())
 
 
-def _together(model: Grouping, files: Sequence[FileEvidence]) -> "NDArray[float64]":
-    return probabilities(model.trees, pair_features(files, model.rarity))
+def fit_trees(
+    features: NDArray[np.float32], answers: NDArray[np.bool_], params: BaselineParams
+) -> Trees:
+    """Return gradient-boosted trees (Friedman 2001, as in scikit-learn).
+
+    If all answers are equal, or there are none, that or yes is always the answer.
+    """
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    if answers.all() or not answers.any():
+        return _joined(float("inf") if answers.all() else float("-inf"), [])
+    random = np.random.default_rng(params.seed)
+    chosen = np.sort(random.permutation(len(answers))[:MAX_PAIRS])
+    model = GradientBoostingClassifier(
+        n_estimators=params.trees,
+        max_depth=TREE_DEPTH,
+        learning_rate=LEARNING_RATE,
+        subsample=0.5,
+        max_features="sqrt",
+        min_samples_leaf=min(30, 1 + len(chosen) // 100),
+        random_state=params.seed,
+    ).fit(features[chosen], answers[chosen])
+    share = answers[chosen].mean()
+    start = float(np.log(share / (1 - share)))
+    return _joined(start, [each.tree_ for each in model.estimators_[:, 0]])
 
 
-def _clusters(together: "NDArray[float64]", threshold: float) -> list[int]:
-    """Return a number for each file by average-link clustering of its pairs."""
-    from scipy.cluster.hierarchy import fcluster, linkage
+def probabilities(trees: Trees, features: NDArray[np.float32]) -> Floats:
+    """Return for each row of features how likely a yes is."""
+    rows = np.arange(len(features))[:, None]
+    node = np.broadcast_to(trees.roots, (len(features), len(trees.roots)))
+    for _ in range(trees.depth):
+        goes_low = features[rows, trees.column[node]] <= trees.limit[node]
+        node = np.where(goes_low, trees.low[node], trees.high[node])
+    log_odds = trees.start + trees.value[node].sum(axis=1)
+    # The logistic function, which overflows in its usual form.
+    likely: Floats = (1 + np.tanh(log_odds / 2)) / 2
+    return likely
 
-    joined = linkage(1 - together, "average")
-    numbers: list[int] = fcluster(joined, 1 - threshold, "distance").tolist()
-    return numbers
+
+def clusters(likely: Floats, threshold: float) -> list[int]:
+    """Return a number for each file by average-link clustering (Sokal 1958).
+
+    The two groups whose pairs are likeliest on average are joined, of equal ones
+    the first, as long as that mean is at least the threshold.
+
+    Args:
+        likely: how likely each two files belong together, files by files.
+        threshold: 0 to 1.
+    """
+    links = likely.copy()
+    np.fill_diagonal(links, -1.0)
+    numbers = np.arange(len(links))
+    sizes = np.ones(len(links))
+    while links.max(initial=-1.0) >= threshold:
+        one, other = sorted(divmod(int(links.argmax()), len(links)))
+        both = sizes[one] * links[one] + sizes[other] * links[other]
+        links[one] = links[:, one] = both / (sizes[one] + sizes[other])
+        links[other] = links[:, other] = links[one, one] = -1.0
+        sizes[one] += sizes[other]
+        numbers[numbers == other] = one
+    return [int(number) for number in numbers]
 
 
-def _answers(groups: Sequence[int]) -> "NDArray[bool_]":
-    import numpy as np
+def _likely(model: Grouping, files: Sequence[FileEvidence]) -> Floats:
+    likely = np.ones((len(files), len(files)))
+    first, second = np.triu_indices(len(files), 1)
+    pairs = probabilities(model.trees, pair_features(files, model.rarity))
+    likely[first, second] = likely[second, first] = pairs
+    return likely
 
+
+def _numbers(model: Grouping, files: Sequence[FileEvidence]) -> list[int]:
+    return clusters(_likely(model, files), model.threshold)
+
+
+def _answers(groups: Sequence[int]) -> NDArray[np.bool_]:
     numbers = np.array(groups)
     first, second = np.triu_indices(len(groups), 1)
-    same: NDArray[bool_] = numbers[first] == numbers[second]
+    same: NDArray[np.bool_] = numbers[first] == numbers[second]
     return same
 
 
@@ -215,13 +188,44 @@ def _with_threshold(model: Grouping, validation: Sequence[GroupedChange]) -> Gro
     from sklearn.metrics import adjusted_rand_score
 
     changes = [change for change in validation if len(change.files) > 1]
-    together = [_together(model, change.files) for change in changes]
+    likely = [_likely(model, change.files) for change in changes]
 
     def quality(threshold: float) -> tuple[float, float]:
         indices = (
-            adjusted_rand_score(change.groups, _clusters(each, threshold))
-            for change, each in zip(changes, together, strict=True)
+            adjusted_rand_score(change.groups, clusters(each, threshold))
+            for change, each in zip(changes, likely, strict=True)
         )
         return sum(indices), -abs(threshold - USUAL)
 
     return model._replace(threshold=max(THRESHOLDS, key=quality))
+
+
+def _joined(start: float, trees: Sequence[Any]) -> Trees:
+    """Return the trees of scikit-learn behind each other."""
+    sizes = [tree.node_count for tree in trees]
+    roots = np.cumsum([0, *sizes], dtype=np.int32)[:-1]
+
+    def all_of(kind: type, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([np.empty(0, kind), *parts]).astype(kind)
+
+    def places(children: Sequence[NDArray[Any]]) -> NDArray[np.int32]:
+        return all_of(
+            np.int32,
+            [
+                root + np.where(each < 0, np.arange(len(each)), each)
+                for root, each in zip(roots, children, strict=True)
+            ],
+        )
+
+    return Trees(
+        start=start,
+        depth=max((tree.max_depth for tree in trees), default=0),
+        roots=roots,
+        column=all_of(np.int32, [np.maximum(tree.feature, 0) for tree in trees]),
+        limit=all_of(np.float64, [tree.threshold for tree in trees]),
+        low=places([tree.children_left for tree in trees]),
+        high=places([tree.children_right for tree in trees]),
+        value=all_of(
+            np.float64, [tree.value[:, 0, 0] * LEARNING_RATE for tree in trees]
+        ),
+    )

@@ -1,8 +1,8 @@
-"""The baseline as a whole: fitted on rows, kept in a folder, asked for plans."""
+"""The baseline as a whole: fitted on rows, asked for plans, measured."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from diffscribe.baseline.evidence import FileEvidence, read_evidence, subject_of
 from diffscribe.baseline.grouping import GroupedChange, Grouping, fit_grouping, group
@@ -10,43 +10,13 @@ from diffscribe.baseline.types import TypedCommit, TypeModel, fit_types, type_of
 from diffscribe.commits.gitignore import ignored
 from diffscribe.core.errors import RecordError
 from diffscribe.core.params import BaselineParams
-from diffscribe.core.records import FileStatus, Plan, PlannedCommit, SplitChange
-
-
-def learn_patterns(rows: Iterable[SplitChange]) -> tuple[str, ...]:
-    """Return the patterns that ignored junk, those of most rows first.
-
-    A pattern that matches an added file of a row that is no junk is left out.
-    """
-    counts: Counter[str] = Counter()
-    real: set[str] = set()
-    for row in rows:
-        counts.update(_useful(row.label.plan.gitignore, row.junk))
-        added = {each.path for each in row.files if each.status == FileStatus.ADDED}
-        real |= added - set(row.junk)
-    return tuple(
-        pattern
-        for pattern, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-        if not ignored([pattern], real)
-    )
-
-
-def junk_of(
-    patterns: Sequence[str], added: Collection[str], others: Collection[str]
-) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the patterns that match an added file and no other, and those files."""
-    used = tuple(
-        sorted(
-            pattern
-            for pattern in patterns
-            if ignored([pattern], added) and not ignored([pattern], others)
-        )
-    )
-    return used, ignored(used, added)
-
-
-def _useful(patterns: Iterable[str], junk: Collection[str]) -> set[str]:
-    return {pattern for pattern in patterns if ignored([pattern], junk)}
+from diffscribe.core.records import (
+    FileStatus,
+    Plan,
+    PlannedChange,
+    PlannedCommit,
+    SplitChange,
+)
 
 
 class Baseline(NamedTuple):
@@ -62,7 +32,12 @@ class Baseline(NamedTuple):
         files = read_evidence(paths, diff)
         added = [file.path for file in files if file.status == "A"]
         others = {file.path for file in files} - set(added)
-        patterns, junk = junk_of(self.patterns, added, others)
+        patterns = tuple(
+            pattern
+            for pattern in sorted(self.patterns)
+            if ignored([pattern], added) and not ignored([pattern], others)
+        )
+        junk = ignored(patterns, added)
         real = [file for file in files if file.path not in junk]
         return Plan(
             commits=tuple(self._commit(each) for each in group(self.grouping, real)),
@@ -118,8 +93,79 @@ def fit(
             ],
             params,
         ),
-        types=fit_types(list(typed.values()), params),
+        types=fit_types(list(typed.values())),
         patterns=learn_patterns(rows),
+    )
+
+
+def learn_patterns(rows: Iterable[SplitChange]) -> tuple[str, ...]:
+    """Return the patterns that ignored junk, those of most rows first.
+
+    A pattern that matches an added file of a row that is no junk is left out.
+    """
+    counts: Counter[str] = Counter()
+    real: set[str] = set()
+    for row in rows:
+        patterns = set(row.label.plan.gitignore)
+        counts.update(each for each in patterns if ignored([each], row.junk))
+        added = {each.path for each in row.files if each.status == FileStatus.ADDED}
+        real |= added - set(row.junk)
+    return tuple(
+        pattern
+        for pattern, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        if not ignored([pattern], real)
+    )
+
+
+def plans(baseline: Baseline, rows: Iterable[SplitChange]) -> Iterator[PlannedChange]:
+    """Yield the plan of each row by its id, in their order."""
+    for row in rows:
+        paths = [file.path for file in row.files]
+        yield PlannedChange(id=row.id, plan=baseline.plan(paths, row.diff))
+
+
+def measure(
+    baseline: Baseline, rows: Iterable[SplitChange]
+) -> dict[str, int | float | None]:
+    """Return how well plans and types agree with labels, variants aside.
+
+    Means are None where there is nothing to measure: the grouping needs two files,
+    and is measured over `changes`; types over the label's own `commits`.
+    """
+    indices, right = [], []
+    for row in rows:
+        if row.parent_id is not None:
+            continue
+        target, files = row.label.plan, _evidence(row)
+        for commit in target.commits:
+            guess = type_of(baseline.types, [files[path] for path in commit.files])
+            right.append(float(guess == commit.type))
+        if len(files) > 1:
+            indices.append(rand_index(target, baseline.plan(files, row.diff)))
+    return {
+        "changes": len(indices),
+        "ari": _mean(indices),
+        "exact_partition": _mean([float(each == 1) for each in indices]),
+        "commits": len(right),
+        "type_accuracy": _mean(right),
+        "threshold": baseline.grouping.threshold,
+    }
+
+
+def rand_index(target: Plan, plan: Plan) -> float:
+    """Return the adjusted Rand index of two groupings of the target's files.
+
+    1 if they are the same. A file that the plan leaves out is a group of its own.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    wanted, given = _commit_of(target), _commit_of(plan)
+    alone = len(plan.commits)
+    return float(
+        adjusted_rand_score(
+            list(wanted.values()),
+            [given.get(path, alone + n) for n, path in enumerate(wanted)],
+        )
     )
 
 
@@ -130,81 +176,16 @@ def _evidence(row: SplitChange) -> dict[str, FileEvidence]:
 
 def _grouped(row: SplitChange, files: Mapping[str, FileEvidence]) -> GroupedChange:
     """Return the files that the label commits, and where it puts each."""
-    commit_of = {
-        path: number
-        for number, commit in enumerate(row.label.plan.commits)
-        for path in commit.files
-    }
+    commit_of = _commit_of(row.label.plan)
     paths = sorted(commit_of)
     return GroupedChange(
         [files[path] for path in paths], [commit_of[path] for path in paths]
     )
 
 
-class Measured(NamedTuple):
-    """Means; None where there is nothing to measure."""
-
-    changes: int
-    """Of two files or more."""
-    ari: float | None
-    """Adjusted Rand index of the grouping, over changes."""
-    exact_partition: float | None
-    commits: int
-    type_accuracy: float | None
-    """Over the label's own commits: the grouping plays no part."""
-
-    def metrics(self) -> dict[str, Any]:
-        """Return the numbers, rounded."""
-        return {
-            name: round(value, 4) if isinstance(value, float) else value
-            for name, value in self._asdict().items()
-        }
-
-
-def measure(baseline: Baseline, rows: Iterable[SplitChange]) -> Measured:
-    """Return how well plans and types agree with labels, variants aside."""
-    indices = []
-    types_right = []
-    for row in rows:
-        if row.parent_id is not None:
-            continue
-        target = row.label.plan
-        paths = [file.path for file in row.files]
-        files = {file.path: file for file in read_evidence(paths, row.diff)}
-        for commit in target.commits:
-            guess = type_of(baseline.types, [files[path] for path in commit.files])
-            types_right.append(float(guess == commit.type))
-        if len(paths) > 1:
-            indices.append(rand_index(target, baseline.plan(paths, row.diff)))
-    return Measured(
-        changes=len(indices),
-        ari=_mean(indices),
-        exact_partition=_mean([float(each == 1) for each in indices]),
-        commits=len(types_right),
-        type_accuracy=_mean(types_right),
-    )
-
-
-def rand_index(target: Plan, plan: Plan) -> float:
-    """Return the adjusted Rand index of two groupings of the target's files.
-
-    1 if they are the same. A file that the plan leaves out is a group of its own.
-    """
-    from sklearn.metrics import adjusted_rand_score
-
-    wanted, given = _numbers(target), _numbers(plan)
-    alone = len(plan.commits)
-    return float(
-        adjusted_rand_score(
-            list(wanted.values()),
-            [given.get(path, alone + n) for n, path in enumerate(wanted)],
-        )
-    )
-
-
-def _numbers(plan: Plan) -> dict[str, int]:
+def _commit_of(plan: Plan) -> dict[str, int]:
     return {path: n for n, commit in enumerate(plan.commits) for path in commit.files}
 
 
 def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+    return round(sum(values) / len(values), 4) if values else None

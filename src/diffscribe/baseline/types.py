@@ -1,16 +1,18 @@
 """The type of a commit from its files and lines alone."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diffscribe.baseline.evidence import FileEvidence, words_of
-from diffscribe.core.params import BaselineParams
 
-if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
-
-
+SIGNS = 65_536
+"""Numbers that words and lines are hashed to."""
+INVERSE_PENALTY = 4.0
+"""scikit-learn's C of the logistic regression."""
 MANY = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Numbers of lines and files are told apart as finely as this."""
 
@@ -27,26 +29,30 @@ class TypeModel(NamedTuple):
 
     types: tuple[str, ...]
     """Sorted; never empty."""
-    weights: "NDArray[float32]"
-    """Signs by types."""
-    bias: "NDArray[float32]"
+    weights: NDArray[np.float32]
+    """SIGNS by types."""
+    bias: NDArray[np.float32]
     """Of each type."""
 
 
-def fit_types(commits: Sequence[TypedCommit], params: BaselineParams) -> TypeModel:
+def fit_types(commits: Sequence[TypedCommit]) -> TypeModel:
     """Return the classifier by multinomial logistic regression.
 
     If all commits are of one type, it is the answer to everything.
     """
-    import numpy as np
+    from scipy.sparse import csr_array
     from sklearn.linear_model import LogisticRegression
 
     types = tuple(sorted({commit.type for commit in commits}))
     if len(types) == 1:
-        shape = (params.type_signs, 1)
-        return TypeModel(types, np.zeros(shape, np.float32), np.zeros(1, np.float32))
-    signs = _hashed([commit.files for commit in commits], params.type_signs)
-    model = LogisticRegression(C=params.type_inverse_penalty, max_iter=200)
+        return TypeModel(
+            types, np.zeros((SIGNS, 1), np.float32), np.zeros(1, np.float32)
+        )
+    hashed = [_hashed(commit.files) for commit in commits]
+    ends = np.cumsum([0, *(len(columns) for columns, _ in hashed)])
+    columns, values = map(np.concatenate, zip(*hashed, strict=True))
+    signs = csr_array((values, columns, ends), shape=(len(commits), SIGNS))
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=200)
     model.fit(signs, [commit.type for commit in commits])
     weights, bias = model.coef_, model.intercept_
     if len(types) == 2:
@@ -57,19 +63,19 @@ def fit_types(commits: Sequence[TypedCommit], params: BaselineParams) -> TypeMod
 
 def type_of(model: TypeModel, files: Sequence[FileEvidence]) -> str:
     """Return the likeliest type; of equally likely ones the first by name."""
-    signs = _hashed([files], model.weights.shape[0])
-    scores = signs @ model.weights + model.bias
-    return model.types[int(scores[0].argmax())]
+    columns, values = _hashed(files)
+    scores = values @ model.weights[columns] + model.bias
+    return model.types[int(scores.argmax())]
 
 
-def _hashed(commits: Sequence[Sequence[FileEvidence]], size: int) -> Any:
-    """Return a row of unit length for each commit."""
-    import numpy as np
-    from sklearn.feature_extraction import FeatureHasher
-    from sklearn.preprocessing import normalize
-
-    hasher = FeatureHasher(size, input_type="string", dtype=np.float32)
-    return normalize(hasher.transform([sorted(set(_signs(each))) for each in commits]))
+def _hashed(
+    files: Sequence[FileEvidence],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the columns of a row of unit length, and their values."""
+    numbers = [crc32(sign.encode()) % SIGNS for sign in set(_signs(files))]
+    columns, counts = np.unique(numbers, return_counts=True)
+    values = (counts / np.linalg.norm(counts)).astype(np.float32)
+    return columns, values
 
 
 def _signs(files: Sequence[FileEvidence]) -> Iterator[str]:
@@ -92,8 +98,4 @@ def _signs(files: Sequence[FileEvidence]) -> Iterator[str]:
         ("additions", sum(file.additions for file in files)),
         ("deletions", sum(file.deletions for file in files)),
     ):
-        yield f"{name} {_rounded(number)}"
-
-
-def _rounded(number: int) -> int:
-    return sum(number >= limit for limit in MANY)
+        yield f"{name} {sum(number >= limit for limit in MANY)}"

@@ -366,15 +366,6 @@ class BaselineParams(Section):
 
     trees: Positive
     """Boosted trees that tell whether two files are of one commit."""
-    tree_depth: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
-    """The share of each tree's answer that is added."""
-    max_pairs: Positive
-    """Pairs of files that the trees see; more are drawn from."""
-    type_signs: Positive
-    """Numbers that words and lines are hashed to, to tell a commit's type."""
-    type_inverse_penalty: Annotated[float, Field(gt=0)]
-    """scikit-learn's C of the logistic regression."""
     seed: int
 
 

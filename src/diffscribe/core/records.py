@@ -222,6 +222,13 @@ class Prediction(Record):
     completion_tokens: int = 0
 
 
+class PlannedChange(Record):
+    """A plan that was made for a change, by the change's id."""
+
+    id: str
+    plan: Plan
+
+
 class Score(Record):
     """How good one prediction is, by every measure."""
 

@@ -7,14 +7,17 @@ nothing else is said. They leave junk in commits; only the baseline knows it.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from diffscribe.commits.grammar import parse_header, split_message
 from diffscribe.commits.path_rules import guess_header, type_of_paths
 from diffscribe.commits.plan import plan_json
+from diffscribe.core.errors import RecordError
+from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import (
     OriginalCommit,
     Plan,
+    PlannedChange,
     PlannedCommit,
     Prediction,
     SplitChange,
@@ -59,6 +62,27 @@ def predict_controls(
         for name, control in controls.items()
         for case in cases
     ]
+
+
+def planned(path: Path) -> Control:
+    """Return the control that answers with plans that were made before, by case.
+
+    Args:
+        path: a PlannedChange a line, as the stage baseline writes them.
+
+    Raises:
+        RecordError: from the control, for a case without a plan.
+    """
+    plans = {each.id: each.plan for each in read_jsonl(path, PlannedChange)}
+
+    def plan_of(case: Case) -> Plan:
+        if case.id not in plans:
+            raise RecordError(
+                f"{path}: no plan of the change {case.id}; run the stage baseline again"
+            )
+        return plans[case.id]
+
+    return plan_of
 
 
 def one_commit(case: Case) -> Plan:
