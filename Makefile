@@ -41,7 +41,7 @@ repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
 
 .PHONY: why
 why: .venv/.installed ## What each stage did with a change or commit: make why ID=1f2e3d4c
-	@python scripts/why.py "$(ID)"
+	@diffscribe why "$(ID)"
 
 .PHONY: datasheet
 datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
@@ -68,7 +68,7 @@ gate-compare: .venv/.installed ## Two labeled files side by side: make gate-comp
 
 .PHONY: forget
 forget: .venv/.installed ## Take a repository out of all that was written: make forget REPO=name
-	@python scripts/forget.py "$(REPO)"
+	@diffscribe forget "$(REPO)"
 
 .PHONY: train
 train: llama.cpp ## Run the pipeline as an experiment: make train [PROFILE=name] [ARGS=--queue]

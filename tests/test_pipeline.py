@@ -18,9 +18,7 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
-COMMANDS = {
-    *("clone", "export_sft", "forget", "why"),
-}
+COMMANDS = {"clone"}
 """Scripts that are no stage: what they do is asked for by name."""
 
 

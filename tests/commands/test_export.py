@@ -1,9 +1,12 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from diffscribe.commands.export import SHAPES, export_rows, write_rows
+from diffscribe.commands.main import main
 from diffscribe.core.errors import RecordError
+from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Message, Plan, Sample
 from diffscribe.doors.model_folder import chat_template_kwargs, load_tokenizer
 
@@ -103,3 +106,59 @@ def test_datasets_loads_it_and_the_base_renders_it_as_the_sample(
         text = rendered(chat(row))
         assert text == rendered(messages)
         assert all(message["content"].strip() in text for message in messages)
+
+
+SIZES = {"train": 3, "validation": 0, "test": 1}
+
+
+@pytest.fixture
+def sft(tmp_path):
+    for split, size in SIZES.items():
+        samples = [sample(f"{split} {n}") for n in range(size)]
+        write_jsonl(tmp_path / "sft" / f"{split}.jsonl", samples)
+    return tmp_path / "sft"
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def export(sft, out, *options):
+    return CliRunner().invoke(main, ["export", str(sft), str(out), *options])
+
+
+def test_every_split_is_written_line_by_line(sft, tmp_path):
+    out = tmp_path / "deep" / "out"
+    done = export(sft, out, "--format", "chatml")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == "export: chatml: train 3, validation 0, test 1\n"
+    assert set(content(out)) == {f"{split}.jsonl" for split in SIZES}
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "csv")])
+def test_a_format_has_to_be_named_and_known(sft, tmp_path, options):
+    done = export(sft, tmp_path / "out", *options)
+    assert done.exit_code == 2
+    assert all(shape in done.stderr for shape in SHAPES)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_line_is_named_and_leaves_the_files_of_before(sft, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert export(sft, tmp_path, "--format", "alpaca").exit_code == 0
+    before = content(tmp_path)
+    assert set(before) == {"notes.txt", *(f"{split}.jsonl" for split in SIZES)}
+    with (sft / "train.jsonl").open("a") as lines:
+        lines.write("{}\n")
+    done = export(sft, tmp_path, "--format", "alpaca")
+    assert done.exit_code == 65
+    assert "train.jsonl:4: not a Sample" in done.stderr
+    assert content(tmp_path) == before
+
+
+def test_the_samples_are_not_written_over(sft):
+    before = content(sft)
+    done = export(sft, f"{sft}/../sft", "--format", "chatml")
+    assert done.exit_code == 2
+    assert "name another folder" in done.stderr
+    assert content(sft) == before

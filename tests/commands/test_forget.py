@@ -1,17 +1,54 @@
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import yaml
+from tests.support.fault_server import FaultServer
 from tests.support.ledger_rows import key, row
 
 from diffscribe.asking.batch import hold
 from diffscribe.asking.ledger import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.errors import RecordError, ToolError
-from diffscribe.core.files import write_json, write_jsonl
-from diffscribe.core.records import RejectedChange
+from diffscribe.core.files import read_jsonl, write_json, write_jsonl
+from diffscribe.core.records import Change, LabeledChange, RejectedChange
 from diffscribe.label.gate import Vote, ballot_of
+
+ROOT = Path(__file__).parents[2]
+GONE = "acme/app"
+DERIVED = (
+    "data/exports/train.jsonl",
+    "data/benchmarks/x/cases.jsonl",
+    "data/README.md",
+    "mlruns/1/2/artifacts/eval/predictions.jsonl",
+    "mlartifacts/1/2/artifacts/eval/index.html",
+    "models/adapter/weights",
+    "models/baseline/plans.jsonl",
+    "models/gguf/student.gguf",
+    "reports/bench/index.html",
+    "reports/data/index.html",
+    "reports/eval/predictions.jsonl",
+    "reports/gate/index.html",
+    "reports/gate/label.json",
+    "reports/judge/votes.json",
+    "reports/train/loss.json",
+    "data/clones/acme/app.git/HEAD",
+)
+"""What shows a repository or learned from it."""
+OTHERS = (
+    ".dvc/cache/files/md5/unrelated",
+    ".dvc/tmp/exps/standalone/notes",
+    "data/clones/acme/other.git/HEAD",
+    "models/.gitignore",
+    "models/base/weights",
+    "models/diffscribe-135m/adapter",
+    "reports/.gitignore",
+)
 
 
 @pytest.fixture
@@ -37,19 +74,7 @@ def root(tmp_path, labeled):
     )
     rows = [RejectedChange(reason="long_body", change=each) for each in (ours, theirs)]
     write_jsonl(tmp_path / "data/rejected.jsonl", rows)
-    for name in (
-        "reports/eval/predictions.jsonl",
-        "reports/gate/index.html",
-        "reports/gate/label.json",
-        "reports/.gitignore",
-        "models/adapter/weights",
-        "models/base/weights",
-        "data/exports/train.jsonl",
-        ".dvc/tmp/exps/standalone/notes",
-        "data/clones/acme/app.git/HEAD",
-        "data/clones/acme/other.git/HEAD",
-        ".dvc/cache/files/md5/unrelated",
-    ):
+    for name in (*DERIVED, *OTHERS):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("learned")
@@ -69,16 +94,16 @@ def test_no_row_of_the_repository_is_left_and_all_others_are(root):
         assert '"repo":"acme/app"' not in line
     assert files(root) == {
         *(f"data/{name}.jsonl" for name in ("harvested", "labeled", "rejected")),
-        *("data/splits/train.jsonl", "data/sft/train.jsonl", "models/base/weights"),
-        *("data/clones/acme/other.git/HEAD", ".dvc/cache/files/md5/unrelated"),
-        ".dvc/tmp/exps/standalone/notes",
-        *("reports/.gitignore", "reports/gate/votes.jsonl"),
+        *("data/splits/train.jsonl", "data/sft/train.jsonl"),
+        "reports/gate/votes.jsonl",
+        *OTHERS,
     }
-    assert result.scanned_files == 11
+    assert result.scanned_files == 13
 
 
-def test_metrics_no_longer_count_the_repository(root):
-    path = root / "metrics/split.json"
+@pytest.mark.parametrize("folder", ["metrics", "reports"])
+def test_what_is_counted_by_repository_no_longer_names_it(root, folder):
+    path = root / folder / "split.json"
     sources = {"acme/app": {"train": 2}, "acme/other": {"train": 1}}
     write_json(path, {"acme/app": 3, "by_source": sources})
     result = forget(root, "acme/app", base_is_scratch=False)
@@ -104,7 +129,6 @@ def test_a_repository_that_is_nowhere_costs_nothing(root):
 @pytest.mark.parametrize("name", ["data/benchmarks/x/cases.jsonl", "data/README.md"])
 def test_what_holds_a_repository_without_rows_goes_and_no_more(root, name):
     path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"id":"1","repo":"acme/third"}\n')
     result = forget(root, "acme/third", base_is_scratch=True)
     removed = name.removesuffix("/x/cases.jsonl")
@@ -182,3 +206,117 @@ def test_a_second_run_finds_all_that_a_first_one_could_not_reach(taught):
     result = forget(taught, "acme/app", base_is_scratch=True)
     assert result.rows == 7
     assert "models/base/weights" not in files(taught)
+
+
+def run(folder, *command):
+    environment = os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"}
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+
+def run_forget(folder, repo):
+    if not (folder / "params.yaml").exists():
+        shutil.copy(ROOT / "params.yaml", folder)
+    return run(folder, "-m", "diffscribe.commands.main", "forget", repo)
+
+
+def test_it_says_what_went_and_that_nothing_is_left(tmp_path, labeled):
+    rows = [labeled(), labeled(repo="acme/other")]
+    write_jsonl(tmp_path / "data/labeled.jsonl", rows)
+    answer = run_forget(tmp_path, GONE)
+    assert answer.returncode == 0
+    first, *_, last = answer.stdout.splitlines()
+    words = "1 rows of acme/app, 0 answers, 0 requests of batches and 0 traces removed"
+    assert first == f"forget: {words}"
+    assert last.startswith("forget: 1 files scanned, 0 hold it")
+
+
+def test_what_is_left_fails_and_is_named(tmp_path, labeled):
+    write_jsonl(tmp_path / "data/mine.txt", [labeled()])
+    answer = run_forget(tmp_path, GONE)
+    assert answer.returncode == 1
+    assert answer.stderr == "forget: data/mine.txt still holds it\n"
+
+
+def teach(body):
+    """Answer with words of this change alone, and in vain at every third."""
+    shown = next(
+        line for line in body["messages"][1]["content"].splitlines() if "+new " in line
+    )
+    name = shown.removeprefix("+new ")
+    subject = "x" * 200 if name.endswith(("2", "5")) else "stop the leak"
+    commit = {"files": ["a.py"], "type": "fix", "subject": subject}
+    commit["body"] = f"Nobody closed {name}."
+    return json.dumps({"gitignore": [], "commits": [commit]})
+
+
+def label(folder, **teacher):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    section = params["label"]
+    section |= {"source": "teacher", "max_failure_fraction": 1.0}
+    section["mode"] = teacher.pop("mode", "online")
+    section["teacher"] |= {"model": "wise", "reasks": 1, **teacher}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    names = ("data/labeled.jsonl", "data/label_failures.jsonl", "metrics/label.json")
+    script = ROOT / "scripts/label.py"
+    return run(folder, script, ROOT / "prompts/teacher", "data/harvested.jsonl", *names)
+
+
+@pytest.fixture
+def served(tmp_path, labeled):
+    """What is there when two repositories were labeled, and a batch is begun."""
+    rows = [
+        labeled(repo=repo, head=f"b{number}", message="wip", paths=("a.py",))
+        for number in range(6)
+        for repo in (GONE, "acme/other")
+    ]
+    changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
+    write_jsonl(tmp_path / "data/harvested.jsonl", changes)
+    with FaultServer(answer=teach) as server:
+        done = label(tmp_path, base_url=server.base_url)
+    assert done.returncode == 0, done.stderr
+    waiting = label(tmp_path, seed=8, mode="batch_files")
+    assert waiting.returncode == 69, waiting.stderr
+    return tmp_path
+
+
+def holders(folder, word):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(folder))
+        for path in files
+        if word.encode() in path.read_bytes()
+    }
+
+
+def test_no_byte_of_what_was_asked_or_answered_is_left(served):
+    ledger, batch = ".cache/teacher.sqlite", ".cache/batches/offline/part-00001"
+    rows = {f"data/{name}.jsonl" for name in ("harvested", "labeled", "label_failures")}
+    beside = {f"{batch}.jsonl", f"{batch}.about.json"}
+    everywhere = {*rows, *beside, ledger, "metrics/label.json"}
+    assert holders(served, GONE) == everywhere
+    answer = run_forget(served, GONE)
+    assert answer.returncode == 0, answer.stderr
+    words = "12 rows of acme/app, 8 answers, 6 requests of batches and 0 traces removed"
+    assert answer.stdout.startswith(f"forget: {words}\n")
+    assert holders(served, GONE) == set()
+    assert holders(served, "acme/other") == everywhere
+
+
+def test_what_is_known_of_others_is_not_asked_again(served):
+    before = [
+        row
+        for row in read_jsonl(served / "data/labeled.jsonl", LabeledChange)
+        if row.repo != GONE
+    ]
+    run_forget(served, GONE)
+    done = label(served, base_url="http://127.0.0.1:9/v1")
+    assert done.returncode == 0, done.stderr
+    after = list(read_jsonl(served / "data/labeled.jsonl", LabeledChange))
+    assert after == before
+    assert len(after) == 4

@@ -1,15 +1,18 @@
-"""Samples in the shapes that other trainers read."""
+"""The verb `export`: the chat samples in the shapes that other trainers read."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import orjson
 
-from diffscribe.core.errors import RecordError
-from diffscribe.core.files import whole_file
+from diffscribe.core.cli import INPUT, OUTPUT, Command, progress
+from diffscribe.core.errors import InputError, RecordError
+from diffscribe.core.files import read_jsonl, whole_file
 from diffscribe.core.records import Message, Sample
 
+SPLITS = ("train", "validation", "test")
 SHAREGPT_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 Row = dict[str, Any]
@@ -26,7 +29,7 @@ def export_rows(samples: Iterable[Sample], shape: str) -> Iterator[Row]:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
-    """Write one JSON object a line and return how many there were."""
+    """Write one JSON object a line and return the number of lines."""
     count = 0
     with whole_file(path) as partial, partial.open("wb") as lines:
         for row in rows:
@@ -36,7 +39,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 
 
 def _chatml(sample: Sample) -> Row:
-    """Name the chat as the Hugging Face hub does; ChatML is how it is printed."""
+    """Name the keys as the Hugging Face hub does; ChatML is how they are printed."""
     return {"messages": _messages(*sample.prompt, *sample.completion)}
 
 
@@ -78,3 +81,31 @@ SHAPES: dict[str, Callable[[Sample], Row]] = {
     "sharegpt": _sharegpt,
 }
 """By the name that `--format` takes."""
+
+
+@click.command(cls=Command)
+@click.argument("sft", type=INPUT)
+@click.argument("exported", type=OUTPUT)
+@click.option(
+    "--format", "shape", type=click.Choice(list(SHAPES)), required=True, help="Shape."
+)
+def main(sft: Path, exported: Path, shape: str) -> None:
+    """Write the chat samples in a shape that other trainers read.
+
+    Train, validation and test of the folder SFT go to the folder EXPORTED. Line n of
+    a file is line n of the one in SFT; nothing else in EXPORTED changes.
+    """
+    if exported.resolve() == sft.resolve():
+        raise InputError(
+            f"{exported}: the samples are read from here; name another folder"
+        )
+    counts = {}
+    for split in SPLITS:
+        samples = progress(
+            read_jsonl(sft / f"{split}.jsonl", Sample), f"export {split}"
+        )
+        counts[split] = write_rows(
+            exported / f"{split}.jsonl", export_rows(samples, shape)
+        )
+    sizes = ", ".join(f"{split} {count}" for split, count in counts.items())
+    click.echo(f"export: {shape}: {sizes}")

@@ -1,23 +1,160 @@
-"""Take a repository out of everything the pipeline wrote, and prove it is gone."""
+"""The verb `forget`: take a repository out of all that was written, and prove it.
+
+Rows go line by line, from data/ and the votes of the gate. What was learned from
+them or shows them (models, reports, exports, copies in DVC's cache, artifacts of
+MLflow) goes as a whole, as the next run makes it again. Teachers' answers, batches and
+traces about the repository go too. Then every file that is left is searched.
+"""
 
 import json
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import orjson
 
 from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.ledger import forget_answers
+from diffscribe.core.cli import Command, params_option
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_json, write_lines
+from diffscribe.core.params import load_params
+from diffscribe.core.tracking import forget_traces
+
+ROWS = (
+    *("data/*.jsonl", "data/splits/*.jsonl", "data/sft/*.jsonl"),
+    "reports/gate/*.jsonl",
+)
+"""Files with a row, or a person's vote on a row, in each line."""
+COUNTS = ("metrics/*.json", "reports/*.json")
+LEARNED = (
+    *("data/exports", "data/README.md", "data/benchmarks", "models/*"),
+    *("reports/*/*", "mlruns/*/*/artifacts", "mlartifacts/*/*/artifacts"),
+)
+"""What may hold a repository without naming it."""
+SHIPPED = "models/diffscribe-135m"
+BASE = "models/base"
+COPIES = (".dvc/cache", ".dvc/tmp", "mlruns", "mlartifacts")
+"""Copies of what stages wrote; a file that names the repository goes."""
+TEACHERS = ".cache"
+LEDGER = f"{TEACHERS}/teacher.sqlite"
+BATCHES = f"{TEACHERS}/batches"
+WRITTEN = ("data", "metrics", "models", "reports", *COPIES)
 
 _DIGEST = re.compile(rb"(?=([0-9a-f]{64}))")
-"""At every place: in a database other digits may stand right before it."""
+"""A digest at any place: in a database other digits may stand right before it."""
 _BLOCK_BYTES = 2**24
+
+
+class Forgotten(NamedTuple):
+    """What was taken out, and what the search of all that is left found."""
+
+    rows: int
+    answers: int
+    """Answers of teachers in the ledger."""
+    requests: int
+    """Requests to teachers in batches that are not collected."""
+    sent: tuple[str, ...]
+    """Files and batches of a service that still hold some of these requests."""
+    removed: tuple[str, ...]
+    """Files and folders that went as a whole."""
+    scanned_files: int
+    found: tuple[str, ...]
+    """Files that still hold the repository: none if all went well."""
+
+
+class _Seen(NamedTuple):
+    """The rows of a repository."""
+
+    rows: Counter[Path]
+    """Number of its rows in each file."""
+    ids: set[bytes]
+    keys: set[str]
+    """Keys of the answers that are its labels."""
+
+
+@click.command(cls=Command)
+@click.argument("repo")
+@params_option
+def main(repo: str, params: Path) -> None:
+    """Take a repository out of everything that was written.
+
+    REPO is its name as rows have it, such as github.com/owner/name. Exits with 1 if a
+    file still holds it at the end.
+    """
+    result = forget(Path(), repo, load_params(params).base.source == "scratch")
+    traces = forget_traces(repo)
+    click.echo(
+        f"forget: {result.rows} rows of {repo}, {result.answers} answers, "
+        f"{result.requests} requests of batches and {traces} traces removed"
+    )
+    if result.sent:
+        click.echo(
+            f"forget: the service still holds requests: {', '.join(result.sent)}; "
+            "delete them there, what it answers is ignored here"
+        )
+    for path in result.removed:
+        click.echo(f"forget: {path} removed")
+    for path in result.found:
+        click.echo(f"forget: {path} still holds it", err=True)
+    click.echo(
+        f"forget: {result.scanned_files} files scanned, {len(result.found)} hold it; "
+        "take it out of harvest.sources, or the next harvest brings it back; "
+        "'dvc gc --workspace' drops older models from DVC's cache"
+    )
+    sys.exit(1 if result.found else 0)
+
+
+def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
+    """Remove a repository from a workplace and search what is left for it.
+
+    A base from scratch goes too, as it saw the training split. Rows go last: until
+    then a second run finds all that a first one left. The search looks for the
+    repository's name as rows write it, for the ids of its rows and for the keys of
+    its answers.
+
+    Raises:
+        RecordError: naming file and line, if a row cannot be read.
+        StorageError: if another process reads the ledger.
+        ToolError: if another process works on a batch.
+    """
+    seen = _see(root, repo)
+    keys, answers, requests, sent = _forget_teachers(root, repo, seen.keys)
+    for path in _glob(root, COUNTS):
+        _drop_counts(path, repo)
+    names = tuple(orjson.dumps({key: repo})[1:-1] for key in ("repo", "about"))
+
+    def has(path: Path) -> bool:
+        return holds(path, names, seen.ids)
+
+    kept = {root / SHIPPED, *_glob(root, ROWS)}
+    kept |= set() if base_is_scratch else {root / BASE}
+    learned = [path for path in _glob(root, LEARNED) if path not in kept]
+    removed = [path for path in learned if seen.rows or any(map(has, _files([path])))]
+    removed += _clones(root / "data" / "clones", repo)
+    removed += filter(has, _files(root / name for name in COPIES))
+    gone = [path for path in removed if _remove(path)]
+    for path in seen.rows:
+        write_lines(path, (line for line, of_it in _lines(path, repo) if not of_it))
+    # Two repositories may ask the same, so a key may stand in the other's rows.
+    written = _files(root / name for name in WRITTEN)
+    sought = [(path, seen.ids) for path in written]
+    sought += [(path, seen.ids | keys) for path in _files([root / TEACHERS])]
+    found = [path for path, digests in sought if holds(path, names, digests)]
+    return Forgotten(
+        rows=seen.rows.total(),
+        answers=answers,
+        requests=requests,
+        sent=sent,
+        removed=tuple(str(path.relative_to(root)) for path in gone),
+        scanned_files=len(sought),
+        found=tuple(str(path.relative_to(root)) for path in found),
+    )
 
 
 def holds(path: Path, words: Collection[bytes], digests: Set[bytes]) -> bool:
@@ -38,114 +175,9 @@ def holds(path: Path, words: Collection[bytes], digests: Set[bytes]) -> bool:
     return False
 
 
-ROWS = (
-    *("data/*.jsonl", "data/splits/*.jsonl", "data/sft/*.jsonl"),
-    "reports/gate/*.jsonl",
-)
-LEARNED = (
-    *(
-        "data/exports",
-        "data/README.md",
-        "data/benchmarks",
-        "reports/bench",
-        "reports/data",
-        "reports/eval",
-        "reports/gate/compare.html",
-        "reports/gate/index.html",
-        "reports/gate/label.json",
-        "reports/judge",
-        "reports/train",
-    ),
-    *("models/adapter", "models/merged", "models/gguf"),
-)
-"""What may hold a repository without saying where; a new run makes it again."""
-COPIES = (".dvc/cache", ".dvc/tmp")
-"""DVC's copies of what stages wrote, here and in experiments that were cut short."""
-TEACHERS = ".cache"
-LEDGER = f"{TEACHERS}/teacher.sqlite"
-BATCHES = f"{TEACHERS}/batches"
-WRITTEN = ("data", "metrics", "models", "reports", *COPIES)
-
-
-class Forgotten(NamedTuple):
-    """What was taken out, and what a scan of all that is left found."""
-
-    rows: int
-    answers: int
-    """Of teachers, in the ledger."""
-    requests: int
-    """To teachers, in batches that are not collected."""
-    sent: tuple[str, ...]
-    """Files and batches of a service that still hold some of these requests."""
-    removed: tuple[str, ...]
-    """Files and folders that went as a whole."""
-    scanned_files: int
-    found: tuple[str, ...]
-    """Files that still hold the repository: none if all went well."""
-
-
-class _Seen(NamedTuple):
-    """What there is of a repository."""
-
-    rows: Counter[Path]
-    """How many in each file."""
-    ids: set[bytes]
-    keys: set[str]
-    """Of the answers that are its labels."""
-
-
-def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
-    """Remove a repository's rows, clones, cached rows and what learned from them.
-
-    What teachers were asked and answered goes too, and a base from scratch, as
-    it saw the training split. Rows go last: until then a second run finds all
-    that a first one left. The scan is a search of its own: it looks for the name
-    of the repository as rows write it, for the ids of its rows and for the keys
-    of its answers.
-
-    Raises:
-        RecordError: naming file and line, if a row cannot be read.
-        StorageError: if another process reads the ledger.
-        ToolError: if another process works on a batch.
-    """
-    seen = _seen(root, repo)
-    keys, answers, requests, sent = _forget_teachers(root, repo, seen.keys)
-    for path in sorted(root.glob("metrics/*.json")):
-        _without_counts(path, repo)
-    learned = (*LEARNED, "models/base") if base_is_scratch else LEARNED
-    names = tuple(orjson.dumps({key: repo})[1:-1] for key in ("repo", "about"))
-
-    def has(path: Path) -> bool:
-        return holds(path, names, seen.ids)
-
-    removed = [
-        root / name
-        for name in learned
-        if seen.rows or any(map(has, _files(root, [name])))
-    ]
-    removed += _clones(root / "data" / "clones", repo)
-    removed += filter(has, _files(root, COPIES))
-    gone = [path for path in removed if _remove(path)]
-    for path in seen.rows:
-        write_lines(path, (line for line, of_it in _lines(path, repo) if not of_it))
-    # Two repositories may ask the same, so a key may stand in the other's rows.
-    sought = [(path, seen.ids) for path in _files(root, WRITTEN)]
-    sought += [(path, seen.ids | keys) for path in _files(root, (TEACHERS,))]
-    found = [path for path, digests in sought if holds(path, names, digests)]
-    return Forgotten(
-        rows=seen.rows.total(),
-        answers=answers,
-        requests=requests,
-        sent=sent,
-        removed=tuple(str(path.relative_to(root)) for path in gone),
-        scanned_files=len(sought),
-        found=tuple(str(path.relative_to(root)) for path in found),
-    )
-
-
-def _seen(root: Path, repo: str) -> _Seen:
+def _see(root: Path, repo: str) -> _Seen:
     seen = _Seen(Counter(), set(), set())
-    for path in (path for pattern in ROWS for path in sorted(root.glob(pattern))):
+    for path in _glob(root, ROWS):
         for _, change in _lines(path, repo):
             if change:
                 seen.rows[path] += 1
@@ -173,7 +205,7 @@ def _lines(path: Path, repo: str) -> Iterator[tuple[bytes, dict[str, Any] | None
 def _forget_teachers(
     root: Path, repo: str, keys: set[str]
 ) -> tuple[set[bytes], int, int, tuple[str, ...]]:
-    """Return all keys that are gone, how many of either kind, and what was sent."""
+    """Return all keys that are gone, the number of each kind, and what was sent."""
     ledger = root / LEDGER
     answers = forget_answers(ledger, repo, keys) if ledger.exists() else set()
     folders = sorted(path for path in (root / BATCHES).glob("*") if path.is_dir())
@@ -184,8 +216,8 @@ def _forget_teachers(
     return all_keys, len(answers), len(requests), sent
 
 
-def _without_counts(path: Path, repo: str) -> None:
-    """Rewrite metrics that count by repository; the totals stay until the next run."""
+def _drop_counts(path: Path, repo: str) -> None:
+    """Rewrite a report that counts by repository; totals stay until the next run."""
     before = json.loads(path.read_text(encoding="utf-8"))
     after = _without_source(before, repo)
     if after != before:
@@ -212,18 +244,22 @@ def _clones(folder: Path, repo: str) -> list[Path]:
 
 
 def _remove(path: Path) -> bool:
+    """Remove a file or a folder, and return whether there was one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
         return True
-    there = path.exists()
+    was_there = path.exists()
     path.unlink(missing_ok=True)
-    return there
+    return was_there
 
 
-def _files(root: Path, names: Iterable[str]) -> list[Path]:
-    return [
-        path
-        for name in names
-        for path in (root / name, *sorted((root / name).rglob("*")))
-        if path.is_file()
-    ]
+def _glob(root: Path, patterns: Iterable[str]) -> list[Path]:
+    """Return the paths that fit, sorted for each pattern; hidden ones do not count."""
+    paths = (path for pattern in patterns for path in sorted(root.glob(pattern)))
+    return [path for path in paths if not path.name.startswith(".")]
+
+
+def _files(places: Iterable[Path]) -> list[Path]:
+    """Return the files at these paths and below them."""
+    paths = (path for place in places for path in (place, *sorted(place.rglob("*"))))
+    return [path for path in paths if path.is_file()]

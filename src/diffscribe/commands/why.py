@@ -1,14 +1,16 @@
-"""Follow one change, or one commit, through what the stages wrote."""
+"""The verb `why`: follow one change, or one commit, through what the stages wrote."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import orjson
 
 from diffscribe.commits.grammar import format_header
-from diffscribe.core.errors import InputError
+from diffscribe.core.cli import INPUT, Command
+from diffscribe.core.errors import InputError, shown
 from diffscribe.core.records import Plan
 
 MIN_PREFIX_CHARS = 6
@@ -16,11 +18,25 @@ SPLITS = ("train", "validation", "test")
 _SHORT = 12
 
 
-def trace(folder: Path, metrics: Path, wanted: str) -> Iterator[str]:
+@click.command(cls=Command)
+@click.argument("wanted")
+@click.argument("folder", type=INPUT, default=Path("data"))
+@click.argument("reports", type=INPUT, default=Path("reports"))
+def main(wanted: str, folder: Path, reports: Path) -> None:
+    """Tell what each stage did with a change or a commit.
+
+    WANTED is the beginning of a change's id or of a commit's sha, FOLDER holds the
+    rows, REPORTS what the stages counted.
+    """
+    for line in trace(folder, reports, wanted):
+        click.echo(line)
+
+
+def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
     """Yield lines that say what each stage did with a change.
 
-    `wanted` begins the id of a change, or the sha of an original commit. Stages
-    but curate only count what they drop; then the counts are shown.
+    `wanted` begins the id of a change, or the sha of an original commit. Most stages
+    only count what they drop; then their counts are shown.
 
     Raises:
         InputError: if `wanted` is too short to mean one change.
@@ -34,23 +50,23 @@ def trace(folder: Path, metrics: Path, wanted: str) -> Iterator[str]:
     harvested = list(_rows(folder / "harvested.jsonl", wanted))
     if not harvested:
         yield f"{wanted}: harvest made no change of it, or nothing begins so"
-        yield from _counts(metrics, "harvest")
+        yield from _counts(reports, "harvest")
     for change in harvested:
-        yield from _change_lines(folder, metrics, change)
+        yield from _follow(folder, reports, change)
 
 
-def _change_lines(folder: Path, metrics: Path, change: dict[str, Any]) -> Iterator[str]:
+def _follow(folder: Path, reports: Path, change: dict[str, Any]) -> Iterator[str]:
     id_ = change["id"]
     commits = ", ".join(each["sha"][:_SHORT] for each in change["commits"])
-    yield f"change {id_[:_SHORT]} of {_plain(change['repo'])}"
+    yield f"change {id_[:_SHORT]} of {shown(change['repo'])}"
     yield f"  harvest  {len(change['files'])} files of the commits {commits}"
     if not any(_rows(folder / "labeled.jsonl", id_)):
         failure = next(_rows(folder / "label_failures.jsonl", id_), None)
         if failure is not None:
-            yield f"  label    failed: {failure['reason']}: {_plain(failure['words'])}"
+            yield f"  label    failed: {failure['reason']}: {shown(failure['words'])}"
             return
         yield "  label    no label; the reasons are only counted:"
-        yield from _counts(metrics, "label")
+        yield from _counts(reports, "label")
         return
     yield "  label    has a plan"
     rejected = next(_rows(folder / "rejected.jsonl", id_), None)
@@ -64,35 +80,29 @@ def _change_lines(folder: Path, metrics: Path, change: dict[str, Any]) -> Iterat
         return
     yield from _headers(curated)
     yield f"  curate   kept, in cluster {curated.get('cluster', '')[:_SHORT] or '?'}"
-    yield from _split_lines(folder, metrics, id_)
-
-
-def _split_lines(folder: Path, metrics: Path, id_: str) -> Iterator[str]:
-    places = {
-        (stage, split): list(_rows(folder / stage / f"{split}.jsonl", id_))
-        for stage in ("splits", "sft")
-        for split in SPLITS
-    }
-    for stage, name, rows in (
+    for place, stage, unit in (
         ("splits", "split", "rows"),
         ("sft", "render", "samples"),
     ):
-        found = {split: len(places[stage, split]) for split in SPLITS}
-        text = ", ".join(f"{n} {rows} in {split}" for split, n in found.items() if n)
-        yield f"  {name:<8} {text or 'dropped, or not yet run; only counted:'}"
+        found = {
+            split: len(list(_rows(folder / place / f"{split}.jsonl", id_)))
+            for split in SPLITS
+        }
+        text = ", ".join(f"{n} {unit} in {split}" for split, n in found.items() if n)
+        yield f"  {stage:<8} {text or 'dropped, or not yet run; only counted:'}"
         if not text:
-            yield from _counts(metrics, name)
+            yield from _counts(reports, stage)
             return
 
 
 def _headers(change: dict[str, Any]) -> Iterator[str]:
     plan = Plan.model_validate(change["label"]["plan"])
     for commit in plan.commits:
-        yield f"           {_plain(format_header(commit))}"
+        yield f"           {shown(format_header(commit))}"
 
 
-def _counts(metrics: Path, stage: str) -> Iterator[str]:
-    path = metrics / f"{stage}.json"
+def _counts(reports: Path, stage: str) -> Iterator[str]:
+    path = reports / f"{stage}.json"
     if not path.is_file():
         yield f"           no {path}: the stage has not run"
         return
@@ -102,7 +112,7 @@ def _counts(metrics: Path, stage: str) -> Iterator[str]:
 
 
 def _drops(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, int]]:
-    """Yield what a metrics file counts as dropped, but for zeros."""
+    """Yield what a report counts as dropped, but for zeros."""
     for key, value in values.items():
         name = f"{above}{key}"
         if isinstance(value, dict):
@@ -112,7 +122,7 @@ def _drops(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, int]]
 
 
 def _rows(path: Path, wanted: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows that are of a change or a commit; none if no such file."""
+    """Yield the rows that are of a change or a commit; none if there is no file."""
     if not path.is_file():
         return
     needle = f'"{wanted}'.encode()
@@ -130,10 +140,3 @@ def _names(row: dict[str, Any]) -> Iterator[str]:
     yield change["id"]
     yield change.get("parent_id") or ""
     yield from (commit["sha"] for commit in change.get("commits", ()))
-
-
-def _plain(text: str) -> str:
-    """Return a text of a repository without what steers a terminal."""
-    return "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
-    )

@@ -1,7 +1,9 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from diffscribe.commands.main import main
 from diffscribe.commands.why import trace
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import write_jsonl
@@ -57,7 +59,13 @@ def test_a_kept_change_is_followed_to_where_it_stops(folder):
 
 
 def test_a_rejected_change_ends_with_its_reason(folder):
-    assert story(folder, folder[2].id)[-1] == "  curate   rejected: long_body"
+    place = str(folder[0])
+    done = CliRunner().invoke(main, ["why", folder[2].id[:8], place, place])
+    assert done.exit_code == 0
+    assert done.output.splitlines()[-1] == "  curate   rejected: long_body"
+    done = CliRunner().invoke(main, ["why", "012345", f"{place}/none", place])
+    assert done.exit_code == 2
+    assert "does not exist" in done.output
 
 
 def test_a_change_that_a_teacher_could_not_label_shows_why(folder):
