@@ -55,7 +55,8 @@ estimate: .venv/.installed ## Estimate what labeling would ask and cost, before 
 gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html
 	@diffscribe gate draw
 	@python scripts/label.py prompts/teacher reports/gate/harvested.jsonl \
-		reports/gate/labeled.jsonl reports/gate/label_failures.jsonl reports/gate/label.json
+		reports/gate/labeled.jsonl reports/gate/label_failures.jsonl \
+		reports/gate/label.json reports/gate/metrics.json
 	@diffscribe gate show reports/gate/labeled.jsonl
 
 .PHONY: gate-accept
@@ -94,8 +95,10 @@ smoke: llama.cpp ## Run the miniature pipeline in a temporary clone
 	@pytest tests/smoke --durations=5
 
 .PHONY: exp-show
-exp-show: .venv/.installed ## Compare experiments: changed params and the headline of eval
-	@python tools/exp_show.py
+exp-show: .venv/.installed ## Compare experiments: params that differ, and the metrics
+	@dvc exp show --only-changed --hide-workspace --no-pager --sort-by Created \
+		--drop '^(src|scripts|prompts|data|models|benchmark_sets)\b'
+
 
 .PHONY: mlflow
 mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)
@@ -106,10 +109,6 @@ mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)
 serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
 	@server=$$(python -c 'from diffscribe.doors.llama_cpp import program; print(program("llama-server"))'); \
 	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
-
-.PHONY: deps
-deps: .venv/.installed ## Write the code each stage imports into dvc.yaml
-	@python tools/dvc_deps.py
 
 .PHONY: docs
 docs: .venv/.installed ## Write the DAG, the tree and the result table into README.md

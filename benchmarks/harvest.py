@@ -113,7 +113,8 @@ def _ours(lent: Path, folder: Path, changed: dict[str, object]) -> Way:
         folder / "out",
         folder / "m.json",
     )
-    command = [sys.executable, str(script), str(out), str(metrics), f"--params={path}"]
+    outputs = map(str, (out, metrics, folder / "headline.json"))
+    command = [sys.executable, str(script), *outputs, f"--params={path}"]
     timed(command, lent)
     counts = json.loads(metrics.read_text())
     is_every = "bot_authors" in changed

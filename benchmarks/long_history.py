@@ -91,8 +91,8 @@ def _harvest(folder: Path, repository: Path, size: int) -> list[str]:
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump(params))
     script, out = ROOT / "scripts/harvest.py", folder / "harvested.jsonl"
-    metrics = folder / "metrics.json"
-    return [sys.executable, str(script), str(out), str(metrics), f"--params={path}"]
+    outputs = map(str, (out, folder / "counts.json", folder / "metrics.json"))
+    return [sys.executable, str(script), *outputs, f"--params={path}"]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Stage base: bring the model to start from, pinned.
 
 Usage: python scripts/base.py prompts/student data/splits/train.jsonl models/base
-           metrics/base.json
+           reports/base.json
 """
 
 from pathlib import Path
@@ -29,9 +29,9 @@ from diffscribe.doors.torch_runtime import quiet_libraries, seed_torch
 @click.argument("prompts", type=INPUT)
 @click.argument("train", type=INPUT)
 @click.argument("base", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @params_option
-def main(prompts: Path, train: Path, base: Path, metrics: Path, params: Path) -> None:
+def main(prompts: Path, train: Path, base: Path, details: Path, params: Path) -> None:
     """Fill BASE with the model that params name; `scratch` sees TRAIN only."""
     section = load_params(params).base
     losses: list[float] = []
@@ -50,7 +50,7 @@ def main(prompts: Path, train: Path, base: Path, metrics: Path, params: Path) ->
             copy_base(section, folder)
     size = model_metrics(base)
     report(
-        metrics,
+        details,
         size | {"pretraining_loss": round(losses[-1], 4) if losses else None},
         f"{section.source}, {size['parameters'] / 1e6:.1f} M parameters, "
         f"vocabulary {size['vocabulary']}",

@@ -1,6 +1,6 @@
 """Stage baseline: fit what a model has to beat, without a neural network.
 
-Usage: python scripts/baseline.py data/splits models/baseline metrics/baseline.json
+Usage: python scripts/baseline.py data/splits models/baseline reports/baseline.json
 """
 
 from pathlib import Path
@@ -19,9 +19,9 @@ from diffscribe.core.tracking import report
 @click.command(cls=Command)
 @click.argument("splits", type=INPUT)
 @click.argument("baseline", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @params_option
-def main(splits: Path, baseline: Path, metrics: Path, params: Path) -> None:
+def main(splits: Path, baseline: Path, details: Path, params: Path) -> None:
     """Fit the baseline on the training rows of SPLITS and keep it in BASELINE.
 
     Beside it stand its plans of the validation and test rows, which eval compares.
@@ -42,7 +42,7 @@ def main(splits: Path, baseline: Path, metrics: Path, params: Path) -> None:
         f"commits, ARI {numbers['ari']} and exact partition "
         f"{numbers['exact_partition']} of {numbers['changes']} changes"
     )
-    report(metrics, numbers, summary)
+    report(details, numbers, summary)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Stage curate: keep what is worth learning from.
 
 Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
-data/rejected.jsonl metrics/curate.json
+data/rejected.jsonl reports/curate.json metrics/curate.json
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.files import read_jsonl, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import LabeledChange
 from diffscribe.core.tracking import report
@@ -20,10 +20,16 @@ from diffscribe.curate.curate import curate
 @click.argument("labeled", type=INPUT)
 @click.argument("curated", type=OUTPUT)
 @click.argument("rejected", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
-    labeled: Path, curated: Path, rejected: Path, metrics: Path, params: Path
+    labeled: Path,
+    curated: Path,
+    rejected: Path,
+    details: Path,
+    metrics: Path,
+    params: Path,
 ) -> None:
     """Write to CURATED what is worth learning from, the rest to REJECTED."""
     section = load_params(params).curate
@@ -33,7 +39,8 @@ def main(
     write_jsonl(rejected, result.rejected)
     total = len(result.kept) + len(result.rejected)
     summary = f"{len(result.kept)} of {total} changes kept"
-    report(metrics, result.metrics(), summary, result.statistics)
+    write_json(metrics, {"kept": len(result.kept)})
+    report(details, result.metrics(), summary, result.statistics)
 
 
 if __name__ == "__main__":

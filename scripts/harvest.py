@@ -1,6 +1,7 @@
 """Stage harvest: squash windows of consecutive commits to working-tree changes.
 
-Usage: python scripts/harvest.py data/samples data/harvested.jsonl metrics/harvest.json
+Usage: python scripts/harvest.py data/samples data/harvested.jsonl
+           reports/harvest.json metrics/harvest.json
 """
 
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import write_lines
+from diffscribe.core.files import write_json, write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
 from diffscribe.harvest.harvest import Counts, harvest
@@ -17,11 +18,13 @@ from diffscribe.harvest.harvest import Counts, harvest
 @click.command(cls=Command)
 @click.argument("tracked", nargs=-1, type=INPUT)
 @click.argument("harvested", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
     tracked: tuple[Path, ...],  # noqa: ARG001
     harvested: Path,
+    details: Path,
     metrics: Path,
     params: Path,
 ) -> None:
@@ -35,8 +38,9 @@ def main(
     for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
     totals = counts.metrics(section)
+    write_json(metrics, {"changes": totals["changes"]})
     report(
-        metrics,
+        details,
         totals,
         f"{totals['changes']} changes of {totals['commits_kept']} commits "
         f"kept of {totals['commits']} in {totals['sources']} sources",

@@ -1,7 +1,7 @@
 """Stage label: give each change a commit plan.
 
 Usage: python scripts/label.py prompts/teacher data/harvested.jsonl \
-data/labeled.jsonl data/label_failures.jsonl metrics/label.json
+data/labeled.jsonl data/label_failures.jsonl reports/label.json metrics/label.json
 """
 
 from contextlib import closing
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.files import read_jsonl, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
 from diffscribe.core.tracking import report
@@ -30,6 +30,7 @@ from diffscribe.label.label import (
 @click.argument("harvested", type=INPUT)
 @click.argument("labeled", type=OUTPUT)
 @click.argument("failures", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
@@ -37,6 +38,7 @@ def main(
     harvested: Path,
     labeled: Path,
     failures: Path,
+    details: Path,
     metrics: Path,
     params: Path,
 ) -> None:
@@ -57,7 +59,8 @@ def main(
     summary = f"{count} of {counts['changes']} changes labeled from {section.source}"
     if section.asks:
         summary += f", {tally.unlabeled.total()} failed, {tally.bill.words()}"
-    report(metrics, counts, summary, tally.statistics)
+    write_json(metrics, {"labeled": count})
+    report(details, counts, summary, tally.statistics)
 
 
 if __name__ == "__main__":

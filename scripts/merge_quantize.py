@@ -1,7 +1,7 @@
 """Stage merge-quantize: ship the student for llama.cpp and Ollama.
 
 Usage: python scripts/merge_quantize.py prompts/student models/base models/adapter
-           models/merged models/gguf metrics/merge_quantize.json
+           models/merged models/gguf reports/merge_quantize.json
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ from diffscribe.merge_quantize.merge import merge_adapter
 @click.argument("adapter", type=INPUT)
 @click.argument("merged", type=OUTPUT)
 @click.argument("gguf", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @params_option
 def main(
     prompts: Path,
@@ -32,7 +32,7 @@ def main(
     adapter: Path,
     merged: Path,
     gguf: Path,
-    metrics: Path,
+    details: Path,
     params: Path,
 ) -> None:
     """Merge ADAPTER into BASE as MERGED; quantize both to GGUFs in folder GGUF."""
@@ -50,7 +50,7 @@ def main(
         untuned = export(base, "base", (section.base_type,), folder)
         (folder / "Modelfile").write_text(recipe, encoding="utf-8")
     report(
-        metrics,
+        details,
         {
             "llama_cpp": llama_cpp,
             "student": export_metrics(student),

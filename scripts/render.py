@@ -1,7 +1,7 @@
 """Stage render: turn changes into chat samples within the token budget.
 
 Usage: python scripts/render.py prompts/student data/splits models/base data/sft
-           metrics/render.json
+           reports/render.json metrics/render.json
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ import click
 
 from diffscribe.commits.prompt import load_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
+from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import Statistics, report
@@ -31,10 +31,17 @@ SPLITS = ("train", "validation", "test")
 @click.argument("splits", type=INPUT)
 @click.argument("base", type=INPUT)
 @click.argument("sft", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
-    prompts: Path, splits: Path, base: Path, sft: Path, metrics: Path, params: Path
+    prompts: Path,
+    splits: Path,
+    base: Path,
+    sft: Path,
+    details: Path,
+    metrics: Path,
+    params: Path,
 ) -> None:
     """Write to SFT the chat samples of SPLITS, counted by BASE's tokenizer."""
     section = load_params(params).render
@@ -60,8 +67,9 @@ def main(
             kept[split] = rendered.approved()
     approved = sum(kept.values(), Counter())
     statistics = Statistics({"processed": processed, "approved": approved, **kept})
+    write_json(metrics, {"samples": kept["train"].total()})
     report(
-        metrics,
+        details,
         figures,
         ", ".join(f"{split} {kept[split].total()}" for split in SPLITS),
         statistics,

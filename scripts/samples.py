@@ -1,6 +1,6 @@
 """Stage samples: build the sample repositories of the embedded default.
 
-Usage: python scripts/samples.py data/samples metrics/samples.json
+Usage: python scripts/samples.py data/samples reports/samples.json
 """
 
 from pathlib import Path
@@ -17,9 +17,9 @@ from diffscribe.samples.domains import all_repositories
 
 @click.command(cls=Command)
 @click.argument("samples", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @params_option
-def main(samples: Path, metrics: Path, params: Path) -> None:
+def main(samples: Path, details: Path, params: Path) -> None:
     """Write a git bundle for each sample repository to the folder SAMPLES."""
     section = load_params(params).samples
     with whole_folder(samples) as folder:
@@ -29,7 +29,7 @@ def main(samples: Path, metrics: Path, params: Path) -> None:
         ]
     counts = count_samples(built)
     report(
-        metrics,
+        details,
         counts,
         f"wrote {counts['commits']} commits in {counts['repositories']} repositories, "
         f"{counts['languages']} languages",

@@ -1,7 +1,7 @@
 r"""Stage split: changes that train, and held-out ones that share nothing with them.
 
 Usage: python scripts/split.py benchmark_sets data/curated.jsonl data/splits \
-    metrics/split.json
+    reports/split.json metrics/split.json
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
+from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import CuratedChange
 from diffscribe.core.tracking import report
@@ -26,10 +26,16 @@ from diffscribe.split.split import SPLITS, split_changes
 @click.argument("benchmark_sets", type=INPUT)
 @click.argument("curated", type=INPUT)
 @click.argument("splits", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
-    benchmark_sets: Path, curated: Path, splits: Path, metrics: Path, params: Path
+    benchmark_sets: Path,
+    curated: Path,
+    splits: Path,
+    details: Path,
+    metrics: Path,
+    params: Path,
 ) -> None:
     """Write train, validation and test of CURATED to the folder SPLITS.
 
@@ -48,7 +54,8 @@ def main(
     sizes = ", ".join(f"{len(result.rows[name])} {name}" for name in SPLITS)
     counts = {"leaks": count_leaks(leaks)}
     summary = f"{sizes}; {result.dropped.total()} dropped, {len(leaks)} leaks"
-    report(metrics, result.metrics() | counts, summary, result.statistics)
+    write_json(metrics, {"train_rows": len(result.rows["train"])})
+    report(details, result.metrics() | counts, summary, result.statistics)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Stage train: fine-tune the base on the answers.
 
 Usage: python scripts/train.py data/sft models/base models/adapter
-           reports/train metrics/train.json
+           reports/train reports/train.json metrics/train.json
 """
 
 import shutil
@@ -10,10 +10,13 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
-from diffscribe.core.files import whole_folder
+from diffscribe.core.files import whole_folder, write_json
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.train.train import checkpoint_folder, fine_tune, write_curves
+
+HEADLINE = ("train_loss", "validation_loss", "validation_token_accuracy")
+"""What `dvc exp show` shows of a training."""
 
 
 @click.command(cls=Command)
@@ -21,10 +24,17 @@ from diffscribe.train.train import checkpoint_folder, fine_tune, write_curves
 @click.argument("base", type=INPUT)
 @click.argument("adapter", type=OUTPUT)
 @click.argument("curves", type=OUTPUT)
+@click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
-    sft: Path, base: Path, adapter: Path, curves: Path, metrics: Path, params: Path
+    sft: Path,
+    base: Path,
+    adapter: Path,
+    curves: Path,
+    details: Path,
+    metrics: Path,
+    params: Path,
 ) -> None:
     """Write to ADAPTER what SFT teaches BASE; resumes if it was killed."""
     values = load_params(params)
@@ -38,8 +48,9 @@ def main(
             write_curves(folder, tuned.curve)
         run.log_metrics(tuned.metrics)
         run.set_tags({"backend": tuned.backend})
+    write_json(metrics, {key: tuned.metrics[key] for key in HEADLINE})
     report(
-        metrics,
+        details,
         tuned.metrics,
         f"{tuned.metrics['steps']} steps on {tuned.metrics['samples']} samples by "
         f"{tuned.backend}, validation loss {tuned.metrics['validation_loss']}",

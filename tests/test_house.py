@@ -1,13 +1,11 @@
-"""The rules of the house: which package may import which, and who may go outside.
-
-All imports count: those at the top of a module, inside functions, under
-TYPE_CHECKING, relative ones, and module names in strings for lazy loading.
-"""
+"""The rules of the house: which package may import which, and what goes outside."""
 
 import ast
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import house_of, imported, modules, reached
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,47 +78,6 @@ SPELLINGS = {
 }
 
 
-def modules(root):
-    """Return the files of src and of stages by name: `eval.ask`, `scripts.eval`."""
-    source = root / "src" / "diffscribe"
-    found = {
-        ".".join(path.relative_to(source).with_suffix("").parts): path
-        for path in source.rglob("*.py")
-    }
-    scripts = {path.stem: path for path in root.glob("scripts/*.py")}
-    return found | {f"scripts.{name}": scripts[name] for name in STAGES & set(scripts)}
-
-
-def imported(name, path):
-    """Yield every dotted name that a module imports, in full."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = ["diffscribe", *name.split(".")][: -node.level or None]
-            parts = [*(above if node.level else []), *filter(None, [node.module])]
-            yield ".".join(parts)
-            yield from (".".join([*parts, alias.name]) for alias in node.names)
-        elif isinstance(node, ast.Constant) and str(node.value).startswith(
-            "diffscribe."
-        ):
-            yield str(node.value)
-
-
-def house_of(root):
-    """Return the modules of the house that each module imports."""
-    known = modules(root)
-    return {
-        name: {
-            inside
-            for full in imported(name, path)
-            if (inside := full.removeprefix("diffscribe.")) in known
-        }
-        - {name}
-        for name, path in known.items()
-    }
-
-
 def package(name):
     """Return what a module belongs to; a script stands for itself."""
     return name if name.startswith("scripts.") else name.partition(".")[0]
@@ -131,6 +88,7 @@ def broken_arrows(root):
     return {
         (package(name), package(target))
         for name, targets in house_of(root).items()
+        if not name.startswith("scripts.") or name.removeprefix("scripts.") in STAGES
         for target in targets
         if package(target) != package(name) and package(target) not in may(name)
     }
@@ -145,17 +103,8 @@ def may(name):
 
 def circles(root):
     """Return the modules that import themselves through others."""
-    graph = house_of(root)
-
-    def reached(start):
-        seen, waiting = set(), [start]
-        while waiting:
-            for target in graph[waiting.pop()] - seen:
-                seen.add(target)
-                waiting.append(target)
-        return seen
-
-    return {name for name in graph if name in reached(name)}
+    house = house_of(root)
+    return {name for name in house if name in reached(house, name)}
 
 
 def wrong_doors(root):

@@ -1,37 +1,51 @@
-"""The shape that holds the house: stages, scripts, params, deps and imports agree."""
+"""The shape of the pipeline: stages, scripts, params, deps and imports agree."""
 
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from dvc_deps import CODE, code_deps, data_deps, imported, script
 
+from diffscribe.commands.train import load_profile
 from diffscribe.core.params import Params, merge_params, parse_params
+from tests.support.imports import house_of, reached
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "diffscribe"
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
-MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
+PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+HOUSE = house_of(ROOT)
 
 COMMANDS = {"clone"}
 """Scripts that are no stage: what they do is asked for by name."""
+
+MOST_FOLDERS = {"eval": 8}
+"""How many folders of code a stage may depend on, if more than six: eval also joins
+the page of review to what it measured."""
 
 
 def word(stage):
     return stage.replace("-", "_")
 
 
-def outs(stage):
-    return [next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]]
+def script(stage):
+    return f"scripts/{word(stage)}.py"
+
+
+def code(stage):
+    return {d for d in STAGES[stage]["deps"] if d.startswith(("scripts/", "src/"))}
+
+
+def data(stage):
+    return [each for each in STAGES[stage]["deps"] if each not in code(stage)]
 
 
 def metrics(stage):
-    return [next(iter(each)) for each in stage["metrics"]]
+    return [path for each in STAGES[stage].get("metrics", []) for path in each]
 
 
 def test_every_stage_has_one_script_and_every_other_script_is_known():
@@ -50,48 +64,87 @@ def test_stage_depends_on_its_own_section_alone(stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_writes_one_metrics_file_that_git_keeps(stage):
-    assert STAGES[stage]["metrics"] == [
-        {f"metrics/{word(stage)}.json": {"cache": False}}
-    ]
-
-
-@pytest.mark.parametrize("stage", STAGES)
 def test_command_names_exactly_the_declared_paths_in_order(stage):
-    declared = STAGES[stage]
-    paths = [*data_deps(declared), *outs(declared), *metrics(declared)]
-    assert declared["cmd"].split() == ["python", f"scripts/{word(stage)}.py", *paths]
+    paths = [*data(stage), *STAGES[stage]["outs"], *metrics(stage)]
+    assert STAGES[stage]["cmd"].split() == ["tools/python", script(stage), *paths]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_the_code_it_imports(stage):
-    declared = [dep for dep in STAGES[stage]["deps"] if dep.endswith(CODE)]
-    assert declared == code_deps(script(stage)), "run 'make deps'"
+def test_stage_has_a_report_and_git_keeps_its_metrics(stage):
+    report = "reports/eval" if stage == "eval" else f"reports/{word(stage)}.json"
+    assert report in STAGES[stage]["outs"]
+    assert STAGES[stage].get("metrics", []) in (
+        [],
+        [{f"metrics/{word(stage)}.json": {"cache": False}}],
+    )
 
 
-def test_imports_are_found_in_functions_and_through_other_modules():
-    found = {path.relative_to(SOURCE).as_posix() for path in imported(script("train"))}
-    assert {"train/train.py", "core/records.py", "core/tracking.py"} <= found
-    assert "core/files.py" in found
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_the_packages_that_it_imports(stage):
+    packages = {
+        f"src/diffscribe/{name.partition('.')[0]}"
+        for name in reached(HOUSE, f"scripts.{word(stage)}")
+    }
+    assert code(stage) == {script(stage)} | packages
+    assert len(packages) <= MOST_FOLDERS.get(stage, 6)
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_the_student_is_named_as_an_artifact():
+    student = PIPELINE["artifacts"]["student"]
+    assert student["path"] in STAGES["merge-quantize"]["outs"]
+    assert student["type"] == "model" and student["desc"]
+
+
+def test_the_pipeline_is_read_on_three_screens():
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 165
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_profile_fits_the_params_it_is_laid_over(profile):
-    merged = merge_params(PARAMS, yaml.safe_load(profile.read_text()))
-    params = parse_params(merged, profile)
+    params = parse_params(merge_params(PARAMS, load_profile(profile)), Path(profile))
     assert params.base.revision is None or len(params.base.revision) == 40
     assert params.eval.max_answer_tokens >= params.render.max_answer_tokens
 
 
-def test_the_profiles_ship():
-    assert [path.stem for path in PROFILES] == [
-        "git-smart-commit",
-        "joco",
-        "qwen2.5-coder-0.5b",
-        "qwen2.5-coder-1.5b",
-        "qwen3-coder-30b-a3b",
-        "seed000",
+def bare(**variables):
+    """An environment in which nothing is activated."""
+    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"} | variables
+
+
+def test_stages_find_the_python_of_the_folder_where_nothing_is_activated(tmp_path):
+    shutil.copy(ROOT / "tools" / "python", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "one"
+    copy.mkdir(parents=True)
+    for folder in (tmp_path, copy):
+        command = [str(tmp_path / "python"), "-c", "import sys; print(sys.executable)"]
+        done = subprocess.run(command, cwd=folder, env=bare(), capture_output=True)
+        assert done.stdout.decode().strip() == str(tmp_path / ".venv/bin/python")
+
+
+@pytest.mark.slow
+def test_repro_without_an_environment_stops_at_the_first_stage_in_one_line(tmp_path):
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    (tmp_path / "data").mkdir()
+    for name in ("dvc.yaml", "params.yaml", "data/self.bundle"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("scripts", "src", "prompts", "benchmark_sets"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    dvc = [sys.executable, "-m", "dvc"]
+    variables = bare(DVC_SITE_CACHE_DIR=str(tmp_path / "site"))
+    for command in ([*dvc, "init", "--no-scm", "-q"], [*dvc, "repro"]):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True
+        )
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if "make setup" in line]
+    assert said == [
+        "tools/python: diffscribe is not installed; type 'make setup', "
+        "then run this again"
     ]
+    assert "failed to reproduce 'samples'" in done.stderr
+    assert done.stdout.count("Running stage") == 1
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -102,8 +155,8 @@ def test_script_answers_help_within_a_second(stage):
 def help_cpu_s(stage):
     """Seconds of computing: those on the clock depend on what else runs."""
     begin = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, str(script(stage)), "--help"]
+    command = [sys.executable, str(ROOT / script(stage)), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "--params" in done.stdout
+    assert "--params" in done.stdout and "--verbose" in done.stdout
     return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime

@@ -78,7 +78,7 @@ def test_equal_rows_give_equal_bytes(rows, params, tmp_path):
 
 
 def test_without_rows_it_is_said_where_they_went(params):
-    with pytest.raises(RecordError, match=r"no commits to learn from; see metrics/"):
+    with pytest.raises(RecordError, match=r"no commits to learn from; see reports/"):
         fit([], [], params)
 
 

@@ -262,7 +262,8 @@ def label(folder, **teacher):
     section["mode"] = teacher.pop("mode", "online")
     section["teacher"] |= {"model": "wise", "reasks": 1, **teacher}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    names = ("data/labeled.jsonl", "data/label_failures.jsonl", "metrics/label.json")
+    names = ("data/labeled.jsonl", "data/label_failures.jsonl")
+    names += ("reports/label.json", "metrics/label.json")
     script = ROOT / "scripts/label.py"
     return run(folder, script, ROOT / "prompts/teacher", "data/harvested.jsonl", *names)
 
@@ -298,7 +299,7 @@ def test_no_byte_of_what_was_asked_or_answered_is_left(served):
     ledger, batch = ".cache/teacher.sqlite", ".cache/batches/offline/part-00001"
     rows = {f"data/{name}.jsonl" for name in ("harvested", "labeled", "label_failures")}
     beside = {f"{batch}.jsonl", f"{batch}.about.json"}
-    everywhere = {*rows, *beside, ledger, "metrics/label.json"}
+    everywhere = {*rows, *beside, ledger, "reports/label.json"}
     assert holders(served, GONE) == everywhere
     answer = run_forget(served, GONE)
     assert answer.returncode == 0, answer.stderr

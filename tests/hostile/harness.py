@@ -46,7 +46,7 @@ def run_harvest(
     write_params(folder / "params.yaml", sources, on_bad_source)
     command = [
         *(*unprivileged(), sys.executable, REPOSITORY / "scripts/harvest.py"),
-        *(folder / "rows.jsonl", folder / "harvest.json"),
+        *(folder / "rows.jsonl", folder / "harvest.json", folder / "metrics.json"),
         *("--params", folder / "params.yaml"),
     ]
     started = time.monotonic()

@@ -20,17 +20,20 @@ ROOT = Path(__file__).parents[2]
 
 STAGES = {
     "samples": ("", "samples/ samples.json"),
-    "harvest": ("", "harvested.jsonl harvest.json"),
+    "harvest": ("", "harvested.jsonl harvest.json metrics.json"),
     "label": (
         "teacher/ harvested.jsonl",
-        "labeled.jsonl label_failures.jsonl label.json",
+        "labeled.jsonl label_failures.jsonl label.json metrics.json",
     ),
-    "curate": ("labeled.jsonl", "curated.jsonl rejected.jsonl curate.json"),
-    "split": ("benchmark_sets/ curated.jsonl", "splits/ split.json"),
+    "curate": (
+        "labeled.jsonl",
+        "curated.jsonl rejected.jsonl curate.json metrics.json",
+    ),
+    "split": ("benchmark_sets/ curated.jsonl", "splits/ split.json metrics.json"),
     "baseline": ("splits/", "baseline/ baseline.json"),
     "base": ("prompts/ train.jsonl", "base/ base.json"),
-    "render": ("prompts/ splits/ base/", "sft/ render.json"),
-    "train": ("sft/ base/", "adapter/ curves/ train.json"),
+    "render": ("prompts/ splits/ base/", "sft/ render.json metrics.json"),
+    "train": ("sft/ base/", "adapter/ curves/ train.json metrics.json"),
     "merge_quantize": (
         "prompts/ base/ adapter/",
         "merged/ gguf/ merge_quantize.json",

@@ -125,12 +125,12 @@ def test_baseline_without_a_single_row_says_where_they_went(workplace):
     place = workplace("baseline")
     for name in ("train", "validation"):
         place.put(f"in/splits/{name}.jsonl")
-    place.assert_failed(place.run(), 65, "no commits to learn from; see metrics/")
+    place.assert_failed(place.run(), 65, "no commits to learn from; see reports/")
 
 
 def test_train_without_a_single_sample_says_where_they_went(workplace):
     place = workplace("train")
-    place.assert_failed(place.run(), 65, "no samples to train on; see metrics/")
+    place.assert_failed(place.run(), 65, "no samples to train on; see reports/")
 
 
 def test_a_folder_that_is_no_repository_is_no_source(workplace):

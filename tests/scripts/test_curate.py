@@ -15,7 +15,13 @@ def folder(tmp_path, labeled):
 
 
 def curate(stage, folder):
-    names = ("labeled.jsonl", "curated.jsonl", "rejected.jsonl", "curate.json")
+    names = (
+        "labeled.jsonl",
+        "curated.jsonl",
+        "rejected.jsonl",
+        "curate.json",
+        "metrics.json",
+    )
     return stage("curate", *(folder / name for name in names))
 
 

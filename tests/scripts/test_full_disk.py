@@ -70,25 +70,25 @@ def test_a_file_that_finds_no_space_leaves_the_old_one(source, name, output):
 
 
 @pytest.mark.parametrize("name", ["harvest", "label", "curate", "split", "baseline"])
-def test_metrics_that_find_no_space_leave_whole_outputs_and_a_rerun_completes(
+def test_counts_that_find_no_space_leave_whole_outputs_and_a_rerun_completes(
     source, name
 ):
     place = source(name)
-    metrics = place.outputs[-1].name
-    (place.folder / f"out/.{metrics}.partial").symlink_to("/dev/full")
+    details = f"{name}.json"
+    (place.folder / f"out/.{details}.partial").symlink_to("/dev/full")
     failed = place.run()
     assert failed.returncode == 74
-    words = f"out/{metrics}: the disk is full; free some space and run again"
+    words = f"out/{details}: the disk is full; free some space and run again"
     assert words in failed.stderr
     assert failed.stdout == ""
     first = place.written()
-    assert first.pop(metrics) == b"old"
+    assert first.pop(details) == b"old"
     assert b"old" not in first.values()
     assert not [path for path in first if "partial" in path or "previous" in path]
     done = place.run()
     assert done.returncode == 0, done.stderr
     second = place.written()
-    assert second.pop(metrics) != b"old"
+    assert second.pop(details) != b"old"
     assert second == first
 
 

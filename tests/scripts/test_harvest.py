@@ -25,6 +25,7 @@ def run_harvest(
             sys.executable,
             str(ROOT / "scripts/harvest.py"),
             "data/harvested.jsonl",
+            "reports/harvest.json",
             "metrics/harvest.json",
         ],
         cwd=folder,
@@ -41,7 +42,7 @@ def test_writes_changes_metrics_and_one_line(history: History, tmp_path: Path) -
     done = run_harvest(tmp_path, "repository")
 
     changes = list(read_jsonl(tmp_path / "data/harvested.jsonl", Change))
-    counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
+    counts = json.loads((tmp_path / "reports/harvest.json").read_text())
     assert (done.returncode, done.stderr) == (0, "")
     assert len(changes) == counts["changes"] == 7
     first, *table = done.stdout.splitlines()
@@ -84,6 +85,6 @@ def test_reports_what_it_leaves_out_where_params_say_so(
     assert len(lines) == 2
     assert lines[0].startswith("harvest.py: left out: harvest.sources: 'missing'")
     assert f"left out: {tmp_path}/broken.bundle: the bundle cannot" in lines[1]
-    counts = json.loads((tmp_path / "metrics/harvest.json").read_text())
+    counts = json.loads((tmp_path / "reports/harvest.json").read_text())
     assert (counts["sources"], counts["sources_bad"]) == (1, 2)
     assert counts["changes"] == 3

@@ -26,7 +26,7 @@ def folder(tmp_path, labeled):
 
 
 def label(stage, folder):
-    names = ("labeled.jsonl", "label_failures.jsonl", "label.json")
+    names = ("labeled.jsonl", "label_failures.jsonl", "label.json", "metrics.json")
     inputs = (ROOT / "prompts/teacher", folder / "harvested.jsonl")
     return stage("label", *inputs, *(folder / name for name in names))
 

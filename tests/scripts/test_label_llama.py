@@ -52,7 +52,12 @@ def place(workplace) -> Any:
     label["teacher"] |= {"concurrency": 2, "reasks": 1, "max_answer_tokens": 120}
     place.command()
     harvested = place.folder / "in/harvested.jsonl"
-    harvest = [str(ROOT / "scripts/harvest.py"), str(harvested), "harvest.json"]
+    harvest = [
+        str(ROOT / "scripts/harvest.py"),
+        str(harvested),
+        "harvest.json",
+        "metrics.json",
+    ]
     subprocess.run([sys.executable, *harvest], cwd=place.folder, check=True)
     changes = sorted(read_jsonl(harvested, Change), key=lambda each: len(each.diff))
     write_jsonl(harvested, changes[:2])

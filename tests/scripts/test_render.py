@@ -49,7 +49,7 @@ def rendered(folder, stage, tiny_base):
     done = stage(
         "render",
         *(ROOT / "prompts/student", folder / "splits", tiny_base),
-        *(folder / "sft", folder / "render.json"),
+        *(folder / "sft", folder / "render.json", folder / "metrics.json"),
         *("--params", folder / "params.yaml"),
     )
     assert (done.returncode, done.stderr) == (0, "")

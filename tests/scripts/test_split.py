@@ -29,7 +29,7 @@ def change_params(folder, **fields):
 
 
 def split(stage, folder, *options):
-    names = ("benchmark_sets", "curated.jsonl", "splits", "split.json")
+    names = ("benchmark_sets", "curated.jsonl", "splits", "split.json", "metrics.json")
     options = options or ("--params", folder / "params.yaml")
     return stage("split", *(folder / name for name in names), *options)
 

@@ -196,14 +196,15 @@ def trained_apart(sft: Path, base: Path, folder: Path, backend: str, method: str
     update = {"backend": backend, "method": method}
     values["train"] = PARAMS.model_copy(update=update).model_dump(mode="json")
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
-    paths = [sft, base, folder / "adapter", folder / "curves", folder / "metrics.json"]
+    names = ("adapter", "curves", "train.json", "metrics.json")
+    paths = [sft, base, *(folder / name for name in names)]
     script = ROOT / "scripts/train.py"
     subprocess.run(
         [sys.executable, script, *paths, "--params", folder / "params.yaml"],
         cwd=folder,
         check=True,
     )
-    return json.loads((folder / "metrics.json").read_text())
+    return json.loads((folder / "train.json").read_text())
 
 
 def test_checkpoints_are_kept_apart_by_every_input(sft, tiny_base):

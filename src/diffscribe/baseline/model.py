@@ -80,7 +80,7 @@ def fit(
     }
     if not typed:
         raise RecordError(
-            "no commits to learn from; see metrics/curate.json and metrics/split.json "
+            "no commits to learn from; see reports/curate.json and reports/split.json "
             "for what was dropped"
         )
     return Baseline(

@@ -9,7 +9,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command
 
 @click.command(cls=Command)
 @click.argument("folder", type=INPUT, default=Path("data"))
-@click.argument("metrics", type=INPUT, default=Path("metrics"))
+@click.argument("metrics", type=INPUT, default=Path("reports"))
 @click.argument("report", type=OUTPUT, default=Path("reports/data/index.html"))
 def main(folder: Path, metrics: Path, report: Path) -> None:
     """Show what the data is: one page without network, and a dataset card.

@@ -1,4 +1,4 @@
-"""Metrics to file, to the terminal and to MLflow; the only door to MLflow.
+"""What a stage counted: to file, to the terminal and to MLflow, whose only door it is.
 
 The files are the truth, MLflow is a mirror that nothing reads from: losing it
 costs one warning, never a stage.
@@ -83,14 +83,18 @@ QUICK_AND_QUIET = {
 
 def report(
     path: Path,
-    metrics: Mapping[str, object],
+    counts: Mapping[str, object],
     summary: str,
     statistics: Statistics | None = None,
 ) -> None:
-    """Write a stage's metrics file, print its summary line and its statistics."""
+    """Write all that a stage counted to reports/<stage>.json and print its summary.
+
+    The few numbers that `dvc exp show` puts side by side are not here: the stage
+    writes them to metrics/<stage>.json.
+    """
     if statistics is not None:
-        metrics = {**metrics, "statistics": statistics.metrics()}
-    write_json(path, metrics)
+        counts = {**counts, "statistics": statistics.metrics()}
+    write_json(path, counts)
     click.echo(f"{path.stem}: {summary}")
     if statistics is not None:
         click.echo(statistics.table())

@@ -112,7 +112,7 @@ def read_selection(
     if not selected:
         raise RecordError(
             f"{samples}: no sample to evaluate; raise split.test_fraction or name "
-            "split.test_repos, and see metrics/render.json for what was dropped"
+            "split.test_repos, and see reports/render.json for what was dropped"
         )
     return selected
 

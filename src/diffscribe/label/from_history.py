@@ -10,7 +10,7 @@ from diffscribe.core.records import Change, OriginalCommit, Plan, PlannedCommit
 
 
 class LabelReason(StrEnum):
-    """Why a change gets no label; also its key in metrics/label.json."""
+    """Why a change gets no label; also its key in reports/label.json."""
 
     NONCONVENTIONAL = "nonconventional"
     EMPTY_SUBJECT = "empty_subject"

@@ -44,7 +44,7 @@ NO_ANSWER = "no_answer"
 WITHHELD = (*Problem, LONG_FILE_LIST)
 """Reasons of changes that no model is asked about."""
 FAILURES = (*WITHHELD, NO_ANSWER, *FLAWS)
-"""Every reason that a failure can have, in the order of metrics/label.json."""
+"""Every reason that a failure can have, in the order of reports/label.json."""
 
 Ask = Callable[[Question], Awaitable[Answer]]
 

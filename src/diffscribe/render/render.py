@@ -12,7 +12,7 @@ from diffscribe.core.records import Message, Plan, PlannedCommit, Sample, SplitC
 
 
 class RenderReason(StrEnum):
-    """Why a change has no sample; also its key in metrics/render.json."""
+    """Why a change has no sample; also its key in reports/render.json."""
 
     LONG_ANSWER = "long_answer"
     LONG_FILE_LIST = "long_file_list"

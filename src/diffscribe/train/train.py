@@ -202,8 +202,8 @@ def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]
     train = list(read_jsonl(sft / "train.jsonl", Sample))
     if not train:
         raise RecordError(
-            f"{sft / 'train.jsonl'}: no samples to train on; see metrics/render.json "
-            "and metrics/curate.json for what dropped them"
+            f"{sft / 'train.jsonl'}: no samples to train on; see reports/render.json "
+            "and reports/curate.json for what dropped them"
         )
     validation = sorted(
         read_jsonl(sft / "validation.jsonl", Sample), key=lambda sample: sample.id
