@@ -1,25 +1,24 @@
 """Means with 95 % intervals, and the test of a difference.
 
-One estimator serves all: the jackknife over clusters (Quenouille 1956; for clusters of
-unequal size Hansen 2025). The mean is taken again without each cluster in turn, and
-how far it moves is its standard error. The quantile is Student's t with one degree of
-freedom less than there are effective clusters, 1 / sum of squared shares (Kish 1965;
-Carter, Schnepel and Steigerwald 2017): one repository with half of all samples
-leaves few.
+The standard error is the jackknife over clusters (Hansen 2025): how far the mean moves
+without each cluster in turn. The quantile is Student's t with one degree of freedom
+less than there are effective clusters, 1 / sum of squared shares (Carter, Schnepel and
+Steigerwald 2017), as one repository with half of all samples leaves few.
 
-From six repositories on the clusters are repositories, and the interval is about other
+From six repositories on these are the clusters, and the interval is about other
 repositories like these. With fewer nothing can tell how repositories differ: then a
 change with its variants is a cluster, the interval is about other changes of these
 repositories, and `Estimate.scope` says so.
 
-An error at a supposed mean shrinks towards the bounds of a measure as that of a share
-does (Wilson 1927), so intervals are lopsided near a bound and never cross it. The
-interval is all means that the test does not reject, so the two cannot contradict
-each other. benchmarks/interval_coverage.py measures both in worlds of known truth.
+The error at a supposed mean shrinks towards the bounds of a measure as that of a share
+does (Wilson 1927), so an interval is lopsided near a bound and never crosses it. It
+is all means that the test does not reject, so the two cannot contradict each other.
+benchmarks/interval_coverage.py measures both in worlds whose truth is known.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from math import fsum, sqrt
 from typing import Literal, NamedTuple
 
@@ -42,10 +41,10 @@ class Interval(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """One sample's value, and what it shares with others."""
+    """One sample's value."""
 
     cluster: str
-    """The change, by a name that no other repository has: a sample and its variants."""
+    """The change, a sample and its variants; no other repository has its name."""
     value: float
     repo: str = ""
 
@@ -71,11 +70,8 @@ def estimate(
 
     If all clusters are equal, nothing tells how far others may be: the interval
     then allows for the share of values at the far bound that would go unseen once
-    in 40 times, as Clopper and Pearson's does for 0 of n.
-
-    Args:
-        observations: in any order; equal ones give equal bytes.
-        bounds: the least and greatest value possible, both finite.
+    in 40 times, as Clopper and Pearson's does for 0 of n. The order of the
+    observations changes no digit. Both bounds have to be finite.
     """
     spread = _spread(observations)
     if spread is None:
@@ -116,8 +112,7 @@ def paired_test(
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p values that may be compared with 0.05 all at once, in the same order.
 
-    With them, one or more true null hypotheses of the family are rejected in at most
-    5 % of all evaluations, however the tests depend on each other (Holm 1979).
+    Any of them is below by chance in at most 5 % of all families (Holm 1979).
     """
     many = len(p_values)
     adjusted, most = [0.0] * many, 0.0
@@ -169,39 +164,36 @@ class _Spread(NamedTuple):
 
 def _spread(observations: Iterable[Observation]) -> _Spread | None:
     """Return the jackknife over clusters, or None if nothing was observed."""
-    repo_of: dict[str, str] = {}
-    values: dict[str, list[float]] = defaultdict(list)
+    changes: dict[str, tuple[str, list[float]]] = {}
     for change, value, repo in observations:
-        repo_of[change] = repo
-        values[change].append(value)
-    if not values:
+        changes.setdefault(change, (repo, []))[1].append(value)
+    if not changes:
         return None
-    changes: dict[str, list[str]] = defaultdict(list)
-    for change, repo in repo_of.items():
-        changes[repo].append(change)
+    repos: dict[str, list[list[float]]] = defaultdict(list)
+    for repo, values in changes.values():
+        repos[repo].append(values)
     scope: Scope = "changes"
-    independent = float(len(values))
-    clusters = list(values.values())
-    if len(changes) >= FEWEST_REPOSITORIES:
+    clusters = [values for _, values in changes.values()]
+    independent = float(len(changes))
+    if len(repos) >= FEWEST_REPOSITORIES:
         scope = "repositories"
-        clusters = [[v for c in own for v in values[c]] for own in changes.values()]
-        size = sum(len(own) ** 2 for own in changes.values()) / len(values)
+        clusters = [list(chain(*own)) for own in repos.values()]
+        size = sum(len(own) ** 2 for own in repos.values()) / len(changes)
         independent /= 1 + _ALIKE * (size - 1)
     # fsum is exact, so the order of the observations changes no digit.
     n = sum(map(len, clusters))
-    mean = fsum(v for own in clusters for v in own) / n
-    shares = [len(own) / n for own in clusters]
+    mean = fsum(chain(*clusters)) / n
     moved = [
-        share / (1 - share) * (fsum(own) / len(own) - mean)
-        for own, share in zip(clusters, shares, strict=True)
-        if share < 1
+        (fsum(own) - len(own) * mean) / (n - len(own))
+        for own in clusters
+        if len(own) < n
     ]
     error = sqrt((1 - 1 / len(clusters)) * fsum(each * each for each in moved))
-    largest = max(abs(v) for own in clusters for v in own)
+    largest = max(map(abs, chain(*clusters)))
     return _Spread(
         mean=mean,
         error=error if error > 1e-9 * largest else 0.0,
-        freedom=max(1.0, 1 / fsum(share * share for share in shares) - 1),
+        freedom=max(1.0, n * n / sum(len(own) ** 2 for own in clusters) - 1),
         independent=independent,
         n=n,
         clusters=len(clusters),
@@ -210,10 +202,9 @@ def _spread(observations: Iterable[Observation]) -> _Spread | None:
 
 
 def _ends(spread: _Spread, low: float, high: float) -> Interval:
-    """Return the two means at which the test gives 0.05.
+    """Return the means m at which the test gives 0.05, by its quadratic equation.
 
-    With r = t * error, (mean - m)^2 = r^2 (m - low)(high - m) / ((mean - low)
-    (high - mean)) is a quadratic equation of m.
+    (mean - m)^2 = (t * error)^2 (m - low)(high - m) / ((mean - low)(high - mean))
     """
     from scipy.special import stdtrit
 
@@ -221,9 +212,9 @@ def _ends(spread: _Spread, low: float, high: float) -> Interval:
     if not spread.error:
         unseen = 1 - (LEVEL / 2) ** (1 / spread.independent)
         return Interval(mean - unseen * (mean - low), mean + unseen * (high - mean))
-    r = float(stdtrit(spread.freedom, 1 - LEVEL / 2)) * spread.error
-    pull = r * r / ((mean - low) * (high - mean))
+    t = float(stdtrit(spread.freedom, 1 - LEVEL / 2))
+    pull = (t * spread.error) ** 2 / ((mean - low) * (high - mean))
     middle = (mean + pull * (low + high) / 2) / (1 + pull)
-    half = middle * middle - (mean * mean + pull * low * high) / (1 + pull)
-    half = sqrt(max(0.0, half))
+    square = middle**2 - (mean**2 + pull * low * high) / (1 + pull)
+    half = sqrt(max(0.0, square))
     return Interval(max(low, middle - half), min(high, middle + half))
