@@ -9,6 +9,7 @@ from diffscribe.harvest.context import license_reader, recognise
 from diffscribe.samples.builder import History
 
 BSD = "Redistribution and use in source and binary forms, with or without\nmodification"
+ENDORSE = " be used to endorse or promote products\nderived from this software"
 ISC = (
     "Permission to use, copy, modify, and/or distribute this software for any\n"
     "purpose with or without fee is hereby granted, provided that"
@@ -42,7 +43,8 @@ UNLICENSE = "This is free and unencumbered software released into the public dom
         ("GNU LESSER GENERAL PUBLIC LICENSE\n Version 2.1, F", "LGPL-2.1"),
         ("Mozilla Public License Version 2.0\n====", "MPL-2.0"),
         (BSD, "BSD-2-Clause"),
-        (BSD + " Neither the name of the copyright holder", "BSD-3-Clause"),
+        (BSD + " Neither the name of X" + ENDORSE, "BSD-3-Clause"),
+        (BSD + " The names of the contributors may not" + ENDORSE, "BSD-3-Clause"),
         (BSD + " All advertising materials mentioning", None),
         (ISC, "ISC"),
         (ISC.replace("and/or", "and"), "ISC"),

@@ -66,7 +66,7 @@ class ContextReader:
 
 
 LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)
-MAX_FILE_BYTES = 2**20
+MAX_LICENSE_BYTES = 2**20
 
 TITLES = {
     "gnu affero general public license version 3": "AGPL-3.0",
@@ -87,7 +87,7 @@ TITLES = {
     "server side public license version 1": "SSPL-1.0",
     "elastic license 2 0": "Elastic-2.0",
 }
-"""A license names itself at the start of a line; elsewhere it may name others."""
+"""Titles count at the start of a line; within a line they may name other licenses."""
 MIT = (
     "permission is hereby granted free of charge to any person obtaining a copy of "
     "this software and associated documentation files"
@@ -107,8 +107,8 @@ SENTENCES = {
     ),
 }
 BSD = "redistribution and use in source and binary forms with or without"
-BSD_3 = "neither the name of"
-BSD_4 = "all advertising materials"
+ENDORSEMENT = "to endorse or promote products derived from"
+ADVERTISING = "all advertising materials"
 IDENTIFIER = re.compile(
     r"^[^\w\n]*SPDX-License-Identifier:[ \t]*([\w.+-]+)[ \t\r]*$", re.M
 )
@@ -121,14 +121,14 @@ _TITLE = re.compile(
 
 
 def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
-    """Return a function from the sha of a root tree to its SPDX id or None.
+    """Return a function from the sha of a root tree to the SPDX id of its license.
 
-    Of several license files the first by name that is recognised counts.
+    It returns the first license file by name that is recognised, or None.
     """
 
     @cache
     def of_blob(blob: Any) -> str | None:
-        if read_sizes(source, [str(blob)]).get(str(blob), 0) > MAX_FILE_BYTES:
+        if read_sizes(source, [str(blob)]).get(str(blob), 0) > MAX_LICENSE_BYTES:
             return None
         return recognise(source.read(blob).data.decode("utf-8", "replace"))
 
@@ -146,8 +146,8 @@ def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
 def recognise(text: str) -> str | None:
     """Return the SPDX id of a license text, or None if it is not in the tables.
 
-    Of several titles the first counts. "Or later" is granted outside of the
-    text, so GNU ids come without it.
+    Of several titles the first counts. "Or later" is granted outside of the text, so
+    GNU ids come without it.
     """
     identifier = IDENTIFIER.search(text)
     if identifier is not None:
@@ -164,8 +164,8 @@ def recognise(text: str) -> str | None:
     for sentence, spdx_id in SENTENCES.items():
         if sentence in words:
             return spdx_id
-    if BSD in words and BSD_4 not in words:
-        return "BSD-3-Clause" if BSD_3 in words else "BSD-2-Clause"
+    if BSD in words and ADVERTISING not in words:
+        return "BSD-3-Clause" if ENDORSEMENT in words else "BSD-2-Clause"
     return None
 
 
