@@ -348,7 +348,7 @@ def test_two_at_once_are_refused(
 
     url = f"{remote.base_url}/owner/name"
     clone(url, history.head, tmp_path, again, ("http",))
-    assert "another 'make clone' is at work" in errors[0]
+    assert "another 'make clone' works on it" in errors[0]
 
 
 def test_a_clone_is_a_source_at_its_revision(

@@ -1,4 +1,4 @@
-"""docs/data.md explains all that harvest counts and all that params may name."""
+"""docs/harvest.md explains all that harvest counts and all that params may name."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from diffscribe.harvest.caps import CapReason
 from diffscribe.harvest.filters import PATH_LISTS, CommitReason
 from diffscribe.harvest.windows import WindowReason
 
-DATA = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
+DATA = (Path(__file__).parents[2] / "docs/harvest.md").read_text(encoding="utf-8")
 
 
 def named_in_first_column() -> set[str]:

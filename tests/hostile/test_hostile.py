@@ -99,7 +99,7 @@ def test_hostile_repository(
 
 
 def test_the_documentation_counts_the_attacks() -> None:
-    text = (REPOSITORY / "docs/data.md").read_text()
+    text = (REPOSITORY / "docs/harvest.md").read_text()
     for kind, number in Counter(attack.kind for attack in ATTACKS).items():
         refused = sum(
             attack.kind == kind and attack.refused is not None for attack in ATTACKS

@@ -1,4 +1,9 @@
-"""Work on ranges in several processes, with results in the order of the work."""
+"""Run jobs in a pool of processes and yield their results in order.
+
+A worker must not outlive its parent: not after SIGINT, SIGTERM or SIGKILL of the
+parent, and not with the git programs that it has started. So each worker leads a
+process group of its own and kills that group when the parent is gone.
+"""
 
 import contextlib
 import multiprocessing
@@ -17,8 +22,8 @@ from diffscribe.core.errors import ToolError
 J = TypeVar("J")
 R = TypeVar("R")
 
-AHEAD = 3
-"""Jobs a worker that may wait for their turn; what they hold is bounded so."""
+QUEUED_JOBS = 3
+"""Jobs queued per worker; bounds memory."""
 
 
 def in_order(
@@ -26,11 +31,12 @@ def in_order(
 ) -> Generator[tuple[J, R], None, None]:
     """Yield each job and its result, in the order of the jobs.
 
-    With one worker all is done in this process. Jobs are drawn as results are
-    taken, a few ahead.
+    One worker is this process itself. Jobs are taken from the iterable as results are
+    consumed, at most QUEUED_JOBS a worker ahead. With several workers, `work`, jobs and
+    results are pickled. Closing the generator ends all workers.
 
     Raises:
-        ToolError: if a worker dies, as it does when memory ends.
+        ToolError: if a worker is killed, as by the kernel when memory runs out.
     """
     if workers == 1:
         for job in jobs:
@@ -41,10 +47,10 @@ def in_order(
         with _pool(workers) as pool:
             for job in jobs:
                 waiting.append((job, pool.submit(work, job)))
-                if len(waiting) > AHEAD * workers:
-                    yield _next(waiting)
+                if len(waiting) > QUEUED_JOBS * workers:
+                    yield _take(waiting)
             while waiting:
-                yield _next(waiting)
+                yield _take(waiting)
     except BrokenProcessPool as error:
         raise ToolError(
             "a worker of this stage was killed; if memory ran out, "
@@ -52,39 +58,42 @@ def in_order(
         ) from error
 
 
-def _next(waiting: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
+def _take(waiting: deque[tuple[J, Future[R]]]) -> tuple[J, R]:
     job, result = waiting.popleft()
     return job, result.result()
 
 
 @contextlib.contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool whose processes, and theirs, end with the block."""
+    """Give a pool of processes; an exception in the block kills their groups."""
     fork = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(workers, fork, _stand_alone)
+    pool = ProcessPoolExecutor(workers, fork, _lead_group)
     try:
-        # All are forked now, before a thread of anyone else runs.
+        # Fork all workers now: a fork while other threads hold locks can hang.
         pool.submit(os.getpid).result()
         yield pool
     except BaseException:
         for child in multiprocessing.active_children():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(str(child.pid)), signal.SIGKILL)
-            # It has no group before it stands alone, and would wait for a lock for
-            # ever that one of the dead held.
+            # A worker that has not called setpgid yet is not in the killed group; kill
+            # it directly, or it may hang on a lock held by a dead worker.
             child.kill()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _stand_alone() -> None:
-    """Leave the terminal's group, and end with the parent however it ends."""
+def _lead_group() -> None:
+    """Make this worker lead a process group that ends with the parent.
+
+    The terminal's SIGINT then reaches the parent alone, which kills the group.
+    """
     os.setpgid(0, 0)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_kill_group_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _kill_group_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])

@@ -1,4 +1,4 @@
-"""Bring a pinned commit and all of its history from a remote."""
+"""Fetch a pinned commit and its whole history from a remote, in resumable steps."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ from diffscribe.doors.git import git_required, run_git
 from diffscribe.doors.places import clone_folder, protocol_of
 
 STEPS = (1000, 1000, 2000, 4000, 8000)
-"""Generations of commits to fetch at a time; then on by the last one.
+"""Generations of commits to fetch at a time; the last step repeats.
 
-What is interrupted loses its step: git keeps a pack only when it is whole.
+git keeps a pack only when it is complete, so an interrupted fetch loses one step.
 """
 SETTINGS = {
     "core.hooksPath": os.devnull,
@@ -27,8 +27,8 @@ SETTINGS = {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
 }
-OWN_VARIABLES = ("GIT_ASKPASS", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
-"""What a user may have set for git to reach a remote; all else is ours."""
+USER_VARIABLES = ("GIT_ASKPASS", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
+"""Beginnings of the user's GIT_ variables that stay: git needs them for a remote."""
 BRANCH = "refs/heads/main"
 PROTOCOLS = ("https", "ssh", "git")
 """http is left out: it would send a password in the clear. The pinned sha proves the
@@ -42,15 +42,14 @@ def clone(
     show: Callable[[bytes], object],
     protocols: tuple[str, ...] = PROTOCOLS,
 ) -> bool:
-    """Bring a commit into its folder of the clones; return False if it is there.
+    """Fetch a commit to its folder below `clones`; return False if it is there already.
 
-    The folder is a bare repository and appears when all is there. What an
-    earlier, interrupted call fetched is not fetched again. `show` gets what
-    git says on the way.
+    The folder is a bare repository. It gets its name when all of the history is there;
+    an interrupted call goes on where it stopped. `show` gets git's progress.
 
     Raises:
-        SourceError: if the URL or its protocol is not allowed, another call is
-            at work, or git fails.
+        SourceError: if the URL or its protocol is not allowed, another call works on
+            the folder, or git fails.
     """
     if protocol_of(url) not in protocols:
         raise SourceError(
@@ -61,26 +60,26 @@ def clone(
     with _locked(folder):
         if folder.exists() and _has(folder, revision):
             return False
-        partial = _prepared(folder, url, revision)
+        partial = _prepare(folder, url, revision)
         for depth in _depths(partial, revision):
-            border = _border(partial)
+            boundary = _boundary(partial)
             _fetch(url, revision, partial, depth, protocols, show)
-            if border and _border(partial) == border:
+            if boundary and _boundary(partial) == boundary:
                 raise SourceError(
-                    f"{url}: the remote does not give more than a part of its "
-                    "history; is it a shallow clone itself?"
+                    f"{url}: the remote gives only a part of its history; is it a "
+                    "shallow clone itself? name another remote"
                 )
         partial.rename(folder)
     return True
 
 
-def _prepared(folder: Path, url: str, revision: str) -> Path:
-    """Return the folder to fetch into, with what may be used of it."""
+def _prepare(folder: Path, url: str, revision: str) -> Path:
+    """Return the folder to fetch into, which keeps usable objects of earlier calls."""
     partial = folder.with_name(f".{folder.name}.partial")
-    if folder.exists():  # at another commit
+    if folder.exists():  # It holds another revision.
         folder.rename(partial)
-    if partial.exists() and _border(partial) and not _has(partial, revision):
-        shutil.rmtree(partial)  # a part of another commit's history
+    if partial.exists() and _boundary(partial) and not _has(partial, revision):
+        shutil.rmtree(partial)  # It holds a part of another revision's history.
     if not (partial / "config").exists():
         _start(partial, url)
     _remove_leftovers(partial)
@@ -88,19 +87,19 @@ def _prepared(folder: Path, url: str, revision: str) -> Path:
 
 
 def _depths(partial: Path, revision: str) -> Iterator[tuple[str, ...]]:
-    """Yield how deep to fetch next until nothing is missing."""
+    """Yield git's option for the depth of each fetch until nothing is missing."""
     if not _has(partial, revision):
         is_empty = not any((partial / "objects/pack").glob("*.pack"))
-        # Where all of another commit is there, a depth would cut it off.
+        # A depth would cut off the complete history of another revision.
         yield (f"--depth={STEPS[0]}",) if is_empty else ()
     for step in chain(STEPS[1:], repeat(STEPS[-1])):
-        if not _border(partial):
+        if not _boundary(partial):
             return
         yield (f"--deepen={step}",)
 
 
-def _border(partial: Path) -> bytes:
-    """Return the commits whose parents are missing yet; empty if none is."""
+def _boundary(partial: Path) -> bytes:
+    """Return the commits whose parents are still missing; empty if none are."""
     shallow = partial / "shallow"
     return shallow.read_bytes() if shallow.exists() else b""
 
@@ -117,7 +116,7 @@ def _fetch(
     command = ["git", *settings, "fetch", "--progress", "--no-tags", "--no-filter"]
     command += ["--no-recurse-submodules", "--no-write-fetch-head", *depth]
     command += ["--", url, f"+{revision}:{BRANCH}"]
-    said: deque[bytes] = deque(maxlen=8)
+    messages: deque[bytes] = deque(maxlen=8)
     with (
         git_required(),
         subprocess.Popen(
@@ -130,29 +129,29 @@ def _fetch(
         ) as git,
     ):
         assert git.stderr is not None
-        while words := os.read(git.stderr.fileno(), 2**16):
-            show(words)
-            said.append(words)
+        while message := os.read(git.stderr.fileno(), 2**16):
+            show(message)
+            messages.append(message)
     if git.returncode != 0:
         raise SourceError(
-            f"{url}: git could not fetch {revision}: {_reason(b''.join(said))}; "
-            "mend that and run 'make clone' again, it goes on where it stopped"
+            f"{url}: git could not fetch {revision}: {_reason(b''.join(messages))}; "
+            "correct that and run 'make clone' again, it goes on where it stopped"
         )
 
 
-def _reason(said: bytes) -> str:
-    """Return what git said in the end, without its progress."""
-    lines = said.decode(errors="replace").replace("\r", "\n").splitlines()
+def _reason(messages: bytes) -> str:
+    """Return the end of git's messages without its progress."""
+    lines = messages.decode(errors="replace").replace("\r", "\n").splitlines()
     words = " ".join(line.strip() for line in lines if "% (" not in line)
     return "".join(each for each in words if each.isprintable())[-500:]
 
 
 def _environment(partial: Path, protocols: tuple[str, ...]) -> dict[str, str]:
-    """Return the user's own environment with nothing that leads git astray."""
+    """Return the user's environment without the GIT_ variables that redirect git."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith(OWN_VARIABLES)
+        if not name.startswith("GIT_") or name.startswith(USER_VARIABLES)
     }
     return {
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
@@ -167,7 +166,7 @@ def _environment(partial: Path, protocols: tuple[str, ...]) -> dict[str, str]:
 
 
 def _start(partial: Path, url: str) -> None:
-    """Make an empty bare repository that knows its remote; no templates."""
+    """Make an empty bare repository with the URL of its remote and no templates."""
     partial.mkdir(parents=True, exist_ok=True)
     _ask(partial, "init", "--quiet", "--bare", "--template=")
     _ask(partial, "symbolic-ref", "HEAD", BRANCH)
@@ -189,7 +188,7 @@ def _has(folder: Path, revision: str) -> bool:
 
 
 def _remove_leftovers(partial: Path) -> None:
-    """Remove what a killed git leaves: locks, which stop the next, and packs."""
+    """Remove the locks and partial packs of a killed git; locks would stop the next."""
     for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*"):
         for path in partial.glob(pattern):
             path.unlink(missing_ok=True)
@@ -197,7 +196,7 @@ def _remove_leftovers(partial: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep others from the folder; the system unlocks it if we are killed."""
+    """Hold the folder's flock, which the kernel releases if this process is killed."""
     import fcntl
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -206,6 +205,6 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SourceError(
-                f"{folder}: another 'make clone' is at work; wait for its end"
+                f"{folder}: another 'make clone' works on it; wait until it ends"
             ) from error
         yield
