@@ -1,8 +1,12 @@
 import json
 import os
+import random
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,12 +94,15 @@ def roomy_models(tiny_base, tiny_params, models, tmp_path_factory):
     return folder
 
 
-def run_stage(models, samples, folder, **values):
+def prepare(models, samples, folder, **values):
+    """Fill a folder with the inputs of the stage and return the command to run there.
+
+    The ledger is in that folder too.
+    """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["eval"] |= {"max_samples": 120, "max_answer_tokens": 48}
     params["render"] |= {"max_prompt_tokens": 320, "max_answer_tokens": 192}
-    params["eval"] |= {"context_tokens": 512, "threads": 1}
-    params["eval"] |= values
+    params["eval"] |= {"context_tokens": 512, "threads": 1} | values
     folder.mkdir(exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_jsonl(folder / "test.jsonl", samples)
@@ -104,40 +111,49 @@ def run_stage(models, samples, folder, **values):
     write_jsonl(folder / "splits" / "train.jsonl", training)
     planned = [PlannedChange(id=each.id, plan=each.target) for each in samples]
     write_jsonl(folder / "plans.jsonl", planned)
-    outputs = [folder / "report", folder / "eval.json"]
+    inputs = (ROOT / "prompts/teacher", models, "plans.jsonl", "splits", "test.jsonl")
+    return [sys.executable, ROOT / "scripts/eval.py", *inputs, "report", "eval.json"]
+
+
+def environment(llama_cpp=ROOT / ".tools/llama.cpp"):
+    return os.environ | {
+        "DISABLE_MLFLOW_INTEGRATION": "true",
+        "LLAMA_CPP_DIR": str(llama_cpp),
+    }
+
+
+def run(command, folder, **others):
     return subprocess.run(
-        [
-            *(sys.executable, ROOT / "scripts/eval.py"),
-            *(
-                ROOT / "prompts/teacher",
-                models,
-                folder / "plans.jsonl",
-                folder / "splits",
-                folder / "test.jsonl",
-                *outputs,
-                "--params",
-                folder / "params.yaml",
-            ),
-        ],
-        cwd=ROOT,
-        env=os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"},
+        command,
+        cwd=folder,
+        env=environment(**others),
         capture_output=True,
         text=True,
         check=False,
     )
 
 
+def answers_in(folder):
+    """Return every answer of the ledger with when and how fast it came, by key."""
+    ledger = folder / ".cache/teacher.sqlite"
+    if not ledger.exists():
+        return {}
+    with closing(sqlite3.connect(ledger)) as database:
+        try:
+            rows = database.execute("SELECT * FROM answers").fetchall()
+        except sqlite3.OperationalError:
+            return {}
+    return {row[0]: row for row in rows}
+
+
 @pytest.mark.slow
-def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_path):
+def test_the_stage_asks_every_system_and_reports_on_them(models, tmp_path):
     samples = [sample(0), sample(1, junk=("x.log",)), sample(2, "word " * 2000)]
-    for name in ("first", "second"):
-        done = run_stage(models, samples, tmp_path / name)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1].startswith(
-            "eval: student-q8_0 on 3 samples"
-        )
-        assert max(map(len, done.stdout.splitlines())) <= 100
-    report = tmp_path / "first" / "report"
+    done = run(prepare(models, samples, tmp_path / "run"), tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("eval: student-q8_0 on 3 samples")
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    report = tmp_path / "run" / "report"
     assert sorted(path.name for path in report.iterdir()) == [
         "ballots.jsonl",
         "index.html",
@@ -164,8 +180,8 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
             # The grammar leaves it the spaces, which a random model is fond of.
             assert "".join(each.text.split()).startswith('{"gitignore"')
             assert each.plan or each.error.startswith("cut off after 48 tokens: ")
-    headline = json.loads((tmp_path / "first" / "eval.json").read_text())
-    assert list(headline) == list(HEADLINE)
+    headline = json.loads((tmp_path / "run" / "eval.json").read_text())
+    assert sorted(headline) == sorted(HEADLINE)
     assert all(0 <= value <= 1 for value in headline.values())
     evaluation = Evaluation.model_validate_json((report / "metrics.json").read_bytes())
     assert [each.other for each in evaluation.differences] == ["base", *controls]
@@ -180,15 +196,63 @@ def test_the_stage_asks_every_system_and_reports_the_same_each_time(models, tmp_
     assert (one_commit["junk"].n, one_commit["valid"].n) == (1, 3)
     assert result["student-q8_0"].tokens_per_s > 0
     assert result["base"].size_mb > result["student-q8_0"].size_mb > 0.1
-    scores = (report / "scores.jsonl").read_bytes()
-    assert scores == (tmp_path / "second" / "report" / "scores.jsonl").read_bytes()
     assert len(list(read_jsonl(report / "scores.jsonl", Score))) == 30
+
+
+@pytest.mark.slow
+def test_a_stage_that_was_killed_asks_nothing_twice_and_reports_the_same(
+    models, tmp_path
+):
+    samples = [sample(n) for n in range(8)] + [sample(8, "word " * 2000)]
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    command = prepare(models, samples, calm)
+    assert run(command, calm).returncode == 0
+    command = prepare(models, samples, killed)
+    draw = random.Random(7)
+    kept = {}
+    for _ in range(4):
+        stage = subprocess.Popen(
+            command, cwd=killed, env=environment(), stderr=subprocess.DEVNULL
+        )
+        # After another three to seven of the 24 answers, or in the middle of one.
+        goal = min(23, len(kept) + draw.randint(3, 7))
+        while len(answers_in(killed)) < goal:
+            assert stage.poll() is None
+            time.sleep(0.02)
+        stage.kill()
+        stage.wait()
+        found = answers_in(killed)
+        assert found.items() >= kept.items()
+        kept = found
+    assert run(command, killed).returncode == 0
+    assert len(answers_in(killed)) == 24
+    assert answers_in(killed).items() >= kept.items()
+    before = {path: path.read_bytes() for path in killed.rglob("report/**/*.*")}
+    assert len(before) > 6
+    assert run(command, killed).returncode == 0
+    assert before == {path: path.read_bytes() for path in before}
+    for name in ("report/scores.jsonl", "report/ballots.jsonl", "eval.json"):
+        assert (killed / name).read_bytes() == (calm / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_what_was_answered_is_scored_again_without_llama_cpp(models, tmp_path):
+    folder = tmp_path / "run"
+    command = prepare(models, [sample(0), sample(1)], folder)
+    assert run(command, folder).returncode == 0
+    before = (folder / "report" / "metrics.json").read_bytes()
+    shutil.rmtree(folder / "report")
+    done = run(command, folder, llama_cpp=tmp_path / "nowhere")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "report" / "metrics.json").read_bytes() == before
 
 
 @pytest.mark.slow
 def test_the_base_is_asked_with_the_full_prompt_too(roomy_models, tmp_path):
     values = {"context_tokens": 6144, "full_prompt_chars": 5000}
-    done = run_stage(roomy_models, [sample(0), sample(1)], tmp_path / "run", **values)
+    folder = tmp_path / "run"
+    command = prepare(roomy_models, [sample(0), sample(1)], folder, **values)
+    done = run(command, folder)
     assert done.returncode == 0, done.stderr
     report = tmp_path / "run" / "report"
     asked = {
@@ -210,7 +274,8 @@ def test_the_base_is_asked_with_the_full_prompt_too(roomy_models, tmp_path):
 
 
 def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):
-    done = run_stage(broken_models, [], tmp_path / "run")
+    folder = tmp_path / "run"
+    done = run(prepare(broken_models, [], folder), folder)
     assert done.returncode == 65
     assert "no sample to evaluate; raise split.test_fraction" in done.stderr
     assert not (tmp_path / "run" / "report").exists()
@@ -221,7 +286,8 @@ def test_a_broken_model_leaves_the_previous_report(broken_models, tmp_path):
     before = tmp_path / "run" / "report"
     before.mkdir(parents=True)
     (before / "table.md").write_text("before")
-    done = run_stage(broken_models, [sample(0)], tmp_path / "run")
+    folder = tmp_path / "run"
+    done = run(prepare(broken_models, [sample(0)], folder), folder)
     assert done.returncode == 69
     assert "llama-server ended with code" in done.stderr
     assert (before / "table.md").read_text() == "before"
