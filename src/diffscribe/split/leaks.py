@@ -1,7 +1,7 @@
-"""Find what rows of different splits share, on a path of its own.
+"""Find what rows of different splits share.
 
-Nothing here comes from the code that splits, or that finds duplicates before:
-a mistake there is found here, and stops the stage.
+Nothing here comes from the code that splits or that finds duplicates before it: a
+mistake there is found here, and stops the stage.
 """
 
 import hashlib
@@ -19,9 +19,46 @@ from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.core.errors import LeakError, ParamsError
 from diffscribe.core.records import Change, SplitChange
 
+SIMILARITY = 0.7
+"""Jaccard similarity from which two changes are near-duplicates. Clusters begin
+lower, so that a pair on the border of one measure is not over that of the other."""
+_NAMED = 5
+
+
+class LeakKind(StrEnum):
+    """What a row shares with one of another split."""
+
+    REPOSITORY = "repository"
+    """Counted only if whole repositories are to stay together."""
+    COMMIT = "commit"
+    PATCH_ID = "patch_id"
+    """The same change of the same paths, whitespace and line numbers apart."""
+    FILE_SET = "file_set"
+    """The same two or more files, one below a folder that is not hidden: others
+    have the same names in every project."""
+    NEAR_DUPLICATE = "near_duplicate"
+    PARENT = "parent"
+    """One is the other, or its variant with junk."""
+    VARIANT = "variant"
+    """Both are variants of one change."""
+    BENCHMARK = "benchmark"
+    """A repository or commit that is to be in no split at all."""
+
+
+class Leak(NamedTuple):
+    """A row that gives away another, or is of a benchmark."""
+
+    kind: LeakKind
+    split: str
+    id: str
+    other_split: str
+    """The split of the other row, or `benchmark`."""
+    other_id: str
+    """The id of the other row, or the entry of the benchmark."""
+
 
 class Traces(NamedTuple):
-    """Of a change without the files of injected junk."""
+    """What tells a change, without the files of injected junk."""
 
     paths: frozenset[str]
     patch_id: str
@@ -29,16 +66,84 @@ class Traces(NamedTuple):
     """Those removed and those added, without their signs."""
 
 
+class _Row(NamedTuple):
+    """A change in a split."""
+
+    split: str
+    rank: int
+    """Position of the split."""
+    change: SplitChange
+    traces: Traces
+
+
+def find_leaks(
+    splits: Mapping[str, Iterable[SplitChange]],
+    benchmark: "Benchmark",
+    whole_repositories: bool,
+) -> list[Leak]:
+    """Return all leaks, at most one of a kind for each row.
+
+    Of two rows the leak is of the one whose split comes first in `splits`.
+    """
+    rows = [
+        _Row(split, rank, change, traces_of(change))
+        for rank, (split, changes) in enumerate(splits.items())
+        for change in changes
+    ]
+    leaks = [
+        leak
+        for kind, keys_of in _KEYS.items()
+        if kind != LeakKind.REPOSITORY or whole_repositories
+        for leak in _shared(rows, kind, keys_of)
+    ]
+    leaks += _parents(rows)
+    leaks += _near_duplicates(rows)
+    leaks += _benchmarked(rows, benchmark)
+    return leaks
+
+
+def count_leaks(leaks: Iterable[Leak]) -> dict[str, int]:
+    """Return the number of leaks of each kind, zeros included."""
+    counts = Counter(leak.kind for leak in leaks)
+    return {kind.value: counts[kind] for kind in LeakKind}
+
+
+def refuse_leaks(leaks: Sequence[Leak]) -> None:
+    """Fail if there are any.
+
+    Raises:
+        LeakError: with the number of each kind, and the first rows by name.
+    """
+    if leaks:
+        counts = count_leaks(leaks).items()
+        kinds = ", ".join(f"{number} {kind}" for kind, number in counts if number)
+        named = "; ".join(
+            f"{leak.kind} of {leak.split} row {leak.id} "
+            f"and {leak.other_split} row {leak.other_id}"
+            for leak in leaks[:_NAMED]
+        )
+        more = f"; and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
+        raise LeakError(
+            f"split: rows of different splits share what they must not: {kinds}: "
+            f"{named}{more}; run curate again with a cluster_similarity below "
+            f"{SIMILARITY}, and report it if it stays"
+        )
+
+
+# What is the same in two rows.
+
+
 def traces_of(change: SplitChange) -> Traces:
-    """Return the traces of a change, or of what a variant is a variant of."""
+    """Return the traces of a change, or of the change that a variant was made of."""
     patches = [
         patch for patch in parse_diff(change.diff) if patch.path not in change.junk
     ]
-    return Traces(
-        frozenset(file.path for file in change.files) - set(change.junk),
-        patch_id(patches),
-        (_lines(patches, "-"), _lines(patches, "+")),
+    lines = [line for patch in patches for hunk in patch.hunks for line in hunk.lines]
+    removed, added = (
+        "".join(line[1:] for line in lines if line[0] == sign) for sign in "-+"
     )
+    paths = frozenset(file.path for file in change.files) - set(change.junk)
+    return Traces(paths, patch_id(patches), (removed, added))
 
 
 def patch_id(patches: Iterable[FilePatch]) -> str:
@@ -52,15 +157,47 @@ def patch_id(patches: Iterable[FilePatch]) -> str:
     return digest.hexdigest()
 
 
-def _lines(patches: Iterable[FilePatch], sign: str) -> str:
-    return "".join(
-        line[1:]
-        for patch in patches
-        for hunk in patch.hunks
-        for line in hunk.lines
-        if line[0] == sign
-    )
+def _file_sets(row: _Row) -> Iterable[object]:
+    folders = {path.partition("/")[0] for path in row.traces.paths if "/" in path}
+    if len(row.traces.paths) < 2 or all(folder.startswith(".") for folder in folders):
+        return []
+    return [row.traces.paths]
 
+
+_Keys = Callable[[_Row], Iterable[object]]
+_KEYS: dict[LeakKind, _Keys] = {
+    LeakKind.REPOSITORY: lambda row: [row.change.repo],
+    LeakKind.COMMIT: lambda row: [commit.sha for commit in row.change.commits],
+    LeakKind.PATCH_ID: lambda row: [row.traces.patch_id],
+    LeakKind.FILE_SET: _file_sets,
+    LeakKind.VARIANT: lambda row: filter(None, [row.change.parent_id]),
+}
+
+
+def _shared(rows: Sequence[_Row], kind: LeakKind, keys_of: _Keys) -> Iterator[Leak]:
+    """Yield each row that has a key of a row of a later split."""
+    last: dict[object, _Row] = {key: row for row in rows for key in keys_of(row)}
+    for row in rows:
+        others = (last[key] for key in keys_of(row))
+        other = next((each for each in others if each.rank > row.rank), None)
+        if other:
+            yield _leak(kind, row, other)
+
+
+def _parents(rows: Iterable[_Row]) -> Iterator[Leak]:
+    rows_of = {row.change.id: row for row in rows}
+    for row in rows:
+        parent = rows_of.get(row.change.parent_id or "")
+        if parent and parent.rank != row.rank:
+            first, second = sorted((row, parent), key=lambda each: each.rank)
+            yield _leak(LeakKind.PARENT, first, second)
+
+
+def _leak(kind: LeakKind, row: _Row, other: _Row) -> Leak:
+    return Leak(kind, row.split, row.change.id, other.split, other.change.id)
+
+
+# What is nearly the same.
 
 TOKENS = 5
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -68,12 +205,30 @@ _CHUNK = 1000
 _EPSILON = 1e-9
 
 
-def shingle_changes(changes: Iterable[tuple[str, str]]) -> list[Any]:
-    """Return of each change, its removed and its added text, the sorted shingles.
+def _near_duplicates(rows: Sequence[_Row]) -> Iterator[Leak]:
+    """Compare the lines of each split with those of all later ones."""
+    texts = list(dict.fromkeys(row.traces.lines for row in rows))
+    shingles = dict(zip(texts, shingle_changes(texts), strict=True))
+    for rank in sorted({row.rank for row in rows}):
+        own = {row.traces.lines: row for row in rows if row.rank == rank}
+        later = {row.traces.lines: row for row in rows if row.rank > rank}
+        found = similar_pairs(
+            [shingles[text] for text in own],
+            [shingles[text] for text in later],
+            SIMILARITY,
+        )
+        own_texts, later_rows = list(own), list(later.values())
+        other_of = {own_texts[one]: later_rows[other] for one, other in found}
+        for row in rows:
+            if row.rank == rank and row.traces.lines in other_of:
+                yield _leak(LeakKind.NEAR_DUPLICATE, row, other_of[row.traces.lines])
 
-    A shingle is the hash of five consecutive words or signs of one of the two
-    texts, fewer at its end: each word begins one. Hashes are comparable within
-    one call only.
+
+def shingle_changes(changes: Iterable[tuple[str, str]]) -> list[Any]:
+    """Return the sorted shingles of each change, its removed and its added text.
+
+    A shingle is the hash of five consecutive words or signs of one of the two texts,
+    fewer at its end: each word begins one. Hashes are comparable within one call only.
     """
     import numpy as np
 
@@ -97,11 +252,11 @@ def shingle_changes(changes: Iterable[tuple[str, str]]) -> list[Any]:
 def similar_pairs(
     left: Sequence[Any], right: Sequence[Any], least: float
 ) -> Iterator[tuple[int, int]]:
-    """Yield the positions of each pair with a Jaccard similarity of at least so much.
+    """Yield the positions of each pair with a Jaccard similarity of `least` or more.
 
-    Sets that are similar share one of their rarest members, as many as they
-    may differ in and one more (the prefix filter, Chaudhuri et al. 2006); those
-    that do are compared in full. Empty sets are similar to none.
+    Sets that are similar share one of their rarest members, as many as they may differ
+    in and one more (the prefix filter, Chaudhuri et al. 2006); those that do are
+    compared in full. Empty sets are similar to none.
     """
     import numpy as np
 
@@ -111,10 +266,8 @@ def similar_pairs(
         found = (_rarest(ours[first : first + _CHUNK], least, members) @ rare).nonzero()
         for row, column in zip(*(each.tolist() for each in found), strict=True):
             one, other = ours[first + row], theirs[column]
-            if (
-                min(len(one), len(other))
-                >= least * max(len(one), len(other)) - _EPSILON
-            ):
+            shorter, longer = sorted((len(one), len(other)))
+            if shorter >= least * longer - _EPSILON:
                 common = np.intersect1d(one, other, assume_unique=True).size
                 if common >= least * (len(one) + len(other) - common) - _EPSILON:
                     yield first + row, column
@@ -153,12 +306,14 @@ def _rarest(sets: Sequence[Any], least: float, members: int) -> Any:
     return csr_array((ones, columns, starts), shape=(len(sets), members))
 
 
+# What no split may hold.
+
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _ABBREVIATED = re.compile(r"(?=.*[0-9])[0-9a-f]{7,39}")
 
 
 class Benchmark(NamedTuple):
-    """What is kept out of the splits."""
+    """Repositories and commits that are kept out of the splits."""
 
     repositories: frozenset[str]
     """Lower-case names; `owner/name` is meant on every host."""
@@ -178,8 +333,7 @@ class Benchmark(NamedTuple):
 def read_benchmarks(entries: Iterable[str], folder: Path) -> Benchmark:
     """Return what params list: repositories, and files `*.txt` of the folder.
 
-    A line of a file is a repository or a whole commit sha; what follows a `#`
-    is a comment.
+    A line of a file is a repository or a whole commit sha; `#` begins a comment.
 
     Raises:
         ParamsError: if there is no such file, or a sha is abbreviated.
@@ -211,178 +365,7 @@ def _entries(path: Path) -> dict[str, str]:
     return {f"{path}:{number}": name for number, name in enumerate(named, 1) if name}
 
 
-SIMILARITY = 0.7
-"""Jaccard similarity from which two changes are near-duplicates. Clusters begin
-lower, so that a pair on the border of one measure is not over that of the other."""
-_NAMED = 5
-
-
-class LeakKind(StrEnum):
-    """What a row shares with one of another split."""
-
-    REPOSITORY = "repository"
-    """Counted only if whole repositories are to stay together."""
-    COMMIT = "commit"
-    PATCH_ID = "patch_id"
-    """The same change of the same paths, whitespace and line numbers apart."""
-    FILE_SET = "file_set"
-    """The same two or more files, one below a folder that is not hidden: others
-    have the same names in every project."""
-    NEAR_DUPLICATE = "near_duplicate"
-    PARENT = "parent"
-    """One is the other, or its variant with junk."""
-    VARIANT = "variant"
-    """Both are variants of one change."""
-    BENCHMARK = "benchmark"
-    """A repository or commit that is to be in no split at all."""
-
-
-class Leak(NamedTuple):
-    """A row that gives away another, or is of a benchmark."""
-
-    kind: LeakKind
-    split: str
-    id: str
-    other_split: str
-    """The split of the other row, or `benchmark`."""
-    other_id: str
-    """The id of the other row, or what the benchmark lists."""
-
-
-class Row(NamedTuple):
-    """A change in a split, and what gives it away."""
-
-    split: str
-    rank: int
-    """Position of the split."""
-    change: SplitChange
-    traces: Traces
-
-
-def find_leaks(
-    splits: Mapping[str, Iterable[SplitChange]],
-    benchmark: Benchmark,
-    whole_repositories: bool,
-) -> list[Leak]:
-    """Return all leaks, at most one of a kind for each row.
-
-    Of two rows the leak is of the one whose split comes first in `splits`.
-    """
-    rows = [
-        Row(split, rank, change, traces_of(change))
-        for rank, (split, changes) in enumerate(splits.items())
-        for change in changes
-    ]
-    keyed = [
-        *([(LeakKind.REPOSITORY, _repository)] if whole_repositories else []),
-        (LeakKind.COMMIT, _commits),
-        (LeakKind.PATCH_ID, _patch_ids),
-        (LeakKind.FILE_SET, _file_sets),
-        (LeakKind.VARIANT, _variants),
-    ]
-    leaks = [leak for kind, keys in keyed for leak in _shared(rows, kind, keys)]
-    leaks += _parents(rows)
-    leaks += _near_duplicates(rows)
-    leaks += _benchmarked(rows, benchmark)
-    return leaks
-
-
-def count_leaks(leaks: Iterable[Leak]) -> dict[str, int]:
-    """Return the number of leaks of each kind, zeros included."""
-    counts = Counter(leak.kind for leak in leaks)
-    return {kind.value: counts[kind] for kind in LeakKind}
-
-
-def refuse_leaks(leaks: Sequence[Leak]) -> None:
-    """Fail if there are any.
-
-    Raises:
-        LeakError: with the number of each kind, and the first rows by name.
-    """
-    if leaks:
-        counts = {kind: number for kind, number in count_leaks(leaks).items() if number}
-        kinds = ", ".join(f"{number} {kind}" for kind, number in counts.items())
-        named = "; ".join(map(_words, leaks[:_NAMED]))
-        more = f"; and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
-        raise LeakError(
-            f"split: rows of different splits share what they must not: {kinds}: "
-            f"{named}{more}; run curate again with a cluster_similarity below "
-            f"{SIMILARITY}, and report it if it stays"
-        )
-
-
-def _words(leak: Leak) -> str:
-    return (
-        f"{leak.kind} of {leak.split} row {leak.id} "
-        f"and {leak.other_split} row {leak.other_id}"
-    )
-
-
-def _shared(
-    rows: Sequence[Row], kind: LeakKind, keys_of: Callable[[Row], Iterable[object]]
-) -> Iterator[Leak]:
-    """Yield each row that has a key of a row of a later split."""
-    last: dict[object, Row] = {key: row for row in rows for key in keys_of(row)}
-    for row in rows:
-        others = (last[key] for key in keys_of(row))
-        other = next((each for each in others if each.rank > row.rank), None)
-        if other:
-            yield _leak(kind, row, other)
-
-
-def _repository(row: Row) -> Iterable[object]:
-    return [row.change.repo]
-
-
-def _commits(row: Row) -> Iterable[object]:
-    return [commit.sha for commit in row.change.commits]
-
-
-def _patch_ids(row: Row) -> Iterable[object]:
-    return [row.traces.patch_id]
-
-
-def _variants(row: Row) -> Iterable[object]:
-    return [row.change.parent_id] if row.change.parent_id else []
-
-
-def _file_sets(row: Row) -> Iterable[object]:
-    folders = {path.partition("/")[0] for path in row.traces.paths if "/" in path}
-    if len(row.traces.paths) < 2 or all(folder.startswith(".") for folder in folders):
-        return []
-    return [row.traces.paths]
-
-
-def _parents(rows: Iterable[Row]) -> Iterator[Leak]:
-    rows_of = {row.change.id: row for row in rows}
-    for row in rows:
-        parent = rows_of.get(row.change.parent_id or "")
-        if parent and parent.rank != row.rank:
-            yield _leak(
-                LeakKind.PARENT, *sorted((row, parent), key=lambda each: each.rank)
-            )
-
-
-def _near_duplicates(rows: Sequence[Row]) -> Iterator[Leak]:
-    """Compare the lines of each split with those of all later ones."""
-    texts = list(dict.fromkeys(row.traces.lines for row in rows))
-    shingles = dict(zip(texts, shingle_changes(texts), strict=True))
-    for rank in sorted({row.rank for row in rows}):
-        own = {row.traces.lines: row for row in rows if row.rank == rank}
-        later = {row.traces.lines: row for row in rows if row.rank > rank}
-        found = similar_pairs(
-            [shingles[text] for text in own],
-            [shingles[text] for text in later],
-            SIMILARITY,
-        )
-        own_texts, later_rows = list(own), list(later.values())
-        other_of = {own_texts[one]: later_rows[other] for one, other in found}
-        for row in rows:
-            if row.rank == rank and row.traces.lines in other_of:
-                yield _leak(LeakKind.NEAR_DUPLICATE, row, other_of[row.traces.lines])
-
-
-def _benchmarked(rows: Iterable[Row], benchmark: Benchmark) -> Iterator[Leak]:
+def _benchmarked(rows: Iterable[_Row], benchmark: Benchmark) -> Iterator[Leak]:
     for row in rows:
         listed = [c.sha for c in row.change.commits if c.sha in benchmark.commits]
         if benchmark.has_repository(row.change.repo):
@@ -391,7 +374,3 @@ def _benchmarked(rows: Iterable[Row], benchmark: Benchmark) -> Iterator[Leak]:
             yield Leak(
                 LeakKind.BENCHMARK, row.split, row.change.id, "benchmark", listed[0]
             )
-
-
-def _leak(kind: LeakKind, row: Row, other: Row) -> Leak:
-    return Leak(kind, row.split, row.change.id, other.split, other.change.id)
