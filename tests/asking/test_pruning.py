@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from tests.support.ledger_rows import NOW, key, numbers, row
 
-from diffscribe.asking.ledger import Ledger, add, forget_answers, keys_in, prune, rows
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.upkeep import add, forget_answers, keys_in, prune, rows
 from diffscribe.core.errors import StorageError
 
 

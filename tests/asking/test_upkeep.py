@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.ledger_rows import key, numbers, put, row
 
-from diffscribe.asking.ledger import (
-    Ledger,
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.upkeep import (
     Merged,
     add,
     export,
@@ -134,9 +134,10 @@ def test_what_a_damaged_ledger_still_holds_is_merged(path, tmp_path):
 
 def test_totals_are_told_for_each_model(path):
     add(path, [row(1, "b", 3), row(2, "b", 1), row(3, "a")])
+    young, middle, old = (f"2026-11-{day}T12:00:00Z" for day in (21, 20, 18))
     assert [tuple(total) for total in totals(path)] == [
-        ("a", 1, 100, 40, 10, 3, "2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z"),
-        ("b", 2, 200, 80, 20, 6, "2026-11-18T12:00:00Z", "2026-11-20T12:00:00Z"),
+        ("a", 1, 1, 100, 40, 10, 3, 0.25, young, young),
+        ("b", 2, 2, 200, 80, 20, 6, 0.25, old, middle),
     ]
 
 

@@ -12,7 +12,7 @@ from tests.support.fault_server import FaultServer
 from tests.support.ledger_rows import key, row
 
 from diffscribe.asking.batch import hold
-from diffscribe.asking.ledger import add, rows
+from diffscribe.asking.upkeep import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.errors import RecordError, ToolError
 from diffscribe.core.files import read_jsonl, write_json, write_jsonl

@@ -50,7 +50,7 @@ def test_pruning_and_showing(place):
     code, said, _ = run(place, "show")
     cells = said.splitlines()[2].split()
     assert code == 0
-    assert cells[:6] == ["small", "2", "2,000", "800", "60", "20"]
+    assert cells[:7] == ["small", "2", "2", "2,000", "800", "60", "20"]
     assert said.splitlines()[-1].startswith("show: 2 answers, ")
     (place / "keys").write_text(key(0))
     assert run(place, "prune", "--keep", "keys")[1] == "prune: 1 answers dropped\n"

@@ -8,7 +8,8 @@ import pytest
 from tests.support.ledger_rows import put
 from tests.support.teaching import label_params
 
-from diffscribe.asking.ledger import Ledger, Mean, means
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.upkeep import totals
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
@@ -46,8 +47,8 @@ def estimated(ledger, tmp_path):
     def run(*changes, **fields):
         params = label_params(**fields)
         texts = load_teacher_prompts(FOLDER, params.rules)
-        measured = means(tmp_path / "teacher.sqlite")
-        return estimate(changes, texts, params, ledger, measured)
+        sums = totals(tmp_path / "teacher.sqlite")
+        return estimate(changes, texts, params, ledger, sums)
 
     return run
 
@@ -204,9 +205,13 @@ def test_latencies_of_batches_are_no_times(ledger, answered, change, tmp_path):
     one, two = wips(change, 2)
     answered(one, latency_s=0.0)
     path = tmp_path / "teacher.sqlite"
-    assert means(path) == {"wise": Mean(1, 100.0, None)}
+    [sums] = totals(path)
+    assert (sums.counted, sums.mean_completion_tokens) == (1, 100.0)
+    assert sums.mean_latency_s is None
     answered(two, latency_s=3.0)
-    assert means(path) == {"wise": Mean(2, 100.0, 3.0)}
+    [sums] = totals(path)
+    assert (sums.counted, sums.mean_completion_tokens) == (2, 100.0)
+    assert sums.mean_latency_s == 3.0
 
 
 def test_a_private_change_is_refused_here_too(estimated, change):

@@ -3,7 +3,8 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from diffscribe.asking.ledger import LedgerRow, rows
+from diffscribe.asking.ledger import LedgerRow
+from diffscribe.asking.upkeep import rows
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

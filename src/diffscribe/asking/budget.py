@@ -1,4 +1,8 @@
-"""How much one run may spend, kept whatever the answers turn out to be."""
+"""Limit what one run may spend, whatever the answers turn out to be.
+
+A question is admitted if the most that it can cost still fits: a token is at least a
+byte, and max_tokens ends an answer. So no budget is ever exceeded.
+"""
 
 import asyncio
 from collections import deque
@@ -12,30 +16,31 @@ from diffscribe.core.errors import BudgetError, ParamsError
 from diffscribe.doors.reply import Question, TokenUsage
 
 NOTHING = TokenUsage(0, 0, 0, 0)
+TEMPLATE_TOKENS = 512
+"""More than a chat template and its own system message add to a prompt."""
 
 
 class Price(NamedTuple):
     """US dollars for a million tokens of one model."""
 
     model: str
-    """Its name at the endpoint, whole: what is only alike has another price."""
+    """Full name at the endpoint; a similar name has another price."""
     date: date
-    """When this was the price."""
     prompt: float
     cached: float
-    """Of a prompt token that was read before."""
+    """Of a prompt token that the endpoint had read before."""
     completion: float
     """Thoughts included."""
 
 
 def price_of(model: str, prices: Sequence[Price]) -> Price | None:
-    """Return the latest price of a model, or None: it is never guessed."""
+    """Return the latest price of a model, or None if there is none of that name."""
     named = [price for price in prices if price.model == model]
     return max(named, key=lambda price: price.date, default=None)
 
 
 def cost_usd(usage: TokenUsage, price: Price) -> float:
-    """Return what tokens cost."""
+    """Return the price of tokens in dollars."""
     fresh_tokens = usage.prompt_tokens - usage.cached_tokens
     return (
         fresh_tokens * price.prompt
@@ -44,8 +49,18 @@ def cost_usd(usage: TokenUsage, price: Price) -> float:
     ) / 1e6
 
 
+def is_counted(usage: TokenUsage) -> bool:
+    """Tell whether an endpoint counted the tokens, as every prompt has some."""
+    return usage.prompt_tokens > 0
+
+
+def dollars(usd: float) -> str:
+    """Return an amount with two decimals, or four below a dollar."""
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
+
+
 class Bill:
-    """Tokens of answers, summed up by model; equal answers in any order are equal."""
+    """Sums of the tokens of answers, by model; their order does not matter."""
 
     def __init__(self, prices: Sequence[Price]) -> None:
         self.answers = 0
@@ -67,16 +82,14 @@ class Bill:
 
     @property
     def usd(self) -> float | None:
-        """What all answers cost, or None if that is not known of each of them."""
-        if self.uncounted:
-            return None
+        """Price of all answers; None if it is not known of each of them."""
         total = 0.0
         for model, usage in sorted(self._by_model.items()):
             price = price_of(model, self._prices)
             if price is None:
                 return None
             total += cost_usd(usage, price)
-        return total
+        return None if self.uncounted else total
 
     def words(self) -> str:
         """Return `12,345 tokens, $0.0123`, or the tokens alone."""
@@ -87,38 +100,27 @@ class Bill:
         return tokens if usd is None else f"{tokens}, {dollars(usd)}"
 
 
-def is_counted(usage: TokenUsage) -> bool:
-    """Tell whether an endpoint counted: no prompt has no tokens."""
-    return usage.prompt_tokens > 0
-
-
-def dollars(usd: float) -> str:
-    """Return an amount with cents, or with what matters of less than a dollar."""
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
-
-
 def _sum(*usages: TokenUsage) -> TokenUsage:
     return TokenUsage(*map(sum, zip(*usages, strict=True)))
 
 
-TEMPLATE_TOKENS = 512
-"""More than chat templates and their own system messages add to a prompt."""
-
-
 class Cost(NamedTuple):
-    """What a request costs, or the most that it can."""
+    """Cost of a question, or the most that it can be."""
 
     tokens: int
     usd: float
     """0 if dollars are not limited."""
 
+    def plus(self, other: "Cost", sign: int = 1) -> "Cost":
+        """Return the sum, or with -1 the difference."""
+        return Cost(self.tokens + sign * other.tokens, self.usd + sign * other.usd)
+
+
+FREE = Cost(0, 0.0)
+
 
 class Budget:
-    """What may be spent, what is spent, and what open requests may still cost.
-
-    A request is let through if the most it can cost fits, so that no budget is
-    ever exceeded: a token is at least a byte, and max_tokens ends an answer.
-    """
+    """Limits of a run, its bill, and what open questions may still cost."""
 
     def __init__(
         self,
@@ -129,24 +131,23 @@ class Budget:
     ) -> None:
         """Spend nothing yet; None for no limit."""
         self.bill = Bill(prices)
-        """What was answered so far."""
-        self.prices = prices
+        """All answers so far."""
+        self._prices = prices
         self._max_usd = max_usd
         self._max_tokens = max_tokens
-        self._charged = Cost(0, 0.0)
-        self._reserved = Cost(0, 0.0)
+        self._charged = self._reserved = FREE
         self._open = 0
         self._waiting: deque[tuple[Cost, asyncio.Future[None]]] = deque()
         self._exhausted: BudgetError | None = None
 
     def most(self, question: Question) -> Cost:
-        """Return the most that a request can cost.
+        """Return the most that a question can cost.
 
         Raises:
             ParamsError: if dollars are limited and the model's price is unknown.
         """
         if self._max_usd is None and self._max_tokens is None:
-            return Cost(0, 0.0)
+            return FREE
         content = [message.content for message in question.messages]
         prompt_tokens = TEMPLATE_TOKENS + len(orjson.dumps([content, question.schema]))
         usage = TokenUsage(prompt_tokens, 0, question.max_tokens, 0)
@@ -156,53 +157,49 @@ class Budget:
         """Reserve as soon as it fits, in the order of asking.
 
         Raises:
-            BudgetError: if it never will; no request is open any more.
+            BudgetError: if it never will; no question is open any more.
         """
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((most, turn))
-        self._admit()
+        self._admit_waiting()
         await turn
 
     def reserve(self, most: Cost) -> bool:
-        """Set aside what a request can cost, or return False if it does not fit."""
-        tokens = self._charged.tokens + self._reserved.tokens + most.tokens
-        usd = self._charged.usd + self._reserved.usd + most.usd
+        """Set aside the cost of a question, or return False if it does not fit."""
+        tokens, usd = self._charged.plus(self._reserved).plus(most)
         if self._max_tokens is not None and tokens > self._max_tokens:
             return False
         if self._max_usd is not None and usd > self._max_usd:
             return False
-        self._reserved = _add(self._reserved, most)
+        self._reserved = self._reserved.plus(most)
         self._open += 1
         return True
 
     def settle(self, most: Cost, model: str, usage: TokenUsage | None) -> None:
-        """Charge what a request did cost; None if it was not answered.
+        """Charge the real cost of a question; None if it was not answered.
 
         An answer without counts is charged with the most it can have cost.
         """
         self._open -= 1
-        left = Cost(-most.tokens, -most.usd)
-        # Sums of floats do not end at 0 by themselves.
-        self._reserved = _add(self._reserved, left) if self._open else Cost(0, 0.0)
+        # A sum of floats may end beside 0, so it starts anew when nothing is open.
+        self._reserved = self._reserved.plus(most, -1) if self._open else FREE
         if usage is not None:
             self.bill.add(model, usage)
             real = self._cost(model, usage) if is_counted(usage) else most
-            self._charged = _add(self._charged, real)
-        self._admit()
+            self._charged = self._charged.plus(real)
+        self._admit_waiting()
 
     def exhausted(self) -> BudgetError:
-        """Return the error that says that the next request does not fit."""
+        """Return the error that says that the next question does not fit."""
         limits = []
+        spent = f"{self._charged.tokens:,} tokens"
         if self._max_usd is not None:
             limits.append(f"budget_usd {self._max_usd:g}")
+            spent += f", {dollars(self._charged.usd)}"
         if self._max_tokens is not None:
             limits.append(f"budget_tokens {self._max_tokens}")
-        at_most = ", ".join(
-            [f"{self._charged.tokens:,} tokens"]
-            + [dollars(self._charged.usd)] * (self._max_usd is not None)
-        )
         return BudgetError(
-            f"the next request may exceed {' or '.join(limits)}: {at_most} went to "
+            f"the next question may exceed {' or '.join(limits)}: {spent} went to "
             f"{self.bill.answers:,} answers, all kept; run again to spend as much "
             "once more, or raise the budget"
         )
@@ -211,7 +208,7 @@ class Budget:
         tokens = usage.prompt_tokens + usage.completion_tokens
         if self._max_usd is None:
             return Cost(tokens, 0.0)
-        price = price_of(model, self.prices)
+        price = price_of(model, self._prices)
         if price is None:
             raise ParamsError(
                 f"budget_usd cannot be kept: no price of '{model}' is known; add it "
@@ -220,21 +217,16 @@ class Budget:
             )
         return Cost(tokens, cost_usd(usage, price))
 
-    def _admit(self) -> None:
+    def _admit_waiting(self) -> None:
         while self._waiting:
             most, turn = self._waiting[0]
-            if self._exhausted and not turn.done():
-                turn.set_exception(self._exhausted)
-            elif not turn.done():
+            if not turn.done() and not self._exhausted:
                 if self.reserve(most):
                     turn.set_result(None)
                 elif self._open:
                     return
                 else:
                     self._exhausted = self.exhausted()
-                    continue
+            if self._exhausted and not turn.done():
+                turn.set_exception(self._exhausted)
             self._waiting.popleft()
-
-
-def _add(one: Cost, other: Cost) -> Cost:
-    return Cost(one.tokens + other.tokens, one.usd + other.usd)

@@ -17,7 +17,8 @@ def main(harvested: Path, prompts: Path, params: Path) -> None:
     Rows, requests, tokens, cost and time of labeling HARVESTED with PROMPTS. Nothing is
     sent, and answers that the ledger knows are not counted.
     """
-    from diffscribe.asking.ledger import Ledger, ledger_path, means
+    from diffscribe.asking.ledger import Ledger, ledger_path
+    from diffscribe.asking.upkeep import totals
     from diffscribe.commits.prompt import load_teacher_prompts
     from diffscribe.core.files import read_jsonl
     from diffscribe.core.params import load_params
@@ -28,10 +29,10 @@ def main(harvested: Path, prompts: Path, params: Path) -> None:
     texts = load_teacher_prompts(prompts, section.rules)
     estimates = []
     with Ledger(ledger_path()) as ledger:
-        measured = means(ledger_path())
+        sums = totals(ledger_path())
         for each in teachers(section):
             changes = progress(read_jsonl(harvested, Change), each.teacher.model)
-            estimates.append(estimate(changes, texts, each, ledger, measured))
+            estimates.append(estimate(changes, texts, each, ledger, sums))
     click.echo(table(estimates))
     if not section.asks:
         click.echo("label.source is history, which asks no model: this is for teacher")

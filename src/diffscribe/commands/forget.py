@@ -19,7 +19,7 @@ import click
 import orjson
 
 from diffscribe.asking.batch import forget_requests
-from diffscribe.asking.ledger import forget_answers
+from diffscribe.asking.upkeep import forget_answers
 from diffscribe.core.cli import Command, params_option
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_json, write_lines

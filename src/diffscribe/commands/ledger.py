@@ -26,20 +26,20 @@ def main(context: click.Context, ledger: Path | None) -> None:
 @click.pass_obj
 def export(ledger: Path, target: Path) -> None:
     """Write all answers to TARGET, one JSON object a line, ordered by key."""
-    from diffscribe.asking import ledger as ledgers
+    from diffscribe.asking import upkeep
 
-    click.echo(f"export: {ledgers.export(ledger, target)} answers in {target}")
+    click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
 
 
 @main.command(cls=Command)
 @click.argument("sources", type=INPUT, nargs=-1, required=True)
 @click.pass_obj
 def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
-    """Add the answers of SOURCES, which are exports or other ledgers."""
-    from diffscribe.asking import ledger as ledgers
+    """Add the answers of SOURCES, which are exports or other upkeep."""
+    from diffscribe.asking import upkeep
 
     for source in sources:
-        merged = ledgers.merge(ledger, source)
+        merged = upkeep.merge(ledger, source)
         click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
         if not merged.is_whole:
             click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
@@ -67,16 +67,14 @@ def prune(
     keep: Path | None,
 ) -> None:
     """Drop the answers that meet all given options."""
-    from diffscribe.asking import ledger as ledgers
+    from diffscribe.asking import upkeep
 
     if not models and not repos and older_than is None and keep is None:
         names = "--model, --repo, --older-than, --keep"
         raise click.UsageError(f"give at least one of {names}")
     before = None if older_than is None else _days_ago(older_than)
-    kept = None if keep is None else ledgers.keys_in(keep)
-    dropped = ledgers.prune(
-        ledger, models=models, repos=repos, before=before, kept=kept
-    )
+    kept = None if keep is None else upkeep.keys_in(keep)
+    dropped = upkeep.prune(ledger, models=models, repos=repos, before=before, kept=kept)
     click.echo(f"prune: {dropped} answers dropped")
 
 
@@ -86,10 +84,10 @@ def show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""
     from tabulate import tabulate
 
-    from diffscribe.asking import ledger as ledgers
+    from diffscribe.asking import upkeep
 
-    totals = ledgers.totals(ledger)
-    headers = [name.replace("_", " ") for name in ledgers.Totals._fields]
+    totals = upkeep.totals(ledger)
+    headers = [name.replace("_", " ") for name in upkeep.Totals._fields]
     click.echo(tabulate(totals, headers=headers, intfmt=","))
     answers = sum(total.answers for total in totals)
     click.echo(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")

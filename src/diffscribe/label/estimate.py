@@ -13,7 +13,8 @@ from tabulate import tabulate
 
 from diffscribe.asking.ask import in_order
 from diffscribe.asking.budget import NOTHING, Bill, dollars, is_counted
-from diffscribe.asking.ledger import Ledger, Mean
+from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.upkeep import Totals
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, TeacherParams
 from diffscribe.core.records import Change
@@ -77,7 +78,7 @@ def estimate(
     texts: TeacherPrompts,
     params: LabelParams,
     ledger: Ledger,
-    means: Mapping[str, Mean],
+    totals: Iterable[Totals],
 ) -> LabelEstimate:
     """Return what labeling these changes would take; nothing is sent.
 
@@ -90,8 +91,9 @@ def estimate(
     rehearsal = _Rehearsal(texts, params, ledger)
     rows = sum(in_order(rehearsal.wants, changes, window=1))
     models = sorted({model for model, what in rehearsal.counts if what == "wanted"})
+    counted = {each.model: each for each in totals if each.counted}
     expected = [
-        _expected(model, rehearsal.counts, means.get(model)) for model in models
+        _expected(model, rehearsal.counts, counted.get(model)) for model in models
     ]
     bill = Bill(prices(params))
     for each in expected:
@@ -234,7 +236,7 @@ class _Expected(NamedTuple):
 
 
 def _expected(
-    model: str, counts: Counter[tuple[str, str]], mean: Mean | None
+    model: str, counts: Counter[tuple[str, str]], known: Totals | None
 ) -> _Expected:
     """Return what a model will be asked, by what it did so far if it did anything."""
     firsts, reasks = counts[model, "firsts"], counts[model, "reasks"]
@@ -244,8 +246,8 @@ def _expected(
     requests = counts[model, "wanted"] * (1 + share)
     prompt = counts[model, "prompt_chars"] / chars_per_token * (1 + share)
     answer = counts[model, "answer_chars"] / chars_per_token * (1 + share)
-    if mean:
-        answer = requests * mean.completion_tokens
+    if known:
+        answer = requests * known.mean_completion_tokens
     usage = TokenUsage(
         prompt_tokens=round(prompt),
         cached_tokens=0,
@@ -257,12 +259,12 @@ def _expected(
         basis += f" and {share:.2f} re-asks, as in {firsts} known answers here; "
     else:
         basis += " and no re-asks, supposed; "
-    if mean:
-        basis += f"{mean.completion_tokens:.0f} tokens an answer"
-        basis += f", as in {mean.answers} of the ledger"
+    if known:
+        basis += f"{known.mean_completion_tokens:.0f} tokens an answer"
+        basis += f", as in {known.counted} of the ledger"
     else:
         basis += "answers as long as the history's plans, without thoughts, supposed"
-    latency_s = mean and mean.latency_s
+    latency_s = known and known.mean_latency_s
     if latency_s:
         basis += f"; {latency_s:.2f} s each"
     return _Expected(model, round(requests), usage, latency_s, basis)
