@@ -19,6 +19,7 @@ from tests.support.rows import make_change, make_curated, make_labeled
 pytest_plugins = [
     "tests.support.case_fixtures",
     "tests.support.label_fixtures",
+    "tests.support.pages",
     "tests.support.source_fixtures",
 ]
 

@@ -76,10 +76,10 @@ def test_it_gathers_what_the_stages_wrote(folder):
     assert len(sheet.samples) == 3
 
 
-def test_the_page_shows_samples_as_text_and_runs_nothing(folder, opened):
+def test_the_page_shows_samples_as_text_and_runs_nothing(folder, open_page):
     path = folder / "index.html"
     path.write_text(page(gather(folder, folder)), encoding="utf-8")
-    tab = opened(path)
+    tab = open_page(path)
     titles = tab.texts("summary")
     assert [each.rpartition(" ")[0] for each in titles] == [
         *["train · acme/app ·"] * 2,

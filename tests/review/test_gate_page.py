@@ -7,14 +7,14 @@ from diffscribe.review.gate import gate_page
 
 
 @pytest.fixture
-def shown(tmp_path, opened):
+def shown(tmp_path, open_page):
     """A function that opens the page of these rows, or of pairs of them."""
 
     def shown(*rows, names=("teacher-1",), **options):
         path = tmp_path / "index.html"
         labels = [each if isinstance(each, tuple) else (each,) for each in rows]
         path.write_text(gate_page("Gate", labels, names, ""), encoding="utf-8")
-        return opened(path, **options)
+        return open_page(path, **options)
 
     return shown
 

@@ -27,8 +27,8 @@ def column(tab, number):
     return tab.texts(f"#systems tbody tr > :nth-child({number}) strong")
 
 
-def test_the_table_has_each_system_with_interval(opened, written, sixty):
-    tab = opened(written)
+def test_the_table_has_each_system_with_interval(open_page, written, sixty):
+    tab = open_page(written)
     assert "60 samples of 4 repositories · 7 systems" in tab.text("#about")
     names = tab.texts("#systems tbody th")
     assert [each.split(" ")[0] for each in names] == [
@@ -40,8 +40,8 @@ def test_the_table_has_each_system_with_interval(opened, written, sixty):
     assert shown.inner_text().split("\n")[0] == f"{round(100 * ari.value)} {ends}"
 
 
-def test_a_column_sorts_both_ways_and_says_so(opened, written):
-    tab = opened(written)
+def test_a_column_sorts_both_ways_and_says_so(open_page, written):
+    tab = open_page(written)
     before = column(tab, 4)
     tab.page.click("#systems th:nth-child(4) button")
     assert column(tab, 4) == sorted(before, key=int, reverse=True)
@@ -52,25 +52,25 @@ def test_a_column_sorts_both_ways_and_says_so(opened, written):
     assert header.get_attribute("aria-sort") == "ascending"
 
 
-def test_what_was_not_measured_is_last_whichever_way(opened, written):
-    tab = opened(written)
+def test_what_was_not_measured_is_last_whichever_way(open_page, written):
+    tab = open_page(written)
     tokens = "#systems tbody tr > :nth-child(10)"
     for _ in range(2):
         tab.page.click("#systems th:nth-child(10) button")
         assert tab.texts(tokens)[3:] == ["-"] * 4
 
 
-def test_all_other_measures_are_a_table_of_their_own(opened, written):
-    tab = opened(written)
+def test_all_other_measures_are_a_table_of_their_own(open_page, written):
+    tab = open_page(written)
     tab.choose("#family", "others")
     own = [name for name in SCORES if name not in HEADLINE]
     assert tab.texts("#systems thead button") == ["system", *own]
 
 
 def test_a_difference_is_called_better_only_where_chance_is_ruled_out(
-    opened, written, sixty
+    open_page, written, sixty
 ):
-    tab = opened(written)
+    tab = open_page(written)
     rows = tab.page.locator("#differences tbody tr")
     verdicts = set()
     for at, difference in enumerate(sixty.evaluation.differences):
@@ -84,8 +84,8 @@ def test_a_difference_is_called_better_only_where_chance_is_ruled_out(
     assert {"better", "not shown"} <= verdicts
 
 
-def test_figures_are_of_the_chosen_system(opened, written):
-    tab = opened(written)
+def test_figures_are_of_the_chosen_system(open_page, written):
+    tab = open_page(written)
     rows = tab.page.locator(".confusion tr").count()
     assert rows == 7
     assert "Reliability" in tab.text("#figures")
@@ -95,8 +95,8 @@ def test_figures_are_of_the_chosen_system(opened, written):
     assert tab.texts(".confusion tr")[6].split()[-1] == "0"
 
 
-def test_a_sample_shows_diff_plans_scores_and_findings(opened, written):
-    tab = opened(written)
+def test_a_sample_shows_diff_plans_scores_and_findings(open_page, written):
+    tab = open_page(written)
     tab.press("s", "j")
     assert tab.text("#title").startswith("fix: raise the limit")
     assert tab.texts(".plan h2") == ["a · base", "b · student-q8_0", "t · target"]
@@ -110,20 +110,20 @@ def test_a_sample_shows_diff_plans_scores_and_findings(opened, written):
     assert row.split("\t")[1:] == ["0", "100"]
 
 
-def test_findings_are_said_in_words(opened, tmp_path):
+def test_findings_are_said_in_words(open_page, tmp_path):
     case = make_case(plan(commit("a.py"), commit("b.py")))
     answers = [
         prediction(plan(commit("a.py b.py")), system="student"),
         prediction(plan(commit("a.py")), system="base"),
     ]
-    tab = opened(evaluated([case], answers).write(tmp_path))
+    tab = open_page(evaluated([case], answers).write(tmp_path))
     tab.press("s")
     findings = tab.texts(".findings")
     assert any("plan problem" in each and "missing_path" in each for each in findings)
 
 
-def test_filters_order_and_search_choose_the_samples(opened, written):
-    tab = opened(written)
+def test_filters_order_and_search_choose_the_samples(open_page, written):
+    tab = open_page(written)
     tab.press("s")
     tab.choose("#repository", "example.org/team-1/project-1")
     assert tab.text("#found").startswith("15 of 60 samples")
@@ -154,8 +154,8 @@ def test_filters_order_and_search_choose_the_samples(opened, written):
     assert "2 of 5" in tab.text("#title")
 
 
-def test_keys_walk_the_list_and_pages_follow(opened, written):
-    tab = opened(written)
+def test_keys_walk_the_list_and_pages_follow(open_page, written):
+    tab = open_page(written)
     tab.press("s", *["j"] * 16)
     assert "17 of 60" in tab.text("#title")
     assert "page 2 of 4" in tab.text(".pager")
@@ -168,20 +168,20 @@ def test_keys_walk_the_list_and_pages_follow(opened, written):
     assert tab.page.evaluate("document.activeElement.id") == "title"
 
 
-def test_the_page_begins_at_its_top(opened, written):
-    page = opened(written).page
+def test_the_page_begins_at_its_top(open_page, written):
+    page = open_page(written).page
     page.reload()
     assert page.evaluate("scrollY") == 0
     assert page.is_visible("h1")
 
 
-def test_the_address_leads_back_to_the_sample(opened, written):
-    tab = opened(written)
+def test_the_address_leads_back_to_the_sample(open_page, written):
+    tab = open_page(written)
     tab.press("s", "j", "j")
     title = tab.text("#title")
     address = tab.page.url
     assert "#/samples/" in address
-    again = opened(written)
+    again = open_page(written)
     again.page.goto("about:blank")
     again.page.goto(address)
     assert again.text("#title") == title
@@ -189,8 +189,8 @@ def test_the_address_leads_back_to_the_sample(opened, written):
     assert not again.page.is_visible("#overview")
 
 
-def test_votes_are_blind(opened, written):
-    tab = opened(written)
+def test_votes_are_blind(open_page, written):
+    tab = open_page(written)
     tab.press("v")
     for _ in range(24):
         shown = tab.text("#ballot") + tab.text("#ballot-sample")
@@ -200,8 +200,8 @@ def test_votes_are_blind(opened, written):
         tab.press("j")
 
 
-def test_keys_vote_and_the_export_is_read(opened, written):
-    tab = opened(written)
+def test_keys_vote_and_the_export_is_read(open_page, written):
+    tab = open_page(written)
     tab.press("v", "1", "2", "2", "3", "3", "3", "4", "4", "4", "4", "a")
     assert "1 of 24 decided" in tab.text("#status")
     assert "Case 2 of 24" in tab.text("#ballot")
@@ -221,8 +221,8 @@ def test_keys_vote_and_the_export_is_read(opened, written):
     assert ballots == ballots_of(written)[:3]
 
 
-def test_votes_stay_and_are_taken_back(opened, written):
-    context = opened(written)
+def test_votes_stay_and_are_taken_back(open_page, written):
+    context = open_page(written)
     context.press("v", "a", "b")
     context.page.reload()
     assert "2 of 24 decided" in context.text("#status")
@@ -231,15 +231,15 @@ def test_votes_stay_and_are_taken_back(opened, written):
     assert "1 of 24 decided" in context.text("#status")
 
 
-def test_nothing_decided_is_nothing_exported(opened, written):
-    tab = opened(written)
+def test_nothing_decided_is_nothing_exported(open_page, written):
+    tab = open_page(written)
     tab.press("v", "1", "e")
     assert tab.text("#status") == "Nothing to export: there is no vote yet."
 
 
 @pytest.mark.parametrize("kept", ["{", '"x"', "null", '{"choice": "<b>"}', "[1]"])
-def test_what_another_page_left_in_the_store_is_no_vote(opened, written, kept):
-    tab = opened(written)
+def test_what_another_page_left_in_the_store_is_no_vote(open_page, written, kept):
+    tab = open_page(written)
     tab.page.evaluate(
         "([key, value]) => localStorage.setItem(key, value)",
         [f"diffscribe vote {ballots_of(written)[0].ballot}", kept],
@@ -249,8 +249,8 @@ def test_what_another_page_left_in_the_store_is_no_vote(opened, written, kept):
     assert "0 of 24 decided" in tab.text("#status")
 
 
-def test_pairs_are_voted_on_apart(opened, written):
-    tab = opened(written)
+def test_pairs_are_voted_on_apart(open_page, written):
+    tab = open_page(written)
     tab.press("v", "a")
     assert tab.texts("#pair option") == [
         "base and student-q8_0",
@@ -260,20 +260,20 @@ def test_pairs_are_voted_on_apart(opened, written):
     assert "0 of 24 decided" in tab.text("#status")
 
 
-def test_letters_that_cannot_be_seen_are_shown(opened, tmp_path):
+def test_letters_that_cannot_be_seen_are_shown(open_page, tmp_path):
     target = plan(commit("a.py", subject="admin\u202e\u2066"))
     answers = [prediction(target, system="student"), prediction(None, "a\u200bb")]
     answers[1] = answers[1].model_copy(update={"system": "base"})
-    tab = opened(evaluated([make_case(target)], answers).write(tmp_path))
+    tab = open_page(evaluated([make_case(target)], answers).write(tmp_path))
     tab.press("s")
     assert "adminU+202EU+2066" in tab.text("#title")
     assert "aU+200Bb" in tab.text("#sample .plan pre")
 
 
 @pytest.mark.slow
-def test_a_thousand_samples_are_light(opened, tmp_path):
+def test_a_thousand_samples_are_light(open_page, tmp_path):
     made = generated(1000, lines=20)
-    tab = opened(made.write(tmp_path))
+    tab = open_page(made.write(tmp_path))
     tab.press("s", "j", "j")
     session = tab.page.context.new_cdp_session(tab.page)
     session.send("HeapProfiler.collectGarbage")
@@ -289,8 +289,8 @@ def test_a_thousand_samples_are_light(opened, tmp_path):
     assert elements < 5000
 
 
-def test_a_browser_that_keeps_nothing_says_so(opened, written):
-    tab = opened(written)
+def test_a_browser_that_keeps_nothing_says_so(open_page, written):
+    tab = open_page(written)
     tab.lose_store()
     tab.press("v", "a")
     assert "this browser keeps nothing" in tab.text("#status")

@@ -3,7 +3,7 @@ import json
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from diffscribe.label.gate import FORMAT, Vote
+from diffscribe.label.gate import FORMAT, Choice, Vote
 from diffscribe.review.votes import kappas, order_share, preferences, votes_report
 
 PAIR = ("student", "base")
@@ -131,7 +131,9 @@ def test_the_report_says_who_won_and_how_far_voters_agree(tmp_path):
 
 
 def test_the_report_counts_votes_on_one_plan_and_names_steer_no_terminal(tmp_path):
-    one = vote(1, "A").model_copy(update={"systems": ("t\x1b[2J",), "choice": "accept"})
+    one = vote(1, "A").model_copy(
+        update={"systems": ("t\x1b[2J",), "choice": Choice.ACCEPT}
+    )
     gate = written(tmp_path / "gate.json", [one], voter="a\nb")
     text = votes_report([gate, gate])
     assert "1 votes of a\N{REPLACEMENT CHARACTER}b\nOn one plan: accept 1" in text

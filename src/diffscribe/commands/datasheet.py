@@ -9,18 +9,18 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command
 
 @click.command(cls=Command)
 @click.argument("folder", type=INPUT, default=Path("data"))
-@click.argument("metrics", type=INPUT, default=Path("reports"))
+@click.argument("counts", type=INPUT, default=Path("reports"))
 @click.argument("report", type=OUTPUT, default=Path("reports/data/index.html"))
-def main(folder: Path, metrics: Path, report: Path) -> None:
+def main(folder: Path, counts: Path, report: Path) -> None:
     """Show what the data is: one page without network, and a dataset card.
 
     The page goes to REPORT, the card to FOLDER/README.md; both are made of what the
-    stages wrote to FOLDER and METRICS.
+    stages wrote to FOLDER and counted in COUNTS.
     """
     from diffscribe.core.files import whole_file
     from diffscribe.review.datasheet import card, gather, page
 
-    sheet = gather(folder, metrics)
+    sheet = gather(folder, counts)
     for path, text in ((report, page(sheet)), (folder / "README.md", card(sheet))):
         with whole_file(path) as partial:
             partial.write_text(text, encoding="utf-8")

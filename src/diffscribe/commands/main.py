@@ -17,6 +17,7 @@ VERBS = {
     "judge": "Have a model vote on the pairs of plans of an evaluation.",
     "votes": "Count the votes of files that pages or the judge wrote.",
     "datasheet": "Show what the data is: one page without network, and a dataset card.",
+    "tokens": "Show the tokens of a sample, and which of them are learned.",
     "why": "Tell what each stage did with a change or a commit.",
     "forget": "Take a repository out of everything that was written.",
     "export": "Write the chat samples in a shape that other trainers read.",

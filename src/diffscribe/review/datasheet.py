@@ -56,17 +56,16 @@ TITLES = {
 """The sections of the page, in order, by the fields of Datasheet."""
 
 
-def gather(folder: Path, metrics: Path) -> Datasheet:
-    """Return the datasheet of the data in a folder.
+def gather(folder: Path, counts: Path) -> Datasheet:
+    """Return the datasheet of the data in a folder; `counts` has a file a stage.
 
     Raises:
         InputError: if a stage up to render has not written its file.
     """
-    counts = {
-        stage: _counts(metrics / f"{stage}.json")
+    harvest, label, curate, render = (
+        _counts(counts / f"{stage}.json")
         for stage in ("harvest", "label", "curate", "render")
-    }
-    curate, render = counts["curate"], counts["render"]
+    )
     changes = list(read_jsonl(folder / "curated.jsonl", CuratedChange))
     split_of: dict[str, set[str]] = {}
     rows = 0
@@ -78,10 +77,10 @@ def gather(folder: Path, metrics: Path) -> Datasheet:
     private = {change.repo for change in changes if change.private}
     return Datasheet(
         funnel=[
-            ("commits read", counts["harvest"]["commits"]),
-            ("commits kept", counts["harvest"]["commits_kept"]),
-            ("changes made of them", counts["harvest"]["changes"]),
-            ("changes with a label", counts["label"]["labeled"]),
+            ("commits read", harvest["commits"]),
+            ("commits kept", harvest["commits_kept"]),
+            ("changes made of them", harvest["changes"]),
+            ("changes with a label", label["labeled"]),
             ("changes curated", len(changes)),
             ("rows split, variants with junk included", rows),
             ("samples rendered", sum(render[name]["samples"] for name in SPLITS)),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from diffscribe.core.errors import RecordError
@@ -133,6 +134,8 @@ def write_curves(folder: Path, curve: Sequence[Mapping[str, float]]) -> None:
             )
 
 
+IGNORED = -100
+"""The label of a token without loss, to torch and TRL alike."""
 LOGS = 100
 """Points of the loss curve, about."""
 
@@ -196,6 +199,37 @@ def fine_tune(
     _tidy(folder, base)
     curve = [_point(entry) for entry in trainer.state.log_history]
     return FineTuned(backend, curve, _metrics(trainer, backend, train, curve))
+
+
+def masked_ids(
+    sample: Sample, tokenizer: Any, params: TrainParams
+) -> list[tuple[int, bool]]:
+    """Return the token ids of a sample, each with whether the loss is computed on it.
+
+    The trainer prepares the sample as it does for a run; only its model is a
+    placeholder, because that preparation looks at none.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+    from trl import SFTTrainer
+
+    quiet_libraries()
+    smallest = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+    )
+    with TemporaryDirectory() as folder:
+        trainer = SFTTrainer(
+            model=LlamaForCausalLM(smallest),
+            args=_config(Path(folder), params, 1, evaluates=False, backend="trl"),
+            train_dataset=_dataset([sample], tokenizer),
+            processing_class=tokenizer,
+        )
+        row = trainer.train_dataset[0]
+    pairs = zip(row["input_ids"], row["labels"], strict=True)
+    return [(id_, label != IGNORED) for id_, label in pairs]
 
 
 def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:

@@ -1,19 +1,20 @@
-"""Pages that are opened in a browser, and what no page may do."""
+"""Pages in a browser, and what no page may do."""
 
 import pytest
+
 from tests.support.tab import Tab
 
 
 @pytest.fixture
-def opened(browser):
+def open_page(browser):
     """A function that opens a file; at the end it has asked for nothing else."""
     tabs = []
 
-    def opened(path, **options):
+    def open_page(path, **options):
         tabs.append(Tab(browser, path, **options))
         return tabs[-1]
 
-    yield opened
+    yield open_page
     for tab in tabs:
         assert (tab.errors, tab.dialogs) == ([], [])
         assert [url for url in tab.requests if not url.startswith("file:")] == []

@@ -1,0 +1,77 @@
+"""The verb tokens: a sample as the student's tokenizer cuts it, with the loss mask."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.errors import InputError
+from diffscribe.core.files import read_jsonl, whole_file
+from diffscribe.core.records import Sample
+
+
+@click.command(cls=Command)
+@click.argument("wanted", metavar="ID")
+@click.argument("samples", type=INPUT, default=Path("data/sft"))
+@click.argument("base", type=INPUT, default=Path("models/base"))
+@click.argument("page", type=OUTPUT, default=Path("reports/tokens.html"))
+@click.option("--text", is_flag=True, help="Write to the terminal instead of PAGE.")
+@params_option
+def main(
+    wanted: str, samples: Path, base: Path, page: Path, text: bool, params: Path
+) -> None:
+    """Show the tokens of a sample, and which of them are learned.
+
+    ID is the beginning of the id of one of SAMPLES. Cut and mask are those of the
+    trainer, with the tokenizer of BASE. A terminal gets colours, anything else that
+    --text writes to gets a line for each token.
+    """
+    from diffscribe.core.params import load_params
+    from diffscribe.doors.model_folder import load_tokenizer
+    from diffscribe.review.tokens import (
+        counted,
+        tokens_colours,
+        tokens_lines,
+        tokens_of,
+        tokens_page,
+    )
+    from diffscribe.train.train import masked_ids
+
+    split, sample = find_sample(samples, wanted)
+    tokenizer = load_tokenizer(base)
+    masked = masked_ids(sample, tokenizer, load_params(params).train)
+    tokens = tokens_of(tokenizer, masked)
+    if text:
+        write = tokens_colours if sys.stdout.isatty() else tokens_lines
+        click.echo(write(tokens))
+        return
+    title = f"Sample {sample.id[:12]} of {sample.repo}, {sample.task}, {split}"
+    with whole_file(page) as partial:
+        partial.write_text(tokens_page(title, tokens), encoding="utf-8")
+    click.echo(f"tokens: {counted(tokens)}: {page}")
+
+
+def find_sample(folder: Path, wanted: str) -> tuple[str, Sample]:
+    """Return the one sample whose id begins so, with the name of its split.
+
+    Raises:
+        InputError: if there is none, or more than one.
+    """
+    found = list(_samples(folder, wanted.lower()))
+    if len(found) != 1:
+        ids = ", ".join(sample.id[:12] for _, sample in found[:5])
+        raise InputError(
+            f"id '{wanted}' begins {len(found)} samples of '{folder}'"
+            f"{f' ({ids})' if ids else ''}; give the beginning of one, as "
+            f"'{folder}/*.jsonl' has them"
+        )
+    return found[0]
+
+
+def _samples(folder: Path, wanted: str) -> Iterator[tuple[str, Sample]]:
+    for path in sorted(folder.glob("*.jsonl")):
+        for sample in read_jsonl(path, Sample):
+            if sample.id.startswith(wanted):
+                yield path.stem, sample
