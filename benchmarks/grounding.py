@@ -24,11 +24,17 @@ import click
 from tabulate import tabulate
 
 from diffscribe.commits.cleanup import clean_subject, strip_marks
-from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
 from diffscribe.commits.grammar import parse_header, split_message
+from diffscribe.commits.grounding import (
+    Entity,
+    EntityKind,
+    Evidence,
+    claims,
+    entities,
+    signs_of,
+)
 from diffscribe.core.files import read_jsonl
-from diffscribe.core.records import Change, PlannedCommit
-from diffscribe.eval.messages import claims, is_refuted, signs_of
+from diffscribe.core.records import Change
 
 
 class Subject(NamedTuple):
@@ -133,14 +139,13 @@ def polarity(subjects: list[Subject]) -> tuple[int, int, int]:
     """Return claims not refuted as they are, and refuted turned round, of how many."""
     kept = turned = n = 0
     for subject in subjects:
-        commit = PlannedCommit(files=("a",), type="fix", subject=subject.text)
         signs = signs_of(subject.diff)
-        for claim in claims(commit):
+        for claim in claims(subject.text):
             one, other = (each.holds(claim.entity) for each in signs)
             if one != other:
                 n += 1
-                kept += not is_refuted(claim, signs)
-                turned += is_refuted(claim._replace(adds=not claim.adds), signs)
+                kept += not signs.refute(claim)
+                turned += signs.refute(claim._replace(adds=not claim.adds))
     return kept, turned, n
 
 

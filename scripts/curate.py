@@ -32,9 +32,9 @@ def main(
     params: Path,
 ) -> None:
     """Write to CURATED what is worth learning from, the rest to REJECTED."""
-    section = load_params(params).curate
+    values = load_params(params)
     changes = progress(read_jsonl(labeled, LabeledChange), "curate")
-    result = curate(changes, section)
+    result = curate(changes, values.curate, values.style)
     write_jsonl(curated, result.kept)
     write_jsonl(rejected, result.rejected)
     total = len(result.kept) + len(result.rejected)

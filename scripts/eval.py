@@ -52,7 +52,7 @@ def main(
     """
     values = load_params(params)
     section = values.eval
-    full = load_plan_prompts(prompts, section.house.max_header_chars, "optional")
+    full = load_plan_prompts(prompts, values.style)
     ggufs = find_models(models)
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
@@ -65,7 +65,7 @@ def main(
             each for system in systems for each in ask(system, decoding, progress)
         ]
         predictions += predict_controls(cases, controls)
-        scores = score_all(cases, predictions, section.house)
+        scores = score_all(cases, predictions, values.style)
         sizes_bytes = {
             each.name: each.model.path.stat().st_size
             for each in systems

@@ -49,7 +49,7 @@ def main(
     changes = progress(read_jsonl(harvested, Change), "label", total)
     tally, show = LabelTally(prices(section)), changes.set_postfix_str
     with label_run(values, tally) as run, failures_file(failures) as on_failure:
-        asked = outcomes(changes, harvested, prompts, section, run, show)
+        asked = outcomes(changes, harvested, prompts, section, values.style, run, show)
         # Closed before the run is, which has to hear of how it went.
         with closing(asked) as became:
             limit = section.max_failure_fraction

@@ -53,14 +53,15 @@ def test_every_stage_has_one_script_and_every_other_script_is_known():
     assert scripts == {word(stage) for stage in STAGES} | COMMANDS
 
 
-def test_every_stage_has_one_section_of_params_in_the_order_of_the_pipeline():
-    assert list(PARAMS) == [word(stage) for stage in STAGES]
+def test_every_stage_has_one_section_of_params_below_the_style_in_their_order():
+    assert list(PARAMS) == ["style", *map(word, STAGES)]
     assert list(Params.model_fields) == list(PARAMS)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_its_own_section_alone(stage):
-    assert STAGES[stage]["params"] == [word(stage)]
+def test_stage_depends_on_its_own_section_and_the_style(stage):
+    shared = ["style"] if stage in ("label", "curate", "eval") else []
+    assert STAGES[stage]["params"] == [word(stage), *shared]
 
 
 @pytest.mark.parametrize("stage", STAGES)

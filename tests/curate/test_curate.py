@@ -1,36 +1,33 @@
+from collections import Counter
 from random import Random
 
 import pytest
 from secret_corpus import TOKENS, as_diff, private_key
+from tests.support.style import style
 
-from diffscribe.commits.plan import PlanProblem
-from diffscribe.commits.style import WordingProblem
 from diffscribe.core.params import CurateParams
 from diffscribe.core.records import CuratedChange, Plan, PlannedCommit
-from diffscribe.curate.curate import Cap, CurateReason, broken_limit, curate
-from diffscribe.curate.filters import FilterProblem
+from diffscribe.curate.curate import REASONS, over_cap
+from diffscribe.curate.curate import curate as curate_by
+from diffscribe.curate.filters import FILTERS, first_reason
 
 LIMITS = CurateParams(
     min_diff_chars=50,
     max_diff_chars=2000,
     max_files=3,
-    min_subject_chars=8,
-    max_subject_chars=30,
-    max_body_chars=20,
-    english_only=True,
-    imperative_only=False,
     conventional_only=False,
-    keep_generated_only=False,
     licenses=(),
-    max_ungrounded_share=1.0,
     min_ratings={},
-    min_type_agreement=0.0,
-    min_grouping_agreement=0.0,
+    min_teacher_agreement=0.0,
     max_per_repository=None,
     max_per_type=None,
     near_duplicate_similarity=0.75,
-    cluster_similarity=0.5,
 )
+STYLE = style(max_header_chars=30)
+
+
+def curate(changes, params=LIMITS):
+    return curate_by(changes, params, STYLE)
 
 
 def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
@@ -43,49 +40,36 @@ def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
     ("fields", "expected"),
     [
         ({}, None),
-        ({"diff": "x" * 49}, CurateReason.SHORT_DIFF),
+        ({"diff": "x" * 49}, "short_diff"),
         ({"diff": "x" * 50}, None),
         ({"diff": "x" * 2000}, None),
-        ({"diff": "x" * 2001}, CurateReason.LONG_DIFF),
+        ({"diff": "x" * 2001}, "long_diff"),
         ({"paths": ("a", "b", "c")}, None),
-        ({"paths": ("a", "b", "c", "d")}, CurateReason.TOO_MANY_FILES),
-        ({"plan": plan("abcdefg")}, CurateReason.SHORT_SUBJECT),
-        ({"plan": plan("abcdefgh")}, None),
-        ({"plan": plan("x" * 25)}, None),
-        ({"plan": plan("x" * 26)}, CurateReason.LONG_SUBJECT),
-        ({"plan": plan("x" * 20, scope="abc")}, None),
-        ({"plan": plan("x" * 21, scope="abc")}, CurateReason.LONG_SUBJECT),
-        ({"plan": plan(body="x" * 20)}, None),
-        ({"plan": plan(body="x" * 21)}, CurateReason.LONG_BODY),
-        ({"plan": plan(files=("a.py",))}, CurateReason.PLAN_MISSING_PATH),
-        (
-            {"plan": plan(files=("a.py", "b.py", "c.py"))},
-            CurateReason.PLAN_UNKNOWN_PATH,
-        ),
-        (
-            {"plan": plan(files=("a.py", "b.py", "a.py"))},
-            CurateReason.PLAN_DUPLICATE_PATH,
-        ),
-        ({"plan": plan("", kind="wip")}, CurateReason.PLAN_UNKNOWN_TYPE),
-        ({"plan": plan("x"), "diff": "x"}, CurateReason.SHORT_DIFF),
+        ({"paths": ("a", "b", "c", "d")}, "too_many_files"),
+        ({"plan": plan("stop it")}, "short_subject"),
+        ({"plan": plan("stop all")}, None),
+        ({"plan": plan("stop " + "x" * 20)}, None),
+        ({"plan": plan("stop " + "x" * 21)}, "long_header"),
+        ({"plan": plan("stop " + "x" * 16, scope="abc")}, "long_header"),
+        ({"plan": plan(body="x" * 1000)}, None),
+        ({"plan": plan(body="x" * 1001)}, "long_body"),
+        ({"plan": plan(files=("a.py",))}, "plan_missing_path"),
+        ({"plan": plan(files=("a.py", "b.py", "c.py"))}, "plan_unknown_path"),
+        ({"plan": plan(files=("a.py", "b.py", "a.py"))}, "plan_duplicate_path"),
+        ({"plan": plan("", kind="wip")}, "plan_unknown_type"),
+        ({"plan": plan("x"), "diff": "x"}, "short_diff"),
+        ({"paths": ("go.sum",)}, "generated_only"),
+        ({"plan": plan("fix typos")}, "trivial_message"),
+        ({"plan": plan("leaks are gone")}, "not_imperative"),
     ],
 )
-def test_the_first_broken_limit_is_the_reason(fields, expected, labeled):
-    assert broken_limit(labeled(**fields), LIMITS) == expected
+def test_the_first_filter_that_applies_is_the_reason(fields, expected, labeled):
+    assert first_reason(labeled(**fields), LIMITS, STYLE) == expected
 
 
-def test_every_problem_is_a_reason():
-    problems = {*WordingProblem, *FilterProblem, *Cap}
-    problems |= {f"plan_{problem}" for problem in PlanProblem}
-    assert problems <= {str(reason) for reason in CurateReason}
-
-
-def test_filters_come_after_the_limits_and_drop_with_their_reason(labeled):
-    assert (
-        broken_limit(labeled(paths=("go.sum",)), LIMITS) == CurateReason.GENERATED_ONLY
-    )
-    row = labeled(plan=plan("fix typos"))
-    assert broken_limit(row, LIMITS) == CurateReason.TRIVIAL_MESSAGE
+def test_reasons_are_one_each_and_hold_every_filter():
+    assert len(set(REASONS)) == len(REASONS)
+    assert [each for each in REASONS if each in dict(FILTERS)] == [*dict(FILTERS)]
 
 
 def test_caps_take_from_what_all_else_left_and_keep_the_order(labeled):
@@ -104,7 +88,7 @@ def test_the_first_of_equal_diffs_wins_and_a_bad_row_shadows_none(labeled):
     first = labeled(head="2", diff=bad.diff)
     second = labeled(head="3", diff=bad.diff)
     other = labeled(head="4")
-    result = curate([bad, first, second, other], LIMITS)
+    result = curate([bad, first, second, other])
     assert [row.id for row in result.kept] == [first.id, other.id]
     assert [(row.reason, row.change) for row in result.rejected] == [
         ("short_subject", bad),
@@ -121,7 +105,7 @@ def test_a_copied_file_is_a_duplicate_and_another_rename_is_not(labeled):
         labeled(head="3", paths=("y.py",), diff=rename.format("x.py", "y.py")),
         labeled(head="4", paths=("z.py",), diff=rename.format("x.py", "z.py")),
     ]
-    result = curate([first, copied, *renames], LIMITS)
+    result = curate([first, copied, *renames])
     assert [row.id for row in result.kept] == [row.id for row in (first, *renames)]
     assert [row.reason for row in result.rejected] == ["duplicate_diff"]
 
@@ -142,7 +126,7 @@ def test_near_duplicates_of_a_kept_row_go_and_those_less_alike_share_a_cluster(l
     }
     rows = [labeled(head=head, diff=diff) for head, diff in diffs.items()]
     bad = labeled(head="bad", diff=diffs["first"], plan=plan("x"))
-    result = curate([bad, *rows], LIMITS)
+    result = curate([bad, *rows])
     first, longer, half, another = rows
     cluster = min(first.id, half.id)
     assert [(row.id, row.cluster) for row in result.kept] == [
@@ -159,7 +143,7 @@ def test_near_duplicates_of_a_kept_row_go_and_those_less_alike_share_a_cluster(l
 
 def test_a_kept_row_is_as_it_was_and_its_own_cluster(labeled):
     row = labeled()
-    assert curate([row], LIMITS).kept == [CuratedChange(**dict(row), cluster=row.id)]
+    assert curate([row]).kept == [CuratedChange(**dict(row), cluster=row.id)]
 
 
 def test_the_funnel_adds_up_and_has_every_key(labeled):
@@ -170,18 +154,18 @@ def test_the_funnel_adds_up_and_has_every_key(labeled):
         )
     )
     rows = [labeled(head="1"), labeled(head="2", plan=two), labeled(plan=plan("x"))]
-    result = curate(rows, LIMITS)
+    result = curate(rows)
     metrics = result.metrics()
     assert (
         metrics["changes"] == metrics["kept"] + sum(metrics["rejected"].values()) == 3
     )
-    assert set(metrics["rejected"]) == {str(reason) for reason in CurateReason}
+    assert list(metrics["rejected"]) == list(REASONS)
     left = 3
     for row in metrics["funnel"]:
         left -= row["dropped"]
         assert row["left"] == left
     assert left == metrics["kept"]
-    assert [row["reason"] for row in metrics["funnel"]] == list(CurateReason)
+    assert [row["reason"] for row in metrics["funnel"]] == list(REASONS)
     assert metrics["kept_commits_by_type"]["fix"] == 2
     assert metrics["kept_commits_by_type"]["docs"] == 1
     assert metrics["kept_commits_by_type"]["perf"] == 0
@@ -203,7 +187,7 @@ def test_kept_and_rejected_rows_are_redacted_and_counted(labeled):
     tokens = [TOKENS["github_token"](Random(number)) for number in range(3)]
     kept = labeled(head="1", diff=as_diff(f"a = '{tokens[0]}'", "a.py"))
     short = labeled(head="2", plan=plan("x"), diff=as_diff(tokens[1], "a.py"))
-    result = curate([kept, short, labeled(head="3")], LIMITS)
+    result = curate([kept, short, labeled(head="3")])
     assert [row.reason for row in result.rejected] == ["short_subject"]
     for row in (*result.kept, result.rejected[0].change):
         assert not any(token in row.model_dump_json() for token in tokens)
@@ -215,7 +199,7 @@ def test_kept_and_rejected_rows_are_redacted_and_counted(labeled):
 def test_a_private_key_costs_the_row_and_comes_before_all_other_reasons(labeled):
     key = private_key(Random(3))
     row = labeled(diff=as_diff(key, "key.pem"), plan=plan("x"))
-    result = curate([row], LIMITS)
+    result = curate([row])
     (rejected,) = result.rejected
     assert rejected.reason == "private_key"
     secret = [line for line in key.split("\n")[1:-1] if line]
@@ -228,10 +212,57 @@ def test_rows_that_differ_in_a_secret_only_are_duplicates(labeled):
         labeled(head=f"{n}", diff=as_diff(TOKENS["npm_token"](Random(n)), "a.py"))
         for n in range(2)
     ]
-    assert [row.reason for row in curate(rows, LIMITS).rejected] == ["duplicate_diff"]
+    assert [row.reason for row in curate(rows).rejected] == ["duplicate_diff"]
 
 
 def test_no_rows_have_the_same_keys(labeled):
-    empty = curate([], LIMITS).metrics()
+    empty = curate([]).metrics()
     assert empty["changes"] == 0
-    assert empty.keys() == curate([labeled()], LIMITS).metrics().keys()
+    assert empty.keys() == curate([labeled()]).metrics().keys()
+
+
+def rows_of(labeled, count, repo="acme/app", type_="fix"):
+    commit = PlannedCommit(files=("a.py", "b.py"), type=type_, subject="stop it")
+    return [
+        labeled(plan=Plan(commits=(commit,)), repo=repo, head=f"{type_}{number}")
+        for number in range(count)
+    ]
+
+
+def test_no_cap_leaves_nothing_out(labeled):
+    assert over_cap(rows_of(labeled, 5), None, None) == {}
+
+
+def test_each_repository_keeps_the_cap_and_small_ones_all(labeled):
+    changes = rows_of(labeled, 9, "big") + rows_of(labeled, 2, "small")
+    left_out = over_cap(changes, 3, None)
+    kept = Counter(each.repo for each in changes if each.id not in left_out)
+    assert kept == {"big": 3, "small": 2}
+    assert set(left_out.values()) == {"repository_cap"}
+
+
+def test_no_more_than_the_cap_have_a_commit_of_one_type(labeled):
+    changes = rows_of(labeled, 6) + rows_of(labeled, 1, type_="docs")
+    two = Plan(
+        commits=(
+            PlannedCommit(files=("a.py",), type="fix", subject="stop it"),
+            PlannedCommit(files=("b.py",), type="docs", subject="tell of it"),
+        )
+    )
+    changes += [labeled(plan=two, head=f"two{number}") for number in range(6)]
+    left_out = over_cap(changes, None, 4)
+    kept = [each for each in changes if each.id not in left_out]
+    types = Counter(
+        type_ for each in kept for type_ in {c.type for c in each.label.plan.commits}
+    )
+    assert types["fix"] == 4
+    assert types["docs"] <= 4
+    assert set(left_out.values()) == {"type_cap"}
+
+
+def test_who_stays_does_not_hang_on_the_order(labeled):
+    changes = rows_of(labeled, 9)
+    left_out = over_cap(changes, 3, None)
+    assert over_cap(reversed(changes), 3, None) == left_out
+    smallest = sorted(each.id for each in changes)[:3]
+    assert {each.id for each in changes} - set(left_out) == set(smallest)

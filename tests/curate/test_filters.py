@@ -2,17 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.commits.style import WordingProblem
 from diffscribe.core.params import load_params
 from diffscribe.core.records import LabeledChange, OriginalCommit, Plan, PlannedCommit
-from diffscribe.curate.filters import (
-    FilterProblem,
-    filter_problem,
-    grouping_agreement,
-    type_agreement,
-)
+from diffscribe.curate.filters import agreements, first_reason
 
-DEFAULT = load_params(Path(__file__).parents[2] / "params.yaml").curate
+PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+DEFAULT = PARAMS.curate.model_copy(update={"min_diff_chars": 0})
+
+
+def reason_of(row, params=DEFAULT, style=PARAMS.style):
+    return first_reason(row, params, style)
 
 
 def limits(**values):
@@ -40,7 +39,7 @@ def originals(*commits):
 
 
 def test_defaults_let_a_plain_change_pass(labeled):
-    assert filter_problem(labeled(), DEFAULT) is None
+    assert reason_of(labeled()) is None
 
 
 @pytest.mark.parametrize(
@@ -49,21 +48,21 @@ def test_defaults_let_a_plain_change_pass(labeled):
         ("MIT", (), None),
         (None, (), None),
         ("MIT", ("Apache-2.0", "MIT"), None),
-        ("GPL-3.0", ("Apache-2.0", "MIT"), FilterProblem.LICENSE_NOT_ALLOWED),
-        (None, ("MIT",), FilterProblem.LICENSE_NOT_ALLOWED),
+        ("GPL-3.0", ("Apache-2.0", "MIT"), "license_not_allowed"),
+        (None, ("MIT",), "license_not_allowed"),
     ],
 )
 def test_licenses_are_an_allow_list(license_, allowed, expected, labeled):
     row = labeled(license=license_)
-    assert filter_problem(row, limits(licenses=allowed)) == expected
+    assert reason_of(row, limits(licenses=allowed)) == expected
 
 
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
-        (("yarn.lock",), FilterProblem.GENERATED_ONLY),
-        (("web/package-lock.json", "go.sum"), FilterProblem.GENERATED_ONLY),
-        (("vendor/lib/a.go", "api_pb2.py"), FilterProblem.GENERATED_ONLY),
+        (("yarn.lock",), "generated_only"),
+        (("web/package-lock.json", "go.sum"), "generated_only"),
+        (("vendor/lib/a.go", "api_pb2.py"), "generated_only"),
         (("yarn.lock", "package.json"), None),
         (("lock.py",), None),
         (("vendor.py",), None),
@@ -71,8 +70,7 @@ def test_licenses_are_an_allow_list(license_, allowed, expected, labeled):
 )
 def test_a_change_of_generated_files_alone_is_dropped(paths, expected, labeled):
     row = labeled(paths=paths)
-    assert filter_problem(row, DEFAULT) == expected
-    assert filter_problem(row, limits(keep_generated_only=True)) is None
+    assert reason_of(row) == expected
 
 
 @pytest.mark.parametrize(
@@ -80,21 +78,23 @@ def test_a_change_of_generated_files_alone_is_dropped(paths, expected, labeled):
     [
         ("fix(io): stop the leak", None),
         ("[core] fix: stop the leak", None),
-        ("Stop the leak", FilterProblem.NOT_CONVENTIONAL),
-        ("wip: stop the leak", FilterProblem.NOT_CONVENTIONAL),
+        ("Stop the leak", "not_conventional"),
+        ("wip: stop the leak", "not_conventional"),
     ],
 )
 def test_conventional_only_asks_the_original_headers(message, expected, labeled):
     row = labeled()
     commits = originals(("fix: a leak", ("a.py",)), (message, ("b.py",)))
     row = row.model_copy(update={"commits": commits})
-    assert filter_problem(row, limits(conventional_only=True)) == expected
-    assert filter_problem(row, DEFAULT) is None
+    assert reason_of(row, limits(conventional_only=True)) == expected
+    assert reason_of(row) is None
 
 
 def test_one_bad_message_of_a_plan_drops_it(labeled):
-    row = labeled(plan=plan(("fix", "stop it", ("a.py",)), ("fix", "wip", ("b.py",))))
-    assert filter_problem(row, DEFAULT) == WordingProblem.TRIVIAL_MESSAGE
+    row = labeled(
+        plan=plan(("fix", "stop the leak", ("a.py",)), ("fix", "fix typos", ("b.py",)))
+    )
+    assert reason_of(row) == "trivial_message"
 
 
 @pytest.mark.parametrize(
@@ -103,39 +103,47 @@ def test_one_bad_message_of_a_plan_drops_it(labeled):
         ({}, None),
         ({"clear": 0.1}, None),
         ({"grounded": 0.7}, None),
-        ({"grounded": 0.69}, FilterProblem.LOW_RATING),
+        ({"grounded": 0.69}, "low_rating"),
     ],
 )
 def test_a_rating_below_its_threshold_drops_and_a_missing_one_passes(
     ratings, expected, labeled
 ):
     row = relabel(labeled(), ratings=ratings)
-    assert filter_problem(row, limits(min_ratings={"grounded": 0.7})) == expected
+    assert reason_of(row, limits(min_ratings={"grounded": 0.7})) == expected
 
 
 def taught(labeled, *messages):
     row = labeled(
-        plan=plan(("fix", "stop it", ("a.py",)), ("docs", "tell it", ("b.py",)))
+        plan=plan(
+            ("fix", "stop the leak", ("a.py",)), ("docs", "tell of it", ("b.py",))
+        )
     )
     row = relabel(row, source="teacher", teacher="some-model")
     return row.model_copy(update={"commits": originals(*messages)})
 
 
-def test_agreement_is_the_share_of_files_with_one_type(labeled):
-    half = taught(labeled, ("fix: both", ("a.py", "b.py")))
-    assert type_agreement(half) == 0.5
-    whole = taught(labeled, ("fix: one", ("a.py",)), ("docs: two", ("b.py",)))
-    assert type_agreement(whole) == 1.0
-    assert filter_problem(half, limits(min_type_agreement=0.5)) is None
-    assert (
-        filter_problem(half, limits(min_type_agreement=0.51))
-        == FilterProblem.TEACHER_DISAGREES
-    )
+@pytest.mark.parametrize(
+    ("messages", "shares"),
+    [
+        ([("fix: both", ("a.py", "b.py"))], [0.5, 0.0]),
+        ([("fix: one", ("a.py",)), ("docs: two", ("b.py",))], [1.0, 1.0]),
+        ([("Fix both", ("a.py", "b.py"))], [0.0]),
+        ([("Fix a", ("a.py",)), ("Fix b", ("b.py",))], [1.0]),
+    ],
+)
+def test_a_teacher_agrees_on_types_and_on_what_goes_together(messages, shares, labeled):
+    row = taught(labeled, *messages)
+    assert list(agreements(row)) == shares
+    assert reason_of(row) is None
+    assert reason_of(row, limits(min_teacher_agreement=min(shares))) is None
+    above = limits(min_teacher_agreement=min(1.0, min(shares) + 0.01))
+    assert (reason_of(row, above) == "teacher_disagrees") is (min(shares) < 1)
 
 
-def test_no_agreement_without_two_labels_to_compare(labeled):
-    assert type_agreement(labeled()) is None
-    assert type_agreement(taught(labeled, ("Fix both", ("a.py", "b.py")))) is None
+def test_only_a_teachers_label_can_disagree_and_on_groups_only_of_two_files(labeled):
+    assert list(agreements(labeled())) == []
+    assert list(agreements(relabel(labeled(paths=("a.py",)), source="teacher"))) == [1]
 
 
 def test_grouping_agrees_on_pairs_that_both_keep_together_or_apart(labeled):
@@ -150,47 +158,33 @@ def test_grouping_agrees_on_pairs_that_both_keep_together_or_apart(labeled):
     }
     for history, share in agreed.items():
         commits = originals(*[("Change", paths) for paths in history])
-        found = grouping_agreement(row.model_copy(update={"commits": commits}))
+        (found,) = agreements(row.model_copy(update={"commits": commits}))
         assert found == pytest.approx(share), history
 
 
 def test_grouping_follows_a_file_that_was_renamed(change):
     moved = change(
-        ("fix: x", ["a.py", "b.py"]), renames=[("a.py", "z.py")], repo="acme/app"
+        ("Fix", ["a.py", "b.py"]), renames=[("a.py", "z.py")], repo="acme/app"
     )
-    whole = plan(("fix", "stop it", ("b.py", "z.py")))
+    whole = plan(("fix", "stop the leak", ("b.py", "z.py")))
     label = {"plan": whole, "source": "teacher", "teacher": "wise"}
     label |= {"prompt_sha256": None, "usage": None, "ratings": {}}
-    row = LabeledChange(**dict(moved), label=label)
-    assert grouping_agreement(row) == 1.0
+    assert list(agreements(LabeledChange(**dict(moved), label=label))) == [1.0]
 
 
-def test_a_teacher_that_groups_otherwise_is_dropped_below_the_threshold(labeled):
-    together = taught(labeled, ("Fix both", ("a.py", "b.py")))
-    assert grouping_agreement(together) == 0.0
-    assert filter_problem(together, DEFAULT) is None
-    assert (
-        filter_problem(together, limits(min_grouping_agreement=0.1))
-        == FilterProblem.TEACHER_DISAGREES
-    )
-    apart = taught(labeled, ("Fix a", ("a.py",)), ("Fix b", ("b.py",)))
-    assert filter_problem(apart, limits(min_grouping_agreement=1.0)) is None
-
-
-def test_no_grouping_to_compare_of_one_file_or_of_the_historys_own_plan(labeled):
-    assert grouping_agreement(labeled(paths=("a.py", "b.py"))) is None
-    one = relabel(labeled(paths=("a.py",)), source="teacher")
-    assert grouping_agreement(one) is None
-
-
-def test_names_that_the_change_lacks_drop_it_beyond_the_share(labeled):
-    files = ("a.py", "b.py")
-    half = labeled(plan=plan(("fix", "let a.py call read_all", files)))
-    assert filter_problem(half, DEFAULT) is None
-    assert (
-        filter_problem(half, limits(max_ungrounded_share=0.4))
-        == FilterProblem.UNGROUNDED
-    )
-    none = labeled(plan=plan(("fix", "let it call read_all", files)))
-    assert filter_problem(none, DEFAULT) == FilterProblem.UNGROUNDED
-    assert filter_problem(none, limits(max_ungrounded_share=1.0)) is None
+@pytest.mark.parametrize(
+    ("subject", "share"),
+    [
+        ("let a.py call read_all", 0.5),
+        ("let it call read_all", 0.0),
+        ("let it call `ne`", 0.0),
+        ("let a.py say `new`", 1.0),
+        ("let it be as it was", 1.0),
+    ],
+)
+def test_names_that_the_change_lacks_drop_it_below_the_share(subject, share, labeled):
+    row = labeled(plan=plan(("fix", subject, ("a.py", "b.py"))))
+    for least in (share, min(1.0, share + 0.01)):
+        style = PARAMS.style.model_copy(update={"min_grounded_share": least})
+        expected = "ungrounded" if share < least else None
+        assert reason_of(row, style=style) == expected

@@ -2,7 +2,7 @@ import pytest
 from tests.support.planned import HOUSE, commit, make_case, plan
 from tests.support.rows import make_curated, patch
 
-from diffscribe.commits.plan import parse_plan, plan_problem
+from diffscribe.commits.plan import plan_problem, read_plan
 from diffscribe.core.records import OriginalCommit, Plan, PlannedCommit, SplitChange
 from diffscribe.eval.controls import (
     RULES,
@@ -41,7 +41,7 @@ def test_controls_are_valid_and_route_no_junk(case):
     noisy = case("s", FILES, junk=("x.log",))
     for prediction in predict_controls([noisy], RULES):
         assert plan_problem(prediction.plan, noisy.files) is None
-        assert parse_plan(prediction.text) == prediction.plan
+        assert read_plan(prediction.text).record == prediction.plan
         assert score(noisy, prediction, HOUSE).values["junk"] == 0.0
 
 
@@ -169,4 +169,4 @@ def test_fitted_controls_give_valid_plans_and_the_same_again(controls, case):
     for each in predictions:
         files = next(one.files for one in asked if one.id == each.sample_id)
         assert plan_problem(each.plan, files) is None
-        assert parse_plan(each.text) == each.plan
+        assert read_plan(each.text).record == each.plan

@@ -218,5 +218,6 @@ def test_one_message_out_of_style_spoils_the_plan():
     good, bad = commit("a.py", "fix", "stop early"), commit("b.py", "fix", "Stops it.")
     assert scores(make_case(), plan(good))["style"] == 1.0
     assert scores(make_case(), plan(good, bad))["style"] == 0.0
-    assert findings(make_case(), plan(good, bad))["style_rules"] == ("full_stop",)
+    broken = ("full_stop", "capitalised", "not_imperative")
+    assert findings(make_case(), plan(good, bad))["style_rules"] == broken
     assert scores(make_case(), plan(commit("a.py", "", "stop early")))["style"] == 0.0

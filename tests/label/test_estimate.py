@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 from tests.support.ledger_rows import put
+from tests.support.style import STYLE
 from tests.support.teaching import label_params
 
+<<<<<<< HEAD
 from diffscribe.asking.ledger import Ledger
 from diffscribe.asking.upkeep import totals
+=======
+from diffscribe.asking.ledger import Ledger, Mean, means
+from diffscribe.commits.plan import read_plan
+>>>>>>> 462b270 (feat!: judge every answer and message by one contract)
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
@@ -46,9 +52,15 @@ def estimated(ledger, tmp_path):
 
     def run(*changes, **fields):
         params = label_params(**fields)
+<<<<<<< HEAD
         texts = load_teacher_prompts(FOLDER, params.rules)
         sums = totals(tmp_path / "teacher.sqlite")
         return estimate(changes, texts, params, ledger, sums)
+=======
+        texts = load_teacher_prompts(FOLDER, STYLE)
+        measured = means(tmp_path / "teacher.sqlite")
+        return estimate(changes, texts, params, ledger, measured)
+>>>>>>> 462b270 (feat!: judge every answer and message by one contract)
 
     return run
 
@@ -59,7 +71,7 @@ def answered(ledger):
 
     def answer_plan(change, text=PLAN, tokens=500, request=None, latency_s=2.0):
         params = label_params()
-        texts = load_teacher_prompts(FOLDER, params.rules)
+        texts = load_teacher_prompts(FOLDER, STYLE)
         request = request or plan_question(change, texts, params)
         usage = TokenUsage(tokens, 0, 100, 0)
         answer = Answer(text, usage, latency_s, "stop")
@@ -71,7 +83,7 @@ def answered(ledger):
 
 def prompt_chars(change, **fields):
     params = label_params(**fields)
-    texts = load_teacher_prompts(FOLDER, params.rules)
+    texts = load_teacher_prompts(FOLDER, STYLE)
     request = plan_question(change, texts, params)
     return sum(len(message.content) for message in request.messages)
 
@@ -123,12 +135,9 @@ def test_when_all_is_known_there_is_nothing_to_pay(estimated, answered, change):
 def test_known_reasks_tell_how_many_there_will_be(estimated, answered, change):
     first, second, *rest = wips(change, 12)
     answered(first)
-    texts = load_teacher_prompts(FOLDER, label_params().rules)
+    texts = load_teacher_prompts(FOLDER, STYLE)
     _, request = answered(second, text="no")
-    complaint = "the answer holds no whole JSON object with the keys " + ", ".join(
-        request.schema["required"]
-    )
-    again = reask_question(request, "no", complaint, texts)
+    again = reask_question(request, "no", read_plan("no").problem, texts)
     answered(second, request=again)
     found = estimated(first, second, *rest)
     assert (found.rows, found.known, found.requests) == (10, 3, 15)

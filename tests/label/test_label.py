@@ -1,4 +1,5 @@
 import pytest
+from tests.support.style import STYLE
 from tests.support.teaching import label_params
 
 from diffscribe.commits.plan import PlanProblem
@@ -25,7 +26,7 @@ SPENT = Spent("wise", TokenUsage(10, 4, 3, 1), False)
 
 
 def recorded(changes):
-    return outcomes(changes, None, None, REJECT, TrackedRun(), print)
+    return outcomes(changes, None, None, REJECT, STYLE, TrackedRun(), print)
 
 
 def failed(change, reason=PlanProblem.MISSING_PATH, head="b1"):

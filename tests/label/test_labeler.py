@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.support.style import STYLE
 from tests.support.teaching import label_params
 
 from diffscribe.asking.connect import Remote, connected
@@ -25,7 +26,7 @@ def label(endpoint, tmp_path, monkeypatch):
 
     def run(change, base_url=endpoint.base_url, **fields):
         params = label_params(base_url=base_url, **fields)
-        texts = load_teacher_prompts(FOLDER, params.rules)
+        texts = load_teacher_prompts(FOLDER, STYLE)
         with connected(Remote(base_url, "wise", concurrency=4, attempts=1)) as asker:
             labeler = Labeler(asker.ask, texts, params)
             (outcome,) = asker.in_order(labeler.label, [change])

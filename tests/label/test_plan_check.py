@@ -1,10 +1,10 @@
 import pytest
-from tests.support.teaching import rules
+from tests.support.style import STYLE, style
 
-from diffscribe.commits.plan import Flaw, FlawError, PlanProblem
-from diffscribe.commits.style import WordingProblem
+from diffscribe.commits.plan import PlanProblem
+from diffscribe.commits.style import StyleRule
 from diffscribe.core.records import Issue, Plan, PlannedCommit
-from diffscribe.label.check import check_messages, check_plan
+from diffscribe.label.check import Flaw, FlawError, check_messages, check_plan
 
 GOOD = {"files": ("a.py",), "type": "fix", "subject": "stop the leak"}
 
@@ -29,16 +29,16 @@ def both(**fields):
 
 def flaw_of(answer, window, **fields):
     with pytest.raises(FlawError) as caught:
-        check_plan(answer, window, rules(**fields))
+        check_plan(answer, window, style(**fields))
     assert "\n" not in str(caught.value)
     return caught.value.flaw, str(caught.value)
 
 
 def test_a_plan_that_keeps_to_everything_is_accepted(window):
-    check_plan(both(scope="io", body="Close `a.py` of acme/app."), window, rules())
-    check_plan(plan({}, {"files": ("src/b.py",), "type": "docs"}), window, rules())
-    check_plan(plan({}, gitignore=("/src/",)), window, rules())
-    check_plan(plan(gitignore=("*.py",)), window, rules())
+    check_plan(both(scope="io", body="Close `a.py` of acme/app."), window, STYLE)
+    check_plan(plan({}, {"files": ("src/b.py",), "type": "docs"}), window, STYLE)
+    check_plan(plan({}, gitignore=("/src/",)), window, STYLE)
+    check_plan(plan(gitignore=("*.py",)), window, STYLE)
 
 
 @pytest.mark.parametrize(
@@ -81,25 +81,27 @@ def test_files_that_do_not_fit_are_named(answer, flaw, words, window):
         ({"subject": "fix: stop the leak"}, Flaw.REPEATED_TYPE, "repeats a type"),
         (
             {"subject": "stop " + "x" * 63},
-            Flaw.LONG_HEADER,
+            StyleRule.LONG_HEADER,
             "73 characters; at most 72",
         ),
-        ({"subject": "stop the leak."}, Flaw.FULL_STOP, "ends with a full stop"),
-        ({"subject": "update code"}, WordingProblem.TRIVIAL_MESSAGE, "says nothing"),
-        ({"subject": "#12"}, WordingProblem.TICKET_ONLY, "no words of its own"),
+        ({"subject": "stop the leak."}, StyleRule.FULL_STOP, "ends with a full stop"),
+        ({"subject": "update code"}, StyleRule.TRIVIAL_MESSAGE, "says nothing"),
+        ({"subject": "#12"}, StyleRule.TRIVIAL_MESSAGE, "says nothing"),
         (
             {"subject": "repariere das Leck und die Pumpe"},
-            WordingProblem.NOT_ENGLISH,
+            StyleRule.NOT_ENGLISH,
             "English",
         ),
-        ({"subject": "stopped the leak"}, WordingProblem.NOT_IMPERATIVE, "imperative"),
+        ({"subject": "stopped the leak"}, StyleRule.NOT_IMPERATIVE, "imperative"),
+        ({"subject": "Stop the leak"}, StyleRule.CAPITALISED, "a capital letter"),
+        ({"body": "x " * 60}, StyleRule.LONG_LINE, "more than 100 characters"),
         ({"body": "So:\n```\nx\n```"}, Flaw.FENCE, "a code fence"),
         ({"body": "Drop <secret:aws-key:1>."}, Flaw.PLACEHOLDER, "<secret:aws-key:1>"),
         ({"body": "Signed-off-by: Ann <a@b.c>"}, Flaw.PERSON, "leave people out"),
         ({"body": "Ask ann@corp.de first."}, Flaw.PERSON, "leave people out"),
         ({"subject": "stop the leak (#12)"}, Flaw.REFERENCE, "does not hold `#12`"),
         ({"body": "See JIRA-77."}, Flaw.REFERENCE, "`JIRA-77`"),
-        ({"body": "Use read_all() here."}, Flaw.UNGROUNDED, "not show `read_all`"),
+        ({"body": "Use read_all() here."}, Flaw.UNGROUNDED, "not show `read_all()`"),
     ],
 )
 def test_words_that_do_not_fit_are_told_to_the_model(fields, flaw, words, window):
@@ -109,33 +111,34 @@ def test_words_that_do_not_fit_are_told_to_the_model(fields, flaw, words, window
 
 
 def test_a_header_may_be_as_long_as_the_rules_say(window):
-    check_plan(both(subject="stop " + "x" * 62), window, rules())
+    check_plan(both(subject="stop " + "x" * 62), window, STYLE)
 
 
 def test_a_body_is_missed_only_where_it_is_required(window):
-    check_plan(both(), window, rules())
-    assert flaw_of(both(), window, body="required")[0] == Flaw.BODY_MISSING
-    assert flaw_of(both(body=" \n"), window, body="required")[0] == Flaw.BODY_MISSING
+    check_plan(both(), window, STYLE)
+    for answer in (both(), both(body=" \n")):
+        flaw, _ = flaw_of(answer, window, body="required")
+        assert flaw == StyleRule.BODY_MISSING
 
 
 def test_any_verb_form_passes_where_the_rules_do_not_ask_for_one(window):
-    check_plan(both(subject="stopped the leak"), window, rules(imperative=False))
+    check_plan(both(subject="stopped the leak"), window, style(imperative=False))
 
 
 def test_a_reference_that_the_change_holds_may_be_named(change):
     window = change(("fix: x", ["a.py"]), diff="+# see #12 and RFC-123, #345\n")
     (commit,) = plan({"body": "As #12 says."}).commits
-    check_messages((commit,), window, rules())
+    check_messages((commit,), window, STYLE)
     for other in ("#1", "#34", "#3456"):
         with pytest.raises(FlawError, match="does not hold"):
-            check_messages(plan({"body": f"As {other} says."}).commits, window, rules())
+            check_messages(plan({"body": f"As {other} says."}).commits, window, STYLE)
 
 
 @pytest.mark.parametrize(("share", "passes"), [(0.5, True), (0.51, False)])
 def test_the_share_of_grounded_names_decides_on_both_sides(share, passes, window):
     answer = both(body="From a.py to `zeta_b`.")
     if passes:
-        check_plan(answer, window, rules(min_grounded_share=share))
+        check_plan(answer, window, style(min_grounded_share=share))
     else:
         assert flaw_of(answer, window, min_grounded_share=share)[0] == Flaw.UNGROUNDED
 

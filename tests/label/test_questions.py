@@ -4,7 +4,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.support.teaching import label_params, rules
+from tests.support.style import STYLE, style
+from tests.support.teaching import label_params
 
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import InputError
@@ -21,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "prompts/teacher"
 
 @pytest.fixture
 def prompts():
-    return load_teacher_prompts(FOLDER, rules())
+    return load_teacher_prompts(FOLDER, STYLE)
 
 
 @pytest.fixture
@@ -45,11 +46,21 @@ def test_a_plan_is_asked_for_with_rules_change_and_schema(prompts, window):
 
 
 def test_the_house_rules_stand_in_the_prompt(window):
-    strict = rules(max_header_chars=50, body="required")
-    prompts = load_teacher_prompts(FOLDER, strict)
-    request = plan_question(window, prompts, label_params(rules=strict))
-    assert "at most 50 characters" in request.messages[0].content
-    assert "Every commit has one" in request.messages[0].content
+    usual = load_teacher_prompts(FOLDER, STYLE).plan.system
+    assert "imperative mood" in usual and "no full stop" in usual
+    other = style(
+        max_header_chars=50,
+        body="required",
+        types=("feat", "fix"),
+        imperative=False,
+        full_stop=True,
+    )
+    request = plan_question(window, load_teacher_prompts(FOLDER, other), label_params())
+    system = request.messages[0].content
+    assert "at most 50 characters" in system
+    assert "Every commit has one" in system
+    assert "Allowed are feat, fix." in system
+    assert "imperative mood" not in system and "full stop" not in system
 
 
 def test_a_long_diff_is_cut_and_a_long_list_of_files_is_not_asked_about(
@@ -118,4 +129,12 @@ def test_an_unknown_variable_in_a_prompt_is_named_with_its_file(tmp_path):
     folder = shutil.copytree(FOLDER, tmp_path / "teacher")
     (folder / "rate_user.md").write_text("$diff $mesages")
     with pytest.raises(InputError, match=r"rate_user\.md: only \$diff, \$files"):
-        load_teacher_prompts(folder, rules())
+        load_teacher_prompts(folder, STYLE)
+
+
+@pytest.mark.parametrize("text", ["imperative: yes", "- a", "{", "english: English"])
+def test_a_missing_word_for_the_style_is_named_with_its_file(text, tmp_path):
+    folder = shutil.copytree(FOLDER, tmp_path / "teacher")
+    (folder / "style.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"style\.yaml: "):
+        load_teacher_prompts(folder, STYLE)

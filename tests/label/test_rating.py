@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from diffscribe.commits.plan import FlawError
+from diffscribe.label.check import FlawError
 from diffscribe.label.questions import agreement, parse_rating, rating_schema
 
 POINTS = {"format": 10, "clarity": 5, "imperative": 0, "agreement": 7}

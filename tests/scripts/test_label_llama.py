@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from tests.support.strict_proxy import StrictProxy
 
-from diffscribe.commits.plan import Flaw
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.params import SamplesParams
 from diffscribe.core.records import Change
 from diffscribe.doors.llama_cpp import serve
+from diffscribe.label.check import Flaw
 from diffscribe.merge_quantize.convert import convert
 from diffscribe.samples.build import build_sample
 from diffscribe.samples.domains import all_repositories

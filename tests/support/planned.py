@@ -1,10 +1,7 @@
 """Plans, cases and predictions written by hand."""
 
-from pathlib import Path
-
-from diffscribe.commits.grammar import format_header
+from diffscribe.commits.grammar import format_message
 from diffscribe.commits.plan import plan_json
-from diffscribe.core.params import load_params
 from diffscribe.core.records import (
     Message,
     OriginalCommit,
@@ -14,8 +11,9 @@ from diffscribe.core.records import (
 )
 from diffscribe.eval.cases import Case
 from tests.support.rows import patch
+from tests.support.style import STYLE
 
-HOUSE = load_params(Path(__file__).parents[2] / "params.yaml").eval.house
+HOUSE = STYLE
 """The rules of the default pipeline."""
 
 
@@ -53,8 +51,7 @@ def make_case(target=None, junk=(), **fields):
 
 def original(made):
     """The commit that a target was made of."""
-    message = f"{format_header(made)}\n\n{made.body}".strip()
-    return OriginalCommit(sha="1" * 40, message=message, files=made.files)
+    return OriginalCommit(sha="1" * 40, message=format_message(made), files=made.files)
 
 
 def prediction(answer, text=None, case_id="s1", system="student", **fields):

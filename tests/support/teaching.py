@@ -1,12 +1,6 @@
 """What several tests of teachers take as given."""
 
-from diffscribe.core.params import LabelParams, LabelRulesParams, TeacherParams
-
-
-def rules(**fields):
-    """Return the house rules with usual values, but for the fields."""
-    values = {"max_header_chars": 72, "body": "optional", "imperative": True}
-    return LabelRulesParams(**{**values, "min_grounded_share": 0.75, **fields})
+from diffscribe.core.params import LabelParams, TeacherParams
 
 
 def label_params(**fields):
@@ -36,7 +30,6 @@ def label_params(**fields):
         "raters": (),
         "min_rating": 0.7,
         "teacher": TeacherParams(**teacher),
-        "rules": rules(),
         "max_failure_fraction": 0.1,
         "require_gate": False,
         "gate_rows": 50,

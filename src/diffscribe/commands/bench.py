@@ -129,7 +129,7 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
             else:
                 system = System(name, model, asked)
                 predictions += ask(system, decoding, progress, options["only_score"])
-        scores = score_all(asked, predictions, section.house)
+        scores = score_all(asked, predictions, values.style)
         sizes = {
             name: model.path.stat().st_size
             for name, model in models.items()
@@ -150,7 +150,7 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
                 others,
             )
             write_jsonl(partial / CASES, asked)
-            style = section.house.model_dump(mode="json")
+            style = values.style.model_dump(mode="json")
             write_json(partial / SETTINGS, {**settings, "style": style})
         tracked.log_metrics(
             {
@@ -203,11 +203,10 @@ def _with_prompts(
     from diffscribe.commits.prompt import load_plan_prompts, load_prompts
     from diffscribe.eval.cases import with_prompts
 
-    rules = values.label.rules
     texts = {
         "plan": load_prompts(PROMPTS / "student")
         if options["prompt"] == "student"
-        else load_plan_prompts(PROMPTS / "teacher", rules.max_header_chars, rules.body),
+        else load_plan_prompts(PROMPTS / "teacher", values.style),
         "message": load_prompts(PROMPTS / "message"),
     }
     keep = ("plan", "message") if options["prompt"] == "own" else ("message",)

@@ -25,8 +25,9 @@ def main(harvested: Path, prompts: Path, params: Path) -> None:
     from diffscribe.core.records import Change
     from diffscribe.label.estimate import estimate, table, teachers
 
-    section = load_params(params).label
-    texts = load_teacher_prompts(prompts, section.rules)
+    values = load_params(params)
+    section = values.label
+    texts = load_teacher_prompts(prompts, values.style)
     estimates = []
     with Ledger(ledger_path()) as ledger:
         sums = totals(ledger_path())

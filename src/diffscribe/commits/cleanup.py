@@ -125,6 +125,8 @@ _NOISE_LINE = re.compile(
     r"|[-=_*]{3,}\s*$|Squashed commit of|\* commit '|---$)"
 )
 _WRAP = textwrap.TextWrapper(72, break_long_words=False, break_on_hyphens=False)
+_MAX_LINE_CHARS = 100
+"""A longer line is a paragraph that its author did not wrap."""
 _LIST_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,2}[.)])\s")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'`(\0])")
 
@@ -143,7 +145,24 @@ def clean_body(body: str) -> str:
     cleaned = [kept for each in paragraphs if (kept := _clean_paragraph(each))]
     while cleaned and cleaned[-1].endswith(":"):
         cleaned.pop()
-    return "\n\n".join(cleaned)
+    return wrap_long_lines("\n\n".join(cleaned), _MAX_LINE_CHARS)
+
+
+def wrap_long_lines(body: str, max_chars: int) -> str:
+    """Return a body whose lines over a length are wrapped, at 72 columns or less."""
+    lines = body.split("\n")
+    return "\n".join(
+        textwrap.fill(
+            line,
+            min(max_chars, 72),
+            subsequent_indent="  " if _LIST_ITEM.match(line) else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        if len(line) > max_chars
+        else line
+        for line in lines
+    )
 
 
 def _cut_after(before: str) -> str:

@@ -3,24 +3,13 @@
 import re
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from diffscribe.core.params import CommitType
 from diffscribe.core.records import PlannedCommit
 
-TYPES = (
-    "feat",
-    "fix",
-    "docs",
-    "style",
-    "refactor",
-    "perf",
-    "test",
-    "build",
-    "ci",
-    "chore",
-    "revert",
-)
-"""The types a plan may use: those of the specification and of Angular."""
+TYPES: tuple[str, ...] = get_args(CommitType)
+"""The types a plan may use."""
 
 _HEADER = re.compile(
     r"(?P<type>[A-Za-z]+)"
@@ -85,9 +74,16 @@ def parse_header(text: str) -> Header | None:
 
 
 def format_header(commit: PlannedCommit | Header) -> str:
-    """Return `type(scope)!: subject`."""
+    """Return `type(scope)!: subject`; of a commit without a type the subject."""
+    if not commit.type:
+        return commit.subject
     scope = f"({commit.scope})" if commit.scope else ""
     return f"{commit.type}{scope}{'!' if commit.breaking else ''}: {commit.subject}"
+
+
+def format_message(commit: PlannedCommit) -> str:
+    """Return header and body as git takes them."""
+    return f"{format_header(commit)}\n\n{commit.body}".strip()
 
 
 def split_message(message: str) -> ParsedMessage:

@@ -1,73 +1,299 @@
-"""What a message names, and whether the change shows it."""
+"""What a message names and claims, and whether the change shows it.
+
+The one engine for curate's filter, the check of a teacher, the gate's flags and
+eval's measures. A name has to stand in the change as a whole: `port` is not shown
+by `import`, nor 1.2 by 11.25. Causes and purposes cannot be looked up.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
-_QUOTED = re.compile(r"`([^`\n]{2,80})`")
-_NAMED = re.compile(
-    r"(?<![\w/])(?P<path>\.{0,2}/?(?:[\w.@+-]+/)*[\w@+-][\w.@+-]*\.[A-Za-z]\w{0,7})\b(?!\()"
-    r"|(?<![\w-])(?P<flag>--[a-z][\w-]+)"
-    r"|(?<![\w.-])(?P<number>v?\d+(?:\.\d+)+|\d{2,})(?![\w-])"
-    r"|\b(?P<name>[A-Za-z]\w*_\w+|_+[A-Za-z]\w+|[a-z]+\d*(?:[A-Z][a-z0-9]+)+"
-    r"|(?:[A-Z][a-z0-9]+){2,}|[A-Za-z_]\w*(?=\(\)))"
+from diffscribe.core.records import Change
+
+_MAX_TEXT_CHARS = 20_000
+"""Of a message; the rest of a longer one names nothing."""
+
+
+class EntityKind(StrEnum):
+    """What can be looked up in a change."""
+
+    PATH = "path"
+    IDENTIFIER = "identifier"
+    """Code: snake_case, camelCase, calls, flags, dotted and back-ticked names."""
+    NUMBER = "number"
+    """Versions, and integers from 10 on."""
+    ISSUE = "issue"
+    QUOTED = "quoted"
+    """A string of several words in quotes or backticks."""
+    COUNT = "count"
+    """A number of files."""
+
+
+class Entity(NamedTuple):
+    """Something that a message names."""
+
+    kind: EntityKind
+    text: str
+
+
+_WORDS_OF_COUNT = "two three four five six seven eight nine ten"
+_COUNTS = dict(zip(_WORDS_OF_COUNT.split(), range(2, 11), strict=True))
+_ENDINGS = (
+    "bat|c|cc|cfg|cjs|cpp|cs|csproj|css|csv|cts|cxx|dart|erb|exs|go|gradle|h|hcl|hpp|hs"
+    "|html?|ini|ipynb|java|js|json[5lc]?|jsx|kts?|less|lock|log|lua|md|mdx|mjs|mts|nix"
+    "|patch|php|pl|png|properties|proto|ps1|pyi?|pyx|rb|rs|rst|sass|scala|scss|sh|sln"
+    "|snap|sql|svelte|svg|swift|toml|tsx?|tsv|txt|vue|xml|ya?ml|zig|zsh"
 )
-_MAX_WORD_CHARS = 200
-"""No name is longer, and the expression takes quadratic time within a word."""
+_URL = r"(?P<url>https?://\S+)"
+_CODE = r"`(?P<code>[^`\n]{1,120})`"
+_QUOTE = r"(?<![\w'])(?P<mark>[\"'])(?P<quoted>[^\"'\n]{1,80})(?P=mark)(?!\w)"
+_ISSUE = r"(?<![\w&/-])(?P<issue>(?:[\w.-]{1,80}/[\w.-]{1,80}|GH-?)?#\d+\b|GH-\d+\b)"
+_COUNT = rf"\b(?P<count>\d{{1,4}}|{'|'.join(_COUNTS)})(?=\s+(?:\w+\s+)?files\b)"
+_PATH = (
+    r"(?<![\w/@.])(?P<path>\.{0,2}/?(?:[\w.@+-]{1,80}/){1,20}[\w.@+-]{0,80}[\w-]\.\w{1,8}"
+    rf"|\.?[\w@+-][\w.@+-]{{0,80}}\.(?:{_ENDINGS}))(?![\w(/-])"
+)
+_FLAG = r"(?<![\w-])(?P<flag>--[A-Za-z][\w-]*\w)"
+_NUMBER = (
+    r"(?<![\w.-])(?<!PEP )(?<!RFC )(?<!ISO )"
+    r"(?P<number>v?\d+(?:\.\d+)+(?:-[a-z]+[.\d]*)?|\d{2,})(?![\w-]|\.\d)"
+)
+_NAME = (
+    r"\b(?P<name>[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*){0,8}\(\)"
+    r"|[A-Za-z]\w*_\w+|_+[A-Za-z]\w+|[a-z]+\d*(?:[A-Z]+[a-z0-9]+)+[A-Z]*\b"
+    r"|(?:[A-Z]+[a-z0-9]+){2,}[A-Z]*\b|[A-Z][a-z0-9]+[A-Z]{2,}\b)"
+)
+_PIECES = re.compile(
+    "|".join((_URL, _CODE, _QUOTE, _ISSUE, _COUNT, _PATH, _FLAG, _NUMBER, _NAME))
+)
+_WORDS = re.compile(r"\w+(?:-\w+)*")
+_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_CODE_LIKE = re.compile(r"[\w.:>$@#-]+(?:\(.*\))?")
+_KINDS = {
+    "path": EntityKind.PATH,
+    "flag": EntityKind.IDENTIFIER,
+    "name": EntityKind.IDENTIFIER,
+    "number": EntityKind.NUMBER,
+    "issue": EntityKind.ISSUE,
+    "count": EntityKind.COUNT,
+    "quoted": EntityKind.QUOTED,
+}
 _WELL_KNOWN = """
-    bitbucket changelog circleci codecov devops e.g etc fastapi github gitlab graphql
-    i.e ipython iterm javadoc javascript jsdoc linkedin macos mongodb mysql next.js
-    node.js opengl openssl postgresql powershell pypi pytorch readme scikit sqlite
-    stackoverflow tensorflow typescript virtualenv vscode vue.js webassembly webkit
-    webpack websocket youtube
+    bitbucket changelog circleci codecov devops ecmascript fastapi github gitlab graphql
+    ios ipython iterm javadoc javascript jsdoc jquery linkedin macos mongodb mysql
+    next.js node.js opengl openssl postgresql powershell pypi pytorch readme readmes
+    scikit sqlite stackoverflow tensorflow typescript typos virtualenv vscode vue.js
+    webassembly webkit webpack websocket websockets youtube
 """
 """Names that are spelled like identifiers and are words all the same."""
 
 
-def ungrounded_share(text: str, evidence: str) -> float:
-    """Return the share of what a text names that the evidence does not hold.
+def entities(text: str) -> list[Entity]:
+    """Return what a text names, each once, in order.
 
-    Named is what is in backticks, paths with an ending, flags, versions and
-    numbers from 10 on, and identifiers (snake_case, camelCase, calls). Case does
-    not count, and of a path its last part is enough. URLs lead outside of any
-    change and are passed over. 0 if nothing is named.
+    URLs lead outside of any change and are passed over.
     """
-    named = list(dict.fromkeys(_names(text)))
-    absent = absent_from(named, evidence)
-    return len(absent) / len(named) if named else 0.0
+    return list(dict.fromkeys(_found(text[:_MAX_TEXT_CHARS])))
 
 
-def ungrounded(text: str, evidence: str) -> list[str]:
-    """Return what a text names and the evidence does not hold, each once."""
-    return absent_from(dict.fromkeys(_names(text)), evidence)
-
-
-def absent_from(names: Iterable[str], evidence: str) -> list[str]:
-    """Return the names that a text does not hold, in their order."""
-    lowered = evidence.lower()
-    words: set[str] | None = None
-    absent = []
-    for name in names:
-        # `UnicodeDecodeErrors` are more than one of what is there.
-        if name.lower().removesuffix("s") in lowered:
+def _found(text: str) -> Iterator[Entity]:
+    for match in _PIECES.finditer(text):
+        group = match.lastgroup or ""
+        if group == "code":
+            yield from _in_code(match["code"].strip())
+        elif group == "quoted" and len(match["quoted"]) == 1:
             continue
-        # `read_file and parse()` in backticks is more than one name.
-        words = words or set(re.findall(r"\w+", lowered))
-        parts = [part.lower() for part in re.findall(r"\w+", name)]
-        if not parts or not words.issuperset(parts):
-            absent.append(name)
-    return absent
+        elif group in _KINDS and match[group].lower() not in _WELL_KNOWN.split():
+            yield Entity(_KINDS[group], match[group])
 
 
-def _names(text: str) -> Iterator[str]:
-    yield from (each.strip() for each in _QUOTED.findall(text) if each.strip())
-    for word in _QUOTED.sub(" ", text).split():
-        if "://" in word or len(word) > _MAX_WORD_CHARS:
+def _in_code(code: str) -> Iterator[Entity]:
+    """Yield the name in backticks, which is one even if it is spelled like a word."""
+    inside = [each for each in _found(code) if each.text == code]
+    if inside:
+        yield from inside
+    elif _CODE_LIKE.fullmatch(code):
+        yield Entity(EntityKind.IDENTIFIER, code)
+    elif code:
+        yield Entity(EntityKind.QUOTED, code)
+
+
+class Evidence:
+    """The paths and the diff of a change, to look entities up in."""
+
+    def __init__(self, paths: Iterable[str], diff: str) -> None:
+        self.paths = tuple(paths)
+        self._spelled = "\n".join([*self.paths, diff])
+        self.text = self._spelled.lower()
+        self._diff = diff
+
+    def holds(self, entity: Entity) -> bool:
+        """Tell whether a change shows what a message names."""
+        kind, text = entity
+        match kind:
+            case EntityKind.PATH:
+                return self._has_path(text.lower())
+            case EntityKind.IDENTIFIER:
+                return self._has_name(text)
+            case EntityKind.NUMBER:
+                return self._has_number(text)
+            case EntityKind.ISSUE:
+                return self._has_issue(text)
+            case EntityKind.COUNT:
+                return int(_COUNTS.get(text, text)) == len(self.paths)
+            case EntityKind.QUOTED:
+                return self._has_words(text)
+
+    def _has_issue(self, issue: str) -> bool:
+        return re.search(rf"{re.escape(issue.lower())}(?!\d)", self.text) is not None
+
+    def _has_path(self, path: str) -> bool:
+        """Tell whether a path is there, whole or as the end of one."""
+        path = re.escape(path.removeprefix("./").removeprefix("/"))
+        return re.search(rf"(?<![\w-]){path}(?![\w-])", self.text) is not None
+
+    def _has_name(self, name: str) -> bool:
+        """Tell whether a name is there, whatever its case, `_`, `-` or plural s.
+
+        A flag of one word needs its dashes. A name of several words, such as
+        `app.run`, is there if all stand in one line, as names of their own or as
+        parts of others; one of them may be the file's name instead.
+        """
+        if name.startswith("--") and "-" not in name[2:]:
+            return re.search(rf"{name.lower()}(?![\w-])", self.text) is not None
+        words = {_plain(word) for word in _WORDS.findall(name)}
+        left = words - self._modules
+        if words <= self._names and (
+            len(left) < 2 or any(map(left.issubset, self._names_by_line))
+        ):
+            return True
+        parts = {part.lower() for part in _PARTS.findall(name)}
+        return len(parts) > 1 and any(map(parts.issubset, self._parts_by_line))
+
+    def _has_number(self, number: str) -> bool:
+        """Tell whether a number is there; a version may be longer there, or py310."""
+        found = _NUMBERS.search(number)
+        core = found[0] if found else number
+        return core in self._numbers or f"py{core.replace('.', '')}" in self.text
+
+    def _has_words(self, text: str) -> bool:
+        return all(_plain(word) in self._names for word in _WORDS.findall(text))
+
+    @cached_property
+    def _parts_by_line(self) -> list[frozenset[str]]:
+        """The words within names, such as read and all of readAll."""
+        lines = self._spelled.split("\n")
+        return [frozenset(map(str.lower, _PARTS.findall(line))) for line in lines]
+
+    @cached_property
+    def _names_by_line(self) -> list[frozenset[str]]:
+        return [_names_of(line) for line in self.text.split("\n")]
+
+    @cached_property
+    def _modules(self) -> frozenset[str]:
+        """The names of files without their endings."""
+        return frozenset(_plain(PurePosixPath(path).stem) for path in self.paths)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return _names_of(self.text)
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset(
+            ".".join(parts[:end])
+            for parts in (n.split(".") for n in set(_NUMBERS.findall(self.text)))
+            for end in range(1, len(parts) + 1)
+        )
+
+
+def _names_of(text: str) -> frozenset[str]:
+    """Return every name, plain; of one with dashes its pieces too."""
+    words = set(_WORDS.findall(text))
+    words |= {part for word in words if "-" in word for part in word.split("-")}
+    return frozenset(map(_plain, words))
+
+
+def _plain(word: str) -> str:
+    bare = word.lower().replace("_", "").replace("-", "")
+    return bare.removesuffix("s") or word.lower()
+
+
+def evidence_of(change: Change) -> Evidence:
+    """Return where the names in a message about a change are looked up."""
+    return Evidence([file.path for file in change.files], change.diff)
+
+
+def absent_names(text: str, evidence: Evidence) -> list[str]:
+    """Return what a text names and the change does not show, each once."""
+    return [each.text for each in entities(text) if not evidence.holds(each)]
+
+
+def grounded_share(text: str, evidence: Evidence) -> float:
+    """Return the share of what a text names that the change shows; 1 without names."""
+    named = entities(text)
+    return sum(map(evidence.holds, named)) / len(named) if named else 1.0
+
+
+class Claim(NamedTuple):
+    """A message says that something came or went."""
+
+    adds: bool
+    entity: Entity
+
+
+_ADDS = r"add|introduce|implement|create|provide|allow|enable|support|expose|include"
+_REMOVES = r"remove|delete|drop|strip|eliminate|get rid of|purge"
+_SENTENCE = re.compile(r"(?:^|(?<=[.!?;])\s|\n\n)\s*(?:[-*•]\s+)?", re.MULTILINE)
+_CLAIM = re.compile(
+    r"(?:(?:this|it|that)\s+|also\s+|now\s+|commit\s+|change\s+){0,4}"
+    rf"(?:(?P<adds>(?:{_ADDS})(?:e?s|e?d)?)|(?P<removes>(?:{_REMOVES})(?:e?s|p?ed)?))\s+",
+    re.IGNORECASE,
+)
+_OBJECT_END = re.compile(
+    r"\s(?:to|from|for|in|on|of|with|without|instead|and|or|when|if|as|by|via|so|at|but"
+    r"|before|after|because|since|while|using|than|that|which|where)\s|[,;:]|\((?!\))|\.\s"
+)
+
+
+def claims(message: str) -> Iterator[Claim]:
+    """Yield what sentences of a message say was added or removed, if it has a name.
+
+    The verb begins the sentence; the names stand between it and the first small
+    word or sign that ends its object. A header is given without its type.
+    """
+    for sentence in _SENTENCE.split(message[:_MAX_TEXT_CHARS]):
+        verb = _CLAIM.match(sentence)
+        if verb is None:
             continue
-        for found in _NAMED.finditer(word):
-            name = found[0]
-            if found["path"]:
-                name = name.rpartition("/")[2]
-            if found["number"]:
-                name = name.removeprefix("v")
-            if name.lower() not in _WELL_KNOWN.split():
-                yield name
+        said = _OBJECT_END.split(sentence[verb.end() :], maxsplit=1)[0]
+        for entity in entities(said):
+            if entity.kind in (EntityKind.PATH, EntityKind.IDENTIFIER):
+                yield Claim(verb["adds"] is not None, entity)
+
+
+class Signs(NamedTuple):
+    """The added and the removed lines of a diff, `+++` and `---` included."""
+
+    added: Evidence
+    removed: Evidence
+
+    def refute(self, claim: Claim) -> bool:
+        """Tell whether only lines of the other sign have what a claim is about."""
+        mine, other = self if claim.adds else self[::-1]
+        return other.holds(claim.entity) and not mine.holds(claim.entity)
+
+
+@lru_cache(maxsize=64)
+def signs_of(diff: str) -> Signs:
+    """Return the lines of a diff by their sign."""
+    lines = diff.split("\n")
+    added, removed = (
+        "\n".join(line[1:] for line in lines if line.startswith(sign)) for sign in "+-"
+    )
+    return Signs(Evidence((), added), Evidence((), removed))

@@ -1,96 +1,239 @@
-"""The plan contract: its JSON text, its JSON Schema, and when it is valid."""
+"""The plan contract: its JSON text, its JSON Schema, its reader, when it is valid.
+
+Every answer of a model is read here, by `read_record`, whoever asked: label, eval,
+bench and judge agree on what counts. An answer counts as it stands, or repaired:
+
+| odd answer                                   | verdict  |
+|----------------------------------------------|----------|
+| sentences, fences, other objects around it   | repaired |
+| the whole answer is a JSON string of it      | repaired |
+| a list or object inside it is a JSON string  | repaired |
+| whole headers as subjects: git-smart-commit  | repaired |
+| a key twice in one object                    | refused: two answers in one |
+| cut off, nested too deep, over MAX_CHARS     | refused  |
+"""
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from diffscribe.commits.gitignore import ignored, is_too_wild
-from diffscribe.commits.grammar import TYPES
-from diffscribe.commits.style import WordingProblem
-from diffscribe.core.records import Plan, PlannedCommit, Record
+from diffscribe.commits.grammar import TYPES, parse_header, split_message
+from diffscribe.core.records import Issue, Plan, PlannedCommit, Record
 
-MAX_TRIES = 100
-"""Braces where an object may begin; an answer with more is no answer."""
-CONTAINERS = {"object": dict, "array": list}
+R = TypeVar("R", bound=Record)
+
+MAX_CHARS = 1_000_000
+"""A longer answer is refused unread; the longest plan of 20 files has 30,000."""
+MAX_BODY_CHARS = 1000
+_MAX_SUBJECT_CHARS = 100
+_MAX_TRIES = 100
+"""Braces where an object may begin; keeps the time linear in the length."""
+_MAX_PROBLEMS_SHOWN = 5
+_CONTAINERS = {"object": dict, "array": list}
+_PROBE = "zq7/zq7.zq7"
+"""A path of no real project: a pattern that matches it matches everything."""
 
 
-def extract_json(text: str, schema: Mapping[str, Any] | None = None) -> str | None:
-    """Return the text of the JSON object that an answer holds, or None.
+class Reading(NamedTuple, Generic[R]):
+    """What an answer says: a record, or the problem, and whether repair was needed."""
 
-    That is the first balanced one, in whatever fences or sentences, that has all
-    keys which the schema requires, if there is a schema. JSON that is itself a
-    JSON string is unwrapped, and so is each value that is a string of JSON where
-    the schema wants an object or array.
+    record: R | None
+    problem: str | None
+    """One line that can be shown to the model; None with a record."""
+    is_repaired: bool
+    """Whether a reader that takes only a bare JSON object would have failed."""
+
+
+class FoundObject(NamedTuple):
+    """A JSON object that an answer holds."""
+
+    value: dict[str, Any]
+    is_repaired: bool
+    doubled_key: str | None
+    """A key that is twice in one object of it, or None."""
+
+
+class HeaderCommit(Record):
+    """A commit in the contract of git-smart-commit, which has no type of its own."""
+
+    subject: str
+    """The whole header, `type(scope): text` if it is conventional."""
+    files: tuple[str, ...]
+    body: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+class HeaderPlan(Record):
+    """A plan in the contract of git-smart-commit."""
+
+    commits: tuple[HeaderCommit, ...]
+    gitignore: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=16)
+def read_plan(text: str) -> Reading[Plan]:
+    """Return the plan in an answer; whether it fits a change is plan_problem's."""
+    reading = read_record(text, Plan)
+    if reading.record is None and (other := read_record(text, HeaderPlan).record):
+        return Reading(plan_of_headers(other), None, True)
+    return reading
+
+
+def plan_of_headers(answer: HeaderPlan) -> Plan:
+    """Return a plan of git-smart-commit in our contract."""
+    commits = [
+        _commit_of(f"{each.subject}\n\n{each.body}", each.files, each.issues)
+        for each in answer.commits
+    ]
+    return Plan(commits=tuple(commits), gitignore=answer.gitignore)
+
+
+def plan_of_message(message: str, files: Iterable[str]) -> Plan:
+    """Return one commit of these files with a message.
+
+    If its header is not conventional, the type is empty and the subject is the header.
     """
-    required = set(schema.get("required", ())) if schema else set()
-    for source, value in _objects(_unwrapped(text)):
-        if required <= value.keys():
-            try:
-                repaired = _repaired(value, schema or {})
-                is_good = repaired == value
-                return source if is_good else json.dumps(repaired, ensure_ascii=False)
-            except RecursionError:
-                continue  # nested deeper than any answer that is meant
+    return Plan(commits=(_commit_of(message, files),))
+
+
+def _commit_of(
+    message: str, files: Iterable[str], issues: tuple[Issue, ...] = ()
+) -> PlannedCommit:
+    parts = split_message(message)
+    header = parse_header(parts.header)
+    notes = (f"BREAKING CHANGE: {note}" for note in parts.breaking_notes)
+    return PlannedCommit(
+        files=tuple(files),
+        type=header.type if header else "",
+        scope=header.scope if header else None,
+        breaking=bool(parts.breaking_notes or (header and header.breaking)),
+        subject=header.subject if header else parts.header,
+        body="\n\n".join([parts.body, *notes]).strip(),
+        issues=issues,
+    )
+
+
+def read_record(text: str, kind: type[R]) -> Reading[R]:
+    """Return the record of one kind that an answer holds, or why it holds none.
+
+    That is the first object with all keys that the kind requires. Inside of it
+    nothing is guessed: unknown keys and values of another type are problems.
+    """
+    schema = _schema_of(kind)
+    if len(text) > MAX_CHARS:
+        return Reading(None, f"the answer is longer than {MAX_CHARS} characters", False)
+    found = find_object(text, schema)
+    if found is None:
+        keys = ", ".join(schema["required"])
+        words = f"the answer holds no whole JSON object with the keys {keys}"
+        return Reading(None, words, False)
+    if found.doubled_key is not None:
+        words = f"the key {json.dumps(found.doubled_key)[:80]} is twice in one object"
+        return Reading(None, words, found.is_repaired)
+    try:
+        record = kind.model_validate_json(json.dumps(found.value), strict=True)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
+            for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
+        ]
+        return Reading(None, "; ".join(problems), found.is_repaired)
+    return Reading(record, None, found.is_repaired)
+
+
+def find_object(text: str, schema: Mapping[str, Any]) -> FoundObject | None:
+    """Return the first outermost JSON object with all keys that a schema requires.
+
+    None if there is none, or it is nested deeper than Python can follow. Strings
+    of JSON are read where the schema wants an object or an array.
+    """
+    try:
+        for found in _objects(text):
+            if found.value.keys() >= set(schema.get("required", ())):
+                doubled: list[str] = []
+                mended = _mended(found.value, schema, schema.get("$defs", {}), doubled)
+                return FoundObject(
+                    mended,
+                    found.is_repaired or mended != found.value,
+                    next(iter(doubled), found.doubled_key),
+                )
+    except RecursionError:
+        pass  # An object that deep is no answer that anybody meant.
     return None
 
 
-def _unwrapped(text: str) -> str:
-    """Return what a JSON string says, if the whole answer is one."""
-    if text.strip().startswith('"'):
-        said = _loaded(text)
-        if isinstance(said, str):
-            return said
-    return text
-
-
-def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the outermost objects, as text and value."""
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    for _ in range(MAX_TRIES):
+def _objects(text: str) -> Iterator[FoundObject]:
+    """Yield the outermost objects, of a JSON string those inside of it."""
+    said = _loaded(text, []) if text.lstrip().startswith('"') else None
+    is_repaired = isinstance(said, str)
+    source = said if isinstance(said, str) else text
+    start = source.find("{")
+    for _ in range(_MAX_TRIES):
         if start < 0:
             break
+        doubled: list[str] = []
         try:
-            value, end = decoder.raw_decode(text, start)
+            value, end = _decoder(doubled).raw_decode(source, start)
         except (ValueError, RecursionError):
             end = start + 1
         else:
-            yield text[start:end], value
-        start = text.find("{", end)
+            rest = source[:start] + source[end:]
+            yield FoundObject(
+                value, is_repaired or bool(rest.strip()), next(iter(doubled), None)
+            )
+        start = source.find("{", end)
 
 
-def _repaired(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a value with strings of JSON replaced where they cannot be meant."""
-    wanted = CONTAINERS.get(str(schema.get("type")))
-    if isinstance(value, str) and wanted is not None:
-        loaded = _loaded(value)
-        value = loaded if isinstance(loaded, wanted) else value
-    if isinstance(value, dict):
-        properties = schema.get("properties", {})
-        return {
-            key: _repaired(each, properties.get(key, {})) for key, each in value.items()
-        }
-    if isinstance(value, list):
-        return [_repaired(each, schema.get("items", {})) for each in value]
-    return value
+def _decoder(doubled: list[str]) -> json.JSONDecoder:
+    """Return a decoder that adds the keys to a list that are twice in an object."""
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in fields:
+                doubled.append(key)
+            fields[key] = value
+        return fields
+
+    return json.JSONDecoder(object_pairs_hook=object_of)
 
 
-def _loaded(text: str) -> Any:
+def _loaded(text: str, doubled: list[str]) -> Any:
     try:
-        return json.loads(text)
+        return _decoder(doubled).decode(text)
     except (ValueError, RecursionError):
         return None
 
 
-_PROBE = "zq7/zq7.zq7"
-"""A path no real pattern is about; what matches it matches everything."""
-_OBJECT = re.compile(r'\{\s*"')
-_MAX_PROBLEMS_SHOWN = 5
+def _mended(
+    value: Any, schema: Mapping[str, Any], kinds: Mapping[str, Any], doubled: list[str]
+) -> Any:
+    """Return a value with the containers that strings of JSON stand for."""
+    schema = kinds.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    wanted = _CONTAINERS.get(str(schema.get("type")))
+    if isinstance(value, str) and wanted is not None:
+        loaded = _loaded(value, doubled)
+        value = loaded if isinstance(loaded, wanted) else value
+    if isinstance(value, dict):
+        below = schema.get("properties", {})
+        return {
+            key: _mended(each, below.get(key, {}), kinds, doubled)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [_mended(each, items, kinds, doubled) for each in value]
+    return value
+
+
+@lru_cache(maxsize=16)
+def _schema_of(kind: type[Record]) -> dict[str, Any]:
+    return kind.model_json_schema()
 
 
 class PlanProblem(StrEnum):
@@ -104,10 +247,6 @@ class PlanProblem(StrEnum):
     IGNORES_EVERYTHING = "ignores_everything"
     IGNORES_COMMITTED_PATH = "ignores_committed_path"
     MISSING_PATH = "missing_path"
-
-
-class PlanError(ValueError):
-    """A text holds no plan; the message can be shown to the model."""
 
 
 def plan_problem(plan: Plan, paths: Collection[str]) -> PlanProblem | None:
@@ -158,10 +297,10 @@ def plan_schema(paths: Collection[str]) -> dict[str, Any]:
         {
             "files": _array(path, len(paths), minimum=1),
             "type": {"type": "string", "enum": list(TYPES)},
-            "subject": _string(100),
+            "subject": _string(_MAX_SUBJECT_CHARS),
             "scope": _string(40),
             "breaking": {"type": "boolean"},
-            "body": _string(1000),
+            "body": _string(MAX_BODY_CHARS),
             "issues": _array(issue, 8),
         },
         ("files", "type", "subject"),
@@ -212,101 +351,6 @@ def plan_json(plan: Plan) -> str:
         commits.append({k: v for k, v in fields.items() if v or k not in optional})
     answer = {"gitignore": plan.gitignore, "commits": commits}
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-
-
-@lru_cache(maxsize=16)
-def parse_plan(text: str) -> Plan:
-    """Read the plan in a model's answer: its first JSON object, strictly.
-
-    Text and code fences around the object are passed over.
-
-    Raises:
-        PlanError: in words that can be shown to the model.
-    """
-    start = _OBJECT.search(text)
-    if start is None:
-        raise PlanError("the answer holds no JSON object")
-    rest = text[start.start() :]
-    try:
-        _, end = json.JSONDecoder(object_pairs_hook=_unique_keys).raw_decode(rest)
-        return Plan.model_validate_json(rest[:end], strict=True)
-    except json.JSONDecodeError as error:
-        raise PlanError(f"the JSON is broken or cut off: {error}") from error
-    except RecursionError as error:
-        raise PlanError("the JSON is nested too deeply") from error
-    except PlanError:
-        raise
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
-            for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
-        ]
-        raise PlanError("not a plan: " + "; ".join(problems)) from error
-    except ValueError as error:
-        raise PlanError(f"the JSON holds what no plan does: {error}") from error
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise PlanError("the JSON has the same key twice in one object")
-    return fields
-
-
-class Flaw(StrEnum):
-    """What can be wrong with an answer, beside its plan and its wording."""
-
-    CUT_OFF = "cut_off"
-    NOT_JSON = "not_json"
-    UNKNOWN_ISSUE_PATH = "unknown_issue_path"
-    NOT_CONVENTIONAL = "not_conventional"
-    REPEATED_TYPE = "repeated_type"
-    LONG_HEADER = "long_header"
-    FULL_STOP = "full_stop"
-    BODY_MISSING = "body_missing"
-    FENCE = "fence"
-    PLACEHOLDER = "placeholder"
-    PERSON = "person"
-    REFERENCE = "reference"
-    UNGROUNDED = "ungrounded"
-
-
-FLAWS = (*Flaw, *PlanProblem, *WordingProblem)
-"""Everything that can be wrong with an answer."""
-
-
-class FlawError(ValueError):
-    """An answer that is no label; the message can be shown to the model."""
-
-    def __init__(self, flaw: Flaw | PlanProblem | WordingProblem, words: str) -> None:
-        super().__init__(words)
-        self.flaw = flaw
-
-
-R = TypeVar("R", bound=Record)
-
-_MAX_FIELD_PROBLEMS_SHOWN = 5
-
-
-def read_record(text: str, kind: type[R], schema: Mapping[str, Any]) -> R:
-    """Return the JSON object of an answer as a record, strictly.
-
-    Raises:
-        FlawError: in words that can be shown to the model.
-    """
-    found = extract_json(text, schema)
-    if found is None:
-        keys = ", ".join(schema["required"])
-        words = f"the answer holds no whole JSON object with the keys {keys}"
-        raise FlawError(Flaw.NOT_JSON, words)
-    try:
-        return kind.model_validate_json(found, strict=True)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
-            for each in error.errors()[:_MAX_FIELD_PROBLEMS_SHOWN]
-        ]
-        raise FlawError(Flaw.NOT_JSON, "; ".join(problems)) from error
 
 
 def restore_paths(plan: Plan, replaced: Mapping[str, str]) -> Plan:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+import yaml
 
 from diffscribe.commits.diff import Hunk, parse_diff
 from diffscribe.core.errors import InputError
-from diffscribe.core.params import LabelRulesParams
+from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Change, FileChange, Message
 
 VARIABLES = frozenset({"diff", "files", "gitignore"})
@@ -228,50 +230,73 @@ def _worth(path: str) -> int:
 
 
 class TeacherPrompts(NamedTuple):
-    """What a teacher can be asked."""
+    """What a teacher can be asked, and the style that all of it tells of."""
 
     plan: Prompts
     clean: Prompts
     rate: Prompts
     reask: str
+    style: StyleParams
 
 
-def load_teacher_prompts(folder: Path, rules: LabelRulesParams) -> TeacherPrompts:
+def load_teacher_prompts(folder: Path, style: StyleParams) -> TeacherPrompts:
     """Read the teacher's prompts of a folder.
 
     Raises:
         InputError: if one cannot be read, or has an unknown $variable.
     """
-    house = _house(folder, rules.max_header_chars, rules.body)
+    words = _style_words(folder, style)
     return TeacherPrompts(
-        plan=load_plan_prompts(folder, rules.max_header_chars, rules.body),
-        clean=_prompts(folder, "clean", {"schema", "messages"}, house),
-        rate=_prompts(folder, "rate", {"schema", "messages"}, house),
+        plan=load_plan_prompts(folder, style),
+        clean=_prompts(folder, "clean", {"schema", "messages"}, words),
+        rate=_prompts(folder, "rate", {"schema", "messages"}, words),
         reask=read_prompt(folder / "reask.md", {"complaint"}),
+        style=style,
     )
 
 
-def load_plan_prompts(
-    folder: Path, max_header_chars: int, body: Literal["optional", "required"]
-) -> Prompts:
+def load_plan_prompts(folder: Path, style: StyleParams) -> Prompts:
     """Read those that ask for a plan; they leave $schema to be filled in.
 
     Raises:
         InputError: if one cannot be read, or has an unknown $variable.
     """
-    return _prompts(folder, "plan", {"schema"}, _house(folder, max_header_chars, body))
+    return _prompts(folder, "plan", {"schema"}, _style_words(folder, style))
 
 
-def _house(folder: Path, max_header_chars: int, body: str) -> Mapping[str, str]:
+def _style_words(folder: Path, style: StyleParams) -> Mapping[str, str]:
+    """Return the variables of the system prompts: the style in the words of style.yaml.
+
+    Raises:
+        InputError: if a line of style.yaml is missing or is no text.
+    """
+    path = folder / "style.yaml"
+    try:
+        words = yaml.safe_load(_text(path))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from error
+    asked = {
+        "imperative": style.imperative,
+        "lower_case": style.lower_case,
+        "no_full_stop": not style.full_stop,
+        "english": style.english,
+    }
+    lines = [*(name for name, is_asked in asked.items() if is_asked)]
+    lines.append(f"body_{style.body}")
+    for line in lines:
+        if not isinstance(words, dict) or not isinstance(words.get(line), str):
+            raise InputError(f"{path}: needs a line '{line}: ...' with its words")
     return {
-        "max_header_chars": str(max_header_chars),
-        "body": read_prompt(folder / f"body_{body}.md", ()),
+        "types": ", ".join(style.types),
+        "max_header_chars": str(style.max_header_chars),
+        "subject": "; ".join(words[line] for line in lines[:-1]),
+        "body": words[lines[-1]],
     }
 
 
 def _prompts(
-    folder: Path, name: str, more: set[str], house: Mapping[str, str]
+    folder: Path, name: str, more: set[str], words: Mapping[str, str]
 ) -> Prompts:
-    system = read_prompt(folder / f"{name}_system.md", house.keys())
+    system = read_prompt(folder / f"{name}_system.md", words.keys())
     user = read_prompt(folder / f"{name}_user.md", VARIABLES | more)
-    return Prompts(Template(system).substitute(house), user)
+    return Prompts(Template(system).substitute(words), user)

@@ -1,79 +1,72 @@
-"""The verbs that an imperative subject begins with."""
+"""The style of a message: one set of rules, as the section `style` of params says.
+
+Label asks a teacher again by these rules, curate rejects by them, the gate shows
+them and eval scores them, all by `broken_rules`. What a message has to name
+correctly is not style: see grounding.py.
+"""
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from diffscribe.commits.grammar import CLOSING, REFERENCE
-from diffscribe.core.params import HouseParams
-from diffscribe.core.records import PlannedCommit
-
-_VERBS = """
-    abort abstract accept access account acknowledge activate adapt add address adjust
-    adopt advance advertise aggregate align allow alter always amend annotate answer
-    append apply archive ask assert assign assume attach audit authenticate avoid
-    await backport balance ban base batch begin benchmark bind block boost bound
-    break bring broaden buffer build bump bundle bypass cache calculate call cancel
-    cap capture carry cast catch centralise centralize change check choose clamp
-    clarify clean cleanup clear clone close coerce collapse collect combine comment
-    commit compact compare compile complete compress compute condense configure
-    confirm connect consider consolidate constrain construct consume continue convert
-    copy correct count cover create customise customize cut deactivate debug
-    declare decode decouple decrease deduplicate default defer define delay delegate
-    delete demote denote deny depend deploy deprecate derive describe deserialize
-    detach detect determine differentiate disable disallow discard disconnect display
-    distinguish distribute document don download downgrade drop dump duplicate edit
-    elide eliminate embed emit enable encapsulate encode encourage encrypt end enforce
-    enhance enlarge ensure enter enumerate error escape establish evaluate exclude
-    execute exempt exercise exit expand expect explain explicitly expose export
-    express extend extract fail favor favour fetch fill filter finalise finalize find
-    finish fix flag flatten flip flush focus fold follow forbid force format forward
-    free freeze gate gather generalise generalize generate get give grant group guard
-    handle hard harden have help hide highlight hoist hold honor honour hook identify
-    ignore implement import improve include increase increment indent indicate infer
-    inform inherit init initialise initialize inject inline insert inspect install
-    instantiate instrument integrate introduce invalidate invert invoke isolate
-    iterate join keep kill label launch lazily leave lengthen let lift limit link lint
-    list listen load localise localize lock log look loosen lose lower make manage map
-    mark mask match measure memoize mention merge migrate mimic minify minimise
-    minimize mirror mock modernise modernize modify monitor mount move multiply mute
-    name narrow never normalise normalize note notify omit open optimise optimize
-    order organise organize output overhaul overload override overwrite pack pad parse
-    parametrise parametrize pass patch perform permit persist pick pin place plug
-    point polish poll pop populate port postpone prefer prefix prepare prepend
-    preserve prevent print prioritise prioritize probe produce prohibit promote
-    propagate protect prove provide prune publish pull purge push put qualify query
-    queue quote raise randomise randomize rate reach read realign reapply rearrange
-    rebase rebuild recalculate recognise recognize recommend record recover recreate
-    redirect redraw reduce reenable refactor refer reference refine reflect reformat
-    refresh refuse register reinstate reject relax release relocate rely remember
-    remove rename render reorder reorganise reorganize repair replace replicate report
-    represent request require reset resize resolve respect restart restore restrict
-    restructure resume retain retire retry return reuse revamp reverse revert review
-    revise reword rework rewrite roll rotate round route run sanitise sanitize save
-    say scale scan schedule scope score scroll search secure select send separate
-    serialise serialize serve set setup shadow share shift ship shorten show shrink
-    shut silence simplify skip slice slim sort spawn specialise specialize specify
-    speed split stabilise stabilize stage standardise standardize start state stop
-    store stream streamline strengthen strip structure stub style submit substitute
-    suggest support suppress swap switch sync synchronise synchronize tag take target
-    teach tell terminate test throttle throw tidy tie tighten time toggle tolerate
-    track trade train transfer transform translate transpose treat trigger trim truncate
-    try tune turn tweak type unblock uncomment undo unify uninstall unwrap update
-    upgrade upload use utilise utilize validate vendor verify version wait walk warm
-    warn weaken widen wire work wrap write yield
-"""
-
-IMPERATIVES = frozenset(_VERBS.split()) | {"don't", "do"}
-"""Base forms in both spellings; `don` is what stands before the apostrophe."""
+from diffscribe.core.params import StyleParams
 
 
-class WordingProblem(StrEnum):
-    """Why a message is not worth learning, in the order of the checks."""
+class StyleRule(StrEnum):
+    """What a message can break, in the order of the checks."""
 
+    OTHER_TYPE = "other_type"
+    """The header is no `type(scope): subject` with a type of the style."""
+    LONG_HEADER = "long_header"
+    """Type and scope included."""
+    FULL_STOP = "full_stop"
+    CAPITALISED = "capitalised"
+    """The subject begins with a capitalised word that is no name or acronym."""
     TRIVIAL_MESSAGE = "trivial_message"
-    TICKET_ONLY = "ticket_only"
+    """The subject could stand on any change, or only names an issue."""
     NOT_ENGLISH = "not_english"
+    """The message is surely in another language."""
     NOT_IMPERATIVE = "not_imperative"
+    """The subject does not begin with a known verb in its base form."""
+    BODY_MISSING = "body_missing"
+    LONG_LINE = "long_line"
+    """A line of the body is too long, and could be wrapped."""
+
+
+_MAX_CHARS = 1000
+"""Of a subject that is matched: what is longer breaks LONG_HEADER anyway, and
+some expressions take quadratic time within one word."""
+_HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]*\))?!?:\s*(?P<subject>.*)")
+_CAPITALISED = re.compile(r"[^\W\d_](?<![a-z])[a-z']*(?![\w.(/-])")
+
+
+@lru_cache(maxsize=256)
+def broken_rules(message: str, style: StyleParams) -> tuple[StyleRule, ...]:
+    """Return the rules that a whole commit message breaks, in their order.
+
+    A message without a type is judged as if its first line were the subject.
+    """
+    header, *lines = message.strip().split("\n")
+    parts = _HEADER.fullmatch(header[:_MAX_CHARS])
+    subject = parts["subject"] if parts else header[:_MAX_CHARS]
+    body = "\n".join(lines).strip()
+    breaks = {
+        StyleRule.OTHER_TYPE: parts is None or parts["type"] not in style.types,
+        StyleRule.LONG_HEADER: len(header) > style.max_header_chars,
+        StyleRule.FULL_STOP: not style.full_stop and subject.endswith((".", "。")),
+        StyleRule.CAPITALISED: style.lower_case
+        and subject[:1].isupper()
+        and _CAPITALISED.match(subject) is not None,
+        StyleRule.TRIVIAL_MESSAGE: is_trivial(subject),
+        StyleRule.NOT_ENGLISH: style.english and not is_english(f"{subject}\n{body}"),
+        StyleRule.NOT_IMPERATIVE: style.imperative and not is_imperative(subject),
+        StyleRule.BODY_MISSING: style.body == "required" and not body,
+        StyleRule.LONG_LINE: any(
+            len(line) > style.max_line_chars and " " in line.strip() for line in lines
+        ),
+    }
+    return tuple(rule for rule in StyleRule if breaks[rule])
 
 
 _TRIVIAL = re.compile(
@@ -98,7 +91,15 @@ CommitBench and CommitChronicle apply it; CommitPackFT (bigcode-project/octopack
 """
 _REFERENCES = re.compile(rf"\b{CLOSING}\b|{REFERENCE}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_FIRST_WORD = re.compile(r"(?:[Rr]e|[Uu]n|[Pp]re|[Aa]uto)?-?([A-Za-z]+)(?![\w.(/:])")
+
+
+def is_trivial(subject: str) -> bool:
+    """Tell a subject that could stand on any change, or only names an issue."""
+    subject = subject[:_MAX_CHARS].strip().rstrip(".")
+    return bool(_TRIVIAL.fullmatch(subject)) or not _WORD.search(
+        _REFERENCES.sub("", subject)
+    )
+
 
 _ENGLISH = """
     a add an and are as at be by can do fix for from has if in into is it its no not
@@ -122,22 +123,6 @@ _MIN_ASCII_SHARE = 0.5
 _MIN_FOREIGN_WORDS = 2
 
 
-def wording_problem(
-    commit: PlannedCommit, english_only: bool, imperative_only: bool
-) -> WordingProblem | None:
-    """Name the first reason why a message teaches nothing, or None."""
-    subject = commit.subject.strip().rstrip(".")
-    if _TRIVIAL.fullmatch(subject):
-        return WordingProblem.TRIVIAL_MESSAGE
-    if not _WORD.search(_REFERENCES.sub("", subject)):
-        return WordingProblem.TICKET_ONLY
-    if english_only and not is_english(f"{subject}\n{commit.body}"):
-        return WordingProblem.NOT_ENGLISH
-    if imperative_only and not is_imperative(subject):
-        return WordingProblem.NOT_IMPERATIVE
-    return None
-
-
 def is_english(text: str) -> bool:
     """Tell English, or words too few to tell, from what is surely another language.
 
@@ -154,48 +139,70 @@ def is_english(text: str) -> bool:
     return foreign < _MIN_FOREIGN_WORDS or foreign <= english
 
 
+_VERBS = """
+    abort abstract accept access account acknowledge activate adapt add address adjust
+    adopt advance advertise aggregate align allow alter always amend annotate answer
+    append apply archive ask assert assign assume attach audit authenticate avoid await
+    backport balance ban base batch begin benchmark bind block boost bootstrap bound
+    break bring broaden buffer build bump bundle bypass cache calculate call cancel cap
+    capture carry cast catch centralise centralize change check choose clamp clarify
+    clean cleanup clear clone close coerce collapse collect combine comment commit
+    compact compare compile complete compress compute condense configure confirm conform
+    connect consider consolidate constrain construct consume continue convert copy
+    correct count cover create customise customize cut deactivate debug declare decode
+    decouple decrease deduplicate default defer define delay delegate delete demote
+    denote deny depend deploy deprecate derive describe deserialize detach detect
+    determine differentiate disable disallow discard disconnect display distinguish
+    distribute divide document don downgrade download drop dump duplicate echo edit
+    elide eliminate embed emit enable encapsulate encode encourage encrypt end enforce
+    enhance enlarge ensure enter enumerate error escape establish evaluate exclude
+    execute exempt exercise exit expand expect explain explicitly export expose express
+    extend extract fail favor favour fetch fill filter finalise finalize find finish fix
+    flag flatten flip flush focus fold follow forbid force formalise formalize format
+    forward free freeze gate gather generalise generalize generate get give grant group
+    guard handle hard harden have help hide highlight hoist hold honor honour hook
+    identify ignore implement import improve include increase increment indent indicate
+    infer inform inherit init initialise initialize inject inline insert inspect install
+    instantiate instrument integrate interpret introduce invalidate invert invoke
+    isolate iterate join keep kill label land launch lazily leave lengthen let lift
+    limit link lint list listen load localise localize lock log look loosen lose lower
+    lowercase maintain make manage map mark mask match measure memoize mention merge
+    migrate mimic minify minimise minimize mirror mock modernise modernize modify
+    monitor mount move multiply mute name narrow never normalise normalize note notify
+    obliterate omit open optimise optimize order organise organize output overhaul
+    overload override overwrite pack pad parametrise parametrize parse pass patch
+    perform permit persist pick pin place plug point polish poll pop populate port
+    postpone prefer prefix prepare prepend preserve prevent print prioritise prioritize
+    probe produce prohibit promote propagate protect prove provide prune publish pull
+    purge push put qualify query queue quote raise randomise randomize rate reach read
+    realign reapply rearrange rebase rebuild recalculate recognise recognize recommend
+    record recover recreate redirect redraw reduce reenable refactor refer reference
+    refine reflect reformat refresh refuse register reinforce reinstate reject relax
+    release relocate rely remember remove rename render reorder reorganise reorganize
+    repair replace replicate report represent request require reset resize resolve
+    respect restart restore restrict restructure resume retain retire retry return reuse
+    revamp reverse revert review revise reword rework rewrite roll rotate round route
+    run sanitise sanitize save say scale scan schedule scope score scroll search secure
+    select send separate serialise serialize serve set setup shadow share shift ship
+    shorten show shrink shut silence simplify skip slice slim sort spawn specialise
+    specialize specify speed split stabilise stabilize stage standardise standardize
+    start stash state stop store stream streamline strengthen strip structure stub style
+    submit substitute suggest support suppress swap switch sync synchronise synchronize
+    tag take target teach tell terminate test throttle throw tidy tie tighten time
+    toggle tolerate track trade train transfer transform translate transpose treat
+    trigger trim truncate try tune turn tweak type unblock uncomment undo unify
+    uninstall unwrap update upgrade upload uppercase use utilise utilize validate vendor
+    verify version wait walk warm warn weaken widen wire work wrap write yield
+"""
+
+IMPERATIVES = frozenset(_VERBS.split()) | {"don't", "do"}
+"""Base forms in both spellings; `don` is what stands before the apostrophe."""
+_FIRST_WORD = re.compile(r"(?:[Rr]e|[Uu]n|[Pp]re|[Aa]uto)?-?([A-Za-z]+)(?![\w.(/:])")
+
+
 def is_imperative(subject: str) -> bool:
     """Tell whether a subject begins with a known verb in its base form."""
     found = _FIRST_WORD.match(subject)
     return found is not None and (
         found[1].lower() in IMPERATIVES or found[0].lower() in IMPERATIVES
     )
-
-
-_PARTS = re.compile(r"(?P<type>[\w-]+)(?:\([^()]*\))?!?:\s*(?P<subject>.*)")
-_CAPITALISED = re.compile(r"[^\W\d_](?<![a-z])[a-z']*(?![\w.(/-])")
-
-
-class HouseRule(StrEnum):
-    """What a message breaks first, in the order of the checks."""
-
-    TYPE = "type"
-    """Not one of the types; also if it has no type."""
-    HEADER_LENGTH = "header_length"
-    FULL_STOP = "full_stop"
-    CASE = "case"
-    """The subject begins with a capitalised word that is no name or acronym."""
-    MOOD = "mood"
-    """The subject does not begin with a known verb in its base form."""
-    BODY_WIDTH = "body_width"
-    """A line of the body is too long, and no single word."""
-
-
-def broken_rule(message: str, house: HouseParams) -> HouseRule | None:
-    """Return the first rule of the house that a message breaks, or None."""
-    header, *body = message.strip().split("\n")
-    parts = _PARTS.fullmatch(header)
-    if parts is None or parts["type"] not in house.types:
-        return HouseRule.TYPE
-    if len(header) > house.max_header_chars:
-        return HouseRule.HEADER_LENGTH
-    subject = parts["subject"]
-    if not house.full_stop and subject.endswith((".", "。")):
-        return HouseRule.FULL_STOP
-    if house.lower_case and subject[:1].isupper() and _CAPITALISED.match(subject):
-        return HouseRule.CASE
-    if house.imperative and not is_imperative(subject):
-        return HouseRule.MOOD
-    if any(len(line) > house.max_body_chars and " " in line.strip() for line in body):
-        return HouseRule.BODY_WIDTH
-    return None

@@ -69,6 +69,44 @@ class Section(BaseModel):
         return value
 
 
+CommitType = Literal[
+    "feat",
+    "fix",
+    "docs",
+    "style",
+    "refactor",
+    "perf",
+    "test",
+    "build",
+    "ci",
+    "chore",
+    "revert",
+]
+"""The types of a plan: those of Conventional Commits and of Angular."""
+
+
+class StyleParams(Section):
+    """What a good message keeps to, for label, curate, gate and eval alike."""
+
+    types: Annotated[tuple[CommitType, ...], Field(min_length=1)]
+    max_header_chars: Positive
+    """Type and scope included."""
+    max_line_chars: Positive
+    """Of a line of the body with more than one word."""
+    body: Literal["optional", "required"]
+    imperative: bool
+    """Subjects begin with a known verb in its base form."""
+    lower_case: bool
+    """Subjects do not begin with a capital, save names and acronyms."""
+    full_stop: bool
+    """Subjects may end with one."""
+    english: bool
+    """Messages are not surely in another language."""
+    min_grounded_share: Fraction
+    """Of the paths, identifiers and numbers that the messages of a change name, the
+    share that the change shows."""
+
+
 class SamplesParams(Section):
     """The sample repositories of the embedded default."""
 
@@ -164,19 +202,6 @@ class HarvestParams(Section):
     seed: int
 
 
-class LabelRulesParams(Section):
-    """What the messages of a teacher have to keep to."""
-
-    max_header_chars: Positive
-    """Type and scope included."""
-    body: Literal["optional", "required"]
-    imperative: bool
-    """Every subject begins with a known verb in its base form."""
-    min_grounded_share: Fraction
-    """Of the paths, identifiers and numbers that messages name, so much the change
-    shows."""
-
-
 class TeacherParams(Section):
     """The model that is asked, and how."""
 
@@ -241,7 +266,6 @@ class LabelParams(Section):
     min_rating: Fraction
     """Of cleaned messages; below it, blend asks the teacher."""
     teacher: TeacherParams
-    rules: LabelRulesParams
     max_failure_fraction: Fraction
     """Of the changes asked about; with more failures the stage fails."""
     require_gate: bool
@@ -267,41 +291,26 @@ class LabelParams(Section):
 
 
 class CurateParams(Section):
-    """What is worth learning from; lengths are in characters."""
+    """What is worth learning from, beside what `style` asks of a message."""
 
     min_diff_chars: Natural
     max_diff_chars: Positive
     max_files: Positive
-    min_subject_chars: Positive
-    """Of the description alone."""
-    max_subject_chars: Positive
-    """Of the whole header, type and scope included, as git shows it."""
-    max_body_chars: Natural
-    english_only: bool
-    """Drop messages that are surely in another language."""
-    imperative_only: bool
-    """Drop subjects that do not begin with a known verb in its base form."""
     conventional_only: bool
     """Drop changes with an original commit whose header is not conventional."""
-    keep_generated_only: bool
-    """Keep changes of lock files, generated and vendored files alone."""
     licenses: tuple[str, ...]
     """SPDX ids that are allowed; with none here, all are, and no license too."""
-    max_ungrounded_share: Fraction
-    """Of what a message names, so much may be nowhere in the change."""
     min_ratings: dict[str, Fraction]
     """By name of the rubric; a change without that rating passes."""
-    min_type_agreement: Fraction
-    """Share of files to which teacher and history give one type, if both do."""
-    min_grouping_agreement: Fraction
-    """Share of pairs of files that teacher and history both keep together or apart."""
+    min_teacher_agreement: Fraction
+    """A teacher's share of files with the type of the history, and of pairs of files
+    that both keep together or apart; changes without both labels pass."""
     max_per_repository: Positive | None
     max_per_type: Positive | None
     """Kept changes with a commit of a type; who stays is drawn by id."""
-    near_duplicate_similarity: Similarity
-    """From this Jaccard index of their diffs on, only the first of some is kept."""
-    cluster_similarity: Similarity
-    """From this one on, kept changes share a cluster, which split keeps together."""
+    near_duplicate_similarity: Annotated[float, Field(ge=0.5, le=1)]
+    """Jaccard index of 5-grams of changed lines; from it on, only the first is kept.
+    Not below 0.5, from which on split keeps changes together."""
 
 
 class SplitParams(Section):
@@ -435,25 +444,6 @@ class MergeQuantizeParams(Section):
     temperature: Annotated[float, Field(ge=0)]
 
 
-class HouseParams(Section):
-    """What a good message keeps to, beyond the specification."""
-
-    types: Annotated[
-        tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)
-    ]
-    """In lower case, as they are written."""
-    max_header_chars: Positive
-    """Type and scope included."""
-    max_body_chars: Positive
-    """Of a line with more than one word."""
-    imperative: bool
-    """Subjects begin with a known verb in its base form."""
-    lower_case: bool
-    """Subjects do not begin with a capital, save names and acronyms."""
-    full_stop: bool
-    """Subjects may end with one."""
-
-
 class EvalParams(Section):
     """How the student is compared."""
 
@@ -468,7 +458,6 @@ class EvalParams(Section):
     """Threads of llama-server; 0 is all cores."""
     slots: Positive
     """Questions answered at once; with several, answers may differ between runs."""
-    house: HouseParams
     page_samples: Positive | None
     """Changes that the page puts side by side for blind votes; None is all."""
     seed: int
@@ -477,6 +466,7 @@ class EvalParams(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
+    style: StyleParams
     samples: SamplesParams
     harvest: HarvestParams
     label: LabelParams

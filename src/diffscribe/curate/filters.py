@@ -1,30 +1,33 @@
-"""Row filters beyond size and plan: what a change is of, and what its label says."""
+"""The filters of curate, in their order: what a row is dropped for, one by one.
 
-from collections.abc import Sequence
-from enum import StrEnum
+To add a filter, write a function that tells whether a row is to go, and give it a
+place and a reason in FILTERS.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import combinations
 from posixpath import basename
 
 from diffscribe.commits.cleanup import strip_marks
-from diffscribe.commits.grammar import Header, parse_header, split_message
-from diffscribe.commits.grounding import ungrounded_share
-from diffscribe.commits.style import WordingProblem, wording_problem
-from diffscribe.core.params import CurateParams
+from diffscribe.commits.grammar import (
+    Header,
+    format_message,
+    parse_header,
+    split_message,
+)
+from diffscribe.commits.grounding import evidence_of, grounded_share
+from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
+from diffscribe.commits.style import StyleRule, broken_rules
+from diffscribe.core.params import CurateParams, StyleParams
 from diffscribe.core.records import LabeledChange
 
+Filter = Callable[[LabeledChange, CurateParams, StyleParams], bool]
+"""Tells whether a row is dropped."""
 
-class FilterProblem(StrEnum):
-    """Which filter drops a change, in the order of the checks."""
-
-    LICENSE_NOT_ALLOWED = "license_not_allowed"
-    GENERATED_ONLY = "generated_only"
-    NOT_CONVENTIONAL = "not_conventional"
-    LOW_RATING = "low_rating"
-    TEACHER_DISAGREES = "teacher_disagrees"
-    UNGROUNDED = "ungrounded"
-
-
+MIN_SUBJECT_CHARS = 8
+"""A shorter description, such as `fix it`, says nothing."""
 _GENERATED = """
     *.lock *-lock.json *-lock.yaml go.sum npm-shrinkwrap.json bun.lockb
     *.min.js *.min.css *.map *.snap *_pb2.py *_pb2_grpc.py *.pb.go *.pb.cc *.pb.h
@@ -36,96 +39,134 @@ _GENERATED_FOLDERS = """
 """Names that Linguist, GitHub's detector of languages, calls generated or vendored."""
 
 
-def filter_problem(
-    change: LabeledChange, params: CurateParams
-) -> FilterProblem | WordingProblem | None:
-    """Name the first filter that drops a change, or None if all let it pass."""
-    if params.licenses and change.license not in params.licenses:
-        return FilterProblem.LICENSE_NOT_ALLOWED
-    if not params.keep_generated_only and _is_generated_only(change):
-        return FilterProblem.GENERATED_ONLY
-    if params.conventional_only and None in _headers(change):
-        return FilterProblem.NOT_CONVENTIONAL
-    plan, ratings = change.label.plan, change.label.ratings
-    for commit in plan.commits:
-        problem = wording_problem(commit, params.english_only, params.imperative_only)
-        if problem is not None:
-            return problem
-    if any(ratings.get(name, 1.0) < low for name, low in params.min_ratings.items()):
-        return FilterProblem.LOW_RATING
-    types, groups = type_agreement(change), grouping_agreement(change)
-    if types is not None and types < params.min_type_agreement:
-        return FilterProblem.TEACHER_DISAGREES
-    if groups is not None and groups < params.min_grouping_agreement:
-        return FilterProblem.TEACHER_DISAGREES
-    text = "\n".join(f"{each.subject}\n{each.body}" for each in plan.commits)
-    if ungrounded_share(text, evidence(change)) > params.max_ungrounded_share:
-        return FilterProblem.UNGROUNDED
-    return None
+def first_reason(
+    change: LabeledChange, params: CurateParams, style: StyleParams
+) -> str | None:
+    """Return the reason of the first filter that drops a row, or None."""
+    return next(
+        (reason for reason, drops in FILTERS if drops(change, params, style)), None
+    )
 
 
-def type_agreement(change: LabeledChange) -> float | None:
-    """Return the share of files to which teacher and history give the same type.
+def _has_plan_problem(
+    problem: PlanProblem, change: LabeledChange, _: CurateParams, __: StyleParams
+) -> bool:
+    paths = [file.path for file in change.files]
+    return plan_problem(change.label.plan, paths) == problem
 
-    None if there is nothing to compare: the label is the history's own, or an
-    original commit is not conventional. A file's last commit tells its type.
+
+def _breaks(
+    rule: StyleRule, change: LabeledChange, _: CurateParams, style: StyleParams
+) -> bool:
+    messages = map(format_message, change.label.plan.commits)
+    return any(rule in broken_rules(message, style) for message in messages)
+
+
+def _is_generated(path: str) -> bool:
+    if not set(_GENERATED_FOLDERS.split()).isdisjoint(path.split("/")[:-1]):
+        return True
+    name = basename(path).lower()
+    return any(fnmatchcase(name, pattern) for pattern in _GENERATED.split())
+
+
+def _is_ungrounded(change: LabeledChange, _: CurateParams, style: StyleParams) -> bool:
+    commits = change.label.plan.commits
+    text = "\n".join(f"{each.subject}\n{each.body}" for each in commits)
+    return grounded_share(text, evidence_of(change)) < style.min_grounded_share
+
+
+def _teacher_disagrees(
+    change: LabeledChange, params: CurateParams, _: StyleParams
+) -> bool:
+    return any(share < params.min_teacher_agreement for share in agreements(change))
+
+
+def agreements(change: LabeledChange) -> Iterator[float]:
+    """Yield how far a teacher agrees with the history; nothing for other labels.
+
+    First the share of files with one type, if all original commits have one; a
+    file's last commit tells its type. Then, of more than one file, Rand's index:
+    the share of pairs of files that both keep together, or both apart.
     """
-    headers = _headers(change)
-    if change.label.source != "teacher" or None in headers or not change.files:
-        return None
-    history = {
-        path: header.type
-        for header, commit in zip(headers, change.commits, strict=True)
-        if header is not None
-        for path in commit.files
-    }
-    taught = {path: c.type for c in change.label.plan.commits for path in c.files}
-    same = [
-        taught.get(file.path) == history.get(file.path) is not None
-        for file in change.files
-    ]
-    return sum(same) / len(same)
-
-
-def grouping_agreement(change: LabeledChange) -> float | None:
-    """Return the share of pairs of files that both keep together, or both apart.
-
-    None if there is nothing to compare: the label is the history's own, or there is
-    one file. Files are together where any commit has both; this is Rand's index.
-    """
-    if change.label.source != "teacher" or len(change.files) < 2:
-        return None
-    now = {file.old_path: file.path for file in change.files if file.old_path}
-    history = [{now.get(path, path) for path in c.files} for c in change.commits]
-    taught = [set(commit.files) for commit in change.label.plan.commits]
-    pairs = list(combinations([file.path for file in change.files], 2))
-    same = [_together(pair, taught) == _together(pair, history) for pair in pairs]
-    return sum(same) / len(same)
+    if change.label.source != "teacher":
+        return
+    paths = [file.path for file in change.files]
+    taught = change.label.plan.commits
+    headers = _original_headers(change)
+    if paths and None not in headers:
+        types = {
+            path: header.type
+            for header, commit in zip(headers, change.commits, strict=True)
+            if header is not None
+            for path in commit.files
+        }
+        given = {path: commit.type for commit in taught for path in commit.files}
+        same = [given.get(path) == types.get(path) is not None for path in paths]
+        yield sum(same) / len(same)
+    if pairs := list(combinations(paths, 2)):
+        now = {file.old_path: file.path for file in change.files if file.old_path}
+        history = [{now.get(path, path) for path in c.files} for c in change.commits]
+        groups = [set(commit.files) for commit in taught]
+        same = [_together(pair, groups) == _together(pair, history) for pair in pairs]
+        yield sum(same) / len(same)
 
 
 def _together(pair: tuple[str, str], commits: Sequence[set[str]]) -> bool:
     return any(commit.issuperset(pair) for commit in commits)
 
 
-def _headers(change: LabeledChange) -> list[Header | None]:
+def _original_headers(change: LabeledChange) -> list[Header | None]:
     return [
         parse_header(strip_marks(split_message(commit.message).header))
         for commit in change.commits
     ]
 
 
-def _is_generated_only(change: LabeledChange) -> bool:
-    return all(_is_generated(file.path) for file in change.files)
-
-
-def _is_generated(path: str) -> bool:
-    if set(_GENERATED_FOLDERS.split()) & set(path.split("/")[:-1]):
-        return True
-    name = basename(path).lower()
-    return any(fnmatchcase(name, pattern) for pattern in _GENERATED.split())
-
-
-def evidence(change: LabeledChange) -> str:
-    """Return the text that a message may name things of: paths and diff."""
-    paths = [path for f in change.files for path in (f.path, f.old_path or "")]
-    return "\n".join([*paths, change.diff])
+FILTERS: tuple[tuple[str, Filter], ...] = (
+    ("short_diff", lambda row, limits, _: len(row.diff) < limits.min_diff_chars),
+    ("long_diff", lambda row, limits, _: len(row.diff) > limits.max_diff_chars),
+    ("too_many_files", lambda row, limits, _: len(row.files) > limits.max_files),
+    *(
+        (f"plan_{problem}", partial(_has_plan_problem, problem))
+        for problem in PlanProblem
+    ),
+    (
+        "license_not_allowed",
+        lambda row, limits, _: (
+            bool(limits.licenses) and row.license not in limits.licenses
+        ),
+    ),
+    (
+        "generated_only",
+        lambda row, _, __: all(_is_generated(file.path) for file in row.files),
+    ),
+    (
+        "not_conventional",
+        lambda row, limits, _: (
+            limits.conventional_only and None in _original_headers(row)
+        ),
+    ),
+    (
+        "short_subject",
+        lambda row, _, __: any(
+            len(each.subject) < MIN_SUBJECT_CHARS for each in row.label.plan.commits
+        ),
+    ),
+    (
+        "long_body",
+        lambda row, _, __: any(
+            len(each.body) > MAX_BODY_CHARS for each in row.label.plan.commits
+        ),
+    ),
+    *((str(rule), partial(_breaks, rule)) for rule in StyleRule),
+    (
+        "low_rating",
+        lambda row, limits, _: any(
+            row.label.ratings.get(name, 1.0) < low
+            for name, low in limits.min_ratings.items()
+        ),
+    ),
+    ("teacher_disagrees", _teacher_disagrees),
+    ("ungrounded", _is_ungrounded),
+)
+"""Reasons and filters; the first that applies names the reason."""

@@ -17,6 +17,13 @@ from pydantic import ValidationError
 
 from diffscribe.commits.diff import parse_diff, unquote
 from diffscribe.commits.languages import languages_of
+from diffscribe.commits.plan import (
+    HeaderCommit,
+    HeaderPlan,
+    plan_of_headers,
+    plan_of_message,
+    read_plan,
+)
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.records import (
     Change,
@@ -26,13 +33,6 @@ from diffscribe.core.records import (
     Plan,
     PlannedCommit,
     Record,
-)
-from diffscribe.eval.answers import (
-    HeaderCommit,
-    HeaderPlan,
-    plan_of_headers,
-    plan_of_message,
-    read_plan,
 )
 from diffscribe.eval.cases import Case, read_cases
 
@@ -371,7 +371,7 @@ def _case_of_chat(row: Row) -> Case:
         named.update(_paths_in(diff))
     except RecordError:
         pass  # A broken diff is shown as it is, and names no file.
-    plan, _ = read_plan(answer)
+    plan = read_plan(answer).record
     if plan:
         named.update(path for commit in plan.commits for path in commit.files)
     files = tuple(sorted(named)) or UNNAMED

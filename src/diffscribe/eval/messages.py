@@ -6,24 +6,23 @@ message may say other things, if the change shows them.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
-from diffscribe.commits.grammar import format_header
-from diffscribe.commits.style import broken_rule, wording_problem
-from diffscribe.core.params import HouseParams
+from diffscribe.commits.grammar import format_message
+from diffscribe.commits.grounding import (
+    Entity,
+    Evidence,
+    claims,
+    entities,
+    signs_of,
+)
+from diffscribe.commits.style import broken_rules, is_trivial
+from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Plan, PlannedCommit, Prediction
 from diffscribe.eval.cases import Case
 
-_ADDS = r"add|introduce|implement|create|provide|allow|enable|support|expose|include"
-_REMOVES = r"remove|delete|drop|strip|eliminate|get rid of|purge"
-_CLAIM = re.compile(rf"(?:(?P<adds>{_ADDS})|(?P<removes>{_REMOVES}))\s+", re.IGNORECASE)
-_OBJECT_END = re.compile(
-    r"\s(?:to|from|for|in|on|of|with|without|instead|and|or|when|if|as|by|via|so|at|but"
-    r"|before|after|because|since|while|using|than|that|which|where)\s|[,;:(]"
-)
 _GENERIC = re.compile(
     r"(?:(?:update|change|modify|improve|fix|add|refactor|clean ?up|adjust|edit|tweak"
     r"|enhance|implement|remove)[sd]?\s+)"
@@ -39,7 +38,7 @@ _GENERIC = re.compile(
 
 
 def scores(
-    case: Case, prediction: Prediction, house: HouseParams
+    case: Case, prediction: Prediction, style: StyleParams
 ) -> dict[str, float | None]:
     """Return the measures of types, grounding, text and style of one answer."""
     plan = prediction.plan or Plan(commits=())
@@ -55,20 +54,21 @@ def scores(
         "specific": _mean([not is_generic(each) for each in plan.commits]),
         "style": float(
             bool(plan.commits)
-            and not any(broken_rule(message_of(c), house) for c in plan.commits)
+            and not any(broken_rules(format_message(c), style) for c in plan.commits)
         ),
     }
 
 
 def findings(
-    case: Case, prediction: Prediction, house: HouseParams
+    case: Case, prediction: Prediction, style: StyleParams
 ) -> dict[str, tuple[str, ...]]:
     """Return wrong types, absent names, refuted claims and broken rules, in words."""
     plan = prediction.plan
     if plan is None:
         return {}
     absent, false, _ = _grounding(case, plan)
-    rules = [broken_rule(message_of(each), house) for each in plan.commits]
+    messages = map(format_message, plan.commits)
+    rules = [rule for each in messages for rule in broken_rules(each, style)]
     return {
         "types": tuple(
             f"{partner.type or 'none'}, not {target.type}"
@@ -78,7 +78,7 @@ def findings(
         "absent_names": tuple(dict.fromkeys(name for each in absent for name in each)),
         "false_claims": tuple(claim for each in false for claim in each),
         "generic": tuple(each.subject for each in plan.commits if is_generic(each)),
-        "style_rules": tuple(each.value for each in rules if each),
+        "style_rules": tuple(rule.value for rule in rules),
     }
 
 
@@ -160,32 +160,18 @@ def _scope(commit: PlannedCommit) -> str:
     return (commit.scope or "").strip().lower()
 
 
-class Claim(NamedTuple):
-    """A subject says that something came or went."""
-
-    adds: bool
-    entity: Entity
-
-
-class Signs(NamedTuple):
-    """The added and the removed lines of a diff, `+++` and `---` included."""
-
-    added: Evidence
-    removed: Evidence
-
-
 def _grounding(
     case: Case, plan: Plan
 ) -> tuple[list[list[str]], list[list[str]], list[bool]]:
     """Return by message: absent names, refuted claims, whether it names anything."""
-    names = [names_in(_said(each), case.files, case.diff) for each in plan.commits]
+    names = [names_in(text_of(each), case.files, case.diff) for each in plan.commits]
     return (
         [[entity.text for entity, is_held in each if not is_held] for each in names],
         [
             [
                 f"{'added' if claim.adds else 'removed'}: {claim.entity.text}"
-                for claim in claims(commit)
-                if is_refuted(claim, signs_of(case.diff))
+                for claim in claims(text_of(commit))
+                if signs_of(case.diff).refute(claim)
             ]
             for commit in plan.commits
         ],
@@ -202,61 +188,15 @@ def names_in(
     return tuple((each, evidence.holds(each)) for each in entities(text))
 
 
-def claims(commit: PlannedCommit) -> Iterator[Claim]:
-    """Yield what a subject says was added or removed, if that has a name.
-
-    That is the names between the verb, which comes first, and the first small
-    word or sign that ends its object.
-    """
-    verb = _CLAIM.match(commit.subject)
-    if verb is None:
-        return
-    said = _OBJECT_END.split(commit.subject[verb.end() :], maxsplit=1)[0]
-    for entity in entities(said):
-        if entity.kind in (EntityKind.PATH, EntityKind.IDENTIFIER):
-            yield Claim(verb["adds"] is not None, entity)
-
-
-def is_refuted(claim: Claim, signs: Signs) -> bool:
-    """Tell whether only lines of the other sign have what a claim is about."""
-    mine, other = signs if claim.adds else signs[::-1]
-    return other.holds(claim.entity) and not mine.holds(claim.entity)
-
-
 @lru_cache(maxsize=64)
 def evidence_of(files: tuple[str, ...], diff: str) -> Evidence:
     """Return where the names of a change are looked up."""
     return Evidence(files, diff)
 
 
-@lru_cache(maxsize=64)
-def signs_of(diff: str) -> Signs:
-    """Return the lines of a diff by their sign."""
-    lines = diff.split("\n")
-    added, removed = (
-        "\n".join(line[1:] for line in lines if line.startswith(sign)) for sign in "+-"
-    )
-    return Signs(Evidence((), added), Evidence((), removed))
-
-
-def header_of(commit: PlannedCommit) -> str:
-    """Return the first line; of a commit without a type that is its subject."""
-    return format_header(commit) if commit.type else commit.subject
-
-
-def message_of(commit: PlannedCommit) -> str:
-    """Return header and body."""
-    header = header_of(commit)
-    return f"{header}\n\n{commit.body}" if commit.body.strip() else header
-
-
 def text_of(commit: PlannedCommit) -> str:
     """Return subject and body, without type and scope, which have own measures."""
     return f"{commit.subject}\n\n{commit.body}".strip()
-
-
-def _said(commit: PlannedCommit) -> str:
-    return f"{commit.subject}\n{commit.body}"
 
 
 def chrf(target: str, text: str) -> float:
@@ -292,8 +232,7 @@ def edit_similarity(target: str, text: str) -> float:
 def is_generic(commit: PlannedCommit) -> bool:
     """Tell a subject that fits any change, such as `update the documentation`."""
     subject = commit.subject.strip().rstrip(".")
-    problem = wording_problem(commit, english_only=False, imperative_only=False)
-    return problem is not None or bool(_GENERIC.fullmatch(subject))
+    return is_trivial(subject) or bool(_GENERIC.fullmatch(subject))
 
 
 def _mean(values: Sequence[float]) -> float:

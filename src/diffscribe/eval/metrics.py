@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
+from diffscribe.commits.grammar import format_header
 from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
 from diffscribe.eval.cases import TOO_LONG, Case
 from diffscribe.eval.compare import Comparison, compare_systems
-from diffscribe.eval.messages import Pair, align, header_of
+from diffscribe.eval.messages import Pair, align
 from diffscribe.eval.scores import HEADLINE, SCORES
 
 NO_TYPE = "none"
@@ -151,7 +152,7 @@ def aggregate(
     pairs = [pair for each in predictions for pair in _pairs(cases, each)]
     messages = [c for each in predictions if each.plan for c in each.plan.commits]
     subjects = {commit.subject.strip().lower() for commit in messages}
-    p50, p95 = _quantiles([len(header_of(commit)) for commit in messages])
+    p50, p95 = _quantiles([len(format_header(commit)) for commit in messages])
     return Aggregates(
         confusion=confusion(pairs),
         macro_f1=macro_f1(pairs),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from diffscribe.core.params import HouseParams
+from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Prediction, Score
 from diffscribe.eval import grouping, messages, seeds
 from diffscribe.eval.cases import Case, cluster_of
@@ -71,22 +71,22 @@ SCORES: Mapping[str, Measure] = MappingProxyType({**MEASURES, **SEEDS})
 
 
 def score_all(
-    cases: Iterable[Case], predictions: Iterable[Prediction], house: HouseParams
+    cases: Iterable[Case], predictions: Iterable[Prediction], style: StyleParams
 ) -> list[Score]:
     """Return one score a prediction, in the order of the predictions."""
     by_id = {case.id: case for case in cases}
-    return [score(by_id[each.sample_id], each, house) for each in predictions]
+    return [score(by_id[each.sample_id], each, style) for each in predictions]
 
 
-def score(case: Case, prediction: Prediction, house: HouseParams) -> Score:
+def score(case: Case, prediction: Prediction, style: StyleParams) -> Score:
     """Return how good one prediction is, by all SCORES."""
     values = (
         grouping.scores(case, prediction)
-        | messages.scores(case, prediction, house)
+        | messages.scores(case, prediction, style)
         | seeds.scores(case, prediction)
     )
     found = grouping.findings(case, prediction)
-    found |= messages.findings(case, prediction, house)
+    found |= messages.findings(case, prediction, style)
     return Score(
         sample_id=case.id,
         repo=case.repo,

@@ -11,10 +11,15 @@ fiddlerwoaroof/git-smart-commit, and the second of joco's four formulas, in our 
 import re
 from pathlib import PurePosixPath
 
-from diffscribe.commits.grammar import TYPES, format_header, violation
+from diffscribe.commits.grammar import (
+    TYPES,
+    format_header,
+    format_message,
+    violation,
+)
 from diffscribe.core.records import Plan, PlannedCommit, Prediction
 from diffscribe.eval.cases import Case
-from diffscribe.eval.messages import align, edit_similarity, message_of
+from diffscribe.eval.messages import align, edit_similarity
 
 _STOP_WORDS = """
     all and are but can for from has have into its not that the this use used using was
@@ -36,7 +41,7 @@ def scores(case: Case, prediction: Prediction) -> dict[str, float | None]:
     plan = prediction.plan or Plan(commits=())
     commits = plan.commits
     pairs = [(t.subject, p.subject if p else "") for t, p in align(case.target, plan)]
-    messages = [message_of(commit) for commit in commits]
+    messages = [format_message(commit) for commit in commits]
     is_plan = case.task == "plan"
     return {
         "parse_rate": float(bool(commits)) if is_plan else None,

@@ -2,37 +2,73 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeVar
 
 from diffscribe.commits.cleanup import references
 from diffscribe.commits.gitignore import ignored
-from diffscribe.commits.grammar import TYPES, Header, format_header, parse_header
-from diffscribe.commits.grounding import ungrounded, ungrounded_share
-from diffscribe.commits.plan import Flaw, FlawError, PlanProblem, plan_problem
-from diffscribe.commits.style import WordingProblem, wording_problem
-from diffscribe.core.params import LabelRulesParams
-from diffscribe.core.records import Change, Plan, PlannedCommit
+from diffscribe.commits.grammar import (
+    TYPES,
+    Header,
+    format_header,
+    format_message,
+    parse_header,
+)
+from diffscribe.commits.grounding import absent_names, evidence_of, grounded_share
+from diffscribe.commits.plan import PlanProblem, Reading, plan_problem
+from diffscribe.commits.style import StyleRule, broken_rules
+from diffscribe.core.params import StyleParams
+from diffscribe.core.records import Change, Plan, PlannedCommit, Record
 from diffscribe.secrets.rules import is_person, strip_trailers
 
+R = TypeVar("R", bound=Record)
 
-class _Finding(NamedTuple):
-    flaw: Flaw | WordingProblem
-    words: str
+
+class Flaw(StrEnum):
+    """What can be wrong with an answer, beside its plan and its style."""
+
+    CUT_OFF = "cut_off"
+    NOT_JSON = "not_json"
+    UNKNOWN_ISSUE_PATH = "unknown_issue_path"
+    NOT_CONVENTIONAL = "not_conventional"
+    REPEATED_TYPE = "repeated_type"
+    FENCE = "fence"
+    PLACEHOLDER = "placeholder"
+    PERSON = "person"
+    REFERENCE = "reference"
+    UNGROUNDED = "ungrounded"
+
+
+FLAWS = (*Flaw, *PlanProblem, *StyleRule)
+"""Everything that can be wrong with an answer."""
+
+
+class FlawError(ValueError):
+    """An answer that is no label; the message can be shown to the model."""
+
+    def __init__(self, flaw: Flaw | PlanProblem | StyleRule, words: str) -> None:
+        super().__init__(words)
+        self.flaw = flaw
 
 
 _MAX_SHOWN = 8
 _FENCE = re.compile(r"```|~~~")
 _PLACEHOLDER = re.compile(r"<(?:secret|personal):[\w.-]+:\d+>")
-_WORDING = {
-    WordingProblem.TRIVIAL_MESSAGE: "says nothing of this change",
-    WordingProblem.TICKET_ONLY: "has no words of its own",
-    WordingProblem.NOT_ENGLISH: "is not English",
-    WordingProblem.NOT_IMPERATIVE: "does not begin with a verb in the imperative",
-}
 
 
-def check_plan(plan: Plan, change: Change, rules: LabelRulesParams) -> None:
+def record_of(reading: Reading[R]) -> R:
+    """Return the record that an answer holds.
+
+    Raises:
+        FlawError: if it holds none.
+    """
+    if reading.record is None:
+        raise FlawError(Flaw.NOT_JSON, str(reading.problem))
+    return reading.record
+
+
+def check_plan(plan: Plan, change: Change, style: StyleParams) -> None:
     """Accept a plan of a change that was sent, or say what is wrong with it.
 
     Raises:
@@ -47,11 +83,11 @@ def check_plan(plan: Plan, change: Change, rules: LabelRulesParams) -> None:
     if strange:
         words = f"issues name paths that the change does not have: {_few(strange)}"
         raise FlawError(Flaw.UNKNOWN_ISSUE_PATH, words)
-    check_messages(plan.commits, change, rules)
+    check_messages(plan.commits, change, style)
 
 
 def check_messages(
-    commits: Sequence[PlannedCommit], change: Change, rules: LabelRulesParams
+    commits: Sequence[PlannedCommit], change: Change, style: StyleParams
 ) -> None:
     """Accept the messages of a change, whatever their files are.
 
@@ -59,12 +95,12 @@ def check_messages(
         FlawError: for the first flaw.
     """
     for number, commit in enumerate(commits, start=1):
-        for flaw, words in _of_message(commit, rules):
-            raise FlawError(flaw, f"commit {number}: {words}")
-    evidence = _evidence(change)
+        try:
+            _check_message(commit, style)
+        except FlawError as error:
+            raise FlawError(error.flaw, f"commit {number}: {error}") from error
     text = "\n".join(f"{commit.subject}\n{commit.body}" for commit in commits)
-    for flaw, words in _of_content(text, evidence, rules):
-        raise FlawError(flaw, words)
+    _check_content(text, change, style)
 
 
 def _of_plan(problem: PlanProblem, plan: Plan, paths: Sequence[str]) -> str:
@@ -96,57 +132,69 @@ def _of_plan(problem: PlanProblem, plan: Plan, paths: Sequence[str]) -> str:
             return f"in no commit, and matched by no gitignore pattern: {_few(absent)}"
 
 
-def _of_message(commit: PlannedCommit, rules: LabelRulesParams) -> Iterator[_Finding]:
+def _check_message(commit: PlannedCommit, style: StyleParams) -> None:
     header, subject = format_header(commit), commit.subject
     parts = Header(commit.type, commit.scope, commit.breaking, subject)
     if parse_header(header) != parts:
         words = f"{header!r} is not `type(scope)!: subject` on one line"
-        yield _Finding(Flaw.NOT_CONVENTIONAL, words)
+        raise FlawError(Flaw.NOT_CONVENTIONAL, words)
     if parse_header(subject) is not None:
         words = f"the subject {subject!r} repeats a type, which has its own field"
-        yield _Finding(Flaw.REPEATED_TYPE, words)
-    if len(header) > rules.max_header_chars:
-        words = (
-            f"the header {header!r} has {len(header)} characters; "
-            f"at most {rules.max_header_chars} are allowed"
-        )
-        yield _Finding(Flaw.LONG_HEADER, words)
-    if subject.endswith((".", "。")):
-        yield _Finding(Flaw.FULL_STOP, f"the subject {subject!r} ends with a full stop")
-    problem = wording_problem(commit, True, rules.imperative)
-    if problem is not None:
-        words = f"the subject {subject!r} {_WORDING[problem]}"
-        yield _Finding(problem, words)
-    if rules.body == "required" and not commit.body.strip():
-        yield _Finding(Flaw.BODY_MISSING, "it has no body, and every commit needs one")
+        raise FlawError(Flaw.REPEATED_TYPE, words)
+    for rule in broken_rules(format_message(commit), style):
+        raise FlawError(rule, _of_style(rule, commit, style))
 
 
-def _of_content(
-    text: str, evidence: str, rules: LabelRulesParams
-) -> Iterator[_Finding]:
+def _of_style(rule: StyleRule, commit: PlannedCommit, style: StyleParams) -> str:
+    """Name what is wrong with a message, for a model that can mend it."""
+    header, subject = format_header(commit), commit.subject
+    match rule:
+        case StyleRule.OTHER_TYPE:
+            return f"the type of {header!r} is none of {', '.join(style.types)}"
+        case StyleRule.LONG_HEADER:
+            return (
+                f"the header {header!r} has {len(header)} characters; "
+                f"at most {style.max_header_chars} are allowed"
+            )
+        case StyleRule.FULL_STOP:
+            return f"the subject {subject!r} ends with a full stop"
+        case StyleRule.CAPITALISED:
+            return f"the subject {subject!r} begins with a capital letter"
+        case StyleRule.NOT_IMPERATIVE:
+            return (
+                f"the subject {subject!r} does not begin with a verb in the imperative"
+            )
+        case StyleRule.TRIVIAL_MESSAGE:
+            return f"the subject {subject!r} says nothing of this change"
+        case StyleRule.NOT_ENGLISH:
+            return f"the message {subject!r} is not English"
+        case StyleRule.BODY_MISSING:
+            return "it has no body, and every commit needs one"
+        case StyleRule.LONG_LINE:
+            return f"a line of its body has more than {style.max_line_chars} characters"
+
+
+def _check_content(text: str, change: Change, style: StyleParams) -> None:
     if _FENCE.search(text):
-        yield _Finding(Flaw.FENCE, "a message holds a code fence; write plain text")
+        words = "a message holds a code fence; write plain text"
+        raise FlawError(Flaw.FENCE, words)
     if found := _PLACEHOLDER.findall(text):
         words = f"a message names a placeholder of a secret: {_few(found)}"
-        yield _Finding(Flaw.PLACEHOLDER, words)
+        raise FlawError(Flaw.PLACEHOLDER, words)
     named = references(text)
     people = [each for each in named if "@" in each and is_person(each.strip("<>"))]
     if people or strip_trailers(text)[1]:
         words = "a message names an author or an e-mail address; leave people out"
-        yield _Finding(Flaw.PERSON, words)
-    strange = [each for each in named if not _stands_in(evidence, each)]
+        raise FlawError(Flaw.PERSON, words)
+    evidence = evidence_of(change)
+    strange = [each for each in named if not _stands_in(evidence.text, each)]
     if strange:
         words = f"the change does not hold {_few(strange)}; leave such references out"
-        yield _Finding(Flaw.REFERENCE, words)
-    if 1 - ungrounded_share(text, evidence) < rules.min_grounded_share:
-        absent = _few(ungrounded(text, evidence))
+        raise FlawError(Flaw.REFERENCE, words)
+    if grounded_share(text, evidence) < style.min_grounded_share:
+        absent = _few(absent_names(text, evidence))
         words = f"the change does not show {absent}; name only what it shows"
-        yield _Finding(Flaw.UNGROUNDED, words)
-
-
-def _evidence(change: Change) -> str:
-    paths = [path for file in change.files for path in (file.path, file.old_path or "")]
-    return "\n".join([*paths, change.diff])
+        raise FlawError(Flaw.UNGROUNDED, words)
 
 
 def _stands_in(evidence: str, reference: str) -> bool:

@@ -18,7 +18,7 @@ from diffscribe.asking.budget import Bill, Budget, Price
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import StorageError, ToolError
 from diffscribe.core.files import read_jsonl, whole_file
-from diffscribe.core.params import LabelParams, Params, PriceParams
+from diffscribe.core.params import LabelParams, Params, PriceParams, StyleParams
 from diffscribe.core.records import Change, Label, LabeledChange, Plan
 from diffscribe.core.tracking import Statistics, TrackedRun, tracked_run
 from diffscribe.label import gate
@@ -42,6 +42,7 @@ def outcomes(
     harvested: Path,
     prompts: Path,
     params: LabelParams,
+    style: StyleParams,
     run: TrackedRun,
     show: Callable[[str], None],
 ) -> Generator[Outcome]:
@@ -52,6 +53,7 @@ def outcomes(
         harvested: read for the changes of the gate, before all others.
         prompts: the folder of the teacher's; not read if no model is asked.
         params: who labels, and how.
+        style: what messages keep to.
         run: where questions are traced and the figures of asking go.
         show: called after each change with what was asked and what it cost.
 
@@ -67,7 +69,7 @@ def outcomes(
             result = own_label(plan, {}) if isinstance(plan, Plan) else plan
             yield Outcome(change, result, ())
         return
-    texts = load_teacher_prompts(prompts, params.rules)
+    texts = load_teacher_prompts(prompts, style)
     with connected_teacher(params, run) as asker:
         label = Labeler(asker.ask, texts, params).label
 

@@ -5,17 +5,11 @@ from collections.abc import Awaitable, Callable
 from statistics import fmean
 from typing import NamedTuple, TypeVar
 
-from diffscribe.commits.grammar import format_header
-from diffscribe.commits.plan import (
-    FLAWS,
-    Flaw,
-    FlawError,
-    plan_schema,
-    read_record,
-    restore_paths,
-)
+from diffscribe.commits.cleanup import wrap_long_lines
+from diffscribe.commits.grammar import format_message
+from diffscribe.commits.plan import read_plan, restore_paths
 from diffscribe.commits.prompt import TeacherPrompts
-from diffscribe.core.params import LabelParams
+from diffscribe.core.params import LabelParams, StyleParams
 from diffscribe.core.records import Change, Label, Plan, Record, Usage
 from diffscribe.doors.endpoint import WithheldError
 from diffscribe.doors.reply import (
@@ -24,7 +18,14 @@ from diffscribe.doors.reply import (
     Question,
     TokenUsage,
 )
-from diffscribe.label.check import check_messages, check_plan
+from diffscribe.label.check import (
+    FLAWS,
+    Flaw,
+    FlawError,
+    check_messages,
+    check_plan,
+    record_of,
+)
 from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.questions import (
     agreement,
@@ -156,19 +157,18 @@ class _Talk:
     def _is_good(self, label: Label) -> bool:
         """Tell whether blend takes the history's own messages."""
         try:
-            check_plan(label.plan, self._change, self._params.rules)
+            check_plan(label.plan, self._change, self._prompts.style)
         except FlawError:
             return False
         return label.ratings.get("cleaned", 1.0) >= self._params.min_rating
 
     async def _from_teacher(self) -> Label:
         change = self._change
-        schema = plan_schema([file.path for file in change.files])
 
         def read(answer: Answer) -> Plan:
-            plan = read_record(answer.text, Plan, schema)
-            plan = restore_paths(plan, answer.replaced)
-            check_plan(plan, change, self._params.rules)
+            plan = restore_paths(record_of(read_plan(answer.text)), answer.replaced)
+            plan = _wrap(plan, self._prompts.style)
+            check_plan(plan, change, self._prompts.style)
             return plan
 
         question = plan_question(change, self._prompts, self._params)
@@ -206,8 +206,10 @@ class _Talk:
                 commit.model_copy(update=message.model_dump())
                 for commit, message in zip(plan.commits, messages, strict=True)
             )
-            check_messages(commits, self._change, self._params.rules)
-            return plan.model_copy(update={"commits": commits})
+            style = self._prompts.style
+            cleaned = _wrap(plan.model_copy(update={"commits": commits}), style)
+            check_messages(cleaned.commits, self._change, style)
+            return cleaned
 
         question = clean_question(
             self._change, _messages(plan), self._prompts, self._params
@@ -267,6 +269,17 @@ class _Talk:
         raise NoLabelError(flaw.flaw, str(flaw), answer.text)
 
 
+def _wrap(plan: Plan, style: StyleParams) -> Plan:
+    """Return a plan with bodies wrapped: models write a paragraph as one line."""
+    commits = tuple(
+        each.model_copy(
+            update={"body": wrap_long_lines(each.body, style.max_line_chars)}
+        )
+        for each in plan.commits
+    )
+    return plan.model_copy(update={"commits": commits})
+
+
 def own_label(plan: Plan, ratings: dict[str, float]) -> Label:
     """Return the history's plan as a label."""
     return Label(
@@ -287,6 +300,4 @@ def _cut_off(answer: Answer) -> FlawError | None:
 
 
 def _messages(plan: Plan) -> list[str]:
-    return [
-        f"{format_header(commit)}\n\n{commit.body}".strip() for commit in plan.commits
-    ]
+    return [format_message(commit) for commit in plan.commits]

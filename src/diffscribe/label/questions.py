@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from diffscribe.commits.plan import Flaw, FlawError, plan_schema, read_record
+from diffscribe.commits.plan import plan_schema, read_record
 from diffscribe.commits.prompt import Prompts, TeacherPrompts, render_prompt
 from diffscribe.core.params import LabelParams
 from diffscribe.core.records import Change, Message, Record
 from diffscribe.doors.reply import Question
+from diffscribe.label.check import Flaw, FlawError, record_of
 
 
 class CleanMessage(Record):
@@ -57,7 +58,7 @@ def parse_messages(text: str, count: int) -> tuple[CleanMessage, ...]:
     Raises:
         FlawError: in words that can be shown to the model.
     """
-    messages = read_record(text, _Answer, messages_schema(count)).messages
+    messages = record_of(read_record(text, _Answer)).messages
     if len(messages) != count:
         words = f"there are {len(messages)} messages, and {count} are needed"
         raise FlawError(Flaw.NOT_JSON, words)
@@ -102,7 +103,7 @@ def parse_rating(text: str) -> Rating:
     Raises:
         FlawError: in words that can be shown to the model.
     """
-    return read_record(text, Rating, rating_schema())
+    return record_of(read_record(text, Rating))
 
 
 def agreement(scores: list[float]) -> float:

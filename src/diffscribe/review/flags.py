@@ -6,21 +6,21 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from diffscribe.commits.cleanup import strip_marks
-from diffscribe.commits.entities import Entity, EntityKind, Evidence, entities
 from diffscribe.commits.gitignore import ignored
-from diffscribe.commits.grammar import parse_header, split_message
+from diffscribe.commits.grammar import format_header, parse_header, split_message
+from diffscribe.commits.grounding import (
+    Entity,
+    EntityKind,
+    Evidence,
+    claims,
+    entities,
+    signs_of,
+)
 from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
 from diffscribe.eval.grouping import ari
-from diffscribe.eval.messages import (
-    claims,
-    header_of,
-    is_refuted,
-    names_in,
-    signs_of,
-    type_accuracy,
-)
+from diffscribe.eval.messages import names_in, type_accuracy
 from diffscribe.eval.scores import Measure
 
 _MOST_NAMES = 5
@@ -160,12 +160,10 @@ def _phantom(row: LabeledChange) -> Iterator[str]:
         if others := _unchanged_files(commit.body, row):
             yield f"the body names files that did not change: {_some(others)}"
         signs = signs_of(row.diff)
-        for sentence in _sentences(commit.body):
-            claimed = PlannedCommit(files=(), type="", subject=sentence)
-            for claim in claims(claimed):
-                if is_refuted(claim, signs):
-                    said = "added, but removed" if claim.adds else "removed, but added"
-                    yield f"the body says {said}: {claim.entity.text}"
+        for claim in claims(commit.body):
+            if signs.refute(claim):
+                said = "added, but removed" if claim.adds else "removed, but added"
+                yield f"the body says {said}: {claim.entity.text}"
 
 
 def _unchanged_files(text: str, row: LabeledChange) -> list[str]:
@@ -194,7 +192,7 @@ def _new(row: LabeledChange) -> Iterator[str]:
     added = {file.path for file in row.files if file.status == FileStatus.ADDED}
     for commit in row.label.plan.commits:
         if added.issuperset(commit.files) and _CHANGE.match(commit.subject):
-            yield f"all files are new: {header_of(commit)}"
+            yield f"all files are new: {format_header(commit)}"
         own = Evidence([path for path in commit.files if path in added], "")
         for sentence in _sentences(commit.body):
             verb = _CHANGE.match(sentence)

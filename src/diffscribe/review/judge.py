@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from diffscribe.asking.ask import Asker
 from diffscribe.asking.batch import BatchAsker
-from diffscribe.commits.plan import FlawError, read_record
+from diffscribe.commits.plan import read_record
 from diffscribe.commits.prompt import VARIABLES, Prompts, read_prompt, render_prompt
 from diffscribe.core.errors import ParamsError, RecordError
 from diffscribe.core.files import read_jsonl
@@ -19,6 +19,7 @@ from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.endpoint import WithheldError
 from diffscribe.doors.reply import AnswerError, Question
 from diffscribe.eval.cases import read_cases
+from diffscribe.label.check import FlawError, record_of
 from diffscribe.label.gate import CHOICES, FORMAT, Axis, Ballot, Choice, Vote, Votes
 from diffscribe.label.label import connected_teacher
 from diffscribe.review.report_page import answer_text, ballot_of_pair, by_system
@@ -178,7 +179,7 @@ async def _vote(
             return Missing.WITHHELD
         try:
             answer = await asker.ask(question)
-            said.append(read_record(answer.text, Judgement, judgement_schema()))
+            said.append(record_of(read_record(answer.text, Judgement)))
         except WithheldError:
             return Missing.WITHHELD
         except AnswerError:

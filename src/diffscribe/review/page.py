@@ -14,9 +14,9 @@ from importlib.resources import files
 from typing import Any
 
 from diffscribe.commits.diff import shown_patches
+from diffscribe.commits.grammar import format_header
 from diffscribe.commits.prompt import file_line
 from diffscribe.core.records import FileChange, OriginalCommit, Plan
-from diffscribe.eval.messages import header_of
 
 
 def asset(name: str) -> str:
@@ -119,7 +119,7 @@ def shown_plan(plan: Plan) -> dict[str, Any]:
     return {
         "commits": [
             {
-                "header": header_of(commit),
+                "header": format_header(commit),
                 "body": commit.body,
                 "files": commit.files,
                 "issues": [issue.model_dump() for issue in commit.issues],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.grammar import TYPES, format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.draw import stratified
 from diffscribe.core.errors import RecordError
@@ -13,7 +13,6 @@ from diffscribe.core.files import write_jsonl
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of, file_changes
-from diffscribe.eval.messages import header_of
 from diffscribe.eval.metrics import (
     LARGEST,
     MOST_COMMITS,
@@ -238,7 +237,7 @@ def listed(case: Case) -> dict[str, Any]:
     commits = case.target.commits
     return {
         "id": case.id,
-        "title": header_of(commits[0]) if commits else "junk alone",
+        "title": format_header(commits[0]) if commits else "junk alone",
         "files": len(case.files),
         "chars": len(case.diff),
         **{kind.replace(" ", "_"): names for kind, names in names_of(case).items()},
