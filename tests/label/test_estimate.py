@@ -9,13 +9,9 @@ from tests.support.ledger_rows import put
 from tests.support.style import STYLE
 from tests.support.teaching import label_params
 
-<<<<<<< HEAD
 from diffscribe.asking.ledger import Ledger
 from diffscribe.asking.upkeep import totals
-=======
-from diffscribe.asking.ledger import Ledger, Mean, means
 from diffscribe.commits.plan import read_plan
->>>>>>> 462b270 (feat!: judge every answer and message by one contract)
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
@@ -52,15 +48,9 @@ def estimated(ledger, tmp_path):
 
     def run(*changes, **fields):
         params = label_params(**fields)
-<<<<<<< HEAD
-        texts = load_teacher_prompts(FOLDER, params.rules)
+        texts = load_teacher_prompts(FOLDER, STYLE)
         sums = totals(tmp_path / "teacher.sqlite")
         return estimate(changes, texts, params, ledger, sums)
-=======
-        texts = load_teacher_prompts(FOLDER, STYLE)
-        measured = means(tmp_path / "teacher.sqlite")
-        return estimate(changes, texts, params, ledger, measured)
->>>>>>> 462b270 (feat!: judge every answer and message by one contract)
 
     return run
 
