@@ -67,7 +67,7 @@ def tokens_page(title: str, tokens: Sequence[Token]) -> str:
     )
     body = (
         f"<h1>Tokens</h1>\n<p>{html.escape(title)}</p>\n<p>{counted(tokens)}.</p>\n"
-        f'<p class="note">{legend}</p>\n<pre class="tokens">{pieces}</pre>'
+        f'<p>{legend}</p>\n<pre class="tokens">{pieces}</pre>'
     )
     return whole_page("Tokens", body)
 
