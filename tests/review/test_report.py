@@ -11,7 +11,6 @@ from diffscribe.review.report_page import (
     KINDS,
     ballot_of_pair,
     ballots_of,
-    confusion,
     drawn,
     listed,
     shown,
@@ -88,15 +87,6 @@ def test_numbers_are_in_their_order_not_in_that_of_letters():
     assert names == [
         *("1", "2", "4 or more"),
         *("up to 1,000", "up to 16,000", "above 16,000"),
-    ]
-
-
-def test_types_that_are_none_share_a_name():
-    counts = {"fix": {"fix": 2, "wow": 1, "<b>": 3, "none": 1}}
-    assert confusion(counts) == [
-        ("fix", "fix", 2),
-        ("fix", "none", 1),
-        ("fix", "other", 4),
     ]
 
 

@@ -84,15 +84,14 @@ def test_a_difference_is_called_better_only_where_chance_is_ruled_out(
     assert {"better", "not shown"} <= verdicts
 
 
-def test_figures_are_of_the_chosen_system(open_page, written):
+def test_parts_are_of_the_chosen_system(open_page, written):
     tab = open_page(written)
-    rows = tab.page.locator(".confusion tr").count()
-    assert rows == 7
-    assert "Reliability" in tab.text("#figures")
-    chore = tab.texts(".confusion tr")[6].split()
-    assert (chore[0], chore[-1]) == ("chore", "75")
-    tab.choose("#figured", "control-constant")
-    assert tab.texts(".confusion tr")[6].split()[-1] == "0"
+    rows = {row.split("\t")[0]: row.split("\t")[1:3] for row in tab.texts("#parts tr")}
+    assert rows["example.org/team-1/project-1"][0] == "15"
+    assert rows["with junk"] == ["12", rows["with junk"][1]]
+    before = tab.text("#parts")
+    tab.choose("#measured", "control-constant")
+    assert tab.text("#parts") != before
 
 
 def test_a_sample_shows_diff_plans_scores_and_findings(open_page, written):

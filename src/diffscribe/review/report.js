@@ -139,41 +139,15 @@ function showDifferences() {
   }))));
 }
 
-function showFigures(system) {
-  const { said, confusion, slices } = report.figures[system];
-  by("figures").replaceChildren(
-    make("p", "note", said),
-    make("section", "card", make("h2", "", "Types: the target's in rows, this system's " +
-      "in columns, commits aligned one to one"), confusionOf(confusion)),
-    make("section", "card", make("h2", "", "Reliability: the scores on parts of the " +
-      "cases, with intervals"), slicesOf(slices)));
-}
-
-function confusionOf(counts) {
-  const types = (place) => report.types.filter((type) =>
-    counts.some((each) => each[place] === type));
-  const columns = types(1);
-  return wide([make("th"), ...columns.map((each) => cell("th", each, "n")),
-    cell("th", "right %", "n")], types(0).map((row) => {
-    const own = new Map(counts.filter((each) => each[0] === row).map(([, ...each]) => each));
-    const sum = [...own.values()].reduce((total, each) => total + each, 0);
-    return line(cell("th", row), ...columns.map((column) => {
-      const count = own.get(column) ?? 0;
-      const shown = cell("td", count ? String(count) : "", row === column ? "n same" : "n");
-      if (count) shown.style.backgroundColor = `rgb(74 125 189 / ${0.55 * count / sum})`;
-      return shown;
-    }), number(String(Math.round(100 * (own.get(row) ?? 0) / sum))));
-  }), "confusion");
-}
-
-function slicesOf(rows) {
-  const body = report.slices.flatMap(([kind, name, n], at) => [
+function showParts(system) {
+  const rows = report.parts[system];
+  fill(by("parts"), [cell("th", "part"), cell("th", "n", "n"),
+    ...headline.map((name) => cell("th", name, "n"))],
+  report.slices.flatMap(([kind, name, n], at) => [
     ...(kind === report.slices[at - 1]?.[0] ? [] : [spanning(kind, 2 + headline.length)]),
     line(cell("th", name), number(String(n)), ...headline.map((score, place) =>
       estimateCell(rows[at][place], score, rangeOf(score)))),
-  ]);
-  return wide([cell("th", "part"), cell("th", "n", "n"),
-    ...headline.map((name) => cell("th", name, "n"))], body);
+  ]));
 }
 
 // Samples: by filters, and one of them whole.
@@ -523,10 +497,10 @@ choose(by("family"), ["headline", "others"], family, (value) => {
   sorted = { key: null, isRising: false };
   showSystems();
 });
-choose(by("figured"), systems, systems[0], showFigures);
+choose(by("measured"), systems, systems[0], showParts);
 showSystems();
 showDifferences();
-showFigures(systems[0]);
+showParts(systems[0]);
 startSamples();
 startVotes();
 listen(() => ({ ...EVERYWHERE, ...KEYS[view] }));

@@ -1,11 +1,11 @@
 """The page of an evaluation: overview, samples, and pairs of plans for blind votes."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from diffscribe.commits.grammar import TYPES, format_header
+from diffscribe.commits.grammar import format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.draw import stratified
 from diffscribe.core.errors import RecordError
@@ -16,9 +16,7 @@ from diffscribe.eval.cases import Case, cluster_of, file_changes
 from diffscribe.eval.metrics import (
     LARGEST,
     MOST_COMMITS,
-    NO_TYPE,
     SIZES,
-    Aggregates,
     Difference,
     Evaluation,
     SystemResult,
@@ -141,11 +139,6 @@ def names_of(case: Case) -> dict[str, tuple[str, ...]]:
     }
 
 
-_OTHER = "other"
-SHOWN_TYPES = (*TYPES, _OTHER, NO_TYPE)
-"""In the order of tables."""
-
-
 def overview(
     cases: Sequence[Case],
     scores: Mapping[str, Mapping[str, Score]],
@@ -159,14 +152,9 @@ def overview(
         "systems": [_system(result) for result in evaluation.systems],
         "differences": [_difference(each) for each in evaluation.differences],
         "slices": [(part.kind, part.name, len(part.ids)) for part in parts],
-        "types": SHOWN_TYPES,
-        "figures": {
-            each.system: {
-                "said": _said(each.aggregates),
-                "confusion": confusion(each.aggregates.confusion),
-                "slices": [_on_part(part, scores[each.system]) for part in parts],
-            }
-            for each in evaluation.systems
+        "parts": {
+            system: [_on_part(part, own) for part in parts]
+            for system, own in scores.items()
         },
     }
 
@@ -174,35 +162,6 @@ def overview(
 def _on_part(part: Slice, scores: Mapping[str, Score]) -> list[list[float | None]]:
     own = [scores[id_] for id_ in sorted(part.ids)]
     return [_ends(mean_of(own, name)) for name in HEADLINE]
-
-
-def confusion(
-    counts: Mapping[str, Mapping[str, int]],
-) -> list[tuple[str, str, int]]:
-    """Return a confusion of types with one name for all that are no type."""
-
-    def known(type_: str) -> str:
-        return type_ if type_ in (*TYPES, NO_TYPE) else _OTHER
-
-    found: Counter[tuple[str, str]] = Counter()
-    for target, row in counts.items():
-        for answered, count in row.items():
-            found[known(target), known(answered)] += count
-    return [(*each, found[each]) for each in sorted(found)]
-
-
-def _said(aggregates: Aggregates) -> str:
-    """Return what the page says above the figures of a system."""
-    shares = {
-        "macro-F1 of types": aggregates.macro_f1,
-        "without a plan": aggregates.failures,
-        "prompts that did not fit": aggregates.prompt_overflows,
-        "different subjects": aggregates.distinct_subjects,
-    }
-    return " · ".join(
-        f"{name}: {'-' if share is None else f'{100 * share:.0f} %'}"
-        for name, share in shares.items()
-    )
 
 
 def _system(result: SystemResult) -> dict[str, Any]:
