@@ -3,7 +3,15 @@ from tests.support.planned import HOUSE, commit, make_case, plan
 from tests.support.rows import make_curated, patch
 
 from diffscribe.commits.plan import plan_problem, read_plan
-from diffscribe.core.records import OriginalCommit, Plan, PlannedCommit, SplitChange
+from diffscribe.core.errors import RecordError
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import (
+    OriginalCommit,
+    Plan,
+    PlannedChange,
+    PlannedCommit,
+    SplitChange,
+)
 from diffscribe.eval.controls import (
     RULES,
     fit_controls,
@@ -12,6 +20,7 @@ from diffscribe.eval.controls import (
     original,
     per_directory,
     per_file,
+    planned,
     predict_controls,
 )
 from diffscribe.eval.scores import score
@@ -170,3 +179,13 @@ def test_fitted_controls_give_valid_plans_and_the_same_again(controls, case):
         files = next(one.files for one in asked if one.id == each.sample_id)
         assert plan_problem(each.plan, files) is None
         assert read_plan(each.text).record == each.plan
+
+
+def test_plans_that_were_made_before_are_found_by_case(case, tmp_path):
+    path = tmp_path / "plans.jsonl"
+    made = plan(commit("a.py b.md", "fix"))
+    write_jsonl(path, [PlannedChange(id="s", plan=made)])
+    control = planned(path)
+    assert control(case("s")) == made
+    with pytest.raises(RecordError, match="no plan of the change t; run the stage"):
+        control(case("t"))

@@ -101,7 +101,7 @@ def claims(evaluation: Evaluation) -> str:
         [
             scope_line(student),
             *filter(None, map(_overflows, evaluation.systems)),
-            *(_verdicts(each) for each in evaluation.differences),
+            "\n".join(map(_verdicts, evaluation.differences)),
             f"{student.system} minus each other, paired by sample, in points. `Better` "
             "and `worse` are said only where p is below 0.05 after Holm's correction "
             f"over all {compared} comparisons of this table:",
