@@ -1,7 +1,25 @@
-import pytest
+from pathlib import Path
 
+import pytest
+from tests.support.planned import commit, make_case, plan
+
+from diffscribe.commits.prompt import load_prompts
 from diffscribe.core.errors import RecordError
-from diffscribe.eval.cases import cluster_of, read_cases
+from diffscribe.core.files import write_jsonl
+from diffscribe.eval.cases import (
+    cluster_of,
+    read_cases,
+    read_selection,
+    schema_of,
+    select,
+    with_prompts,
+)
+
+PROMPTS = Path(__file__).parents[2] / "prompts"
+TEXTS = {
+    "plan": load_prompts(PROMPTS / "student"),
+    "message": load_prompts(PROMPTS / "message"),
+}
 
 
 def test_a_case_is_a_sample_with_its_change(split):
@@ -40,3 +58,84 @@ def test_a_sample_without_its_change_is_named(split):
 def test_a_case_and_its_variants_are_a_cluster(case):
     assert cluster_of(case("a")) == "a"
     assert cluster_of(case("a2", parent_id="a")) == "a"
+
+
+def ids(cases):
+    return [each.id for each in cases]
+
+
+def test_takes_everything_that_there_is_room_for(case):
+    cases = [case(name) for name in "abc"]
+    assert ids(select(cases, 3, seed=7)) == ["a", "b", "c"]
+    assert len(select(cases, 2, seed=7)) == 2
+
+
+def test_the_choice_depends_on_ids_and_seed_and_not_on_order(case):
+    cases = [case(f"s{n}") for n in range(50)]
+    chosen = set(ids(select(cases, 10, seed=7)))
+    assert set(ids(select(cases[::-1], 10, seed=7))) == chosen
+    assert set(ids(select(cases, 10, seed=8))) != chosen
+
+
+def test_keeps_the_order_given(case):
+    cases = [case(f"s{n:02}") for n in range(50)]
+    chosen = ids(select(cases, 10, seed=7))
+    assert chosen == sorted(chosen)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("room", [1, 2, 3, 4, 5])
+def test_a_parent_and_its_variant_stay_together(case, seed, room):
+    cases = [case("a"), case("a2", parent_id="a")]
+    cases += [case("b"), case("b2", parent_id="b"), case("c")]
+    chosen = set(ids(select(cases, room, seed)))
+    assert room - 1 <= len(chosen) <= room
+    assert ("a" in chosen) == ("a2" in chosen)
+    assert ("b" in chosen) == ("b2" in chosen)
+
+
+def test_no_sample_is_explained(split, tmp_path):
+    samples, changes = split("a")
+    assert ids(read_selection(samples, changes, 5, 7)) == ["a"]
+    write_jsonl(samples, [])
+    with pytest.raises(RecordError, match=r"sft\.jsonl: no sample to evaluate; raise"):
+        read_selection(samples, changes, 5, 7)
+
+
+def test_a_message_is_asked_for_as_text():
+    case = make_case(plan(commit("a.py")), task="message", prompt=())
+    [asked] = with_prompts([case], TEXTS, 4000)
+    system, user = asked.prompt
+    assert "the message only" in system.content
+    assert "M a.py +1 -1" in user.content
+    assert (schema_of(asked), schema_of(make_case())["required"]) == (
+        *(None, ["gitignore", "commits"]),
+    )
+
+
+def test_a_prompt_is_kept_for_the_tasks_that_are_named():
+    cases = [make_case(), make_case(task="message"), make_case(prompt=())]
+    kept = with_prompts(cases, TEXTS, 4000, keep=("message",))
+    assert [new.prompt == old.prompt for new, old in zip(kept, cases, strict=True)] == [
+        *(False, True, False),
+    ]
+    assert kept[0].prompt == kept[2].prompt
+
+
+@pytest.mark.parametrize(
+    ("fields", "chars", "shown"),
+    [
+        ({"diff": " a.py | 2 +-\n"}, 4000, "M a.py +0 -0"),
+        ({}, 210, "M a.py +1 -1"),
+        ({}, 50, None),
+    ],
+)
+def test_names_are_shown_before_hunks_and_nothing_where_they_do_not_fit(
+    fields, chars, shown
+):
+    [asked] = with_prompts([make_case(**fields)], TEXTS, chars)
+    if shown is None:
+        assert asked.prompt == ()
+    else:
+        assert shown in asked.prompt[1].content
+        assert "+new line" not in asked.prompt[1].content

@@ -107,7 +107,7 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
 
     values = load_params(params)
     section = values.eval
-    models = _models(options)
+    models = _models(options, section.threads)
     form, read = read_case_file(cases)
     chosen = select(read, options["max_cases"] or len(read), section.seed)
     if not chosen:
@@ -167,11 +167,13 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
 
-def _models(options: Mapping[str, Any]) -> "dict[str, Gguf | Remote | Control]":
+def _models(
+    options: Mapping[str, Any], threads: int
+) -> "dict[str, Gguf | Remote | Control]":
     """Return the models of --model by the names of their rows."""
     found: dict[str, Gguf | Remote | Control] = {}
     for text in options["models"]:
-        name, model = _model(text, options)
+        name, model = _model(text, options, threads)
         if name in found:
             raise click.UsageError(f"--model {text}: a row is called {name} already")
         found[name] = model
@@ -179,7 +181,7 @@ def _models(options: Mapping[str, Any]) -> "dict[str, Gguf | Remote | Control]":
 
 
 def _model(
-    text: str, options: Mapping[str, Any]
+    text: str, options: Mapping[str, Any], threads: int
 ) -> "tuple[str, Gguf | Remote | Control]":
     from diffscribe.asking.connect import Gguf, Remote
     from diffscribe.eval.controls import RULES
@@ -188,7 +190,7 @@ def _model(
         return text, RULES[text]
     if not text.startswith(("http://", "https://")):
         path, slots = Path(text), options["slots"] or 1
-        return path.stem, Gguf(path, options["context_tokens"], slots=slots)
+        return path.stem, Gguf(path, options["context_tokens"], threads, slots)
     url, _, name = text.partition("#")
     if not name:
         raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")

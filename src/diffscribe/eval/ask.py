@@ -4,6 +4,7 @@ Answers come through `asking`, which keeps each in the ledger before it counts. 
 evaluation that was killed goes on where it ended, and a repeated one asks nothing.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from diffscribe.core.records import Prediction
 from diffscribe.doors.reply import Answer, AnswerError, Question, RefusalError
 from diffscribe.eval.answers import read_answer
 from diffscribe.eval.cases import TOO_LONG, Case, schema_of, with_prompts
+
+logger = logging.getLogger(__name__)
 
 BASE = "base"
 FULL_PROMPT = "base-full-prompt"
@@ -137,7 +140,9 @@ def ask(
             return unanswered.model_copy(update=_read(case, answer))
 
         predictions = asker.in_order(predict, system.cases)
-        return list(watch(predictions, system.name, len(system.cases)))
+        read = list(watch(predictions, system.name, len(system.cases)))
+        logger.info("%s: %s", system.name, asker.line())
+        return read
 
 
 def _question(case: Case, model: str, decoding: Decoding) -> Question:

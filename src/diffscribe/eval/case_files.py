@@ -6,6 +6,7 @@ git-smart-commit (a squashed range of commits) and chats whose last turn is the 
 """
 
 import hashlib
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,8 @@ from diffscribe.core.records import (
     Record,
 )
 from diffscribe.eval.cases import Case, read_cases
+
+logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 
@@ -79,6 +82,7 @@ def read_case_file(path: Path) -> CaseFile:
         cases = read_cases(path, path.parent.parent / "splits" / path.name)
     else:
         cases = [_case(form, row, f"{path}:{number}") for number, row in rows]
+    logger.info("%s: %d cases, format %s", path, len(cases), form.name)
     return CaseFile(form.name, tuple(_with_own_ids(path, rows, cases)))
 
 

@@ -4,8 +4,8 @@ Cases of a split are its samples joined with their changes (`read_selection`). A
 may bring its prompt, or get one in other words (`with_prompts`).
 """
 
-import hashlib
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.plan import plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
+from diffscribe.core.draw import rank
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import (
@@ -27,6 +28,8 @@ from diffscribe.core.records import (
     Sample,
     SplitChange,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class Case(Record):
@@ -108,7 +111,9 @@ def read_selection(
     Raises:
         RecordError: if there is none, as no measure has a value then.
     """
-    selected = select(read_cases(samples, changes), max_samples, seed)
+    everything = read_cases(samples, changes)
+    selected = select(everything, max_samples, seed)
+    logger.info("%s: %d of %d samples drawn", samples, len(selected), len(everything))
     if not selected:
         raise RecordError(
             f"{samples}: no sample to evaluate; raise split.test_fraction or name "
@@ -129,15 +134,11 @@ def select(cases: Iterable[Case], max_samples: int, seed: int) -> list[Case]:
         clusters[cluster_of(case)].append(case)
     taken: set[str] = set()
     room = max_samples
-    for cluster in sorted(clusters, key=lambda name: _digest(name, seed)):
+    for cluster in sorted(clusters, key=lambda name: rank(seed, name)):
         if len(clusters[cluster]) <= room:
             taken.add(cluster)
             room -= len(clusters[cluster])
     return [case for case in everything if cluster_of(case) in taken]
-
-
-def _digest(cluster: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{cluster}".encode()).hexdigest()
 
 
 _PATCH = "diff --git "
