@@ -96,7 +96,6 @@ def taught(workplace, labeled, endpoint):
         "model": "wise",
         "concurrency": 1,
         "reasks": 1,
-        "attempts": 1,
     }
     return place
 
@@ -214,7 +213,7 @@ def judged(place, choice):
 
 def test_a_long_run_waits_for_the_gate_and_pays_for_its_sample_once(taught, endpoint):
     section = taught.params["label"]
-    section |= {"require_gate": True, "gate_rows": 2}
+    section |= {"gate_threshold": 0.9, "gate_rows": 2}
     for number in range(2):
         endpoint.will_say(plan(subject=f"stop leak number {number}"))
     done = taught.run()
@@ -222,11 +221,11 @@ def test_a_long_run_waits_for_the_gate_and_pays_for_its_sample_once(taught, endp
     assert len(endpoint.requests) == 2
 
     endpoint.will_say(plan(subject="stop the last leak"))
-    section["require_gate"] = False
+    section["gate_threshold"] = None
     assert taught.run().returncode == 0
     assert len(endpoint.requests) == 3
     labels = taught.written()["labeled.jsonl"]
-    section["require_gate"] = True
+    section["gate_threshold"] = 0.9
     judged(taught, "reject")
     assert taught.run().returncode == 77
     judged(taught, "accept")
@@ -239,7 +238,7 @@ def test_a_long_run_waits_for_the_gate_and_pays_for_its_sample_once(taught, endp
 def test_a_run_of_no_more_than_the_gates_rows_needs_no_gate(taught, endpoint):
     for number in range(3):
         endpoint.will_say(plan(subject=f"stop leak number {number}"))
-    taught.params["label"] |= {"require_gate": True, "gate_rows": 3}
+    taught.params["label"] |= {"gate_threshold": 0.9, "gate_rows": 3}
     assert taught.run().returncode == 0
 
 

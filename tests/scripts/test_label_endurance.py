@@ -75,7 +75,7 @@ def known(place):
 def test_a_run_that_is_killed_twenty_times_ends_as_one_that_is_not(workplace, labeled):
     draw = Random(7)
     with FaultServer(answer=teach, latency_s=0.05) as server:
-        options = {"concurrency": 4, "attempts": 2}
+        options = {"concurrency": 4}
         place = prepared(workplace("label"), labeled, 200, server.base_url, **options)
         finished = 0
         for _ in range(KILLS):
@@ -114,7 +114,6 @@ def test_with_faults_in_three_of_ten_requests_every_row_has_one_outcome(
         place = prepared(
             *(workplace("label"), labeled, 2000, server.base_url),
             concurrency=64,
-            attempts=6,
             timeout_s=2.0,
             reasks=2,
         )

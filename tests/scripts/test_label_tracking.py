@@ -4,7 +4,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,7 +15,6 @@ from diffscribe.label.questions import is_traced
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 OWN_KEY = "sk-of-this-machine-0123456789"
 PLAN = json.dumps(
     {
@@ -37,7 +35,6 @@ def place(workplace, labeled, endpoint):
         "model": "wise",
         "concurrency": 1,
         "reasks": 1,
-        "attempts": 2,
         "api_key_variable": "OWN_KEY",
     }
     changes = []
@@ -128,9 +125,8 @@ def test_what_is_forgotten_is_in_no_trace_any_more(place, endpoint):
     for _ in range(3):
         endpoint.will_say(PLAN)
     assert run(place).returncode == 0
-    script = str(ROOT / "scripts/forget.py")
     done = subprocess.run(
-        [sys.executable, script, "acme/one"],
+        [sys.executable, "-m", "diffscribe.commands.main", "forget", "acme/one"],
         cwd=place.folder,
         capture_output=True,
         text=True,

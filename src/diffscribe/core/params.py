@@ -210,24 +210,21 @@ class TeacherParams(Section):
     model: Annotated[str, Field(min_length=1)]
     """Its name at the endpoint."""
     api_key_variable: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None
-    """The environment variable that holds the key; None if none is needed."""
+    """Environment variable that holds the key; None if none is needed."""
     reasoning_effort: Annotated[str, Field(min_length=1)] | None
     """Such as `low`; None leaves it to the model."""
-    temperature: Annotated[float, Field(ge=0, le=2)]
     max_prompt_chars: Positive
     """Hunks are cut to fit; a token is three to four characters."""
     max_answer_tokens: Positive
     """Thoughts included."""
     timeout_s: Annotated[float, Field(gt=0)]
-    """For one answer."""
-    attempts: Positive
-    """How often to send a request while failures look transient."""
+    """Time limit of one answer."""
     concurrency: Positive
-    """Requests open at once, at most."""
+    """Maximum number of open requests."""
     requests_per_minute: Positive | None
     tokens_per_minute: Positive | None
     reasks: Natural
-    """How often an answer that does not count is asked for again."""
+    """Number of times that an answer that does not count is asked for again."""
     seed: int
 
 
@@ -235,16 +232,16 @@ class PriceParams(Section):
     """US dollars for a million tokens of one model."""
 
     model: Annotated[str, Field(min_length=1)]
-    """Its name at the endpoint, whole."""
+    """Full name at the endpoint."""
     date: Day
-    """When this was the price; of several, the latest counts."""
+    """Day of the price; the latest one counts."""
     prompt: Annotated[float, Field(ge=0)]
     cached: Annotated[float, Field(ge=0)]
-    """Of a prompt token that the endpoint had read before."""
+    """Of prompt tokens that the endpoint had read before."""
     completion: Annotated[float, Field(ge=0)]
     """Thoughts included."""
     batch_discount: Fraction | None = None
-    """Of all three in a batch; None if that is not known."""
+    """Share taken off in a batch; None if it is not known."""
 
 
 class LabelParams(Section):
@@ -254,34 +251,33 @@ class LabelParams(Section):
     """Blend: the history's messages where they keep to the rules and are rated
     high enough, the teacher's plan for all other changes."""
     nonconventional: Literal["path_rules", "reject"]
-    """What a header that is not conventional gets: a type, or rejection."""
+    """What to do with a header that is not conventional: guess a type, or reject."""
     mode: Literal["online", "batch", "batch_files"]
     """Ask and wait; or by the endpoint's batches; or by files of requests that
     somebody answers, such as `vllm run-batch`."""
     cleanup: Literal["rules", "teacher"]
-    """Who rids the history's messages of what a diff cannot tell."""
+    """Removes from the history's messages what a diff cannot tell."""
     raters: tuple[Annotated[str, Field(min_length=1)], ...]
     """Models of the endpoint that rate the history's messages, as they were and
     cleaned; a name twice: two samples. Empty: nothing is rated."""
     min_rating: Fraction
-    """Of cleaned messages; below it, blend asks the teacher."""
+    """Lowest rating of cleaned messages for which blend does not ask the teacher."""
     teacher: TeacherParams
     max_failure_fraction: Fraction
-    """Of the changes asked about; with more failures the stage fails."""
-    require_gate: bool
-    """Label more than `gate_rows` changes only once a sample of them was accepted."""
+    """Share of the changes asked about; with more failures the stage fails."""
     gate_rows: Positive
-    """How many changes a person judges."""
-    gate_threshold: Fraction
-    """Of the sample's labels, so much has to be accepted."""
+    """Number of changes that a person judges."""
+    gate_threshold: Fraction | None
+    """Share of these labels to be accepted before a run over more changes; None asks
+    for no acceptance."""
     budget_usd: Annotated[float, Field(gt=0)] | None
-    """What one run may spend; None for no limit."""
+    """Limit of what one run newly asks; None for no limit."""
     budget_tokens: Positive | None
     prices: tuple[PriceParams, ...]
-    """Without one of its model, cost is told in tokens alone."""
+    """The cost of a model without a price is told in tokens alone."""
     trace_fraction: Fraction
-    """Of the changes asked about, whose questions and answers MLflow shows; of
-    private ones none."""
+    """Share of the changes whose questions and answers MLflow shows; private changes
+    are never shown."""
 
     @property
     def asks(self) -> bool:

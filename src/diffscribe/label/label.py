@@ -78,12 +78,17 @@ def outcomes(
                 show(asker.line())
                 yield outcome
 
-        if params.require_gate and row_count(harvested) > params.gate_rows:
+        if params.gate_threshold and row_count(harvested) > params.gate_rows:
             ids = gate.drawn(read_jsonl(harvested, Change), params.gate_rows)
             rows = read_jsonl(harvested, Change)
             sample = [change for change in rows if change.id in ids]
             asker.bring(label, lambda: sample, show)
-            _pass_gate(labeled(sample), params)
+            labels = [
+                labeled_change(change, result)
+                for change, result, _ in labeled(sample)
+                if isinstance(result, Label)
+            ]
+            gate.require(labels, params.gate_threshold)
         asker.bring(label, lambda: read_jsonl(harvested, Change), show)
         yield from labeled(changes)
 
@@ -102,7 +107,6 @@ def connected_teacher(
         api_key_variable=teacher.api_key_variable,
         timeout_s=teacher.timeout_s,
         concurrency=teacher.concurrency,
-        attempts=teacher.attempts,
         requests_per_minute=teacher.requests_per_minute,
         tokens_per_minute=teacher.tokens_per_minute,
     )
@@ -145,15 +149,6 @@ def _price(price: PriceParams, share: float) -> Price:
         cached=share * price.cached,
         completion=share * price.completion,
     )
-
-
-def _pass_gate(sample: Iterable[Outcome], params: LabelParams) -> None:
-    labels = [
-        labeled_change(each.change, each.result)
-        for each in sample
-        if isinstance(each.result, Label)
-    ]
-    gate.require(labels, params.gate_threshold)
 
 
 def row_count(path: Path) -> int:

@@ -111,10 +111,12 @@ def agreement(scores: list[float]) -> float:
     return 1.0 - (max(scores) - min(scores))
 
 
+TEMPERATURE = 0.0
+"""Greedy: the most likely answer, and equal ones in a new run."""
 _CONTEXT_LINES = 3
-"""All that git shows: a teacher has the room."""
+"""Everything that git shows; a teacher's context has room for it."""
 _NOTHING = "(nothing)"
-"""Endpoints refuse a turn without words."""
+"""Stands in for an empty answer, as endpoints refuse a turn without words."""
 
 
 def plan_question(
@@ -159,7 +161,7 @@ def rate_question(
     sample = params.raters[:rater].count(model)
     seed = params.teacher.seed + sample
     # At temperature 0 a second sample would be the first.
-    temperature = params.teacher.temperature or (1.0 if sample else 0.0)
+    temperature = 1.0 if sample else TEMPERATURE
     return question and question._replace(
         model=model, seed=seed, temperature=temperature
     )
@@ -206,7 +208,7 @@ def _question(
         messages=rendered.messages,
         schema=schema,
         max_tokens=teacher.max_answer_tokens,
-        temperature=teacher.temperature,
+        temperature=TEMPERATURE,
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
         about=change.repo,
