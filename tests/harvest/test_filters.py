@@ -68,7 +68,7 @@ def test_only_the_named_authors_are_read_and_no_bot(
 
 
 def test_anyone_is_read_if_no_author_is_named() -> None:
-    assert author_reason("Bo <bo@b.c>", settings(), ()) is None
+    assert author_reason("Abbot <abbot@b.c>", settings(), ("[bot]",)) is None
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_bytes_that_are_no_text_are_no_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "path", "is_left_out"),
+    ("name", "path", "is_left_out"),
     [
         ("lock_files", "package-lock.json", True),
         ("lock_files", "web/yarn.lock", True),
@@ -169,10 +169,10 @@ def test_bytes_that_are_no_text_are_no_reason() -> None:
         ("assets", "src/png.py", False),
     ],
 )
-def test_presets_name_what_no_one_writes_by_hand(
-    preset: str, path: str, is_left_out: bool
+def test_lists_name_what_no_one_writes_by_hand(
+    name: str, path: str, is_left_out: bool
 ) -> None:
-    is_excluded = path_excluder([preset])
+    is_excluded = path_excluder([name])
     assert is_excluded is not None
     assert is_excluded(path) is is_left_out
 
@@ -188,8 +188,8 @@ def test_nothing_is_left_out_without_patterns() -> None:
     assert path_excluder([]) is None
 
 
-def test_no_pattern_of_a_preset_takes_back() -> None:
-    patterns = [each for preset in PATH_LISTS.values() for each in preset.split()]
+def test_no_pattern_of_a_list_takes_back() -> None:
+    patterns = [each for line in PATH_LISTS.values() for each in line.split()]
     assert [each for each in patterns if each[0] in "!#"] == []
     assert len(patterns) == len(set(patterns))
 
