@@ -14,7 +14,7 @@ from diffscribe.core.files import whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.llama_cpp import version
-from diffscribe.merge_quantize.gguf import export, export_metrics, modelfile
+from diffscribe.merge_quantize.gguf import export, modelfile
 from diffscribe.merge_quantize.merge import merge_adapter
 
 
@@ -41,9 +41,7 @@ def main(
     llama_cpp = version()
     default = section.types[0]
     system = load_prompts(prompts).system
-    recipe = modelfile(
-        f"student-{default}.gguf", system, section.num_ctx, section.temperature
-    )
+    recipe = modelfile(f"student-{default}.gguf", system, section.num_ctx)
     merge_adapter(base, adapter, merged)
     with whole_folder(gguf) as folder:
         student = export(merged, "student", section.types, folder)
@@ -53,8 +51,8 @@ def main(
         details,
         {
             "llama_cpp": llama_cpp,
-            "student": export_metrics(student),
-            "base": export_metrics(untuned),
+            "student": {kind: each._asdict() for kind, each in student.items()},
+            "base": {kind: each._asdict() for kind, each in untuned.items()},
         },
         f"{student[default].parameters:,} parameters, {', '.join(student)}; "
         f"{default} is {student[default].size_bytes / 1e6:.1f} MB",

@@ -13,7 +13,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder, write_json
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report, tracked_run
-from diffscribe.train.train import checkpoint_folder, fine_tune, write_curves
+from diffscribe.train.sft import checkpoint_folder, fine_tune, write_curves
 
 HEADLINE = ("train_loss", "validation_loss", "validation_token_accuracy")
 """What `dvc exp show` shows of a training."""

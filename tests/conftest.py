@@ -138,7 +138,7 @@ def tiny_adapter(tiny_base: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The f16 GGUF of the tiny base."""
-    from diffscribe.merge_quantize.convert import convert
+    from diffscribe.merge_quantize.gguf import convert
 
     path = tmp_path_factory.mktemp("gguf") / "tiny-f16.gguf"
     convert(tiny_base, path, "tiny")

@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+PROFILES = sorted(
+    path.stem for path in (ROOT / "profiles").glob("*.yaml") if path.stem != "gpu"
+)
+"""All but the common overlay, which fits no base by itself."""
 HOUSE = house_of(ROOT)
 
 COMMANDS = {"clone"}

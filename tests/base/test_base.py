@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,9 @@ from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.train.student import load_student
 
 pytestmark = pytest.mark.slow
+
+CONFIG = SimpleNamespace(bf16=False, gradient_checkpointing=False)
+"""What loading a model reads of TRL's settings."""
 
 DAMAGE = [
     ("config.json", "{cut o", "config.json"),
@@ -123,12 +127,14 @@ def test_a_damaged_base_is_not_trained(base, params, name, content, words):
 
     def load(folder):
         load_tokenizer(folder)
-        load_student(folder, "trl", params, None)
+        load_student(folder, "trl", params, CONFIG, None)
 
     assert words in refused(base, load)
 
 
 def test_a_pickled_base_is_not_trained(base, params):
     (base / "model.safetensors").rename(base / "pytorch_model.bin")
-    words = refused(base, lambda folder: load_student(folder, "trl", params, None))
+    words = refused(
+        base, lambda folder: load_student(folder, "trl", params, CONFIG, None)
+    )
     assert "no file named model.safetensors" in words

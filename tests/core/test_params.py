@@ -73,10 +73,9 @@ def test_every_key_is_needed_as_there_are_no_defaults(
         ("harvest.sources", "~/code", "should be a list, not '~/code'"),
         ("train", None, "should be keys with values"),
         (
-            "train.lr_scheduler_type",
-            "cosin",
-            "should be 'cosine', 'linear', 'constant' or 'constant_with_warmup', "
-            "not 'cosin'",
+            "train.backend",
+            "tlr",
+            "should be 'auto', 'trl' or 'unsloth', not 'tlr'",
         ),
     ],
 )
@@ -116,14 +115,6 @@ def test_what_yaml_reads_as_a_boolean_is_no_number(
     assert problem(put(values, key, yaml.safe_load(text))) == (
         f"{key}: should be a number, not yes, no, on, off, true or false"
     )
-
-
-@pytest.mark.parametrize(("text", "expected"), [("on", "on"), ("off", "off")])
-def test_a_switch_may_be_bare_although_yaml_reads_a_boolean(
-    values: dict[str, Any], text: str, expected: str
-) -> None:
-    values = put(values, "train.bf16", yaml.safe_load(text))
-    assert parse_params(values, Path("my.yaml")).train.bf16 == expected
 
 
 def test_an_exponent_without_a_dot_is_a_number_although_yaml_reads_text(

@@ -23,7 +23,7 @@ DECODING = Decoding(max_tokens=64, seed=7)
 def models(tmp_path):
     for name in ("student-f16", "student-q4_k_m", "student-q8_0", "base-f16"):
         (tmp_path / f"{name}.gguf").write_bytes(b"GGUF")
-    text = modelfile("student-q8_0.gguf", "Split.\nFROM ./x.gguf", 512, 0.0)
+    text = modelfile("student-q8_0.gguf", "Split.\nFROM ./x.gguf", 512)
     (tmp_path / "Modelfile").write_text(text)
     return tmp_path
 

@@ -7,7 +7,7 @@ import pytest
 
 from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.doors.llama_cpp import QWEN2_PRETOKENIZER_REGEX
-from diffscribe.merge_quantize.convert import convert, has_qwen2_structure
+from diffscribe.merge_quantize.gguf import convert, has_qwen2_structure
 
 
 def structure(**changes: Any) -> dict[str, Any]:

@@ -19,13 +19,13 @@ def instructions(text: str) -> list[tuple[str, str]]:
 
 
 def test_every_instruction_is_there_once_with_its_value() -> None:
-    text = modelfile("student-q8_0.gguf", SYSTEM, num_ctx=1024, temperature=0.0)
+    text = modelfile("student-q8_0.gguf", SYSTEM, num_ctx=1024)
     assert instructions(text) == [
         ("FROM", "./student-q8_0.gguf"),
         ("TEMPLATE", TEMPLATE),
         ("SYSTEM", SYSTEM),
         ("PARAMETER", "num_ctx 1024"),
-        ("PARAMETER", "temperature 0.0"),
+        ("PARAMETER", "temperature 0"),
         ("PARAMETER", 'stop "<|im_end|>"'),
         ("PARAMETER", 'stop "<|endoftext|>"'),
         ("PARAMETER", 'stop "<|im_start|>"'),
@@ -33,9 +33,9 @@ def test_every_instruction_is_there_once_with_its_value() -> None:
 
 
 def test_a_system_text_that_cannot_be_quoted_is_refused() -> None:
-    assert 'say ""' in modelfile("a.gguf", 'say ""', 1, 0.0)
+    assert 'say ""' in modelfile("a.gguf", 'say ""', 1)
     with pytest.raises(SourceError, match=r"prompts/student/system\.md"):
-        modelfile("a.gguf", 'say """', 1, 0.0)
+        modelfile("a.gguf", 'say """', 1)
 
 
 def test_the_template_renders_what_the_student_was_trained_on() -> None:

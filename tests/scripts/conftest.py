@@ -66,7 +66,7 @@ class Workplace:
             self.put(f"in/sft/{split}.jsonl")
         for model in ("student-f16", "base-f16"):
             self.put(f"in/gguf/{model}.gguf")
-        self.put("in/gguf/Modelfile", modelfile("student-f16.gguf", "Plan.", 8, 0.0))
+        self.put("in/gguf/Modelfile", modelfile("student-f16.gguf", "Plan.", 8))
         for here, there in (("student", "prompts"), ("teacher", "teacher")):
             texts = ROOT / "prompts" / here
             shutil.copytree(texts, folder / "in" / there, dirs_exist_ok=True)

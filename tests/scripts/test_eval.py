@@ -62,7 +62,7 @@ def models(tiny_base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gguf")
     export(tiny_base, "student", ("q8_0", "q4_k_m"), folder)
     export(tiny_base, "base", ("f16",), folder)
-    recipe = modelfile("student-q8_0.gguf", "Split the change.", 512, 0.0)
+    recipe = modelfile("student-q8_0.gguf", "Split the change.", 512)
     (folder / "Modelfile").write_text(recipe)
     return folder
 
@@ -73,7 +73,7 @@ def broken_models(tmp_path):
     folder.mkdir()
     for name in ("student-q8_0", "base-f16"):
         (folder / f"{name}.gguf").write_bytes(b"not a model")
-    recipe = modelfile("student-q8_0.gguf", "Split the change.", 512, 0.0)
+    recipe = modelfile("student-q8_0.gguf", "Split the change.", 512)
     (folder / "Modelfile").write_text(recipe)
     return folder
 

@@ -15,7 +15,7 @@ from diffscribe.core.params import SamplesParams
 from diffscribe.core.records import Change
 from diffscribe.doors.llama_cpp import serve
 from diffscribe.label.check import Flaw
-from diffscribe.merge_quantize.convert import convert
+from diffscribe.merge_quantize.gguf import convert
 from diffscribe.samples.build import build_sample
 from diffscribe.samples.domains import all_repositories
 

@@ -62,7 +62,7 @@ def test_the_stage_ships_what_params_list(
     assert student["q4_k_m"]["parameters"] == base["q8_0"]["parameters"] > 1e6
     assert student["q4_k_m"]["fallback_tensors"] == 0
     assert student["f16"]["size_bytes"] > student["q4_k_m"]["size_bytes"] > 0
-    assert student["q8_0"]["size_bytes"] == base["f16"]["size_bytes"] == 0
+    assert (list(student), list(base)) == (["f16", "q4_k_m"], ["q8_0"])
     for name in ("gguf", "merged"):
         for content in files(tmp_path / name).values():
             assert str(tmp_path).encode() not in content

@@ -35,7 +35,10 @@ def test_everything_that_is_declared_is_written(finished):
     stages = yaml.safe_load((finished / "dvc.yaml").read_text())["stages"]
     outs = [out for stage in stages.values() for out in stage["outs"]]
     metrics = [
-        path for stage in stages.values() for each in stage["metrics"] for path in each
+        path
+        for stage in stages.values()
+        for each in stage.get("metrics", [])
+        for path in each
     ]
     assert [path for path in outs + metrics if not (finished / path).exists()] == []
     assert json.loads((finished / "metrics/eval.json").read_text())["n"] == 6

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from diffscribe.train.train import training_order
+from diffscribe.train.sft import training_order
 
 LENGTHS = [(number * 37) % 101 for number in range(500)]
 

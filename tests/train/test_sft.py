@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.core.errors import RecordError, ToolError
+from diffscribe.core.errors import ParamsError, RecordError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import LoraParams, TrainParams
 from diffscribe.core.records import Message, Plan, Sample
-from diffscribe.train.train import COMPLETE, checkpoint_folder, fine_tune
+from diffscribe.train.sft import COMPLETE, checkpoint_folder, fine_tune
 
 pytestmark = pytest.mark.slow
 
@@ -22,16 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMS = TrainParams(
     method="lora",
     backend="trl",
-    lora=LoraParams(r=8, lora_alpha=8, lora_dropout=0.0, target_modules="all-linear"),
+    lora=LoraParams(r=8, lora_alpha=8, target_modules="all-linear"),
     learning_rate=5e-3,
     lr_scheduler_type="cosine",
-    warmup_fraction=0.1,
-    weight_decay=0.0,
+    warmup_steps=0.1,
     num_train_epochs=2,
     per_device_train_batch_size=4,
-    gradient_accumulation_steps=1,
-    bf16="off",
-    gradient_checkpointing="auto",
+    bf16=False,
     evaluations=4,
     max_validation_samples=4,
     seed=7,
@@ -135,7 +132,7 @@ def test_only_the_answer_is_learned(sft, tiny_base, tmp_path):
     from trl import SFTTrainer
 
     from diffscribe.doors.model_folder import load_tokenizer
-    from diffscribe.train.train import _config, _dataset
+    from diffscribe.train.sft import _config, _dataset
 
     tokenizer = load_tokenizer(tiny_base)
     trainer = SFTTrainer(
@@ -214,3 +211,36 @@ def test_checkpoints_are_kept_apart_by_every_input(sft, tiny_base):
     assert checkpoint_folder(sft, tiny_base, other) != folder
     write_jsonl(sft / "validation.jsonl", [sample(1)])
     assert checkpoint_folder(sft, tiny_base, PARAMS) != folder
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "words"),
+    [
+        ({"learning_rat": 1}, "train.learning_rat", "SFTConfig has no such option"),
+        ({"save_steps": 1}, "train.save_steps", "the stage sets it itself"),
+        ({"lora": {"alpha": 1}}, "train.lora.alpha", "LoraConfig has no such option"),
+    ],
+)
+def test_options_that_trl_or_peft_does_not_take_are_refused(
+    options, where, words, sft, tiny_base, tmp_path
+):
+    values = PARAMS.model_dump()
+    lora = values.pop("lora") | options.pop("lora", {})
+    params = TrainParams(**values, **options, lora=lora)
+    with pytest.raises(ParamsError, match=rf"{where}: {words}"):
+        tuned(sft, tiny_base, tmp_path / "a", params)
+
+
+def test_options_of_trl_and_peft_need_no_code(sft, tiny_base, tmp_path):
+    values = PARAMS.model_dump()
+    lora = values.pop("lora") | {"use_rslora": True}
+    params = TrainParams(**values, max_grad_norm=0.5, lora=lora)
+    checkpoints = tmp_path / "a-checkpoints"
+    tuned(sft, tiny_base, tmp_path / "a", params)
+    import torch
+
+    (newest, *_) = sorted(checkpoints.glob("checkpoint-*"))
+    settings = torch.load(newest / "training_args.bin", weights_only=False)
+    assert settings.max_grad_norm == 0.5
+    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    assert config["use_rslora"] is True

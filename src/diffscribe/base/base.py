@@ -6,9 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
-from diffscribe.core.errors import ParamsError, SourceError, ToolError
+from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import BaseParams
-from diffscribe.doors.model_folder import damage_explained, load_tokenizer
+from diffscribe.doors.model_folder import damage_explained, download, load_tokenizer
 
 SCRATCH = "scratch"
 
@@ -31,7 +31,13 @@ def copy_base(params: BaseParams, folder: Path) -> None:
             for file in sorted(local.glob(pattern)):
                 shutil.copyfile(file, folder / file.name)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", params.source):
-        _download(params, folder)
+        if not params.revision or not re.fullmatch(r"[0-9a-f]{40}", params.revision):
+            raise ParamsError(
+                f"base.revision must pin '{params.source}' to a commit of 40 hex "
+                "digits (the model page lists them), so that a run can be repeated"
+            )
+        download(params.source, params.revision, PATTERNS, folder)
+        _check_model(folder)
     else:
         raise SourceError(
             f"base.source '{params.source}' is no folder; give 'scratch', a model "
@@ -93,34 +99,6 @@ def _check_weights(folder: Path) -> None:
             f"no *.safetensors has ({len(unfit)} such tensors); bring both from "
             "the same model"
         )
-
-
-def _download(params: BaseParams, folder: Path) -> None:
-    from httpx import HTTPError
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    if not params.revision or not re.fullmatch(r"[0-9a-f]{40}", params.revision):
-        raise ParamsError(
-            f"base.revision must pin '{params.source}' to a commit of 40 hex "
-            "digits (the model page lists them), so that a run can be repeated"
-        )
-    try:
-        snapshot_download(
-            params.source,
-            revision=params.revision,
-            allow_patterns=list(PATTERNS),
-            local_dir=folder,
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
-        raise ToolError(
-            f"base.source '{params.source}' at {params.revision} cannot be "
-            f"downloaded: {str(error).splitlines()[0]}; check id, revision and "
-            "network, or give a local folder"
-        ) from error
-    # Download records carry times, and equal inputs must give equal bytes.
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
-    _check_model(folder)
 
 
 def model_metrics(folder: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.core.params import ScratchParams
 from diffscribe.core.records import LabeledChange
 from diffscribe.doors.llama_cpp import QWEN2_PRETOKENIZER_REGEX
-from diffscribe.doors.torch_runtime import use_bf16
+from diffscribe.doors.torch_runtime import has_bf16
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 
@@ -133,7 +133,7 @@ def pretrain(
     schedule = get_cosine_with_min_lr_schedule_with_warmup(
         optimizer, params.steps // 10, params.steps, min_lr_rate=0.1
     )
-    bf16 = use_bf16("auto")
+    bf16 = has_bf16()
     for step in range(params.steps):
         rows = torch.arange(step * params.batch_size, (step + 1) * params.batch_size)
         batch = blocks[rows % len(blocks)]  # (batch, block)

@@ -37,7 +37,7 @@ def main(
         tokens_of,
         tokens_page,
     )
-    from diffscribe.train.train import masked_ids
+    from diffscribe.train.sft import masked_ids
 
     split, sample = find_sample(samples, wanted)
     tokenizer = load_tokenizer(base)

@@ -55,12 +55,12 @@ def _extended(name: str, below: tuple[str, ...]) -> dict[str, Any]:
 
 
 def set_params(overrides: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Yield each leaf as the `key=value` that `dvc exp run -S` takes."""
+    """Yield each leaf as what `dvc exp run -S` takes, `++` for keys that may be new."""
     for key, value in overrides.items():
         if isinstance(value, Mapping):
             yield from set_params(value, f"{above}{key}.")
         else:
-            yield f"{above}{key}={_hydra(value)}"
+            yield f"++{above}{key}={_hydra(value)}"
 
 
 def _hydra(value: Any) -> str:

@@ -24,12 +24,6 @@ from pydantic_core import ErrorDetails
 from diffscribe.core.errors import ParamsError
 
 
-def _spelled(value: object) -> object:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return value
-
-
 def _quoted(value: object) -> object:
     if isinstance(value, date):
         raise ValueError(f"should be in quotes, '{value}': DVC reads no bare dates")
@@ -40,9 +34,6 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Similarity = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
-Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_spelled)]
-"""YAML 1.1 reads a bare on or off as a boolean, and DVC writes them bare."""
-
 Day = Annotated[date, BeforeValidator(_quoted)]
 """YAML reads a bare date as one, and DVC refuses it."""
 
@@ -397,29 +388,26 @@ class RenderParams(Section):
 
 
 class LoraParams(Section):
-    """PEFT's LoraConfig, with its names."""
+    """PEFT's LoraConfig; keys that are not declared here go to it as they are."""
+
+    model_config = ConfigDict(extra="allow")
 
     r: Positive
     lora_alpha: Positive
-    lora_dropout: Fraction
     target_modules: str | tuple[str, ...]
 
 
 class TrainParams(Section):
-    """Supervised fine-tuning on the answers only."""
+    """Fine-tuning; keys that are not declared here go to TRL's SFTConfig."""
+
+    model_config = ConfigDict(extra="allow")
 
     method: Literal["lora", "qlora", "full"]
     backend: Literal["auto", "trl", "unsloth"]
     lora: LoraParams
     learning_rate: Annotated[float, Field(gt=0)]
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"]
-    warmup_fraction: Fraction
-    weight_decay: Annotated[float, Field(ge=0)]
     num_train_epochs: Annotated[float, Field(gt=0)]
     per_device_train_batch_size: Positive
-    gradient_accumulation_steps: Positive
-    bf16: Switch
-    gradient_checkpointing: Switch
     evaluations: Positive
     """How often the validation loss is measured and a checkpoint is kept."""
     max_validation_samples: Positive
@@ -437,7 +425,7 @@ class MergeQuantizeParams(Section):
     base_type: QuantizationType
     """The type the untuned base is measured in."""
     num_ctx: Positive
-    temperature: Annotated[float, Field(ge=0)]
+    """Tokens of prompt and answer together."""
 
 
 class EvalParams(Section):

@@ -1,11 +1,12 @@
-"""A base model's tokenizer, as counters of tokens."""
+"""A folder with a transformers model: where it comes from, and its tokenizer."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from diffscribe.core.errors import SourceError
+from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.core.records import Message, Sample
 
 
@@ -28,6 +29,30 @@ def damage_explained(path: Path) -> Iterator[None]:
             f"{path} cannot be loaded: {reason.rstrip('.')}; fetch it anew, or run "
             "the stage again that writes it"
         ) from error
+
+
+def download(model: str, revision: str, patterns: Sequence[str], folder: Path) -> None:
+    """Fill a folder with the files of a model of the hub that fit the patterns.
+
+    Raises:
+        ToolError: if the hub cannot be reached or does not have the model.
+    """
+    from httpx import HTTPError
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        snapshot_download(
+            model, revision=revision, allow_patterns=list(patterns), local_dir=folder
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+        raise ToolError(
+            f"base.source '{model}' at {revision} cannot be downloaded: "
+            f"{str(error).splitlines()[0]}; check id, revision and network, or give "
+            "a local folder"
+        ) from error
+    # Download records carry times, and equal inputs must give equal bytes.
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
 
 
 def load_tokenizer(base: Path) -> Any:

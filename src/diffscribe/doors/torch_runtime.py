@@ -1,7 +1,6 @@
-"""What the machine offers to torch, and seeds that make a run repeat."""
+"""What the machine offers to torch, and how a run is made to repeat."""
 
 import os
-from typing import Literal
 
 
 def has_gpu() -> bool:
@@ -11,23 +10,16 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def use_bf16(choice: Literal["auto", "on", "off"]) -> bool:
-    """Tell whether to compute in bfloat16; auto asks the hardware.
+def has_bf16() -> bool:
+    """Tell whether the hardware computes in bfloat16.
 
     A CPU without bfloat16 instructions emulates them, slower than float32.
     """
     import torch
 
-    if choice != "auto":
-        return choice == "on"
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
     return bool(torch.cpu._is_avx512_bf16_supported())
-
-
-def use_gradient_checkpointing(choice: Literal["auto", "on", "off"]) -> bool:
-    """Tell whether to spend time on saving memory; auto does on a GPU."""
-    return has_gpu() if choice == "auto" else choice == "on"
 
 
 def seed_torch(seed: int) -> None:

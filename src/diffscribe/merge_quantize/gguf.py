@@ -1,15 +1,29 @@
-"""Quantize a GGUF with llama-quantize, and count what did not fit its type."""
+"""Convert a model to GGUF, quantize it, and describe it to Ollama.
 
+llama.cpp's converter knows a tokenizer by the tokens of one test string, so it refuses
+every vocabulary that was not published before. It therefore runs in a process of its
+own (`python -m diffscribe.merge_quantize.gguf`) that recognises a tokenizer like that
+of Qwen2 by how it is built; all others go the official way.
+"""
+
+import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_file
 from diffscribe.core.params import QuantizationType
-from diffscribe.doors.llama_cpp import program, run_tool
-from diffscribe.merge_quantize.convert import convert
+from diffscribe.doors.llama_cpp import (
+    QWEN2_PRETOKENIZER_REGEX,
+    program,
+    run_tool,
+    source_tree,
+)
 
 BLOCKS: dict[QuantizationType, int] = {
     "f16": 1,
@@ -29,6 +43,45 @@ class Contents(NamedTuple):
     parameters: int
     fallback_tensors: int
     """Tensors in another type, as their rows are no whole blocks of theirs."""
+
+
+def convert(model: Path, path: Path, name: str) -> None:
+    """Write the f16 GGUF of a model folder.
+
+    Args:
+        model: a transformers folder with safetensors and a tokenizer.
+        path: the GGUF to write.
+        name: what the file calls its model; equal inputs give equal bytes.
+
+    Raises:
+        SourceError: if the folder holds no model.
+        ToolError: with the converter's last lines, if it fails.
+    """
+    if not (model / "config.json").is_file():
+        raise SourceError(f"{model}: no config.json; this is no transformers model")
+    with whole_file(path) as partial:
+        # -P: a file of the current folder must not shadow a module.
+        converter = [sys.executable, "-P", "-m", __name__, str(source_tree())]
+        arguments = ["--outfile", str(partial), "--outtype", "f16"]
+        run_tool([*converter, str(model), *arguments, "--model-name", name])
+
+
+def has_qwen2_structure(tokenizer: Any) -> bool:
+    """Say if a tokenizer.json document cuts texts as llama.cpp's `qwen2` does."""
+    pre = tokenizer["pre_tokenizer"] or {}
+    parts = pre.get("pretokenizers", [])
+    if tokenizer["model"]["type"] != "BPE" or tokenizer["normalizer"] is not None:
+        return False
+    if [part["type"] for part in parts] != ["Split", "ByteLevel"]:
+        return False
+    split, byte_level = parts
+    return (
+        split["pattern"] == {"Regex": QWEN2_PRETOKENIZER_REGEX}
+        and split["behavior"] == "Isolated"
+        and not split["invert"]
+        and not byte_level["add_prefix_space"]
+        and not byte_level["use_regex"]
+    )
 
 
 def quantize(f16: Path, path: Path, kind: QuantizationType) -> None:
@@ -77,14 +130,13 @@ STOPS = ("<|im_end|>", "<|endoftext|>", "<|im_start|>")
 QUOTES = '"""'
 
 
-def modelfile(gguf: str, system: str, num_ctx: int, temperature: float) -> str:
+def modelfile(gguf: str, system: str, num_ctx: int) -> str:
     """Return the text of a Modelfile that lies beside its GGUF.
 
     Args:
         gguf: the file's name.
         system: the system text the student was trained with.
         num_ctx: tokens of prompt and answer together.
-        temperature: 0 always takes the likeliest token.
 
     Raises:
         SourceError: if the system text holds three quotes in a row, as a
@@ -95,7 +147,8 @@ def modelfile(gguf: str, system: str, num_ctx: int, temperature: float) -> str:
             f"the system text holds {QUOTES}, which a Modelfile cannot quote; "
             "reword prompts/student/system.md"
         )
-    parameters = {"num_ctx": num_ctx, "temperature": temperature}
+    # At temperature 0 the likeliest token is taken: the same answer every time.
+    parameters = {"num_ctx": num_ctx, "temperature": 0}
     lines = [
         f"FROM ./{gguf}",
         f"TEMPLATE {QUOTES}{TEMPLATE}{QUOTES}",
@@ -104,9 +157,6 @@ def modelfile(gguf: str, system: str, num_ctx: int, temperature: float) -> str:
         *(f'PARAMETER stop "{stop}"' for stop in STOPS),
     ]
     return "\n".join(lines) + "\n"
-
-
-NOTHING = Contents(size_bytes=0, parameters=0, fallback_tensors=0)
 
 
 def export(
@@ -133,11 +183,25 @@ def export(
     return exported
 
 
-def export_metrics(
-    exported: Mapping[QuantizationType, Contents],
-) -> dict[QuantizationType, dict[str, int]]:
-    """Return what the files hold by type; all zeros for a type not exported."""
-    return {
-        kind: exported.get(kind, NOTHING)._asdict()
-        for kind in get_args(QuantizationType)
-    }
+def main() -> None:
+    """Run the converter of the source tree that is the first argument."""
+    tree = sys.argv.pop(1)
+    # A model that names code or files elsewhere must not reach for them.
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
+    sys.path[:0] = [f"{tree}/gguf-py", tree]
+    text_model = import_module("conversion.base").TextModel
+    official = text_model.get_vocab_base_pre
+
+    def get_vocab_base_pre(self: Any, tokenizer: Any) -> str:
+        structure = json.loads(tokenizer.backend_tokenizer.to_str())
+        if has_qwen2_structure(structure):
+            return "qwen2"
+        name: str = official(self, tokenizer)
+        return name
+
+    text_model.get_vocab_base_pre = get_vocab_base_pre
+    import_module("convert_hf_to_gguf").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,14 @@
 """The model that is fine-tuned: TRL's or Unsloth's, with LoRA if it is asked for."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-from diffscribe.core.errors import ToolError
+from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.params import TrainParams
 from diffscribe.doors.model_folder import damage_explained
-from diffscribe.doors.torch_runtime import has_gpu, use_bf16, use_gradient_checkpointing
+from diffscribe.doors.torch_runtime import has_gpu
 
 Backend = Literal["trl", "unsloth"]
 
@@ -37,29 +39,61 @@ def choose_backend(params: TrainParams) -> Backend:
 
 
 def load_student(
-    base: Path, backend: Backend, params: TrainParams, max_tokens: int | None
+    base: Path,
+    backend: Backend,
+    params: TrainParams,
+    config: Any,
+    max_tokens: int | None,
 ) -> tuple[Any, Any]:
     """Return a model and the PEFT config that TRL lays over it, or None.
 
-    Unsloth wraps its model itself, and cuts every sample to `max_tokens`; full
+    Unsloth wraps its model itself and cuts every sample to `max_tokens`; full
     fine-tuning wraps none.
 
+    Args:
+        base: the folder of the model.
+        backend: what loads it.
+        params: what is trained, and how it is wrapped.
+        config: TRL's SFTConfig of the run.
+        max_tokens: the longest sample; Unsloth needs it.
+
     Raises:
+        ParamsError: for a key of `lora` that PEFT does not know.
         SourceError: if the folder of the base is damaged.
     """
+    from peft import LoraConfig
+
+    lora = params.lora.model_dump(mode="json")
+    refuse_unknown("train.lora", lora, LoraConfig)
     if backend == "unsloth":
-        return _unsloth_model(base, params, max_tokens), None
-    return _model(base, params), None if params.method == "full" else _lora(params)
+        return _unsloth_model(base, params, lora, config, max_tokens), None
+    model = _model(base, params, config)
+    if params.method == "full":
+        return model, None
+    return model, LoraConfig(**lora, task_type="CAUSAL_LM")
 
 
-def _model(base: Path, params: TrainParams) -> Any:
+def refuse_unknown(where: str, values: Mapping[str, Any], config: type) -> None:
+    """Refuse keys that are no field of a library's dataclass.
+
+    Raises:
+        ParamsError: naming the first.
+    """
+    known = {field.name for field in fields(config)}
+    for key in values:
+        if key not in known:
+            raise ParamsError(
+                f"{where}.{key}: {config.__name__} has no such option (a typo?)"
+            )
+
+
+def _model(base: Path, params: TrainParams, config: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    bf16 = use_bf16(params.bf16)
     # A frozen base may be rounded to save a GPU's memory; weights that learn
     # would lose their small steps, so autocast computes on float32 ones.
-    rounded = has_gpu() and bf16 and params.method != "full"
+    rounded = has_gpu() and config.bf16 and params.method != "full"
     dtype = torch.bfloat16 if rounded else torch.float32
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -77,16 +111,15 @@ def _model(base: Path, params: TrainParams) -> Any:
         )
 
 
-def _lora(params: TrainParams) -> Any:
-    from peft import LoraConfig
-
-    return LoraConfig(**_lora_arguments(params), task_type="CAUSAL_LM")
-
-
-def _unsloth_model(base: Path, params: TrainParams, max_tokens: int | None) -> Any:
+def _unsloth_model(
+    base: Path,
+    params: TrainParams,
+    lora: Mapping[str, Any],
+    config: Any,
+    max_tokens: int | None,
+) -> Any:
     from unsloth import FastLanguageModel
 
-    checkpointing = use_gradient_checkpointing(params.gradient_checkpointing)
     with damage_explained(base):
         model, _ = FastLanguageModel.from_pretrained(
             str(base),
@@ -94,21 +127,13 @@ def _unsloth_model(base: Path, params: TrainParams, max_tokens: int | None) -> A
             dtype=None,
             load_in_4bit=params.method == "qlora",
             full_finetuning=params.method == "full",
-            use_gradient_checkpointing=checkpointing,
+            use_gradient_checkpointing=config.gradient_checkpointing,
         )
     if params.method == "full":
         return model
     return FastLanguageModel.get_peft_model(
         model,
-        **_lora_arguments(params),
-        use_gradient_checkpointing=checkpointing,
+        **lora,
+        use_gradient_checkpointing=config.gradient_checkpointing,
         random_state=params.seed,
     )
-
-
-def _lora_arguments(params: TrainParams) -> dict[str, Any]:
-    """Return what PEFT and Unsloth call by the same names."""
-    arguments = params.lora.model_dump()
-    if not isinstance(params.lora.target_modules, str):
-        arguments["target_modules"] = list(params.lora.target_modules)
-    return arguments

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from diffscribe.core.errors import RecordError
+from diffscribe.core.errors import ParamsError, RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
@@ -24,14 +24,18 @@ from diffscribe.doors.model_folder import (
     max_chat_tokens,
 )
 from diffscribe.doors.torch_runtime import (
+    has_bf16,
     has_gpu,
     patch_with_unsloth,
     quiet_libraries,
     seed_torch,
-    use_bf16,
-    use_gradient_checkpointing,
 )
-from diffscribe.train.student import Backend, choose_backend, load_student
+from diffscribe.train.student import (
+    Backend,
+    choose_backend,
+    load_student,
+    refuse_unknown,
+)
 
 POOL = 16
 """Batches that are sorted together: enough for even lengths, few enough that
@@ -174,10 +178,11 @@ def fine_tune(
     longest = None
     if backend == "unsloth":
         longest = max_chat_tokens(tokenizer, [*train, *validation])
-    model, peft_config = load_student(base, backend, params, longest)
+    config = _config(checkpoints, params, len(train), bool(validation), backend)
+    model, peft_config = load_student(base, backend, params, config, longest)
     trainer = SFTTrainer(
         model=model,
-        args=_config(checkpoints, params, len(train), bool(validation), backend),
+        args=config,
         train_dataset=_dataset(train, tokenizer),
         eval_dataset=_dataset(validation, tokenizer) if validation else None,
         processing_class=tokenizer,
@@ -252,47 +257,60 @@ def _config(
     evaluates: bool,
     backend: Backend,
 ) -> Any:
-    """Return TRL's settings for samples that are already in their order."""
+    """Return TRL's settings for samples that are already in their order.
+
+    Keys of the section `train` that TrainParams does not declare are options of
+    SFTConfig and go there as they are.
+
+    Raises:
+        ParamsError: for an option that SFTConfig does not know, or that the stage
+            sets itself so that a run can resume and repeat.
+    """
     from trl import SFTConfig
 
+    chosen: dict[str, Any] = {
+        "learning_rate": params.learning_rate,
+        "bf16": has_bf16(),
+        "gradient_accumulation_steps": 1,
+        # Recomputing activations saves a GPU's memory; a CPU has enough of it.
+        "gradient_checkpointing": has_gpu(),
+        "per_device_eval_batch_size": params.per_device_train_batch_size,
+    } | (params.model_extra or {})
     trained_on = round(samples * params.num_train_epochs)
     batches = math.ceil(trained_on / params.per_device_train_batch_size)
-    steps = math.ceil(batches / params.gradient_accumulation_steps)
+    steps = math.ceil(batches / chosen["gradient_accumulation_steps"])
     every = max(1, steps // params.evaluations)
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        learning_rate=params.learning_rate,
-        lr_scheduler_type=params.lr_scheduler_type,
-        warmup_steps=params.warmup_fraction,
-        weight_decay=params.weight_decay,
-        num_train_epochs=1,
-        train_sampling_strategy="sequential",
-        per_device_train_batch_size=params.per_device_train_batch_size,
-        per_device_eval_batch_size=params.per_device_train_batch_size,
-        gradient_accumulation_steps=params.gradient_accumulation_steps,
-        gradient_checkpointing=use_gradient_checkpointing(
-            params.gradient_checkpointing
-        ),
-        bf16=use_bf16(params.bf16),
-        use_cpu=not has_gpu(),
+    fixed = {
+        "output_dir": str(checkpoints),
+        "per_device_train_batch_size": params.per_device_train_batch_size,
+        "num_train_epochs": 1,
+        "train_sampling_strategy": "sequential",
+        "use_cpu": not has_gpu(),
         # The same loss, but logits of the answer's tokens alone are computed;
         # Unsloth brings a kernel of its own.
-        loss_type="nll" if backend == "unsloth" else "chunked_nll",
+        "loss_type": "nll" if backend == "unsloth" else "chunked_nll",
         # render has already kept every sample within the budget.
-        max_length=None,
-        packing=False,
-        eval_strategy="steps" if evaluates else "no",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,
-        logging_steps=max(1, steps // LOGS),
-        seed=params.seed,
-        data_seed=params.seed,
-        report_to="none",
-        disable_tqdm=not sys.stderr.isatty(),
-        dataloader_pin_memory=has_gpu(),
-    )
+        "max_length": None,
+        "packing": False,
+        "eval_strategy": "steps" if evaluates else "no",
+        "eval_steps": every,
+        "save_strategy": "steps",
+        "save_steps": every,
+        "save_total_limit": 2,
+        "logging_steps": max(1, steps // LOGS),
+        "seed": params.seed,
+        "data_seed": params.seed,
+        "report_to": "none",
+        "disable_tqdm": not sys.stderr.isatty(),
+        "dataloader_pin_memory": has_gpu(),
+    }
+    refuse_unknown("train", chosen, SFTConfig)
+    if taken := sorted(set(chosen) & set(fixed)):
+        raise ParamsError(
+            f"train.{taken[0]}: the stage sets it itself, so that a killed run can "
+            "resume and a run can be repeated; take it out"
+        )
+    return SFTConfig(**fixed, **chosen)
 
 
 def _dataset(samples: list[Sample], tokenizer: Any) -> Any:
