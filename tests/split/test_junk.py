@@ -1,26 +1,16 @@
 import subprocess
 
 import pytest
+from tests.support.rows import split_params
 
 from diffscribe.commits.diff import parse_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.commits.plan import plan_problem
-from diffscribe.core.params import SplitParams
 from diffscribe.core.records import Issue, OriginalCommit, Plan, PlannedCommit
 from diffscribe.split.junk import REMARK, junk_variant
 
-PARAMS = SplitParams(
-    by="repository",
-    benchmarks=(),
-    validation_repos=(),
-    test_repos=(),
-    validation_fraction=0.1,
-    test_fraction=0.1,
-    junk_fraction=1.0,
-    max_junk_files=3,
-    seed=7,
-)
+PARAMS = split_params(junk_fraction=1.0)
 PATHS = ("src/app.py", "web/ui.ts", "Main.java", "lib.rs", "x.go", "y.c", "z.sh")
 
 

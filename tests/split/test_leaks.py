@@ -1,22 +1,41 @@
 import ast
+import random
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.support.examples import HEADERS
 
-from diffscribe.core.errors import LeakError
+from diffscribe.commits.diff import parse_diff
+from diffscribe.core.errors import LeakError, ParamsError
 from diffscribe.core.records import SplitChange
 from diffscribe.split.leaks import (
     Benchmark,
     LeakKind,
     count_leaks,
     find_leaks,
+    patch_id,
+    read_benchmarks,
     refuse_leaks,
+    shingle_changes,
+    similar_pairs,
+    traces_of,
 )
 
 SOURCE = Path(__file__).parents[2] / "src"
 NO_BENCHMARK = Benchmark(frozenset(), frozenset())
 SPLITS = ("train", "validation", "test")
+HEADERS = [
+    "diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n",
+    "diff --git a/x b/z\nsimilarity index 100%\nrename from x\nrename to z\n",
+    "diff --git a/x b/x\nold mode 100644\nnew mode 100755\n",
+    f"diff --git a/x b/x\nindex {'1' * 40}..{'2' * 40} 100644\n"
+    "Binary files a/x and b/x differ\n",
+    f"diff --git a/x b/x\nindex {'1' * 40}..{'3' * 40} 100644\n"
+    "Binary files a/x and b/x differ\n",
+    f"diff --git a/x b/x\nnew file mode 100644\nindex {'0' * 40}..{'e' * 40}\n",
+]
+"""Sections of diffs without lines, all different."""
 
 
 @pytest.fixture
@@ -64,6 +83,10 @@ def test_one_row_has_one_leak_of_each_kind(row):
     assert sorted(kinds) == sorted(
         (kind, split) for kind in expected for split in ("train", "validation")
     )
+    counts = count_leaks(find_leaks({"a": [one], "b": [one]}, NO_BENCHMARK, True))
+    assert counts == {
+        kind: int(kind in expected or kind == "repository") for kind in LeakKind
+    }
 
 
 def diff(*lines, path="a.py", at="1", context=" same\n"):
@@ -73,19 +96,6 @@ def diff(*lines, path="a.py", at="1", context=" same\n"):
         f"diff --git a/{path} b/{path}\nindex {at * 40}..{'2' * 40} 100644\n"
         f"--- a/{path}\n+++ b/{path}\n@@ -{at} +{at},{size} @@\n{context}{body}"
     )
-
-
-def test_patch_ids_ignore_whitespace_and_positions_but_no_more(row):
-    one = row(repo="a", diff=diff("x = 1"))
-    for text, expected in [
-        (diff("x = 1", at="7"), ["patch_id", "near_duplicate"]),
-        (diff("x=1 "), ["patch_id", "near_duplicate"]),
-        (diff("x = 1", path="b.py"), ["near_duplicate"]),
-        (diff("x = 1", context=" other\n"), ["near_duplicate"]),
-        (diff("y = 1"), []),
-    ]:
-        kinds = [leak[0] for leak in found([one], [row(repo="b", diff=text)])]
-        assert kinds == expected, text
 
 
 def test_changes_without_lines_are_told_apart_by_their_headers(row):
@@ -188,22 +198,6 @@ def test_a_row_of_a_benchmark_is_a_leak_in_any_split(row):
     ]
 
 
-def test_counts_have_every_kind(row):
-    same = [row(paths=("x.py", "src/y.py"))]
-    leaks = find_leaks({"train": same, "test": same}, NO_BENCHMARK, True)
-    assert count_leaks(leaks) == {
-        "repository": 1,
-        "commit": 1,
-        "patch_id": 1,
-        "file_set": 1,
-        "near_duplicate": 1,
-        "parent": 0,
-        "variant": 0,
-        "benchmark": 0,
-    }
-    assert count_leaks([]) == dict.fromkeys(LeakKind, 0)
-
-
 def test_leaks_are_refused_with_the_rows_by_name(row):
     refuse_leaks([])
     rows = [row(head=str(n), paths=(str(n),)) for n in range(8)]
@@ -230,3 +224,193 @@ def test_the_checker_shares_no_code_with_what_it_checks():
                 left.append(named)
     assert "diffscribe.split.split" not in reached
     assert "diffscribe.commits.near_duplicates" not in reached
+
+
+def test_patch_ids_are_equal_where_those_of_git_are():
+    texts = [
+        *HEADERS[:3],
+        diff("x = 1"),
+        diff("x = 1", at="9"),
+        diff("x  =1"),
+        diff("x = 1") + diff("y", path="b.py"),
+        diff("x = 1", path="b.py"),
+        diff("x = 2"),
+        diff("x = 1", context=" other\n"),
+        diff("x = 1") + "\\ No newline at end of file\n",
+    ]
+    ours = [patch_id(parse_diff(text)) for text in texts]
+    gits = [
+        subprocess.run(
+            ["git", "patch-id", "--stable"], input=text, capture_output=True, text=True
+        ).stdout.split()[0]
+        for text in texts
+    ]
+    pairs = set(zip(ours, gits, strict=True))
+    assert len(pairs) == len(set(ours)) == len(set(gits)) == 8
+
+
+def test_injected_junk_leaves_no_traces(curated):
+    text = diff("x = 1", path="a.py")
+    plain = curated(paths=("a.py",), diff=text)
+    noisy = curated(paths=("a.py", "b.log"), diff=text + diff("on", path="b.log"))
+    one = SplitChange(**dict(plain), parent_id=None, junk=())
+    other = SplitChange(**dict(noisy), parent_id=one.id, junk=("b.log",))
+    assert traces_of(one) == traces_of(other)
+    assert traces_of(one).paths == {"a.py"}
+    assert traces_of(one).lines == ("", "x = 1\n")
+
+
+def test_lines_are_told_by_their_sign_and_keep_their_own(curated):
+    text = diff("++i", path="a.c").replace("+1,2", "+1").replace(" same", "---i")
+    row = SplitChange(**dict(curated(diff=text)), parent_id=None, junk=())
+    assert traces_of(row).lines == ("--i\n", "++i\n")
+
+
+def jaccard(one, other):
+    """The definition, on sets."""
+    return len(one & other) / len(one | other)
+
+
+def shingles_of(*texts):
+    return shingle_changes([("", text) for text in texts])
+
+
+def runs(text):
+    words = text.split()
+    return {tuple(words[at : at + 5]) for at in range(len(words))}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        (" \n\t", 0),
+        ("one", 1),
+        ("one two three four five", 5),
+        ("one two three four five six", 6),
+        ("a a a a a a a a", 5),
+        ("a.b(c)", 6),
+        ("größe ist nicht gleich höhe", 5),
+    ],
+)
+def test_each_word_begins_a_shingle_of_five_or_what_is_left(text, count):
+    (shingles,) = shingles_of(text)
+    assert len(shingles) == count
+
+
+def test_equal_runs_have_equal_shingles_whatever_is_between_them():
+    one, other, third = shingles_of("a b  c\nd(e", "a b c d ( e", "a b c d e")
+    assert one.tolist() == other.tolist() != third.tolist()
+
+
+@pytest.mark.parametrize("least", [0.3, 0.5, 0.7, 0.8, 1.0])
+def test_every_pair_that_comparing_all_finds_is_found_and_no_other(least):
+    draw = random.Random(least)
+    texts = []
+    for _ in range(40):
+        words = [f"w{draw.randrange(300)}" for _ in range(draw.randrange(5, 60))]
+        texts.append(" ".join(words))
+        for _ in range(3):
+            copy = list(words)
+            for _ in range(draw.randrange(6)):
+                copy[draw.randrange(len(copy))] = f"w{draw.randrange(300)}"
+            texts.append(" ".join(copy))
+    draw.shuffle(texts)
+    left, right = texts[:70], texts[70:]
+    expected = {
+        (one, other)
+        for one in range(len(left))
+        for other in range(len(right))
+        if jaccard(runs(left[one]), runs(right[other])) >= least - 1e-9
+    }
+    shingles = shingles_of(*texts)
+    found = list(similar_pairs(shingles[:70], shingles[70:], least))
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    assert expected
+
+
+@pytest.mark.parametrize(("least", "found"), [(1 / 6, [(0, 0)]), (0.167, [])])
+def test_the_border_itself_is_similar(least, found):
+    left, right = shingles_of("a b c d e f", "a b c d e f g h")
+    assert len(np.intersect1d(left, right)) / len(np.union1d(left, right)) == 1 / 6
+    assert list(similar_pairs([left], [right], least)) == found
+
+
+def test_empty_sets_are_similar_to_none():
+    shingles = shingles_of("", "a b c d e")
+    assert list(similar_pairs(shingles, shingles, 0.8)) == [(1, 1)]
+    assert list(similar_pairs([], shingles, 0.8)) == []
+    assert list(similar_pairs(shingles, [], 0.8)) == []
+    assert list(similar_pairs([], [], 0.8)) == []
+
+
+def test_more_texts_than_are_compared_at_once_keep_their_positions():
+    texts = [f"{n} b c d e" for n in range(1500)]
+    shingles = shingles_of(*texts)
+    pairs = similar_pairs(shingles, shingles[1200:], 0.8)
+    assert list(pairs) == [(n, n - 1200) for n in range(1200, 1500)]
+
+
+def test_what_is_removed_is_not_what_is_added():
+    forth, back, both = shingle_changes(
+        [("", "a b c d e f"), ("a b c d e f", ""), ("a b c", "d e f")]
+    )
+    assert [len(each) for each in (forth, back, both)] == [6, 6, 6]
+    assert np.intersect1d(forth, back).size == 0
+    assert np.intersect1d(both, forth).size == 3  # those of d, e and f
+    assert np.intersect1d(both, back).size == 0
+
+
+SHA = "0123456789" * 4
+
+
+@pytest.mark.parametrize(
+    ("listed", "kept_out"),
+    [
+        ("github.com/acme/app", True),
+        ("acme/app", True),
+        ("app", True),
+        ("ACME/App", True),
+        ("acme", False),
+        ("me/app", False),
+        ("acme/ap", False),
+        ("gitlab.com/acme/app", False),
+    ],
+)
+def test_a_repository_is_listed_by_its_name_or_the_end_of_it(
+    tmp_path, listed, kept_out
+):
+    benchmark = read_benchmarks([listed], tmp_path)
+    assert benchmark.has_repository("github.com/Acme/app") is kept_out
+
+
+def test_files_list_repositories_and_commits(tmp_path, curated):
+    (tmp_path / "angular.txt").write_text(
+        f"# what they measure with\n\n acme/app \n{SHA} # one commit\n{SHA.upper()}\n"
+    )
+    (tmp_path / "other.txt").write_text(f"{'f' * 64}\n")
+    benchmark = read_benchmarks(["angular.txt", "x/y", "other.txt"], tmp_path)
+    assert benchmark == Benchmark(
+        frozenset({"acme/app", "x/y"}), frozenset({SHA, "f" * 64})
+    )
+    row = curated()
+    commits = (row.commits[0].model_copy(update={"sha": SHA}),)
+    assert benchmark.has_commit(row.model_copy(update={"commits": commits}))
+    assert not benchmark.has_commit(row)
+
+
+def test_an_abbreviated_sha_is_refused_with_its_line(tmp_path):
+    (tmp_path / "a.txt").write_text(f"{SHA}\n\n{SHA[:12]}\n")
+    with pytest.raises(ParamsError, match=r"a\.txt:3: write all digits .* 0123"):
+        read_benchmarks(["a.txt"], tmp_path)
+    with pytest.raises(ParamsError, match=r"split\.benchmarks: write all digits"):
+        read_benchmarks([SHA[:39]], tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
+    if content:
+        (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(ParamsError, match=r"a\.txt' cannot be read.*repository"):
+        read_benchmarks(["a.txt"], tmp_path)

@@ -1,18 +1,43 @@
 import re
+from collections import Counter
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.examples import SIZES, rows_of, split_params
+from tests.support.rows import make_curated, split_params
 
 from diffscribe.commits.grammar import TYPES
-from diffscribe.core.errors import SourceError
+from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.records import Plan, PlannedCommit
 from diffscribe.split.leaks import Benchmark
-from diffscribe.split.split import SPLITS, split_changes
+from diffscribe.split.split import (
+    SPLITS,
+    SplitReason,
+    assign_changes,
+    balanced_draw,
+    histories,
+    keep_apart,
+    split_changes,
+)
 
 DOCS = Path(__file__).parents[2] / "docs/data.md"
 NO_BENCHMARK = Benchmark(frozenset(), frozenset())
+SIZES = {f"acme/r{n}": 10 + n for n in range(12)}
+
+
+def rows_of(sizes=SIZES, **fields):
+    """Return so many rows of each repository, a day apart."""
+    return [
+        make_curated(
+            repo=repo,
+            head=f"{n:03}",
+            committed_at=f"2024-{n // 28 + 1:02}-{n % 28 + 1:02}",
+            **fields,
+        )
+        for repo, size in sizes.items()
+        for n in range(size)
+    ]
 
 
 def split(rows, section=None, benchmark=NO_BENCHMARK):
@@ -33,10 +58,10 @@ def test_every_row_is_in_the_split_of_its_repository():
     assert result.dropped.total() == 0
 
 
-@pytest.mark.parametrize("by", ["repository", "random"])
+@pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
 def test_the_order_of_the_rows_does_not_count(by):
-    rows = rows_of()
-    assert split(rows[::-1], split_params(by=by)) == split(rows, split_params(by=by))
+    rows, section = rows_of({"a": 90, "b": 70, "c": 80, "d": 20}), split_params(by=by)
+    assert split(rows[::-1], section) == split(rows, section)
 
 
 def test_rows_are_sorted_and_a_variant_follows_its_parent():
@@ -56,26 +81,8 @@ def test_about_the_junk_fraction_of_the_changes_has_a_variant():
         assert sum(metrics["rows"].values()) == 600 + sum(metrics["variants"].values())
 
 
-def test_variants_are_as_frequent_in_each_part_of_a_random_split():
-    result = split(rows_of({"a": 330, "b": 330}), split_params(by="random"))
-    for name in SPLITS:
-        variants = sum(row.parent_id is not None for row in result.rows[name])
-        assert variants / (len(result.rows[name]) - variants) == pytest.approx(
-            0.3, abs=0.12
-        )
-
-
 NAMED = split_params(validation_repos=("v",), test_repos=("t",), junk_fraction=0.0)
-DROPPED = dict.fromkeys(
-    [
-        "benchmark",
-        "shared_commit",
-        "duplicate_diff",
-        "near_duplicate",
-        "shared_files",
-    ],
-    0,
-)
+DROPPED = dict.fromkeys(SplitReason, 0)
 
 
 def test_metrics_count_each_split_and_every_reason(curated):
@@ -224,3 +231,249 @@ def test_a_split_of_nothing_but_copies_is_explained(curated):
     rows = [test, curated(repo="v"), curated(repo="r", diff=test.diff)]
     with pytest.raises(SourceError, match="no rows are left for train"):
         split(rows, NAMED)
+
+
+# Which split a change goes to.
+
+
+def assign(rows, section):
+    return assign_changes(rows, histories(rows), section)
+
+
+def splits_by_repo(rows, section):
+    split_of = assign(rows, section)
+    found = {}
+    for row in rows:
+        found.setdefault(row.repo, set()).add(split_of[row.id])
+    return found
+
+
+def shares(rows, section):
+    counts = Counter(assign(rows, section).values())
+    return {name: counts[name] / len(rows) for name in SPLITS}
+
+
+@pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_shares_come_close_to_the_fractions(by, seed):
+    rows = rows_of(SIZES if by != "interval" else {"a": 900, "b": 600})
+    found = shares(rows, split_params(by=by, seed=seed))
+    assert found["test"] == pytest.approx(0.2, abs=0.03)
+    assert found["validation"] == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
+@pytest.mark.parametrize("held_out", [0.5, 0.1])
+def test_a_fraction_of_zero_makes_no_such_split(by, held_out):
+    section = split_params(by=by, validation_fraction=held_out, test_fraction=0.0)
+    found = shares(rows_of({f"r{n:02}": 50 for n in range(20)}), section)
+    assert found == {
+        "train": pytest.approx(1 - held_out, abs=0.001),
+        "validation": pytest.approx(held_out, abs=0.001),
+        "test": 0,
+    }
+
+
+def test_time_trains_on_the_past_of_each_repository():
+    rows = rows_of()
+    split_of = assign(rows, split_params(by="time"))
+    for repo, size in SIZES.items():
+        own = sorted(
+            (row for row in rows if row.repo == repo), key=lambda row: row.committed_at
+        )
+        ranks = [SPLITS.index(split_of[row.id]) for row in own]
+        assert ranks == sorted(ranks)
+        assert ranks.count(2) == pytest.approx(0.2 * size, abs=0.5)
+
+
+def test_intervals_are_runs_of_about_fifty_changes():
+    rows = rows_of({"a": 500})
+    split_of = assign(rows, split_params(by="interval"))
+    names = [split_of[row.id] for row in rows]
+    tens = [names[first : first + 50] for first in range(0, 500, 50)]
+    assert {len(set(ten)) for ten in tens} == {1}
+    assert Counter(names) == {"train": 350, "test": 100, "validation": 50}
+
+
+def test_repositories_that_share_commits_go_together(curated):
+    rows = rows_of()
+    linked = [("acme/r1", "acme/r4"), ("acme/r4", "acme/r9")]
+    for number, (one, other) in enumerate(linked):
+        row = next(row for row in rows if row.repo == one)
+        rows.append(curated(repo=other, head=f"x{number}", commits=row.commits))
+    for seed in range(5):
+        found = splits_by_repo(rows, split_params(seed=seed))
+        assert found["acme/r1"] == found["acme/r4"] == found["acme/r9"]
+        assert len(found["acme/r1"]) == 1
+    found = splits_by_repo(rows, split_params(test_repos=("acme/r9",)))
+    assert {repo for repo in found if found[repo] == {"test"}} == {
+        "acme/r1",
+        "acme/r4",
+        "acme/r9",
+    }
+    section = split_params(test_repos=("acme/r1",), validation_repos=("acme/r9",))
+    with pytest.raises(ParamsError, match="acme/r1 shares commits with a repository"):
+        assign(rows, section)
+
+
+def test_named_repositories_keep_their_split():
+    section = split_params(
+        validation_repos=("acme/r1",), test_repos=("acme/r2", "acme/r3")
+    )
+    found = splits_by_repo(rows_of(), section)
+    assert {repo for repo in found if found[repo] == {"validation"}} == {"acme/r1"}
+    assert {repo for repo in found if found[repo] == {"test"}} == {"acme/r2", "acme/r3"}
+
+
+def test_only_the_split_that_is_not_named_is_drawn():
+    found = splits_by_repo(
+        rows_of({"a": 5, "b": 5, "c": 5}), split_params(test_repos=("a",))
+    )
+    assert found.pop("a") == {"test"}
+    assert sorted(found.values(), key=str) == [{"train"}, {"validation"}]
+
+
+def test_an_unknown_name_is_explained_with_the_known_ones():
+    with pytest.raises(ParamsError, match=r"no rows of acme/x; known .* are a, b, c"):
+        assign(rows_of({"a": 1, "b": 1, "c": 1}), split_params(test_repos=("acme/x",)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fields"),
+    [
+        ({}, {}),
+        ({"a": 9}, {}),
+        ({"a": 9, "b": 9}, {}),
+        ({"a": 9, "b": 9}, {"validation_repos": ("a",), "test_repos": ("b",)}),
+        ({"a": 60, "b": 60}, {"by": "interval"}),
+    ],
+)
+def test_too_few_repositories_are_explained(sizes, fields):
+    with pytest.raises(SourceError, match=r"not enough.*harvest\.sources"):
+        assign(rows_of(sizes), split_params(**fields))
+
+
+SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
+
+
+def sums(groups, drawn, split):
+    total = Counter()
+    for name in groups:
+        if drawn[name] == split:
+            total.update(groups[name])
+    return total
+
+
+def test_each_split_gets_its_share_of_each_stratum():
+    languages = ["go", "java", "python", "rust"]
+    groups = {
+        f"r{n:02}": {languages[n % 4]: 10 + n % 7, languages[(n * 3 + 1) % 4]: n % 5}
+        for n in range(80)
+    }
+    drawn = balanced_draw(groups, SHARES, seed=7)
+    total = sum((Counter(rows) for rows in groups.values()), Counter())
+    for split, share in SHARES.items():
+        rows = sums(groups, drawn, split)
+        assert rows.total() == pytest.approx(share * total.total(), rel=0.02)
+        for language in languages:
+            assert rows[language] == pytest.approx(share * total[language], rel=0.1)
+
+
+def test_a_stratum_of_few_groups_is_not_all_in_one_split():
+    groups = {f"py{n}": {"python": 10} for n in range(18)}
+    groups |= {"go1": {"go": 10}, "go2": {"go": 10}}
+    drawn = balanced_draw(groups, {"train": 0.5, "test": 0.5}, seed=7)
+    assert {drawn["go1"], drawn["go2"]} == {"train", "test"}
+
+
+@pytest.mark.parametrize("sizes", list(permutations([1, 5, 500])))
+def test_as_many_groups_as_splits_fill_each(sizes):
+    groups = {name: {"go": size} for name, size in zip("abc", sizes, strict=True)}
+    assert sorted(balanced_draw(groups, SHARES, seed=7).values()) == sorted(SHARES)
+
+
+def test_seed_and_names_decide_and_the_order_does_not():
+    groups = {f"r{n}": {"go": 5 + n % 3, "c": n % 2} for n in range(12)}
+    reverse = dict(reversed(groups.items()))
+    draws = [balanced_draw(groups, SHARES, seed) for seed in range(10)]
+    assert draws == [balanced_draw(reverse, SHARES, seed) for seed in range(10)]
+    assert len({tuple(sorted(draw.items())) for draw in draws}) > 1
+
+
+# What splits may not share.
+
+
+def heads(splits):
+    return [[row.head for row in rows] for rows in splits]
+
+
+SHARED = [
+    ("commits", "shared_commit"),
+    ("diff", "duplicate_diff"),
+    ("cluster", "near_duplicate"),
+]
+
+
+@pytest.mark.parametrize(("shared", "reason"), SHARED)
+def test_what_a_stricter_split_has_is_dropped(curated, shared, reason):
+    test = curated(repo="t", head="1")
+    validation = curated(repo="v", head="1")
+    leak = {shared: getattr(test, shared)}
+    other_leak = {shared: getattr(validation, shared)}
+    splits = [
+        [test],
+        [validation, curated(repo="v", head="2", **leak)],
+        [
+            curated(repo="r", head="1"),
+            curated(repo="r", head="2", **leak),
+            curated(repo="r", head="3", **other_leak),
+        ],
+    ]
+    kept, dropped = keep_apart(splits)
+    assert heads(kept) == [["1"], ["1"], ["1"]]
+    assert +dropped == {reason: 3}
+
+
+@pytest.mark.parametrize(("shared", "reason"), SHARED)
+def test_what_a_benchmark_has_is_dropped_from_every_split(curated, shared, reason):
+    outside = curated(repo="b")
+    leak = {shared: getattr(outside, shared)}
+    splits = [[curated(repo="t", **leak)], [curated(repo="v"), curated(**leak)]]
+    kept, dropped = keep_apart(splits, [outside])
+    assert [[row.repo for row in rows] for rows in kept] == [[], ["v"]]
+    assert +dropped == {"benchmark": 1, reason: 2}
+
+
+@pytest.mark.parametrize(("shared", "reason"), SHARED)
+def test_rows_of_one_split_may_share_anything(curated, shared, reason):
+    row = curated()
+    twin = curated(head="2", **{shared: getattr(row, shared)})
+    kept, dropped = keep_apart([[], [row, twin]])
+    assert heads(kept) == [[], ["b1", "2"]]
+    assert dropped.total() == 0
+
+
+def test_a_dropped_row_takes_no_other_with_it(curated):
+    test, train = curated(repo="t"), curated(repo="r", paths=("c.py",))
+    both = curated(repo="v", commits=(*test.commits, *train.commits))
+    kept, dropped = keep_apart([[test], [both], [train]])
+    assert heads(kept) == [["b1"], [], ["b1"]]
+    assert dropped["shared_commit"] == 1
+
+
+@pytest.mark.parametrize("repo", ["t", "other"])
+@pytest.mark.parametrize(
+    ("paths", "dropped"),
+    [
+        (("src/x.py", "src/y.py"), 1),
+        (("README.md", "src/y.py"), 1),
+        (("src/x.py",), 0),
+        (("Cargo.lock", "Cargo.toml"), 0),
+        ((".github/workflows/ci.yml", "Cargo.toml"), 0),
+    ],
+)
+def test_a_set_of_files_tells_if_no_other_project_has_it(curated, repo, paths, dropped):
+    test = curated(repo="t", head="1", paths=paths)
+    train = curated(repo=repo, head="2", paths=paths)
+    more = curated(repo=repo, head="3", paths=(*paths, "src/z.py"))
+    assert keep_apart([[test], [train, more]])[1]["shared_files"] == dropped

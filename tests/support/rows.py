@@ -2,6 +2,7 @@
 
 import hashlib
 
+from diffscribe.core.params import SplitParams
 from diffscribe.core.records import (
     Change,
     CuratedChange,
@@ -87,3 +88,19 @@ def make_labeled(
 def make_curated(cluster=None, **fields):
     row = make_labeled(**fields)
     return CuratedChange(**dict(row), cluster=cluster or row.id)
+
+
+def split_params(**fields):
+    """Return the section with usual values, but for the fields."""
+    values = {
+        "by": "repository",
+        "validation_repos": (),
+        "test_repos": (),
+        "validation_fraction": 0.1,
+        "test_fraction": 0.2,
+        "benchmarks": (),
+        "junk_fraction": 0.3,
+        "max_junk_files": 3,
+        "seed": 7,
+    }
+    return SplitParams(**{**values, **fields})
