@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from tests.support.source_fixtures import make_params
 
+from diffscribe.commits.path_rules import path_lists
 from diffscribe.core.params import SourceParams
 from diffscribe.doors.trees import TreeEntry
 from diffscribe.harvest.filters import (
-    PATH_LISTS,
     author_reason,
     day_reason,
     exclude_files,
@@ -189,7 +189,7 @@ def test_nothing_is_left_out_without_patterns() -> None:
 
 
 def test_no_pattern_of_a_list_takes_back() -> None:
-    patterns = [each for line in PATH_LISTS.values() for each in line.split()]
+    patterns = [each for one in path_lists().values() for each in one]
     assert [each for each in patterns if each[0] in "!#"] == []
     assert len(patterns) == len(set(patterns))
 

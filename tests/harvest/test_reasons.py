@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from diffscribe.commits.path_rules import path_lists
 from diffscribe.core.params import SourceParams
 from diffscribe.harvest.caps import CapReason
-from diffscribe.harvest.filters import PATH_LISTS, CommitReason
+from diffscribe.harvest.filters import CommitReason
 from diffscribe.harvest.windows import WindowReason
 
 DATA = (Path(__file__).parents[2] / "docs/harvest.md").read_text(encoding="utf-8")
@@ -23,7 +24,7 @@ NAMES = {
     "commits": CommitReason,
     "windows": WindowReason,
     "caps": CapReason,
-    "paths": PATH_LISTS,
+    "paths": path_lists(),
     "settings": SourceParams.model_fields.keys() - {"path", "url", "revision"},
 }
 

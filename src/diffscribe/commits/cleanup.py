@@ -8,21 +8,22 @@ import re
 import textwrap
 
 from diffscribe.commits.grammar import CLOSING
+from diffscribe.commits.words import words
 
-_NO_TICKETS = (
-    "AES ANSI ARM AVX BASE BLAKE CP CRC CVE CWE ECMA ES FIPS GB GPT HTTP IEC IEEE IPV "
-    "ISO LATIN MD PEP PKCS RFC RSA SHA SSE TLS TOP UTF WIN"
-)
+_STANDARDS = """
+    AES ANSI ARM AVX BASE BLAKE CP CRC CVE CWE ECMA ES FIPS GB GPT HTTP IEC IEEE IPV
+    ISO LATIN MD PEP PKCS RFC RSA SHA SSE TLS TOP UTF WIN
+"""
 """What looks like a ticket but names a standard: UTF-8, RFC-9110."""
-
 _ISSUE_URL = (
-    r"https?://[^\s()]*/(?:issues?|pull|pulls|merge_requests|browse|commit|tickets?)"
-    r"/[^\s()]*[\w/]"
+    r"https?://[^\s()]{0,300}/(?:issues?|pull|pulls|merge_requests|browse|commit|tickets?)"
+    r"/[^\s()]{0,300}[\w/]"
 )
-_EMAIL = r"<?[\w.+-]+@[A-Za-z][\w.-]*\.[A-Za-z]{2,}>?"
+_EMAIL = r"(?<![\w.+-])<?[\w.+-]+@[A-Za-z][\w.-]{0,250}\.[A-Za-z]{2,}>?"
 _REFERENCE = (
-    rf"(?:{_ISSUE_URL}|{_EMAIL}|(?<![\w&])(?:[\w.-]+/[\w.-]+|GH|gh)?#[1-9]\d*\b"
-    rf"|(?<![\w/.-])(?!(?:{'|'.join(_NO_TICKETS.split())})-)"
+    rf"(?:{_ISSUE_URL}|{_EMAIL}"
+    r"|(?:(?<![\w&.-])[\w.-]{1,100}/[\w.-]{1,100}|(?<![\w&])(?:GH|gh)?)#[1-9]\d*\b"
+    rf"|(?<![\w/.-])(?!(?:{'|'.join(_STANDARDS.split())})-)"
     r"[A-Z][A-Z0-9]{1,9}-[1-9]\d*\b(?!\.\d)"
     r"|(?:(?i:commit)\s+)?\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7,40}\b)"
 )
@@ -38,8 +39,13 @@ _CLAUSE = (
     rf"(?:{_LEAD_IN}(?:\s*:\s*|\s+)){{0,6}}{_REFERENCE}"
     rf"(?:\s*[,;/&]?\s*(?:{_LEAD_IN}\s+){{0,3}}{_REFERENCE})*"
 )
+_MAX_SUBJECT_CHARS = 1000
+"""The rest of a subject is cut: some expressions take time by the square of it, and
+no style allows a header that long."""
 _REFERS = re.compile(_REFERENCE)
-_BRACKETED = re.compile(rf"\s*[(\[][^()\[\]]*{_REFERENCE}[^()\[\]]*[)\]]")
+_BRACKETED = re.compile(
+    rf"(?<!\s)\s*[(\[][^()\[\]]{{0,200}}{_REFERENCE}[^()\[\]]{{0,200}}[)\]]"
+)
 _AT_START = re.compile(rf"{_CLAUSE}[\s:,;.\u2013\u2014-]*")
 _AT_END = re.compile(rf"(?:^|[\s,;:\u2013\u2014-]+){_CLAUSE}[\s.!]*$")
 _ADRIFT = re.compile(
@@ -62,13 +68,6 @@ _FINAL_MARK = re.compile(
 _PLAIN_WORD = re.compile(
     r"[A-Z](?:[a-z]*|[a-z]+(?:-[a-z]+)+|[a-z]+'[a-z]+)(?=[\s,:]|$)"
 )
-_PROPER_NOUNS = """
-    Android Angular Ansible Apache Azure Bash Cargo Clang Clippy Debian Django Docker
-    Elixir Emacs English Fedora Firefox Flask German Git Google Gradle Haskell I Intel
-    Java Jenkins Julia Kotlin Kubernetes Linux Maven Microsoft Mozilla Nginx Oracle
-    Pandas Perl Postgres Python Rails Redis Ruby Rust Safari Scala Swift Terraform
-    Ubuntu Unicode Unix Vue Windows Zig
-"""
 
 
 def strip_marks(header: str) -> str:
@@ -77,7 +76,7 @@ def strip_marks(header: str) -> str:
     Marks are emoji and their shortcodes, bullets, `[tags]`, and issues with a
     colon.
     """
-    text = " ".join(header.split())
+    text = " ".join(header[:_MAX_SUBJECT_CHARS].split())
     while match := _MARK.match(text):
         text = text[match.end() :]
     while match := _FINAL_MARK.search(text):
@@ -97,7 +96,8 @@ def clean_subject(subject: str) -> str:
     sentence, so that what is left would not be one. The first letter becomes
     small unless the word is a name, an acronym or an identifier.
     """
-    text = strip_marks(_BRACKETED.sub("", " ".join(subject.split())))
+    text = " ".join(subject[:_MAX_SUBJECT_CHARS].split())
+    text = strip_marks(_BRACKETED.sub("", text))
     start = _AT_START.match(text)
     if start is not None:
         text = text[start.end() :]
@@ -109,14 +109,16 @@ def clean_subject(subject: str) -> str:
     text = strip_marks(text).rstrip(" ,;:\u2013\u2014.…。")
     text = text.removesuffix(" -").rstrip()
     word = _PLAIN_WORD.match(text)
-    if word is not None and word[0] not in _PROPER_NOUNS.split():
+    if word is not None and word[0] not in words("proper_nouns"):
         text = text[0].lower() + text[1:]
     return text
 
 
 _CUT = "\0"
 """Stands where something was cut out; the sentence around it goes with it."""
-_FENCED = re.compile(r"\s*^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S)
+_FENCED = re.compile(
+    r"(?<!\s)\s*^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S
+)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _NOISE_LINE = re.compile(
     r"\s*(?:[A-Z][A-Za-z]*(?:-[a-z]+)*-(?:by|on|to|from|with): "

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from diffscribe.commits.words import words
 from diffscribe.core.records import Change
 
 _MAX_TEXT_CHARS = 20_000
@@ -83,14 +84,6 @@ _KINDS = {
     "count": EntityKind.COUNT,
     "quoted": EntityKind.QUOTED,
 }
-_WELL_KNOWN = """
-    bitbucket changelog circleci codecov devops ecmascript fastapi github gitlab graphql
-    ios ipython iterm javadoc javascript jsdoc jquery linkedin macos mongodb mysql
-    next.js node.js opengl openssl postgresql powershell pypi pytorch readme readmes
-    scikit sqlite stackoverflow tensorflow typescript typos virtualenv vscode vue.js
-    webassembly webkit webpack websocket websockets youtube
-"""
-"""Names that are spelled like identifiers and are words all the same."""
 
 
 def entities(text: str) -> list[Entity]:
@@ -108,7 +101,7 @@ def _found(text: str) -> Iterator[Entity]:
             yield from _in_code(match["code"].strip())
         elif group == "quoted" and len(match["quoted"]) == 1:
             continue
-        elif group in _KINDS and match[group].lower() not in _WELL_KNOWN.split():
+        elif group in _KINDS and match[group].lower() not in words("well_known"):
             yield Entity(_KINDS[group], match[group])
 
 

@@ -1,7 +1,12 @@
-"""A type for a commit whose header names none: from its paths and its verb."""
+"""What paths say: the type of an untyped commit, and files that no person writes."""
 
 import re
-from collections.abc import Collection
+import tomllib
+from collections.abc import Collection, Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from pathspec import GitIgnoreSpec
 
 from diffscribe.commits.grammar import Header, parse_header
 
@@ -118,3 +123,25 @@ def type_of_verb(subject: str) -> str | None:
     word = first[0].lower() if first else ""
     stems = (word, word[:-1], word[:-2], f"{word[:-3]}y", word[:-3])
     return next((_TYPE_OF_VERB[stem] for stem in stems if stem in _TYPE_OF_VERB), None)
+
+
+@cache
+def path_lists() -> Mapping[str, tuple[str, ...]]:
+    """Return patterns as in .gitignore of files that no person writes, by name."""
+    table = files("diffscribe.commits").joinpath("paths.toml")
+    lists = tomllib.loads(table.read_text(encoding="utf-8"))
+    return {name: tuple(patterns.split()) for name, patterns in lists.items()}
+
+
+@lru_cache(maxsize=2**14)
+def is_machine_made(path: str) -> bool:
+    """Tell whether a path is of a lock file, or vendored, generated or minified."""
+    return _machine_made().match_file(path)
+
+
+@cache
+def _machine_made() -> GitIgnoreSpec:
+    names = ("lock_files", "vendored", "generated", "minified")
+    return GitIgnoreSpec.from_lines(
+        pattern for name in names for pattern in path_lists()[name]
+    )

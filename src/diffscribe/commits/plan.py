@@ -14,6 +14,7 @@ bench and judge agree on what counts. An answer counts as it stands, or repaired
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -47,15 +48,6 @@ class Reading(NamedTuple, Generic[R]):
     """One line that can be shown to the model; None with a record."""
     is_repaired: bool
     """Whether a reader that takes only a bare JSON object would have failed."""
-
-
-class FoundObject(NamedTuple):
-    """A JSON object that an answer holds."""
-
-    value: dict[str, Any]
-    is_repaired: bool
-    doubled_key: str | None
-    """A key that is twice in one object of it, or None."""
 
 
 class HeaderCommit(Record):
@@ -121,113 +113,94 @@ def _commit_of(
 def read_record(text: str, kind: type[R]) -> Reading[R]:
     """Return the record of one kind that an answer holds, or why it holds none.
 
-    That is the first object with all keys that the kind requires. Inside of it
-    nothing is guessed: unknown keys and values of another type are problems.
+    It is the first outermost JSON object with all keys that the kind requires. Values
+    inside of it are not guessed: an unknown key or another type is a problem.
     """
-    schema = _schema_of(kind)
     if len(text) > MAX_CHARS:
         return Reading(None, f"the answer is longer than {MAX_CHARS} characters", False)
-    found = find_object(text, schema)
-    if found is None:
-        keys = ", ".join(schema["required"])
-        words = f"the answer holds no whole JSON object with the keys {keys}"
-        return Reading(None, words, False)
-    if found.doubled_key is not None:
-        words = f"the key {json.dumps(found.doubled_key)[:80]} is twice in one object"
-        return Reading(None, words, found.is_repaired)
+    schema = _schema_of(kind)
+    keys = schema["required"]
+    doubled: list[str] = []
     try:
-        record = kind.model_validate_json(json.dumps(found.value), strict=True)
+        value = next(each for each in _objects(text, doubled) if each.keys() >= {*keys})
+        mended = _mend(value, schema, schema.get("$defs", {}), doubled)
+    except (StopIteration, RecursionError):
+        words = f"the answer holds no whole JSON object with the keys {', '.join(keys)}"
+        return Reading(None, words, False)
+    is_repaired = mended != value or _loads(text, []) != value
+    if doubled:
+        words = f"the key {json.dumps(doubled[0])[:80]} is twice in one object"
+        return Reading(None, words, is_repaired)
+    try:
+        record = kind.model_validate_json(json.dumps(mended), strict=True)
     except ValidationError as error:
         problems = [
             f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
             for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
         ]
-        return Reading(None, "; ".join(problems), found.is_repaired)
-    return Reading(record, None, found.is_repaired)
+        return Reading(None, "; ".join(problems), is_repaired)
+    return Reading(record, None, is_repaired)
 
 
-def find_object(text: str, schema: Mapping[str, Any]) -> FoundObject | None:
-    """Return the first outermost JSON object with all keys that a schema requires.
-
-    None if there is none, or it is nested deeper than Python can follow. Strings
-    of JSON are read where the schema wants an object or an array.
-    """
-    try:
-        for found in _objects(text):
-            if found.value.keys() >= set(schema.get("required", ())):
-                doubled: list[str] = []
-                mended = _mended(found.value, schema, schema.get("$defs", {}), doubled)
-                return FoundObject(
-                    mended,
-                    found.is_repaired or mended != found.value,
-                    next(iter(doubled), found.doubled_key),
-                )
-    except RecursionError:
-        pass  # An object that deep is no answer that anybody meant.
-    return None
-
-
-def _objects(text: str) -> Iterator[FoundObject]:
-    """Yield the outermost objects, of a JSON string those inside of it."""
-    said = _loaded(text, []) if text.lstrip().startswith('"') else None
-    is_repaired = isinstance(said, str)
-    source = said if isinstance(said, str) else text
-    start = source.find("{")
+def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the outermost objects, and have the doubled keys of the last one."""
+    if text.lstrip().startswith('"'):
+        unwrapped = _loads(text, [])
+        text = unwrapped if isinstance(unwrapped, str) else text
+    start = text.find("{")
     for _ in range(_MAX_TRIES):
         if start < 0:
             break
-        doubled: list[str] = []
+        doubled.clear()
         try:
-            value, end = _decoder(doubled).raw_decode(source, start)
+            value, end = _decoder(doubled).raw_decode(text, start)
         except (ValueError, RecursionError):
             end = start + 1
         else:
-            rest = source[:start] + source[end:]
-            yield FoundObject(
-                value, is_repaired or bool(rest.strip()), next(iter(doubled), None)
-            )
-        start = source.find("{", end)
+            yield value
+        start = text.find("{", end)
 
 
-def _decoder(doubled: list[str]) -> json.JSONDecoder:
-    """Return a decoder that adds the keys to a list that are twice in an object."""
-
-    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in fields:
-                doubled.append(key)
-            fields[key] = value
-        return fields
-
-    return json.JSONDecoder(object_pairs_hook=object_of)
-
-
-def _loaded(text: str, doubled: list[str]) -> Any:
+def _loads(text: str, doubled: list[str]) -> Any:
+    """Return the value of a text that is JSON, else None."""
     try:
         return _decoder(doubled).decode(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _mended(
+def _decoder(doubled: list[str]) -> json.JSONDecoder:
+    """Return a decoder that adds to a list each key that is twice in an object."""
+
+    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            doubled.extend(
+                key for key, n in Counter(k for k, _ in pairs).items() if n > 1
+            )
+        return fields
+
+    return json.JSONDecoder(object_pairs_hook=make_object)
+
+
+def _mend(
     value: Any, schema: Mapping[str, Any], kinds: Mapping[str, Any], doubled: list[str]
 ) -> Any:
     """Return a value with the containers that strings of JSON stand for."""
     schema = kinds.get(schema.get("$ref", "").rpartition("/")[2], schema)
     wanted = _CONTAINERS.get(str(schema.get("type")))
     if isinstance(value, str) and wanted is not None:
-        loaded = _loaded(value, doubled)
+        loaded = _loads(value, doubled)
         value = loaded if isinstance(loaded, wanted) else value
     if isinstance(value, dict):
         below = schema.get("properties", {})
         return {
-            key: _mended(each, below.get(key, {}), kinds, doubled)
+            key: _mend(each, below.get(key, {}), kinds, doubled)
             for key, each in value.items()
         }
     if isinstance(value, list):
         items = schema.get("items", {})
-        return [_mended(each, items, kinds, doubled) for each in value]
+        return [_mend(each, items, kinds, doubled) for each in value]
     return value
 
 

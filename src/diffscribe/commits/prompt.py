@@ -6,13 +6,14 @@ what it was trained on.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
 import yaml
 
 from diffscribe.commits.diff import Hunk, parse_diff
+from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.core.errors import InputError
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Change, FileChange, Message
@@ -24,14 +25,6 @@ CountTokens = Callable[[str], int]
 MAX_GITIGNORE_FRACTION = 0.1
 """Of the budget; the change itself is worth more than what is ignored."""
 
-GENERATED_NAMES = frozenset(
-    {
-        *("Cargo.lock", "Gemfile.lock", "Pipfile.lock", "composer.lock", "flake.lock"),
-        *("go.sum", "mix.lock", "package-lock.json", "pnpm-lock.yaml", "poetry.lock"),
-        *("uv.lock", "yarn.lock"),
-    }
-)
-GENERATED_SUFFIXES = (".lock", ".min.js", ".min.css", ".map", ".svg", ".snap")
 PROSE_SUFFIXES = (".md", ".rst", ".txt", ".adoc")
 
 
@@ -223,10 +216,10 @@ def _by_worth(hunks: dict[str, tuple[str, ...]]) -> list[tuple[str, int]]:
 
 
 def _worth(path: str) -> int:
-    name = PurePosixPath(path).name
-    if name in GENERATED_NAMES or name.endswith(GENERATED_SUFFIXES):
+    """Return 0 for source, 1 for prose, 2 for what no person writes."""
+    if is_machine_made(path) or path.endswith(".svg"):
         return 2
-    return 1 if name.endswith(PROSE_SUFFIXES) else 0
+    return 1 if path.endswith(PROSE_SUFFIXES) else 0
 
 
 class TeacherPrompts(NamedTuple):

@@ -139,7 +139,7 @@ class SourceParams(Section):
     branches: Literal["default", "all"] = "default"
     """Read the first parents of HEAD, or every commit of any branch."""
     paths_exclude: tuple[str, ...] = ()
-    """Names of PATH_LISTS and patterns as in .gitignore; these files are left out."""
+    """Lists of commits/paths.toml and patterns as in .gitignore: files to leave out."""
 
     @model_validator(mode="before")
     @classmethod

@@ -5,10 +5,8 @@ place and a reason in FILTERS.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from functools import partial
 from itertools import combinations
-from posixpath import basename
 
 from diffscribe.commits.cleanup import strip_marks
 from diffscribe.commits.grammar import (
@@ -18,6 +16,7 @@ from diffscribe.commits.grammar import (
     split_message,
 )
 from diffscribe.commits.grounding import evidence_of, grounded_share
+from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
 from diffscribe.commits.style import StyleRule, broken_rules
 from diffscribe.core.params import CurateParams, StyleParams
@@ -28,15 +27,6 @@ Filter = Callable[[LabeledChange, CurateParams, StyleParams], bool]
 
 MIN_SUBJECT_CHARS = 8
 """A shorter description, such as `fix it`, says nothing."""
-_GENERATED = """
-    *.lock *-lock.json *-lock.yaml go.sum npm-shrinkwrap.json bun.lockb
-    *.min.js *.min.css *.map *.snap *_pb2.py *_pb2_grpc.py *.pb.go *.pb.cc *.pb.h
-    *_generated.go *.gen.go *.generated.* *.g.dart *.designer.cs
-"""
-_GENERATED_FOLDERS = """
-    __generated__ bower_components generated node_modules third_party vendor
-"""
-"""Names that Linguist, GitHub's detector of languages, calls generated or vendored."""
 
 
 def first_reason(
@@ -60,13 +50,6 @@ def _breaks(
 ) -> bool:
     messages = map(format_message, change.label.plan.commits)
     return any(rule in broken_rules(message, style) for message in messages)
-
-
-def _is_generated(path: str) -> bool:
-    if not set(_GENERATED_FOLDERS.split()).isdisjoint(path.split("/")[:-1]):
-        return True
-    name = basename(path).lower()
-    return any(fnmatchcase(name, pattern) for pattern in _GENERATED.split())
 
 
 def _is_ungrounded(change: LabeledChange, _: CurateParams, style: StyleParams) -> bool:
@@ -138,7 +121,7 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
     ),
     (
         "generated_only",
-        lambda row, _, __: all(_is_generated(file.path) for file in row.files),
+        lambda row, _, __: all(is_machine_made(file.path) for file in row.files),
     ),
     (
         "not_conventional",
