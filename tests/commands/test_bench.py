@@ -254,7 +254,11 @@ def test_reports_that_cannot_be_compared_are_refused(cases, place):
     strict = ("--params", "strict.yaml", "--reports", "strict")
     bench(cases, "--model", "control-per-file", *strict)
     done = bench("compare", "changed", "strict")
-    assert (done.exit_code, "other style" in done.stderr) == (65, True)
+    assert (done.exit_code, "other rules of style" in done.stderr) == (65, True)
+    scores = place / "strict" / "scores.jsonl"
+    scores.write_text(scores.read_text().replace('"ari"', '"was_ari"'))
+    done = bench("compare", "changed", "strict")
+    assert (done.exit_code, "its scores lack" in done.stderr) == (65, True)
 
 
 @pytest.mark.parametrize("form", FOREIGN)

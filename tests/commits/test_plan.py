@@ -18,7 +18,7 @@ from diffscribe.commits.plan import (
     read_record,
 )
 from diffscribe.core.records import Issue, Plan, PlannedCommit, Record
-from diffscribe.eval.answers import read_answer
+from diffscribe.eval.ask import read_answer
 from diffscribe.label.check import FlawError, record_of
 
 

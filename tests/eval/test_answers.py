@@ -4,7 +4,7 @@ import pytest
 from tests.support.planned import commit, make_case, plan
 
 from diffscribe.commits.plan import plan_json
-from diffscribe.eval.answers import read_answer
+from diffscribe.eval.ask import read_answer
 
 RIGHT = plan(commit("a.py b.py", "fix"))
 MESSAGE = make_case(RIGHT, task="message")

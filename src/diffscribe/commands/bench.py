@@ -15,7 +15,6 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
 from diffscribe.core.errors import RecordError
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 PROMPTS = Path("prompts")
 REPORTS = Path("reports/bench")
 CASES = "cases.jsonl"
+STYLE = "style.json"
 SETTINGS = "settings.json"
 ENDPOINT_SLOTS = 8
 """Requests open at once; an endpoint answers each as if it were alone."""
@@ -150,8 +150,8 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
                 others,
             )
             write_jsonl(partial / CASES, asked)
-            style = values.style.model_dump(mode="json")
-            write_json(partial / SETTINGS, {**settings, "style": style})
+            write_json(partial / STYLE, values.style.model_dump(mode="json"))
+            write_json(partial / SETTINGS, settings)
         tracked.log_metrics(
             {
                 each.system: {name: each.scores[name].value for name in each.scores}
@@ -232,16 +232,10 @@ def compare(
         raise click.UsageError(
             f"no measure {unknown[0]}; there are {', '.join(SCORES)}"
         )
-    _refuse_other_settings(first, second)
-    ours, theirs = _first_system(first), _first_system(second)
-    if (a := {each.sample_id for each in ours}) != (
-        b := {each.sample_id for each in theirs}
-    ):
-        raise RecordError(
-            f"{first} and {second} are over other cases: {len(a - b)} are only in the "
-            f"first and {len(b - a)} only in the second, such as {min(a ^ b)}"
-        )
-    found = compare_systems(ours, {"B": theirs}, measures or HEADLINE)["B"]
+    names = measures or HEADLINE
+    ours, theirs = _first_system(first, names), _first_system(second, names)
+    _refuse_incomparable(first, second, ours, theirs)
+    found = compare_systems(ours, {"B": theirs}, names)["B"]
     for letter, scores in (("A", ours), ("B", theirs)):
         click.echo(f"{letter}: {scores[0].system}, {len(scores)} cases")
     click.echo(_comparison_table(found, get_terminal_size().columns))
@@ -281,29 +275,42 @@ def _comparison_table(found: "Mapping[str, Comparison]", columns: int) -> str:
     return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 
-def _first_system(folder: Path) -> "list[Score]":
+def _first_system(folder: Path, names: Sequence[str]) -> "list[Score]":
     """Return the scores of the system that a report is about."""
     from diffscribe.core.records import Score
 
     scores = list(read_jsonl(folder / "scores.jsonl", Score))
-    return [each for each in scores if each.system == scores[0].system]
+    own = [each for each in scores if each.system == scores[0].system]
+    if not own or not all(set(names) <= each.values.keys() for each in own):
+        raise RecordError(
+            f"{folder}: its scores lack {' or '.join(names)}; give its command again, "
+            "which asks no known question twice"
+        )
+    return own
 
 
-def _refuse_other_settings(first: Path, second: Path) -> None:
-    """Refuse reports over cases that differ, or of other rules of style."""
-    for name, what in ((CASES, "cases"), (SETTINGS, "style")):
-        contents = []
-        for folder in (first, second):
-            if (folder / name).is_file():
-                content = (folder / name).read_bytes()
-                contents.append(
-                    orjson.loads(content)["style"] if name == SETTINGS else content
-                )
-        if len(contents) == 2 and contents[0] != contents[1]:
-            raise RecordError(
-                f"{first} and {second} were made with another {what}; give both their "
-                "'diffscribe bench' again, which asks no known question twice"
-            )
+def _refuse_incomparable(
+    first: Path, second: Path, ours: "Sequence[Score]", theirs: "Sequence[Score]"
+) -> None:
+    """Refuse reports over cases that differ, or by other rules of style."""
+    mine, others = ({each.sample_id for each in scores} for scores in (ours, theirs))
+    problem = ""
+    if mine != others:
+        problem = (
+            f"other cases: {len(mine - others)} are only in the first and "
+            f"{len(others - mine)} only in the second, such as {min(mine ^ others)}"
+        )
+    for name, what in ((CASES, "other cases"), (STYLE, "other rules of style")):
+        paths = [folder / name for folder in (first, second)]
+        # The stage eval keeps neither file in its reports.
+        if not problem and all(path.is_file() for path in paths):
+            one, other = (path.read_bytes() for path in paths)
+            problem = what if one != other else ""
+    if problem:
+        raise RecordError(
+            f"{first} and {second} are of {problem}; give both commands again over one "
+            "file, which asks no known question twice"
+        )
 
 
 @main.command()

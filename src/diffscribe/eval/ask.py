@@ -11,16 +11,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffscribe.asking.connect import Gguf, Remote, connected
-from diffscribe.commits.plan import restore_paths
+from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import EvalParams
-from diffscribe.core.records import Prediction
-from diffscribe.doors.reply import Answer, AnswerError, Question, RefusalError
-from diffscribe.eval.answers import read_answer
+from diffscribe.core.records import Plan, Prediction
+from diffscribe.doors.reply import (
+    Answer,
+    AnswerError,
+    Question,
+    RefusalError,
+    without_thoughts,
+)
 from diffscribe.eval.cases import TOO_LONG, Case, schema_of, with_prompts
 
 logger = logging.getLogger(__name__)
+
+_FENCE = "```"
 
 BASE = "base"
 FULL_PROMPT = "base-full-prompt"
@@ -175,3 +182,25 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
         "prompt_tokens": answer.usage.prompt_tokens,
         "completion_tokens": tokens,
     }
+
+
+def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
+    """Return the plan in an answer, or None and why there is none.
+
+    The answer to a message case is the message; its plan is one commit of all files.
+    """
+    if case.task == "message":
+        message = _bare_message(text)
+        if not message:
+            return None, "the answer holds no message"
+        return plan_of_message(message, case.files), None
+    plan, problem, _ = read_plan(text)
+    return plan, problem
+
+
+def _bare_message(text: str) -> str:
+    """Return a message without thoughts, the fence around it, and outer blanks."""
+    message = without_thoughts(text).strip()
+    if message.startswith(_FENCE) and message.endswith(_FENCE) and "\n" in message:
+        message = message.partition("\n")[2].removesuffix(_FENCE).strip()
+    return message
