@@ -1,7 +1,9 @@
 import pytest
+from click.testing import CliRunner
 from huggingface_hub import DatasetCard
 from tests.support.tab import EVIL
 
+from diffscribe.commands.main import main
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.records import CuratedChange, Message, Sample, SplitChange
@@ -122,3 +124,13 @@ def test_data_that_is_not_there_yet_is_an_explained_failure(name, folder):
     (folder / name).unlink()
     with pytest.raises(InputError, match=f"{name}.* cannot be read"):
         gather(folder, folder)
+
+
+def test_the_verb_writes_the_page_and_the_card(folder):
+    report = folder / "page" / "index.html"
+    words = ["datasheet", str(folder), str(folder), str(report)]
+    done = CliRunner().invoke(main, words)
+    card_path = folder / "README.md"
+    assert done.output == f"datasheet: {report}\ndatasheet: {card_path}\n"
+    sheet = gather(folder, folder)
+    assert (report.read_text(), card_path.read_text()) == (page(sheet), card(sheet))

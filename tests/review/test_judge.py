@@ -115,6 +115,26 @@ def test_a_private_change_goes_to_no_other_machine(report):
         judge(*report(private=True), "wise", params, lambda line: None)
 
 
+KEY_DIFF = (
+    "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -0,0 +1,2 @@\n"
+    f"+-----BEGIN RSA PRIVATE KEY-----\n+{'MIIEow' * 9}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "params"),
+    [
+        ({}, {"max_prompt_chars": 10}),
+        ({"diff": KEY_DIFF}, {"base_url": "https://judge.example/v1"}),
+    ],
+    ids=["too long", "a private key"],
+)
+def test_a_change_that_may_not_be_sent_gets_no_vote(report, fields, params):
+    paths = report(**fields)
+    with pytest.raises(RecordError, match=r"no ballot got a vote.*\(6 withheld\)"):
+        judge(*paths, "wise", label_params(**params), lambda line: None)
+
+
 def test_batches_are_refused(report):
     params = label_params(mode="batch")
     with pytest.raises(ParamsError, match=r"label.mode: batch"):
