@@ -13,13 +13,12 @@ from diffscribe.eval.grouping import (
     Partition,
     ari,
     exact_partition,
-    findings,
     is_absurd,
+    judge,
     junk_routed,
     moves,
     partition,
     rand_index,
-    scores,
     secret_like,
 )
 
@@ -32,7 +31,11 @@ CASE = make_case(TARGET, junk=("x.log", "build/y.o"))
 
 
 def measured(answer, case=CASE):
-    return scores(case, prediction(answer))
+    return judge(case, prediction(answer)).values
+
+
+def findings(case, answer):
+    return judge(case, answer).found
 
 
 def test_the_target_itself_is_perfect_and_nothing_is_found():
@@ -152,16 +155,16 @@ def test_what_is_wrong_with_paths_is_named():
     case = make_case(plan(commit("a b c d")), junk=("x.log",))
     bad = plan(commit("a b"), commit("b e"), gitignore=["d"])
     found = findings(case, prediction(bad))
-    assert found["paths_missing"] == ("c", "x.log")
-    assert found["paths_duplicate"] == ("b",)
-    assert found["paths_invented"] == ("e",)
-    assert found["plan_problem"] == ("unknown_path",)
+    assert found["paths_missing"] == ["c", "x.log"]
+    assert found["paths_duplicate"] == ["b"]
+    assert found["paths_invented"] == ["e"]
+    assert found["plan_problem"] == ["unknown_path"]
 
 
 def test_junk_counts_as_routed_if_it_is_matched_and_in_no_commit():
     half = plan(commit("src/a.py x.log"), gitignore=["*.log", "build/"])
     assert junk_routed(CASE, half) == 0.5
-    assert findings(CASE, prediction(half))["junk_missed"] == ("x.log",)
+    assert findings(CASE, prediction(half))["junk_missed"] == ["x.log"]
     assert junk_routed(CASE, plan(*TARGET.commits)) == 0.0
     assert measured(TARGET, make_case(TARGET))["junk"] is None
 
@@ -171,7 +174,7 @@ def test_a_pattern_that_ignores_a_real_file_is_not_counted(absurd):
     assert junk_routed(CASE, plan(gitignore=[absurd])) == 0.0
     assert junk_routed(CASE, plan(gitignore=[absurd, "*.log"])) == 0.5
     found = findings(CASE, prediction(plan(gitignore=[absurd])))
-    assert found["absurd_patterns"] == (absurd,)
+    assert found["absurd_patterns"] == [absurd]
     assert set(found["real_files_ignored"]) <= {"src/a.py", "src/b.py", "docs/c.md"}
     assert found["real_files_ignored"]
 
@@ -198,7 +201,7 @@ def test_secrets_have_to_stay_out_of_commits():
     case = make_case(TARGET, junk=("x.log", ".env", "deploy/id_rsa"))
     leaky = plan(*TARGET.commits, commit(".env"))
     assert measured(leaky, case)["secrets_kept_out"] == 0.5
-    assert findings(case, prediction(leaky))["secrets_committed"] == (".env",)
+    assert findings(case, prediction(leaky))["secrets_committed"] == [".env"]
     assert measured(plan(*TARGET.commits), case)["secrets_kept_out"] == 1.0
     assert measured(TARGET)["secrets_kept_out"] is None
 

@@ -7,7 +7,7 @@ group and no junk: it has no value of any of these measures.
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from diffscribe.commits.gitignore import ignored, is_too_wild
@@ -33,51 +33,53 @@ _PROBES = (
 """Paths of no kind of junk: a pattern that matches one is about real files."""
 
 
-def scores(case: Case, prediction: Prediction) -> dict[str, float | None]:
-    """Return the measures of grouping and junk of one answer."""
+class Judgement(NamedTuple):
+    """What one answer is worth by some measures, and what was found, in words."""
+
+    values: Mapping[str, float | None]
+    found: Mapping[str, Sequence[str]]
+
+
+def judge(case: Case, prediction: Prediction) -> Judgement:
+    """Return the measures of grouping and junk, and what was found.
+
+    Found are why a plan is not valid, and which paths and patterns are to blame.
+    """
     if case.task == "message":
-        return dict.fromkeys(NAMES)
+        return Judgement(dict.fromkeys(NAMES), {})
     plan = prediction.plan or Plan(commits=())
+    times = Counter(path for commit in plan.commits for path in commit.files)
+    changed, junk, listed = set(case.files), set(case.junk), times.keys()
+    problem = plan_problem(plan, case.files)
+    matched = ignored(plan.gitignore, case.files)
+    absurd = [each for each in plan.gitignore if is_absurd(each, case)]
+    secrets = secret_like(case.junk)
     grouped = partition(case.target, plan)
-    return {
-        "valid": valid(case, prediction.plan),
+    values = {
+        "valid": float(problem is None),
         "ari": ari(case.target, plan),
         "exact_partition": exact_partition(grouped),
         "moves": moves(grouped),
         "junk": junk_routed(case, plan),
-        "patterns_sane": patterns_sane(case, plan) if prediction.plan else 0.0,
-        "secrets_kept_out": secrets_kept_out(case, prediction.plan),
+        "patterns_sane": 1 - len(absurd) / max(1, len(plan.gitignore)),
+        # That no pattern matches a secret does not matter: it is not published.
+        "secrets_kept_out": len(secrets - listed) / len(secrets) if secrets else None,
     }
-
-
-def findings(case: Case, prediction: Prediction) -> dict[str, tuple[str, ...]]:
-    """Return why a plan is not valid, and which paths and patterns are to blame."""
-    plan = prediction.plan
-    if plan is None or case.task == "message":
-        return {}
-    problem = plan_problem(plan, case.files)
-    times = Counter(path for commit in plan.commits for path in commit.files)
-    changed, junk = set(case.files), set(case.junk)
-    found = ignored(plan.gitignore, case.files)
-    return {
-        "plan_problem": (problem.value,) if problem else (),
-        "paths_missing": tuple(sorted(changed - times.keys() - found)),
-        "paths_duplicate": tuple(sorted(p for p in changed if times[p] > 1)),
-        "paths_invented": tuple(sorted(times.keys() - changed)),
-        "absurd_patterns": tuple(p for p in plan.gitignore if is_absurd(p, case)),
-        "real_files_ignored": tuple(sorted(found - junk)),
-        "junk_missed": tuple(sorted(junk - (found - times.keys()))),
-        "secrets_committed": tuple(sorted(times.keys() & secret_like(case.junk))),
+    if prediction.plan is None:
+        # Nobody knows what becomes of patterns and secrets then.
+        lost = {n: values[n] and 0.0 for n in ("patterns_sane", "secrets_kept_out")}
+        return Judgement(values | lost, {})
+    found = {
+        "plan_problem": [problem.value] if problem else [],
+        "paths_missing": sorted(changed - listed - matched),
+        "paths_duplicate": sorted(path for path in changed if times[path] > 1),
+        "paths_invented": sorted(listed - changed),
+        "absurd_patterns": absurd,
+        "real_files_ignored": sorted(matched - junk),
+        "junk_missed": sorted(junk - (matched - listed)),
+        "secrets_committed": sorted(listed & secrets),
     }
-
-
-def valid(case: Case, plan: Plan | None) -> float:
-    """Return 1 if there is a plan that holds every changed file, else 0.
-
-    That is, in exactly one commit or matched by the patterns, without unknown
-    paths, empty commits or unknown types: the gate before all other scores.
-    """
-    return float(plan is not None and plan_problem(plan, case.files) is None)
+    return Judgement(values, found)
 
 
 class Partition(NamedTuple):
@@ -180,14 +182,6 @@ def junk_routed(case: Case, plan: Plan) -> float | None:
     return len(ignored(careful, case.junk) - committed) / len(case.junk)
 
 
-def patterns_sane(case: Case, plan: Plan) -> float:
-    """Return the share of the patterns that are not absurd; 1 without patterns."""
-    if not plan.gitignore:
-        return 1.0
-    absurd = sum(is_absurd(pattern, case) for pattern in plan.gitignore)
-    return 1 - absurd / len(plan.gitignore)
-
-
 def is_absurd(pattern: str, case: Case) -> bool:
     """Tell a pattern that nobody would want in a .gitignore.
 
@@ -199,21 +193,6 @@ def is_absurd(pattern: str, case: Case) -> bool:
     if is_too_wild(pattern) or not pattern.strip("/ "):
         return True
     return bool(ignored([pattern], [*real, *_PROBES]))
-
-
-def secrets_kept_out(case: Case, plan: Plan | None) -> float | None:
-    """Return the share of secret-like junk that no commit has; None if none is there.
-
-    Whether a pattern matches it or not: what counts is that it is not published.
-    Without a plan 0, as nobody knows what becomes of it.
-    """
-    secrets = secret_like(case.junk)
-    if not secrets:
-        return None
-    if plan is None:
-        return 0.0
-    committed = {path for commit in plan.commits for path in commit.files}
-    return len(secrets - committed) / len(secrets)
 
 
 def secret_like(paths: Sequence[str]) -> set[str]:

@@ -8,20 +8,16 @@ message may say other things, if the change shows them.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from diffscribe.commits.grammar import format_message
-from diffscribe.commits.grounding import (
-    Entity,
-    Evidence,
-    claims,
-    entities,
-    signs_of,
-)
+from diffscribe.commits.grounding import Entity, Evidence, claims, entities, signs_of
 from diffscribe.commits.style import broken_rules, is_trivial
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Plan, PlannedCommit, Prediction
 from diffscribe.eval.cases import Case
+from diffscribe.eval.grouping import Judgement
 
 _GENERIC = re.compile(
     r"(?:(?:update|change|modify|improve|fix|add|refactor|clean ?up|adjust|edit|tweak"
@@ -37,49 +33,42 @@ _GENERIC = re.compile(
 )
 
 
-def scores(
-    case: Case, prediction: Prediction, style: StyleParams
-) -> dict[str, float | None]:
-    """Return the measures of types, grounding, text and style of one answer."""
-    plan = prediction.plan or Plan(commits=())
-    pairs = align(case.target, plan)
+def judge(case: Case, prediction: Prediction, style: StyleParams) -> Judgement:
+    """Return the measures of types, grounding, text and style, and what was found.
+
+    Found are wrong types, absent names, refuted claims, empty phrases, broken rules.
+    """
+    commits = prediction.plan.commits if prediction.plan else ()
+    pairs = align(case.target, Plan(commits=commits))
     texts = [(text_of(t), text_of(p) if p else "") for t, p in pairs]
-    absent, false, named = _grounding(case, plan)
-    return {
+    names = [names_in(text_of(each), case.files, case.diff) for each in commits]
+    absent = [[entity.text for entity, held in each if not held] for each in names]
+    false = [_false_claims(text_of(each), case.diff) for each in commits]
+    generic = [is_generic(each) for each in commits]
+    broken = [broken_rules(format_message(each), style) for each in commits]
+    values = {
         **_type_scores(pairs),
         "grounded": _mean([not (a or f) for a, f in zip(absent, false, strict=True)]),
-        "names_something": _mean(named),
+        "names_something": _mean(list(map(bool, names))),
         "chrf": _mean([chrf(*each) for each in texts]),
         "edit_similarity": _mean([edit_similarity(*each) for each in texts]),
-        "specific": _mean([not is_generic(each) for each in plan.commits]),
-        "style": float(
-            bool(plan.commits)
-            and not any(broken_rules(format_message(c), style) for c in plan.commits)
-        ),
+        "specific": _mean([not each for each in generic]),
+        "style": float(bool(commits) and not any(broken)),
     }
-
-
-def findings(
-    case: Case, prediction: Prediction, style: StyleParams
-) -> dict[str, tuple[str, ...]]:
-    """Return wrong types, absent names, refuted claims and broken rules, in words."""
-    plan = prediction.plan
-    if plan is None:
-        return {}
-    absent, false, _ = _grounding(case, plan)
-    messages = map(format_message, plan.commits)
-    rules = [rule for each in messages for rule in broken_rules(each, style)]
-    return {
-        "types": tuple(
+    found = {
+        "types": [
             f"{partner.type or 'none'}, not {target.type}"
-            for target, partner in align(case.target, plan)
+            for target, partner in pairs
             if partner and target.type not in ("", partner.type)
-        ),
-        "absent_names": tuple(dict.fromkeys(name for each in absent for name in each)),
-        "false_claims": tuple(claim for each in false for claim in each),
-        "generic": tuple(each.subject for each in plan.commits if is_generic(each)),
-        "style_rules": tuple(rule.value for rule in rules),
+        ],
+        "absent_names": list(dict.fromkeys(chain(*absent))),
+        "false_claims": list(chain(*false)),
+        "generic": [
+            c.subject for c, flag in zip(commits, generic, strict=True) if flag
+        ],
+        "style_rules": [rule.value for rule in chain(*broken)],
     }
+    return Judgement(values, found)
 
 
 class Pair(NamedTuple):
@@ -160,23 +149,14 @@ def _scope(commit: PlannedCommit) -> str:
     return (commit.scope or "").strip().lower()
 
 
-def _grounding(
-    case: Case, plan: Plan
-) -> tuple[list[list[str]], list[list[str]], list[bool]]:
-    """Return by message: absent names, refuted claims, whether it names anything."""
-    names = [names_in(text_of(each), case.files, case.diff) for each in plan.commits]
-    return (
-        [[entity.text for entity, is_held in each if not is_held] for each in names],
-        [
-            [
-                f"{'added' if claim.adds else 'removed'}: {claim.entity.text}"
-                for claim in claims(text_of(commit))
-                if signs_of(case.diff).refute(claim)
-            ]
-            for commit in plan.commits
-        ],
-        [bool(each) for each in names],
-    )
+def _false_claims(text: str, diff: str) -> list[str]:
+    """Return what a message says came or went that the signs of the lines refute."""
+    signs = signs_of(diff)
+    return [
+        f"{'added' if claim.adds else 'removed'}: {claim.entity.text}"
+        for claim in claims(text)
+        if signs.refute(claim)
+    ]
 
 
 @lru_cache(maxsize=64)

@@ -80,18 +80,17 @@ def score_all(
 
 def score(case: Case, prediction: Prediction, style: StyleParams) -> Score:
     """Return how good one prediction is, by all SCORES."""
-    values = (
-        grouping.scores(case, prediction)
-        | messages.scores(case, prediction, style)
-        | seeds.scores(case, prediction)
+    plan, said = (
+        grouping.judge(case, prediction),
+        messages.judge(case, prediction, style),
     )
-    found = grouping.findings(case, prediction)
-    found |= messages.findings(case, prediction, style)
+    values = {**plan.values, **said.values, **seeds.scores(case, prediction)}
+    found = {**plan.found, **said.found}
     return Score(
         sample_id=case.id,
         repo=case.repo,
         cluster=cluster_of(case),
         system=prediction.system,
         values={name: values[name] for name in SCORES},
-        findings={name: words for name, words in found.items() if words},
+        findings={name: tuple(words) for name, words in found.items() if words},
     )
