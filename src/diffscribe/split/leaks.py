@@ -125,8 +125,8 @@ def refuse_leaks(leaks: Sequence[Leak]) -> None:
         more = f"; and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
         raise LeakError(
             f"split: rows of different splits share what they must not: {kinds}: "
-            f"{named}{more}; run curate again with a cluster_similarity below "
-            f"{SIMILARITY}, and report it if it stays"
+            f"{named}{more}; run the stages from curate on again, and report it if "
+            "it stays"
         )
 
 
