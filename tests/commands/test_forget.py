@@ -14,10 +14,11 @@ from tests.support.ledger_rows import key, row
 from diffscribe.asking.batch import hold
 from diffscribe.asking.upkeep import add, rows
 from diffscribe.commands.forget import forget
+from diffscribe.core.ballots import Vote
 from diffscribe.core.errors import RecordError, ToolError
 from diffscribe.core.files import read_jsonl, write_json, write_jsonl
 from diffscribe.core.records import Change, LabeledChange, RejectedChange
-from diffscribe.label.gate import Vote, ballot_of
+from diffscribe.label.gate import ballot_of
 
 ROOT = Path(__file__).parents[2]
 GONE = "acme/app"

@@ -4,9 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from diffscribe.commands.main import main
+from diffscribe.core.ballots import FORMAT, Ballot
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Change
-from diffscribe.label.gate import FORMAT, Ballot
 
 
 def as_change(row):

@@ -6,7 +6,7 @@ from tests.support.fault_server import FaultServer
 from tests.support.judged import fair, write_report
 
 from diffscribe.commands.main import main
-from diffscribe.label.gate import read_votes
+from diffscribe.core.ballots import read_votes
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,20 +4,16 @@ from collections import Counter
 
 import pytest
 
+from diffscribe.core.ballots import FORMAT, Ballot, Choice, Vote, read_votes
 from diffscribe.core.errors import GateError, InputError, RecordError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import LabeledChange, Usage
 from diffscribe.label.gate import (
-    FORMAT,
     Acceptance,
-    Ballot,
-    Choice,
-    Vote,
     acceptance,
     ballot_of,
     drawn,
     passes,
-    read_votes,
     record,
     recorded_votes,
     require,

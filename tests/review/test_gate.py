@@ -3,18 +3,11 @@ import json
 import pytest
 from scipy.stats import binomtest
 
+from diffscribe.core.ballots import FORMAT, Ballot, Vote
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.intervals import Estimate
-from diffscribe.label.gate import (
-    FORMAT,
-    Ballot,
-    Vote,
-    acceptance,
-    ballot_of,
-    passes,
-    recorded_votes,
-)
+from diffscribe.label.gate import acceptance, ballot_of, passes, recorded_votes
 from diffscribe.review.flags import Measures
 from diffscribe.review.gate import (
     accept,

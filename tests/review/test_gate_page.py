@@ -2,7 +2,8 @@
 
 import pytest
 
-from diffscribe.label.gate import ballot_of, read_votes
+from diffscribe.core.ballots import read_votes
+from diffscribe.label.gate import ballot_of
 from diffscribe.review.gate import gate_page
 
 

@@ -8,9 +8,9 @@ from tests.support.fault_server import FaultServer
 from tests.support.judged import GOOD, PROMPTS, fair, said, write_report
 from tests.support.teaching import label_params
 
+from diffscribe.core.ballots import Choice
 from diffscribe.core.errors import ParamsError, RecordError
 from diffscribe.core.files import write_json
-from diffscribe.label.gate import Choice
 from diffscribe.review.judge import Judgement, Missing, agreed, judge
 from diffscribe.review.votes import votes_report
 

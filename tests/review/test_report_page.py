@@ -4,9 +4,9 @@ import pytest
 from tests.support.generated import evaluated, generated
 from tests.support.planned import commit, make_case, plan, prediction
 
+from diffscribe.core.ballots import Ballot, read_votes
 from diffscribe.core.files import read_jsonl
 from diffscribe.eval.scores import HEADLINE, SCORES
-from diffscribe.label.gate import Ballot, read_votes
 
 
 @pytest.fixture(scope="module")

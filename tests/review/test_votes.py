@@ -3,7 +3,7 @@ import json
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from diffscribe.label.gate import FORMAT, Choice, Vote
+from diffscribe.core.ballots import FORMAT, Choice, Vote
 from diffscribe.review.votes import kappas, order_share, preferences, votes_report
 
 PAIR = ("student", "base")

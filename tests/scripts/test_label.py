@@ -9,9 +9,10 @@ from secret_corpus import TOKENS
 from tests.support.batch_server import BatchServer
 from tests.support.fault_server import completion
 
+from diffscribe.core.ballots import Vote
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Change, LabeledChange, PlannedCommit
-from diffscribe.label.gate import VOTES, Vote, ballot_of
+from diffscribe.label.gate import VOTES, ballot_of
 
 ROOT = Path(__file__).parents[2]
 

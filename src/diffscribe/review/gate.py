@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from diffscribe.core.ballots import Ballot, Choice, Vote, read_votes
 from diffscribe.core.cli import progress
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, whole_file, write_jsonl
@@ -12,14 +13,10 @@ from diffscribe.core.records import LabeledChange
 from diffscribe.eval.compare import Comparison, Pair
 from diffscribe.eval.compare import compare as compare_pairs
 from diffscribe.label.gate import (
-    Ballot,
-    Choice,
-    Vote,
     acceptance,
     ballot_of,
     change_digest,
     drawn,
-    read_votes,
     record,
     recorded_votes,
     sampled,

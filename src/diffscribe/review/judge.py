@@ -11,6 +11,7 @@ from diffscribe.asking.ask import Asker
 from diffscribe.asking.batch import BatchAsker
 from diffscribe.commits.plan import read_record
 from diffscribe.commits.prompt import VARIABLES, Prompts, read_prompt, render_prompt
+from diffscribe.core.ballots import CHOICES, FORMAT, Axis, Ballot, Choice, Vote, Votes
 from diffscribe.core.errors import ParamsError, RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import LabelParams, TeacherParams
@@ -20,7 +21,6 @@ from diffscribe.doors.endpoint import WithheldError
 from diffscribe.doors.reply import AnswerError, Question
 from diffscribe.eval.cases import read_cases
 from diffscribe.label.check import FlawError, record_of
-from diffscribe.label.gate import CHOICES, FORMAT, Axis, Ballot, Choice, Vote, Votes
 from diffscribe.label.label import connected_teacher
 from diffscribe.review.report_page import answer_text, ballot_of_pair, by_system
 from diffscribe.review.votes import OVERALL

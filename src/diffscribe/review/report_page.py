@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.plan import plan_json
+from diffscribe.core.ballots import Ballot, digest
 from diffscribe.core.draw import stratified
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
@@ -25,7 +26,6 @@ from diffscribe.eval.metrics import (
     size_of,
 )
 from diffscribe.eval.scores import HEADLINE, SCORES
-from diffscribe.label.gate import Ballot, digest
 from diffscribe.review.page import asset, shown_change, shown_plan, whole_page
 
 TARGET = "target"

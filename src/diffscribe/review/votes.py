@@ -6,8 +6,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from diffscribe.core.ballots import Axis, Choice, Vote, Votes, read_votes
 from diffscribe.core.intervals import Interval, mcnemar, proportion_interval
-from diffscribe.label.gate import Axis, Choice, Vote, Votes, read_votes
 
 OVERALL = "overall"
 _RESAMPLES = 2000
