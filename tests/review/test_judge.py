@@ -51,7 +51,7 @@ def report(tmp_path, monkeypatch):
 
 def judged(paths, server, model="wise-judge", **fields):
     params = label_params(base_url=server.base_url, **fields)
-    return judge(*paths, model, params, lambda line: None)
+    return judge(*paths, model, params)
 
 
 def test_a_fair_judge_prefers_the_better_plan_whichever_is_a(report):
@@ -112,7 +112,7 @@ def test_no_votes_at_all_are_an_explained_failure(report):
 def test_a_private_change_goes_to_no_other_machine(report):
     params = label_params(base_url="https://judge.example/v1")
     with pytest.raises(ParamsError, match=r"is marked private.*judge\.example"):
-        judge(*report(private=True), "wise", params, lambda line: None)
+        judge(*report(private=True), "wise", params)
 
 
 KEY_DIFF = (
@@ -132,19 +132,32 @@ KEY_DIFF = (
 def test_a_change_that_may_not_be_sent_gets_no_vote(report, fields, params):
     paths = report(**fields)
     with pytest.raises(RecordError, match=r"no ballot got a vote.*\(6 withheld\)"):
-        judge(*paths, "wise", label_params(**params), lambda line: None)
+        judge(*paths, "wise", label_params(**params))
 
 
 def test_batches_are_refused(report):
     params = label_params(mode="batch")
     with pytest.raises(ParamsError, match=r"label.mode: batch"):
-        judge(*report(), "wise", params, lambda line: None)
+        judge(*report(), "wise", params)
 
 
-def test_a_report_of_other_answers_is_refused_before_anything_is_asked(report):
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("predictions.jsonl", GOOD, "other"),
+        ("predictions.jsonl", '"system":"base"', '"system":"rival"'),
+        ("ballots.jsonl", '"systems":["base",', '"systems":['),
+        ("ballots.jsonl", '"id":"', '"id":"x'),
+    ],
+    ids=["other answers", "another system", "one plan", "another case"],
+)
+def test_a_report_whose_parts_do_not_fit_is_refused_before_anything_is_asked(
+    report, name, old, new
+):
     paths = report()
-    predictions = (paths[0] / "predictions.jsonl").read_text()
-    (paths[0] / "predictions.jsonl").write_text(predictions.replace(GOOD, "other"))
+    text = (paths[0] / name).read_text()
+    assert old in text
+    (paths[0] / name).write_text(text.replace(old, new))
     with FaultServer(answer=fair) as server:
         with pytest.raises(RecordError, match="run the stage eval again"):
             judged(paths, server)

@@ -36,7 +36,7 @@ def main(
 
     section = load_params(params).label
     name = model or section.teacher.model
-    judged = judge(reports, splits, test, prompts, name, section, lambda _: None)
+    judged = judge(reports, splits, test, prompts, name, section)
     write_json(votes, judged.votes.model_dump(mode="json"))
     click.echo(votes_report([votes]))
     click.echo(f"judge: {judged}")

@@ -1,5 +1,6 @@
 """The gate's pages: a sample of labels to vote on, and two labels of each change."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ from diffscribe.review.page import asset, shown_change, shown_plan, table, whole
 from diffscribe.review.votes import p_value
 from diffscribe.secrets.redact import redact
 
+logger = logging.getLogger(__name__)
+
 PAGES = ("index", "compare")
 """The pages in a folder, each with the ballots that it shows beside it."""
 
@@ -43,6 +46,7 @@ def show(labeled: Path, report: Path, rows: int) -> str:
             "other params"
         )
     means = {name: _mean(sample, name) for name in MEASURES}
+    logger.info("%s: %d labels drawn", labeled, len(sample))
     about = table(
         ("measure", "mean of 100 [95 % interval]", "rows"),
         [
@@ -76,6 +80,8 @@ def accept(exported: Path, report: Path) -> list[str]:
         raise InputError(f"'{report}' has no page; run 'make gate' first")
     known = {path.stem: list(read_jsonl(path, Ballot)) for path in pages}
     path = report / "votes.jsonl"
+    for vote in votes:
+        logger.info("%s: %s", vote.id[:12], vote.choice)
     added = record(votes, (each for page in known.values() for each in page), path)
     if not added:
         raise RecordError(
@@ -99,6 +105,8 @@ def show_both(first: Path, second: Path, report: Path, rows: int) -> str:
     """
     changes = [_changes(path) for path in (first, second)]
     ids = {id_ for id_, change in changes[0].items() if changes[1].get(id_) == change}
+    for path, each in zip((first, second), changes, strict=True):
+        logger.info("%s: %d changes, %d alone", path, len(each), len(each) - len(ids))
     if not ids:
         raise RecordError(f"{first} and {second} have no change in common")
     one, other = _measured(first, ids), _measured(second, ids)

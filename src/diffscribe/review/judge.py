@@ -1,8 +1,9 @@
 """A model votes on the ballots that people vote on, in both orders of each pair."""
 
 import json
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,11 +20,19 @@ from diffscribe.core.records import Change, Prediction, Record, SplitChange
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.endpoint import WithheldError
 from diffscribe.doors.reply import AnswerError, Question
-from diffscribe.eval.cases import read_cases
+from diffscribe.eval.cases import Case, read_cases
 from diffscribe.label.check import FlawError, record_of
 from diffscribe.label.label import connected_teacher
-from diffscribe.review.report_page import answer_text, ballot_of_pair, by_system
+from diffscribe.review.report_page import (
+    TARGET,
+    Answers,
+    answer_text,
+    ballot_of_pair,
+    by_system,
+)
 from diffscribe.review.votes import OVERALL
+
+logger = logging.getLogger(__name__)
 
 _CONTEXT_LINES = 3
 _MAX_PLAN_CHARS = 6000
@@ -92,7 +101,6 @@ def judge(
     prompts: Path,
     model: str,
     params: LabelParams,
-    show: Callable[[str], None],
 ) -> Judged:
     """Ask a model about every ballot of a report, in both orders.
 
@@ -103,7 +111,6 @@ def judge(
         prompts: the judge's folder.
         model: its name at the endpoint of `label.teacher`.
         params: the section label: endpoint, limits, budget.
-        show: told after each ballot what was asked and what it cost.
 
     Raises:
         InputError: if a file is not there.
@@ -128,12 +135,13 @@ def judge(
         async def ask(pair: _Pair) -> _Voted | Missing:
             return await _vote(pair, texts, model, params, asker)
 
-        for each in asker.in_order(ask, pairs):
+        for pair, each in zip(pairs, asker.in_order(ask, pairs), strict=True):
             if isinstance(each, Missing):
                 missing[each] += 1
+                logger.info("%s: no vote, %s", pair.ballot.id[:12], each)
             else:
                 voted.append(each)
-            show(asker.line())
+        logger.info("%s", asker.line())
     if not voted:
         counts = ", ".join(f"{count} {reason}" for reason, count in missing.items())
         raise RecordError(
@@ -154,14 +162,23 @@ def _pairs(reports: Path, changes: Path, samples: Path) -> Iterator[_Pair]:
     answers = by_system(read_jsonl(reports / "predictions.jsonl", Prediction))
     for ballot in read_jsonl(reports / "ballots.jsonl", Ballot):
         case = cases.get(ballot.id)
-        one, other = ballot.systems
-        if case is None or ballot_of_pair(case, answers, (one, other)) != ballot:
+        if case is None or not _is_of(ballot, case, answers):
             raise RecordError(
                 f"{reports}: sample {ballot.id} or the answers to it are not "
                 "those that the ballots are of; run the stage eval again"
             )
         texts = [answer_text(case, answers, name) for name in ballot.systems]
         yield _Pair(ballot, rows[case.id], *texts)
+
+
+def _is_of(ballot: Ballot, case: Case, answers: Answers) -> bool:
+    """Tell whether a ballot puts just these answers to a case side by side."""
+    known = [
+        system
+        for system in ballot.systems
+        if system == TARGET or case.id in answers.get(system, {})
+    ]
+    return len(known) == 2 and ballot_of_pair(case, answers, known) == ballot
 
 
 async def _vote(

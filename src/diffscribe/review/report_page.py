@@ -289,7 +289,7 @@ def _stratum(case: Case) -> tuple[str, str, str, str]:
     return case.repo, commits_of(case), first, size_of(case)
 
 
-def ballot_of_pair(case: Case, answers: Answers, pair: tuple[str, str]) -> Ballot:
+def ballot_of_pair(case: Case, answers: Answers, pair: Sequence[str]) -> Ballot:
     """Return the ballot of a case and two systems, in whichever order.
 
     The case's id and the names of the systems alone decide which is A, and each is A
