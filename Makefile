@@ -9,6 +9,7 @@ TYPE ?= q8_0
 # Files of tests side by side, one more than cores where some only wait; models compute
 # on one core each.
 PARALLEL := --dist=loadfile --no-loadscope-reorder
+WORKERS = $$(python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 # Stages run `python`; so nobody has to activate .venv.
 SYSTEM_PATH := $(PATH)
@@ -77,8 +78,12 @@ train: llama.cpp ## Run the pipeline as an experiment: make train [PROFILE=name]
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
-	@OMP_NUM_THREADS=1 pytest --numprocesses=$$(($$(nproc) + 1)) $(PARALLEL) -m "not hostile" \
+	@OMP_NUM_THREADS=1 pytest --numprocesses=$(WORKERS) $(PARALLEL) -m "not hostile" \
 		--durations=10 --cov=diffscribe --cov-report=term:skip-covered
+
+.PHONY: test-fast
+test-fast: .venv/.installed ## Run the tests that need no model, server or browser, for the loop at the desk
+	@OMP_NUM_THREADS=1 pytest --quiet --numprocesses=$(WORKERS) $(PARALLEL) -m "not slow and not hostile"
 
 .PHONY: hostile
 hostile: .venv/.installed ## Read repositories that attack their reader
@@ -111,7 +116,7 @@ serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
 	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
 
 .PHONY: docs
-docs: .venv/.installed ## Write the DAG, the tree and the result table into README.md
+docs: .venv/.installed ## Write the result table into README.md, and params.schema.json
 	@python tools/docs.py
 
 .PHONY: constraints

@@ -68,8 +68,8 @@ def _unwatched(commits: Any, name: str, total: int) -> Any:  # noqa: ARG001
 
 
 def _params(path: str, windows: int, composites: float, commits: int) -> HarvestParams:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"]
-    values |= {
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())["harvest"] | {
+        "seed": 7,
         "sources": [{"path": path, "branches": "all"}],
         "max_window_commits": windows,
         "windows_per_commit": 1.0,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from diffscribe.commands.train import load_profile
-from diffscribe.core.params import Params, merge_params, parse_params
+from diffscribe.core.params import Params, load_params, merge_params, parse_params
 from tests.support.imports import house_of, reached
 
 ROOT = Path(__file__).parents[1]
@@ -56,15 +56,18 @@ def test_every_stage_has_one_script_and_every_other_script_is_known():
     assert scripts == {word(stage) for stage in STAGES} | COMMANDS
 
 
-def test_every_stage_has_one_section_of_params_below_the_style_in_their_order():
-    assert list(PARAMS) == ["style", *map(word, STAGES)]
+def test_every_stage_has_one_section_of_params_below_what_they_share():
+    assert list(PARAMS) == ["seed", "style", *map(word, STAGES)]
     assert list(Params.model_fields) == list(PARAMS)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_its_own_section_and_the_style(stage):
-    shared = ["style"] if stage in ("label", "curate", "eval") else []
-    assert STAGES[stage]["params"] == [word(stage), *shared]
+def test_stage_depends_on_its_own_section_and_what_it_shares(stage):
+    section = getattr(load_params(ROOT / "params.yaml"), word(stage))
+    draws = "'seed'" in str(section.model_dump())
+    styled = stage in ("label", "curate", "eval")
+    shared = ["seed"] * draws + ["style"] * styled
+    assert STAGES[stage]["params"] == [*shared, word(stage)]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -66,7 +66,7 @@ if [ ! -f "$home/.built" ]; then
     log=$home/build.log
     # shellcheck disable=SC2086
     { cmake -S "$home/src" -B "$home/build" "${flags[@]}" &&
-        cmake --build "$home/build" -j "$(nproc)" --target $programs; } >"$log" 2>&1 ||
+        cmake --build "$home/build" -j "$(.venv/bin/python -c 'import os; print(os.cpu_count() or 1)')" --target $programs; } >"$log" 2>&1 ||
         { tail -n 20 "$log" >&2; fail "the build failed; the whole log is $log"; }
     mkdir -p "$home/bin"
     for program in $programs; do install -m 755 "$home/build/bin/$program" "$home/bin/"; done

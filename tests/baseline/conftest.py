@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.support.rows import make_curated, patch
 
 from diffscribe.baseline.model import fit
-from diffscribe.core.params import BaselineParams
+from diffscribe.core.params import load_params
 from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +58,7 @@ def make_row(number, junk=()):
 
 @pytest.fixture(scope="session")
 def params():
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())["baseline"]
-    return BaselineParams(**values | {"trees": 20})
+    return load_params(ROOT / "params.yaml").baseline.model_copy(update={"trees": 20})
 
 
 @pytest.fixture(scope="session")

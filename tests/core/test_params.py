@@ -101,9 +101,10 @@ def test_the_last_value_before_a_limit_fits(
 
 
 def test_all_problems_are_told_at_once(values: dict[str, Any]) -> None:
-    values = put(put(values, "curate.max_files", 0), "eval.seed", ABSENT)
+    values = put(put(values, "curate.max_files", 0), "eval.threads", ABSENT)
     assert problem(values) == (
-        "curate.max_files: should be greater than 0, not 0; key 'eval.seed' is missing"
+        "curate.max_files: should be greater than 0, not 0; "
+        "key 'eval.threads' is missing"
     )
 
 
@@ -256,3 +257,14 @@ def test_a_setting_of_a_source_that_does_not_fit_is_told_with_its_place(
     values: dict[str, Any], source: object, expected: str
 ) -> None:
     assert expected in problem(put(values, "harvest.sources", [source]))
+
+
+def test_one_seed_is_shared_unless_a_section_has_its_own(
+    values: dict[str, Any],
+) -> None:
+    values["seed"] = 11
+    values["train"]["seed"] = 3
+    params = parse_params(values, Path("my.yaml"))
+    assert (params.harvest.seed, params.label.teacher.seed) == (11, 11)
+    assert params.train.seed == 3
+    assert "seed" not in params.curate.model_dump()

@@ -34,11 +34,10 @@ def test_a_mistyped_key_is_named(workplace, name):
     section = place.params[name]
     key = next(iter(section))
     section[f"{key}x"] = section.pop(key)
-    place.assert_failed(
-        place.run(),
-        78,
-        f"params.yaml: key '{name}.{key}' is missing; unknown key '{name}.{key}x'",
-    )
+    words = f"params.yaml: key '{name}.{key}' is missing"
+    # What train does not know may be an option of TRL.
+    unknown = "" if name == "train" else f"; unknown key '{name}.{key}x'"
+    place.assert_failed(place.run(), 78, words + unknown)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -3,9 +3,10 @@
 A default here would be a second, hidden params.yaml.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -48,7 +49,12 @@ WORDS = {
 class Section(BaseModel):
     """A frozen part of params.yaml that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -450,6 +456,8 @@ class EvalParams(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
+    seed: int
+    """Of all that is drawn; a section may set its own."""
     style: StyleParams
     samples: SamplesParams
     harvest: HarvestParams
@@ -463,27 +471,43 @@ class Params(Section):
     merge_quantize: MergeQuantizeParams
     eval: EvalParams
 
+    @model_validator(mode="before")
+    @classmethod
+    def _share_seed(cls, values: object) -> object:
+        if isinstance(values, Mapping) and "seed" in values:
+            return _with_seed(cls, values, values["seed"])
+        return values
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         tokens = self.render.max_prompt_tokens + self.render.max_answer_tokens
-        if self.base.source == "scratch" and tokens > self.base.scratch.context_tokens:
-            raise ValueError(
-                "render.max_prompt_tokens + render.max_answer_tokens = "
-                f"{tokens} exceeds base.scratch.context_tokens = "
-                f"{self.base.scratch.context_tokens}"
-            )
-        if tokens > self.merge_quantize.num_ctx:
-            raise ValueError(
-                "render.max_prompt_tokens + render.max_answer_tokens = "
-                f"{tokens} exceeds merge_quantize.num_ctx = "
-                f"{self.merge_quantize.num_ctx}"
-            )
-        if tokens > self.eval.context_tokens:
-            raise ValueError(
-                "render.max_prompt_tokens + render.max_answer_tokens = "
-                f"{tokens} exceeds eval.context_tokens = {self.eval.context_tokens}"
-            )
+        limits = {
+            "merge_quantize.num_ctx": self.merge_quantize.num_ctx,
+            "eval.context_tokens": self.eval.context_tokens,
+        }
+        if self.base.source == "scratch":
+            limits["base.scratch.context_tokens"] = self.base.scratch.context_tokens
+        for key, limit in limits.items():
+            if tokens > limit:
+                raise ValueError(
+                    "render.max_prompt_tokens + render.max_answer_tokens = "
+                    f"{tokens} exceeds {key} = {limit}"
+                )
         return self
+
+
+def _with_seed(
+    kind: type[Section], values: Mapping[str, object], seed: object
+) -> dict[str, object]:
+    """Give the seed to every section of values that draws and sets none itself."""
+    given = dict(values)
+    for name, field in kind.model_fields.items():
+        section, below = field.annotation, given.get(name)
+        if name == "seed":
+            given.setdefault(name, seed)
+        elif isinstance(section, type) and isinstance(below, Mapping):
+            given[name] = _with_seed(section, below, seed)
+    return given
 
 
 def load_params(path: Path) -> Params:
@@ -511,6 +535,36 @@ def parse_params(values: object, path: Path) -> Params:
     except ValidationError as error:
         problems = "; ".join(_problem(each) for each in error.errors())
         raise ParamsError(f"{path}: {problems}") from error
+
+
+def params_schema() -> dict[str, Any]:
+    """Return the JSON Schema of params.yaml and profiles, for editors.
+
+    No key is required in it: a profile names a few, and `load_params` tells what
+    params.yaml lacks.
+    """
+    schema: dict[str, Any] = _without_required(Params.model_json_schema())
+    sources = schema["$defs"]["HarvestParams"]["properties"]["sources"]
+    sources["items"] = {"anyOf": [{"type": "string"}, sources["items"]]}
+    schema["title"] = "params.yaml of diffscribe, or a profile"
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "The profile that this one is laid over.",
+    }
+    return schema
+
+
+def _without_required(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_required(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    lists = isinstance(schema.get("required"), list)
+    return {
+        key: _without_required(each)
+        for key, each in schema.items()
+        if not (key == "required" and lists)
+    }
 
 
 def merge_params(
