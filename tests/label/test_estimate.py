@@ -15,6 +15,7 @@ from diffscribe.commits.plan import read_plan
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
+from diffscribe.doors.endpoint import prepare
 from diffscribe.doors.reply import Answer, TokenUsage, question_key
 from diffscribe.label.estimate import (
     CHARS_PER_TOKEN,
@@ -260,3 +261,20 @@ def test_a_time_is_told_in_the_unit_that_fits(seconds, words):
 
 def test_days_of_prices_are_days():
     assert price().date == date(2026, 11, 1)
+
+
+def test_an_answer_with_placeholders_is_known(estimated, ledger, change):
+    row = change(("wip", ["AKIA" + "Q3EGRIZT5KMW7YXA.py"]))
+    there = {"base_url": "https://api.example.com/v1"}
+    texts = load_teacher_prompts(FOLDER, STYLE)
+    question = plan_question(row, texts, label_params(**there))
+    sent = prepare(question, "api.example.com")
+    [path] = sent.question.schema["properties"]["commits"]["items"]["properties"][
+        "files"
+    ]["items"]["enum"]
+    text = PLAN.replace("a.py", path)
+    answer = Answer(text, TokenUsage(500, 0, 100, 0), 2.0, "stop")
+    put(ledger, question_key(sent.question), "wise", answer)
+    found = estimated(row, **there)
+    assert (found.rows, found.known, found.requests) == (0, 1, 0)
+    assert estimated(row, mode="batch_files").known == 1

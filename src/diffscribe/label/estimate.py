@@ -1,7 +1,7 @@
-"""What labeling would ask of a teacher, and cost, before anything is sent.
+"""Estimate what labeling would ask of a teacher, and cost, before anything is sent.
 
-The label stage itself is rehearsed: its questions are put to the ledger, and what
-is not there is counted, and supposed to be answered well.
+The label stage runs on the ledger alone. A question that the ledger does not know is
+counted, and an answer is supposed that leads to all questions that may follow.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ import orjson
 from tabulate import tabulate
 
 from diffscribe.asking.ask import in_order
+from diffscribe.asking.batch import SOMEBODY
 from diffscribe.asking.budget import NOTHING, Bill, dollars, is_counted
 from diffscribe.asking.ledger import Ledger
 from diffscribe.asking.upkeep import Totals
@@ -32,34 +33,34 @@ from diffscribe.label.labeler import Labeler
 from diffscribe.label.questions import Rating
 
 CHARS_PER_TOKEN = 3.1
-"""Of prompts that are mostly diff, for a model that has counted none yet."""
+"""Measured on prompts that are mostly diff; for a model without counted answers."""
 
 _POOR = orjson.dumps(dict.fromkeys(Rating.model_fields, 0)).decode()
 _SUBJECT = "add a test"
 
 
 class LabelEstimate(NamedTuple):
-    """What one teacher would be asked; re-asks included where their share is known."""
+    """Questions to one teacher; re-asks are included where their share is known."""
 
     model: str
     rows: int
-    """Changes about which something is asked that the ledger does not answer."""
+    """Changes with a question that the ledger does not answer."""
     known: int
-    """Answers that the ledger has."""
+    """Answers from the ledger."""
     requests: int
     usage: TokenUsage
     usd: float | None
-    """None without a price of each model that is asked."""
+    """None if a model that is asked has no price."""
     time_s: float | None
     """None if neither an answer's time nor a limit is known."""
     basis: tuple[str, ...]
-    """For each model, what was measured and what is supposed."""
+    """For each model, a line with what was measured and what is supposed."""
 
 
 def teachers(params: LabelParams) -> list[LabelParams]:
-    """Return the params with each model of the price table, their own model first.
+    """Return the params once for each model of the price table, their own model first.
 
-    Where params ask nobody, they ask for all plans here.
+    Params that ask no model are taken to ask for all plans.
     """
     asking = params if params.asks else params.model_copy(update={"source": "teacher"})
     models = dict.fromkeys(
@@ -82,8 +83,8 @@ def estimate(
 ) -> LabelEstimate:
     """Return what labeling these changes would take; nothing is sent.
 
-    Every rating that is not known is supposed to be poor, so `blend` is never
-    dearer than its estimate.
+    Every unknown rating is supposed to be poor, so `blend` never costs more than its
+    estimate.
 
     Raises:
         ParamsError: if a private change would be sent away.
@@ -111,7 +112,7 @@ def estimate(
 
 
 def table(estimates: Sequence[LabelEstimate]) -> str:
-    """Return the estimates as text, and below them what they rest on."""
+    """Return the estimates as a table, with their bases below it."""
     rows = [
         (
             each.model,
@@ -145,7 +146,7 @@ def duration(seconds: float) -> str:
 
 
 class _Rehearsal:
-    """Labels as the stage does, but asks the ledger alone."""
+    """Runs the stage on the ledger alone, and counts what is missing."""
 
     def __init__(
         self, texts: TeacherPrompts, params: LabelParams, ledger: Ledger
@@ -155,20 +156,22 @@ class _Rehearsal:
         self.known = 0
         self._labeler = Labeler(self._ask, texts, params)
         self._params = params
-        self._host = host_of(params.teacher.base_url)
+        is_sent = params.mode != "batch_files"
+        self._host = host_of(params.teacher.base_url) if is_sent else SOMEBODY
         self._ledger = ledger
         self._plan_chars = 0
         self._wanted: set[str] = set()
 
     async def wants(self, change: Change) -> bool:
-        """Tell whether anything about a change is not known yet."""
+        """Tell whether the ledger lacks an answer about a change."""
         before = len(self._wanted)
         self._plan_chars = _plan_chars(change, self._params)
         await self._labeler.label(change)
         return len(self._wanted) > before
 
     async def _ask(self, asked: Question) -> Answer:
-        request = prepare(asked, self._host).question
+        sent = prepare(asked, self._host)
+        request = sent.question
         chars = sum(len(message.content) for message in request.messages)
         key = question_key(request)
         answer = self._ledger.get(key)
@@ -181,13 +184,13 @@ class _Rehearsal:
         if is_counted(answer.usage):
             counted = {"chars": chars, "tokens": answer.usage.prompt_tokens}
             self._count(request.model, counted)
-        return answer
+        return answer._replace(key=key, replaced=sent.replaced)
 
     def _want(self, key: str, request: Question, prompt_chars: int) -> None:
         if key in self._wanted:
             return
         self._wanted.add(key)
-        # An answer with messages is about as long as the history's plan.
+        # An answer with a plan or messages is about as long as the history's plan.
         is_rating = set(Rating.model_fields) == _properties(request).keys()
         answer_chars = len(_POOR) if is_rating else self._plan_chars
         more = {"prompt_chars": prompt_chars, "answer_chars": answer_chars}
@@ -199,10 +202,10 @@ class _Rehearsal:
 
 
 def _supposed(request: Question) -> Answer:
-    """Return an answer that counts and leads to all that may be asked next.
+    """Return an answer that counts, and leads to all questions that may follow.
 
     Raises:
-        AnswerError: in place of a plan, after which nothing more is asked.
+        AnswerError: in place of a plan, which no further question follows.
     """
     properties = _properties(request)
     if "commits" in properties:
@@ -220,7 +223,7 @@ def _properties(request: Question) -> Mapping[str, Any]:
 
 
 def _plan_chars(change: Change, params: LabelParams) -> int:
-    """Return how long the history's plan is as JSON."""
+    """Return the length of the history's plan as JSON."""
     plan = history_plan(
         change, params.model_copy(update={"nonconventional": "path_rules"})
     )
@@ -238,7 +241,7 @@ class _Expected(NamedTuple):
 def _expected(
     model: str, counts: Counter[tuple[str, str]], known: Totals | None
 ) -> _Expected:
-    """Return what a model will be asked, by what it did so far if it did anything."""
+    """Return what a model will be asked, by its known answers where it has any."""
     firsts, reasks = counts[model, "firsts"], counts[model, "reasks"]
     share = reasks / firsts if firsts else 0.0
     tokens = counts[model, "tokens"]
@@ -271,7 +274,7 @@ def _expected(
 
 
 def _time_s(expected: Sequence[_Expected], teacher: TeacherParams) -> float | None:
-    """Return what answers' own time and the limits ask for, whichever is longer."""
+    """Return the time of the answers, or that of the rate limits if it is longer."""
     requests = sum(each.requests for each in expected)
     tokens = sum(
         each.usage.prompt_tokens + each.usage.completion_tokens for each in expected

@@ -1,4 +1,4 @@
-"""The plan that a change's own history amounts to."""
+"""Make a plan of the original commits of a change, cleaned by rules."""
 
 from enum import StrEnum
 
@@ -17,11 +17,11 @@ class LabelReason(StrEnum):
 
 
 def history_plan(change: Change, params: LabelParams) -> Plan | LabelReason:
-    """Return the original commits as a plan, or why that cannot be.
+    """Return the original commits as a plan, or the reason why there is none.
 
-    A commit keeps those of its files that are in the change, a renamed one by
-    its new path; a commit whose files are all gone again is left out. A file
-    that two commits touched is in both, which makes the plan invalid.
+    A commit keeps its files that are in the change, renamed ones by their new path. A
+    commit without such files is left out. A file that two commits touched is in both,
+    which makes the plan invalid.
     """
     planned = []
     for original in change.commits:

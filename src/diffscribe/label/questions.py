@@ -1,4 +1,7 @@
-"""What a teacher is asked about a change: a pure function of change and params."""
+"""The questions about a change (a plan, clean messages, a rating) and their answers.
+
+Each question is a pure function of the change, the prompts and the params.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +20,7 @@ from diffscribe.label.check import Flaw, FlawError, record_of
 
 
 class CleanMessage(Record):
-    """The words of one commit; type and scope are known."""
+    """Subject and body of one commit; type and scope stay as they are."""
 
     subject: str
     body: str = ""
@@ -28,7 +31,7 @@ class _Answer(Record):
 
 
 def messages_schema(count: int) -> dict[str, Any]:
-    """Return the JSON Schema of so many subjects with their bodies."""
+    """Return the JSON Schema of `count` subjects with their bodies."""
     message = {
         "type": "object",
         "properties": {
@@ -53,7 +56,7 @@ def messages_schema(count: int) -> dict[str, Any]:
 
 
 def parse_messages(text: str, count: int) -> tuple[CleanMessage, ...]:
-    """Read so many messages from an answer; text around the object is passed over.
+    """Read `count` messages from an answer; text around the object is ignored.
 
     Raises:
         FlawError: in words that can be shown to the model.
@@ -70,13 +73,13 @@ _Points = Annotated[int, Field(ge=0, le=_HIGHEST)]
 
 
 class Rating(Record):
-    """One judgement of the messages of a change, in points from 0 to 10."""
+    """Points from 0 to 10 for the messages of a change."""
 
     format: _Points
     clarity: _Points
     imperative: _Points
     agreement: _Points
-    """With the diff."""
+    """Agreement with the diff."""
 
     @property
     def score(self) -> float:
@@ -107,7 +110,7 @@ def parse_rating(text: str) -> Rating:
 
 
 def agreement(scores: list[float]) -> float:
-    """Return how near raters are: 1 if all say the same, 0 if two are poles apart."""
+    """Return 1 less the widest difference of scores: 1 if all raters agree."""
     return 1.0 - (max(scores) - min(scores))
 
 
@@ -122,10 +125,10 @@ _NOTHING = "(nothing)"
 def plan_question(
     change: Change, prompts: TeacherPrompts, params: LabelParams
 ) -> Question | None:
-    """Return the question for a plan, or None if not even the names fit.
+    """Return the question for a plan, or None if the file names alone are too long.
 
-    The schema is in the prompt too: a server may use it as a grammar that the
-    model never sees, or refuse it.
+    The schema is in the prompt too: a server may refuse it, or use it as a grammar
+    that the model never sees.
     """
     schema = plan_schema([file.path for file in change.files])
     return _question(change, prompts.plan, schema, {}, params)
@@ -137,7 +140,7 @@ def clean_question(
     prompts: TeacherPrompts,
     params: LabelParams,
 ) -> Question | None:
-    """Return the question for the same messages, clean."""
+    """Return the question for clean versions of the messages, or None as above."""
     shown = {"messages": _numbered(messages)}
     return _question(
         change, prompts.clean, messages_schema(len(messages)), shown, params
@@ -151,9 +154,9 @@ def rate_question(
     prompts: TeacherPrompts,
     params: LabelParams,
 ) -> Question | None:
-    """Return the question of a rater, by its number in params.
+    """Return the question of the rater with this number in params, or None as above.
 
-    The second sample of a model has another seed, and so is another request.
+    A second sample of a model has another seed, so that it is another question.
     """
     shown = {"messages": _numbered(messages)}
     question = _question(change, prompts.rate, rating_schema(), shown, params)
@@ -170,7 +173,7 @@ def rate_question(
 def reask_question(
     question: Question, answer: str, complaint: str, prompts: TeacherPrompts
 ) -> Question:
-    """Return the request that shows the model its own answer and what is wrong."""
+    """Return the question that shows the model its own answer and the complaint."""
     words = Template(prompts.reask).substitute(complaint=complaint)
     turns = (
         Message(role="assistant", content=answer or _NOTHING),
@@ -180,7 +183,7 @@ def reask_question(
 
 
 def is_traced(change: Change, fraction: float) -> bool:
-    """Tell whether what is asked about a change may be shown; its id decides."""
+    """Tell whether MLflow may show the questions about a change; its id decides."""
     return not change.private and int(change.id[:8], 16) < fraction * 16**8
 
 
