@@ -1,0 +1,54 @@
+import asyncio
+import hashlib
+
+import pytest
+from tests.support.fault_server import FaultServer
+from tests.support.questions import question
+
+from diffscribe.asking.connect import Gguf, Remote, connected
+from diffscribe.core.errors import InputError, ParamsError
+from diffscribe.doors.reply import AnswerError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """The ledger lies in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ask(model, *questions, **options):
+    with connected(model, **options) as asker:
+        return [answer.text for answer in asker.in_order(asker.ask, questions)]
+
+
+def test_a_gguf_is_named_by_all_that_changes_its_answers(here):
+    path = here / "a.gguf"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert Gguf(path, 2048).name == f"gguf:{digest}:2048"
+    assert Gguf(path, 2048, threads=3).name == f"gguf:{digest}:2048"
+    assert Gguf(path, 4096, slots=8).name == f"gguf:{digest}:4096:8"
+    with pytest.raises(InputError, match=r"none\.gguf' cannot be read"):
+        _ = Gguf(here / "none.gguf", 2048).name
+
+
+def test_known_answers_need_no_server_and_no_key():
+    with FaultServer() as server:
+        said = ask(Remote(server.base_url, "m"), question(1))
+    gone = Remote(server.base_url, "m", api_key_variable="NO_SUCH_KEY")
+    assert ask(gone, question(1)) == said
+    with pytest.raises(ParamsError, match="NO_SUCH_KEY"):
+        ask(gone, question(2))
+
+
+def test_known_only_asks_nothing():
+    with FaultServer() as server:
+        model = Remote(server.base_url, "m")
+        ask(model, question(1))
+        with connected(model, known_only=True) as asker:
+            for _ in range(2):
+                with pytest.raises(AnswerError, match="ledger has no answer"):
+                    asyncio.run(asker.ask(question(2)))
+        assert len(server.received) == 1
+        assert len(ask(model, question(1), known_only=True)) == 1
