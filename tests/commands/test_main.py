@@ -6,6 +6,8 @@ import re
 import resource
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 from diffscribe.commands.main import VERBS, main
 from diffscribe.core.cli import Command
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "dvc", "mlflow", "openai", "sklearn", "pygit2")
 
 
@@ -76,14 +79,14 @@ def test_an_unknown_verb_shows_the_usage():
 
 @pytest.fixture
 def without(tmp_path):
-    """A function that runs the command where a package is not installed."""
+    """A function that runs the command where some packages are not installed."""
 
-    def run(package, *arguments):
+    def run(packages, *arguments):
         (tmp_path / "sitecustomize.py").write_text(
             "import sys\n"
             "class Missing:\n"
             "    def find_spec(self, name, path=None, target=None):\n"
-            f"        if name.split('.')[0] == {package!r}:\n"
+            f"        if name.split('.')[0] in {packages!r}:\n"
             "            raise ModuleNotFoundError(name, name=name)\n"
             "sys.meta_path.insert(0, Missing())\n"
         )
@@ -99,9 +102,22 @@ def without(tmp_path):
 
 
 def test_a_package_that_is_not_installed_is_one_line(without):
-    done = without("yaml", "train")
+    done = without(("yaml",), "train")
     assert done.returncode == 69
     assert done.stderr == (
         "diffscribe: the package yaml is not installed; run 'make setup', or "
         "pip install 'diffscribe[train]'\n"
     )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_imports_in_the_light_install(without, verb):
+    """What `pip install .` leaves out is in the extra train alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    heavy = {
+        re.match(r"[\w-]+", each)[0]
+        for each in project["optional-dependencies"]["train"]
+    }
+    assert {"torch", "dvc", "mlflow"} <= heavy
+    done = without((*heavy, "sklearn"), verb, "--help")
+    assert (done.returncode, done.stderr) == (0, "")

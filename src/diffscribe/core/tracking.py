@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,10 +112,11 @@ def tracked_run(
     `label` with a teacher, or else `train`, opens the pipeline's run and `eval`
     closes it; they find each other by the experiment's name, or else by the digest
     of params. An exception from the block marks the run as failed and goes on.
-    DISABLE_MLFLOW_INTEGRATION=true turns the mirror off.
+    DISABLE_MLFLOW_INTEGRATION=true turns the mirror off; the light install has none.
     """
     run = TrackedRun()
-    if os.environ.get("DISABLE_MLFLOW_INTEGRATION", "").lower() not in ("true", "1"):
+    is_off = os.environ.get("DISABLE_MLFLOW_INTEGRATION", "").lower() in ("true", "1")
+    if not is_off and find_spec("mlflow"):
         run.start(stage, params, settings)
     status = "FAILED"
     try:
