@@ -1,4 +1,4 @@
-"""What the lines and the path of a changed file tell, as sets to compare."""
+"""Read what the lines and the path of each changed file tell, as sets to compare."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -15,11 +15,11 @@ MARK_OF_TESTS = re.compile(
     r"^[Tt]ests?(?=[A-Z])|^(tests?|specs?)[_.-]|[_.-](tests?|specs?)$|(Tests?|Specs?)$"
 )
 MAX_LINES = 2000
-"""Of one file: what follows would cost time and tell little."""
+"""Lines read of one file; more would cost time and tell little."""
 
 
 class FileEvidence(NamedTuple):
-    """One changed file; sets hold identifiers unless said."""
+    """One changed file; sets hold identifiers unless another thing is named."""
 
     path: str
     folders: tuple[str, ...]
@@ -27,15 +27,15 @@ class FileEvidence(NamedTuple):
     """The name without extension and without what marks a test, in lower case."""
     extension: str
     kind: str
-    """What the path is about, as in path rules, or `code`."""
+    """The type that path rules give to the path, or `code`."""
     status: str
-    """A, M, D or R."""
+    """Added, modified, deleted or renamed: A, M, D or R."""
     words: frozenset[str]
-    """Of the path, in lower case."""
+    """The words of the path, in lower case."""
     added: frozenset[str]
     removed: frozenset[str]
     context: frozenset[str]
-    """In unchanged lines and hunk headers."""
+    """Identifiers in unchanged lines and hunk headers."""
     added_lines: frozenset[str]
     removed_lines: frozenset[str]
     additions: int
@@ -45,8 +45,8 @@ class FileEvidence(NamedTuple):
 def read_evidence(paths: Collection[str], diff: str) -> list[FileEvidence]:
     """Return the evidence of each path, sorted by path.
 
-    A path that the diff does not show has its name only; so have all of a diff
-    that is not git's.
+    A path that the diff does not show has only what its name tells. A text that is
+    not a diff of git shows none.
     """
     try:
         patches = parse_diff(diff)
@@ -60,7 +60,7 @@ def read_evidence(paths: Collection[str], diff: str) -> list[FileEvidence]:
 
 
 def words_of(text: str) -> frozenset[str]:
-    """Return the words of a name in any case, in lower case."""
+    """Return the words of a camelCase or snake_case name, in lower case."""
     return frozenset(word.lower() for word in WORD.findall(text))
 
 
@@ -117,18 +117,18 @@ def _identifiers(lines: list[str]) -> frozenset[str]:
 
 
 def _stripped(lines: list[str]) -> frozenset[str]:
-    """Return the lines that say something, without their indentation."""
+    """Return the lines of more than three characters, without indentation."""
     return frozenset(text for line in lines if len(text := line.strip()) > 3)
 
 
 VERBS = {"A": "add", "D": "remove", "R": "move"}
-"""By the status that all files share; any other mixture is an update."""
+"""The verb for files that all have this status; other files are updated."""
 MAX_CHARS = 60
 MAX_NAMES = 2
 
 
 def subject_of(files: Sequence[FileEvidence]) -> str:
-    """Return a verb and the names of one or two files, or how many and where.
+    """Return a verb and the names of one or two files, or their number and folder.
 
     Names are as in the change, so that nothing is said that is not there.
     """

@@ -1,4 +1,4 @@
-"""Numbers about each two files of a change: may they be of one commit?"""
+"""Describe each two files by numbers that tell whether they belong together."""
 
 import math
 from collections import Counter
@@ -29,7 +29,7 @@ COLUMNS: tuple[str, ...] = (
 )
 """The features, in the order that trees know them by."""
 COMPARED = ("changed_here", "seen", "path_words")
-"""Features that are also given beside the best that the two files have."""
+"""Features that are also given as a share of the best that either file has."""
 
 KINDS = ("code", "test", "docs", "build", "ci", "chore")
 STATUSES = ("A", "M", "D", "R")
@@ -38,7 +38,7 @@ SHORTEST_NAME = 3
 
 
 class Rarity(NamedTuple):
-    """In how many of the training files each identifier is."""
+    """The number of training files that hold each identifier."""
 
     files: int
     counts: Mapping[str, int]
@@ -49,7 +49,7 @@ class Rarity(NamedTuple):
 
 
 def rarity_of(files: Iterable[FileEvidence], least: int) -> Rarity:
-    """Return the rarity of changed identifiers that at least so many files have."""
+    """Count the files with each changed identifier; ones with fewer than `least` go."""
     counts: Counter[str] = Counter()
     total = 0
     for file in files:
@@ -130,7 +130,7 @@ def _path_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
 
 
 def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
-    """Return what the two files are, whatever they have in common."""
+    """Return what kind of files the two are, and how large."""
     added = np.log1p(np.array([file.additions for file in files]))
     gone = np.log1p(np.array([file.deletions for file in files]))
     return {
@@ -155,7 +155,7 @@ def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
 
 
 def _weight_here(sets: Sets, weight: Weight | None = None) -> Weight:
-    """Weigh more what few files of this change have; what all have counts little."""
+    """Return a weight that falls with the share of this change's files with a token."""
     counts = Counter(token for each in sets for token in each)
     local = {token: math.log((1 + len(sets)) / n) for token, n in counts.items()}
     return lambda token: local[token] * (weight(token) if weight else 1)
@@ -197,7 +197,7 @@ def _vectors(
 def _named(
     files: Sequence[FileEvidence], changed: Sets, words: Sequence[frozenset[str]]
 ) -> Square:
-    """Return whether the changed lines of one name the other file."""
+    """Return whether the changed lines of either file name the other."""
     texts = [
         {name.lower() for name in names} | each
         for names, each in zip(changed, words, strict=True)

@@ -1,4 +1,4 @@
-"""A fitted baseline in a folder: JSON and safetensors, nothing that can run."""
+"""Keep a fitted baseline as JSON and safetensors, which hold nothing that can run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,20 +25,20 @@ KINDS = {
     **{f"trees.{name}": "float64" for name in ("start", "limit", "value")},
     **{f"types.{name}": "float32" for name in ("weights", "bias")},
 }
-"""The arrays of a baseline."""
+"""The arrays of a baseline and their types."""
 
 
 class Words(Record):
-    """What of a baseline is no array."""
+    """Everything of a baseline that is not an array."""
 
     columns: tuple[str, ...]
-    """Names of the features that the trees ask for."""
+    """The features that the trees ask for, in order."""
     depth: int = Field(ge=0, le=MAX_DEPTH)
     threshold: float = Field(ge=0, le=1)
     files: int = Field(ge=0)
-    """Training files that identifiers were counted in."""
+    """The number of training files."""
     counts: dict[str, int]
-    """In how many of them an identifier is."""
+    """The number of training files with each identifier."""
     types: tuple[str, ...] = Field(min_length=1)
     patterns: tuple[str, ...]
 

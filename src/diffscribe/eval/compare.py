@@ -1,4 +1,4 @@
-"""Two systems on the same cases: who is ahead, by how much, and how surely."""
+"""Compare two systems on the same cases."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence

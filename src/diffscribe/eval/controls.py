@@ -1,4 +1,4 @@
-"""Plans without a model: what one has to beat to be worth running.
+"""Make plans without a model: what a model has to beat to be worth running.
 
 Rules say the constant subject SUBJECT and take their type from the paths, where
 nothing else is said. They leave junk in commits; only the baseline knows it.
@@ -28,11 +28,11 @@ Control = Callable[[Case], Plan]
 
 SUBJECT = "update files"
 TYPE_OF_CODE = "feat"
-"""What the paths of code do not tell; the most common type is the best guess."""
+"""The type of commits of code, which paths do not tell; it is the most common one."""
 PIECE = r"\w+|[^\w\s]"
 NEIGHBOURS = 5
 MAX_CHARS = 20_000
-"""Of a diff that is looked for among others: more only costs time."""
+"""Characters of a diff that are compared with others; more only cost time."""
 
 
 def fit_controls(

@@ -1,4 +1,4 @@
-"""How a plan puts files into commits and keeps junk out of them.
+"""Judge how a plan puts files into commits and keeps junk out of them.
 
 No measure depends on the order of commits or files. An answer without a plan counts
 as one without commits, which is the worst there is. A single message has no files to
@@ -30,7 +30,7 @@ _PROBES = (
     *("zq7/zq7.zq7", "zq7", "src/zq7.py", "src/zq7.js", "lib/zq7.go", "docs/zq7.md"),
     *("README.md", "LICENSE", "Makefile", "tests/zq7_test.py", "zq7.c", "pom.xml"),
 )
-"""Paths of no kind of junk: a pattern that matches one is about real files."""
+"""Ordinary paths of a project: a pattern that matches one is about real files."""
 
 
 class Judgement(NamedTuple):

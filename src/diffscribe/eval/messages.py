@@ -1,4 +1,4 @@
-"""What the messages of an answer say: type, scope, names, words, style.
+"""Judge the messages of an answer: type, scope, names, words, style.
 
 Types and words are compared along the alignment of commits (`align`); a commit of the
 target without a partner counts as wrong. Grounding compares nothing with the target: a

@@ -1,4 +1,4 @@
-"""All answers of a system at once, and one system against another."""
+"""Sum up all answers of a system, and compare it with others."""
 
 import re
 from collections import Counter
@@ -14,17 +14,17 @@ from diffscribe.eval.messages import Pair, align
 from diffscribe.eval.scores import HEADLINE, SCORES
 
 NO_TYPE = "none"
-"""Stands for the type of a commit that has no partner, or none."""
+"""The type of a commit without a type, and of a missing partner."""
 SIZES = {1_000: "up to 1,000", 4_000: "up to 4,000", 16_000: "up to 16,000"}
 LARGEST = "above 16,000"
-"""Characters of the diff, in slices."""
+"""The slice of diffs with more characters than all SIZES."""
 MOST_COMMITS = 4
 SLICED = ("valid", "ari", "exact_partition", "moves", "type", "grounded", "chrf")
 _OVERFLOW = re.compile(r"HTTP 4\d\d: .*context", re.DOTALL)
 
 
 class Aggregates(Record):
-    """What the mean of no score says; every answer counts, failed ones too."""
+    """Numbers of all answers together; failed ones count."""
 
     confusion: dict[str, dict[str, int]]
     """Aligned commits: the target's type, then the type that was answered."""
@@ -74,7 +74,7 @@ class Difference(Record):
 
 
 class Evaluation(Record):
-    """All that is said of the systems, in the order they were given."""
+    """The results of all systems, in the order they were given."""
 
     systems: tuple[SystemResult, ...]
     differences: tuple[Difference, ...]
@@ -148,7 +148,7 @@ def aggregate(
     predictions: Sequence[Prediction],
     scores: Sequence[Score],
 ) -> Aggregates:
-    """Return what is said of one system's answers; cases are by id."""
+    """Return the aggregates of one system's answers; cases are by id."""
     pairs = [pair for each in predictions for pair in _pairs(cases, each)]
     messages = [c for each in predictions if each.plan for c in each.plan.commits]
     subjects = {commit.subject.strip().lower() for commit in messages}

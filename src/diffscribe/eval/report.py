@@ -1,4 +1,4 @@
-"""The evaluation as tables, for the terminal and for Markdown, and as plots of DVC."""
+"""Write an evaluation as tables for the terminal and Markdown, and as plots for DVC."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS, Measure
 
 NOTHING = "-"
 NARROWEST = 80
-"""Columns; a narrower terminal wraps."""
+"""Columns of the narrowest table; a narrower terminal wraps it."""
 _GAP = 2
 TITLES = {
     "valid": "valid\nplans %",
@@ -46,8 +46,8 @@ def write_report(
 def table(evaluation: Evaluation, columns: int) -> str:
     """Return one row a system for a terminal of so many columns.
 
-    Scores are in percent, each with the ends of its 95 % interval. What does not
-    fit beside each other comes below, with the systems again; 160 columns hold all.
+    Scores are in percent, each with the ends of its 95 % interval. Columns that do
+    not fit come below, with the systems again; 160 columns hold all.
     """
     rows = _rows(evaluation.systems)
     return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
@@ -94,7 +94,7 @@ def markdown(evaluation: Evaluation) -> str:
 
 
 def claims(evaluation: Evaluation) -> str:
-    """Return what the intervals are about, and what is better or worse."""
+    """Return what the intervals are about, and which measures are better or worse."""
     student = evaluation.systems[0]
     compared = len(HEADLINE) * len(evaluation.differences)
     return "\n\n".join(
@@ -194,7 +194,7 @@ def grid(rows: Sequence[Row], style: str = "github") -> str:
 def in_width(rows: Sequence[Row], columns: int) -> list[list[Row]]:
     """Take a table apart into ones that fit, each with the first column.
 
-    What does not fit into NARROWEST even alone stays as it is.
+    A column that is wider than NARROWEST stays as it is.
     """
     first, *others = rows[0]
     parts: list[list[str]] = [[]]
@@ -249,7 +249,7 @@ def _number(value: float | None) -> str:
 
 
 def _overflows(result: SystemResult) -> str:
-    """Return what prompts that were too long cost a system, or nothing."""
+    """Return a line on prompts that were too long for a system, or nothing."""
     share = result.aggregates.prompt_overflows
     if not share:
         return ""

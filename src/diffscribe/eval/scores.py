@@ -1,4 +1,4 @@
-"""Every measure of an answer by its name, and the score of one prediction."""
+"""Score predictions by every measure there is."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

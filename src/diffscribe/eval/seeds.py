@@ -1,4 +1,4 @@
-"""The numbers that git-smart-commit and joco report, under their own names.
+"""Compute the numbers that git-smart-commit and joco report, under their own names.
 
 They are here so that old results can be compared, and for no other purpose; no other
 measure uses them. An answer without a plan is left out of three of git-smart-commit's
