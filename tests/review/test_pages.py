@@ -10,6 +10,7 @@ from diffscribe.core.records import Issue, Message, Plan, Sample
 from diffscribe.review.datasheet import Datasheet
 from diffscribe.review.datasheet import page as datasheet_page
 from diffscribe.review.gate import gate_page
+from diffscribe.review.page import table as html_table
 from diffscribe.review.tokens import Token, tokens_page
 
 KEYS = {
@@ -76,7 +77,7 @@ def hostile(tmp_path_factory):
     message = rows[0].commits[0].message
     pages = {
         "gate": gate_page(EVIL, [(row,) for row in rows], [EVIL], ""),
-        "compare": gate_page(EVIL, [rows], [EVIL, EVIL], ""),
+        "compare": gate_page(EVIL, [rows], [EVIL, EVIL], html_table([EVIL] * 8, [])),
         "datasheet": datasheet_page(
             Datasheet(
                 *(counts, counts, table, counts, counts, counts, table),

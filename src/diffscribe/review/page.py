@@ -60,13 +60,13 @@ def _embedded(name: str, value: Any) -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return an HTML table of texts."""
+    """Return an HTML table of texts, which scrolls where it is too wide."""
     head = "".join(f"<th>{html.escape(each)}</th>" for each in headers)
     body = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(str(each))}</td>" for each in row) + "</tr>"
         for row in rows
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> str:
