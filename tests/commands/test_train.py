@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,44 @@ def test_profiles_that_extend_each_other_are_refused(profiles):
     (profiles / "b.yaml").write_text("extends: a\n")
     with pytest.raises(ParamsError, match=r"a\.yaml: extends itself through a and b"):
         load_profile("a")
+
+
+DVC = """
+stages:
+  show:
+    cmd: cp params.yaml shown.yaml
+    params: [train]
+    outs: [shown.yaml]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "epochs", "decay"),
+    [([], 1, None), (["--profile", "mine"], 3, 0.01)],
+)
+def test_the_pipeline_runs_as_an_experiment(profiles, options, epochs, decay):
+    (profiles / "mine.yaml").write_text(
+        "train: {num_train_epochs: 3, weight_decay: 0.01}\n"
+    )
+    folder = profiles.parent
+    (folder / "dvc.yaml").write_text(DVC)
+    who = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    for command in (
+        ["git", "init", "-q"],
+        [sys.executable, "-m", "dvc", "init", "-q"],
+        ["git", "add", "."],
+        ["git", *who, "commit", "-qm", "chore: begin"],
+    ):
+        subprocess.run(command, cwd=folder, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "diffscribe.commands.main", "train", *options],
+        cwd=folder,
+        env=os.environ | {"DVC_SITE_CACHE_DIR": str(folder / "site")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = yaml.safe_load((folder / "shown.yaml").read_text())["train"]
+    assert shown["num_train_epochs"] == epochs
+    assert shown.get("weight_decay") == decay

@@ -1,6 +1,7 @@
 """The model to start from: made here, copied from a folder, or from the hub."""
 
 import json
+import logging
 import math
 import re
 import shutil
@@ -10,10 +11,12 @@ from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import BaseParams
 from diffscribe.doors.model_folder import damage_explained, download, load_tokenizer
 
+logger = logging.getLogger(__name__)
+
 SCRATCH = "scratch"
 
 PATTERNS = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "*.model", "LICENSE*")
-"""What is taken from the hub; never pickles, never code."""
+"""The files that are taken from a folder or the hub: no pickles and no code."""
 
 
 def copy_base(params: BaseParams, folder: Path) -> None:
@@ -29,6 +32,7 @@ def copy_base(params: BaseParams, folder: Path) -> None:
         _check_model(local)
         for pattern in PATTERNS:
             for file in sorted(local.glob(pattern)):
+                logger.info("copying %s", file)
                 shutil.copyfile(file, folder / file.name)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", params.source):
         if not params.revision or not re.fullmatch(r"[0-9a-f]{40}", params.revision):
@@ -63,7 +67,7 @@ def _check_model(folder: Path) -> None:
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse a file that is not whole or no object; transformers says not which."""
+    """Refuse a damaged file by its name, which transformers does not tell."""
     from safetensors import safe_open
 
     for file in sorted(folder.glob("*.json")):

@@ -28,9 +28,9 @@ class DiffscribeError(Exception):
 
 
 def shown(text: str) -> str:
-    """Return text that cannot drive a terminal: other letters become escapes.
+    """Return text with control characters as escapes, so that none drives a terminal.
 
-    Names of files and words of git come from whoever made them.
+    Names of files and messages of git come from untrusted repositories.
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""Read and write records; a file or folder appears only when whole."""
+"""Read and write records; a file or folder appears whole or not at all."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ from diffscribe.core.records import Record
 def repository_root() -> Path:
     """Return the repository, also from the copy that `dvc exp run --temp` works in.
 
-    Where there is no repository, it is the current folder.
+    Outside of a repository, it is the current folder.
     """
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
@@ -33,11 +33,11 @@ def repository_root() -> Path:
 R = TypeVar("R", bound=Record)
 
 FULL_BYTES = 2**16
-"""What a failed write leaves free on a full disk, at most."""
+"""The most bytes that a failed write leaves free on a full disk."""
 
 FULL = "the disk is full"
 NO_SPACE = (FULL, os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
-"""Also in what libraries raise that make no OSError of it."""
+"""The words of ENOSPC and EDQUOT, which libraries also put into other exceptions."""
 
 REFUSALS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -107,7 +107,7 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to, that becomes `path` if nothing went wrong.
+    """Give a path to write to; it is renamed to `path` if the block succeeds.
 
     Raises:
         StorageError: if the disk is full or `path` cannot be written.
@@ -125,9 +125,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to fill, that becomes `path` if all went well.
+    """Give an empty folder to fill; it is renamed to `path` if the block succeeds.
 
-    What `path` held before stays until the new content is complete.
+    The previous content of `path` stays until then.
 
     Raises:
         StorageError: if the disk is full or `path` cannot be written.
@@ -138,7 +138,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         with _explained(path):
             partial.mkdir()
             yield partial
-            # Removing it takes a while, in which a kill would leave half of it.
+            # Rename first: deleting a folder is not atomic, a kill leaves half of it.
             if path.is_dir():
                 path.rename(previous)
             partial.rename(path)
@@ -167,7 +167,7 @@ def _remove(*folders: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Raise the failures a user can mend in words that say how."""
+    """Turn errors that a user can mend into StorageError, with what to do."""
     try:
         yield
     except BaseException as error:
@@ -186,7 +186,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _is_full(path: Path, error: BaseException) -> bool:
-    """Tell from the words, or the disk: programs only say that they failed."""
+    """Tell from the message or from the disk: a program only reports its exit."""
     if any(words in str(error) for words in NO_SPACE):
         return True
     with contextlib.suppress(FileNotFoundError):
@@ -198,13 +198,13 @@ E = TypeVar("E", bound=BaseModel)
 
 
 def read_exported(path: Path, form: type[E], what: str, page: str) -> E:
-    """Return what a page exported.
+    """Return the record that a page exported.
 
     Args:
         path: the file.
-        form: the record that it is to be.
-        what: what is in it, in a word of the plural.
-        page: where a person finds the page that exports it.
+        form: the type of the record.
+        what: the plural of what the file holds, for messages.
+        page: the path of the page that exports it, for messages.
 
     Raises:
         InputError: if it cannot be read.
@@ -227,7 +227,7 @@ def read_exported(path: Path, form: type[E], what: str, page: str) -> E:
 
 
 def refuse_twice(path: Path, names: Iterable[str], what: str) -> None:
-    """Refuse a file in which something stands twice.
+    """Refuse a file that names something twice.
 
     Raises:
         RecordError: naming the first.

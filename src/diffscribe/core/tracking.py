@@ -24,7 +24,7 @@ from diffscribe.core.params import Params
 
 
 class Statistics(NamedTuple):
-    """Counts by what they are of, such as `processed`; each by source.
+    """Counts by source, under the name of what is counted, such as `processed`.
 
     `Statistics({"processed": Counter(row.repo for row in rows), "approved": ...})`
     """
@@ -32,14 +32,14 @@ class Statistics(NamedTuple):
     counts: dict[str, Counter[str]]
 
     def metrics(self) -> dict[str, Any]:
-        """Return the sum of each count and all of them by source, zeros included."""
+        """Return the total of each count, and every count by source, zeros included."""
         totals = {name: counts.total() for name, counts in self.counts.items()}
         return {**totals, "by_source": {each: self._of(each) for each in self._known()}}
 
     def table(self, longest: int = 10) -> str:
-        """Return a line for all and one a source, those with most changes first.
+        """Return a line for all sources and one for each, largest counts first.
 
-        Of more sources than `longest` the last are one line.
+        Sources after the first `longest` share one line.
         """
         from tabulate import tabulate
 
@@ -65,9 +65,9 @@ class Statistics(NamedTuple):
 EXPERIMENT = "diffscribe"
 PIPELINE_TAG = "diffscribe.pipeline"
 REPOSITORY_TAG = "diffscribe.repository"
-"""Of a trace: what it is about, so that `make forget` finds it."""
+"""The tag of a trace with the repository it is about; `forget` searches for it."""
 OPENING_STAGES = ("label", "train")
-"""Which ask or learn for long; the first of them opens the pipeline's run."""
+"""The long stages; the first of them that runs opens the run of the pipeline."""
 TRACES_A_PAGE = 100
 LOCK_WAIT_S = 3.0
 QUICK_AND_QUIET = {
@@ -79,7 +79,7 @@ QUICK_AND_QUIET = {
     "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "1",
     "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING": "1",
 }
-"""MLflow's environment where the user set nothing: a dead server costs seconds."""
+"""MLflow's environment unless the user set it: a dead server costs seconds."""
 
 
 def report(
@@ -150,7 +150,7 @@ def forget_traces(repository: str) -> int:
         count = sum(_delete_traces(client, each, repository) for each in ids)
         if database != uri:
             with contextlib.closing(sqlite3.connect(database)) as connection:
-                # Until then the pages of deleted rows are still in the file.
+                # Without VACUUM the file still holds the pages of deleted rows.
                 connection.execute("VACUUM")
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).splitlines()[0][:200]
@@ -282,7 +282,7 @@ class TrackedRun:
         self._mirror(log)
 
     def _mirror(self, call: Callable[[], object]) -> None:
-        """Do a call to MLflow; the first that fails is the last that is made."""
+        """Call MLflow, unless an earlier call failed: then the mirror is lost."""
         if self._client is None:
             return
         from mlflow.exceptions import MlflowException

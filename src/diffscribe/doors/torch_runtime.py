@@ -23,7 +23,7 @@ def has_bf16() -> bool:
 
 
 def seed_torch(seed: int) -> None:
-    """Make what follows repeat bit for bit on one kind of machine."""
+    """Seed torch and make it deterministic: equal bits on machines of one kind."""
     # cuBLAS needs this before its first call, or refuses to be deterministic.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
@@ -34,7 +34,7 @@ def seed_torch(seed: int) -> None:
 
 
 def quiet_libraries() -> None:
-    """Keep bars and notices of the libraries off stderr; stages have their own."""
+    """Keep progress bars and notices of libraries off stderr."""
     import datasets
     from transformers.utils import logging
 
@@ -46,7 +46,7 @@ def quiet_libraries() -> None:
 def patch_with_unsloth() -> None:
     """Import Unsloth, which patches TRL and transformers; call it before them.
 
-    It neither reports its use to its makers nor writes beside the sources.
+    Its statistics are switched off, and its compiled files go to .cache/.
     """
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", ".cache/unsloth")

@@ -7,6 +7,7 @@ of Qwen2 by how it is built; all others go the official way.
 """
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -24,6 +25,8 @@ from diffscribe.doors.llama_cpp import (
     run_tool,
     source_tree,
 )
+
+logger = logging.getLogger(__name__)
 
 BLOCKS: dict[QuantizationType, int] = {
     "f16": 1,
@@ -67,7 +70,7 @@ def convert(model: Path, path: Path, name: str) -> None:
 
 
 def has_qwen2_structure(tokenizer: Any) -> bool:
-    """Say if a tokenizer.json document cuts texts as llama.cpp's `qwen2` does."""
+    """Tell whether a tokenizer.json document splits texts as llama.cpp's `qwen2`."""
     pre = tokenizer["pre_tokenizer"] or {}
     parts = pre.get("pretokenizers", [])
     if tokenizer["model"]["type"] != "BPE" or tokenizer["normalizer"] is not None:
@@ -178,6 +181,7 @@ def export(
         if path != f16:
             quantize(f16, path, kind)
         exported[kind] = contents(path, kind)
+        logger.info("%s: %s", path.name, exported[kind])
     if "f16" not in exported:
         f16.unlink()
     return exported

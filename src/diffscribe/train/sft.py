@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import logging
 import math
 import random
 import shutil
@@ -36,6 +37,8 @@ from diffscribe.train.student import (
     load_student,
     refuse_unknown,
 )
+
+logger = logging.getLogger(__name__)
 
 POOL = 16
 """Batches that are sorted together: enough for even lengths, few enough that
@@ -98,7 +101,7 @@ def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
 
 
 def mark_complete(checkpoints: Path) -> None:
-    """Say of the newest checkpoint that it is whole."""
+    """Mark the newest checkpoint as complete."""
     from transformers.trainer_utils import get_last_checkpoint
 
     newest = get_last_checkpoint(str(checkpoints))
@@ -107,7 +110,7 @@ def mark_complete(checkpoints: Path) -> None:
 
 
 def newest_checkpoint(checkpoints: Path) -> str | None:
-    """Return the newest complete checkpoint, after removing the others' debris."""
+    """Remove incomplete checkpoints and return the newest complete one, or None."""
     from transformers.trainer_utils import get_last_checkpoint
 
     for checkpoint in checkpoints.glob("checkpoint-*"):
@@ -145,7 +148,7 @@ LOGS = 100
 
 
 class FineTuned(NamedTuple):
-    """What a run leaves besides its weights."""
+    """The results of a run besides its weights."""
 
     backend: Backend
     curve: list[Mapping[str, float]]
@@ -199,7 +202,9 @@ def fine_tune(
             params.seed,
         )
     )
-    trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
+    newest = newest_checkpoint(checkpoints)
+    logger.info("resuming from %s", newest or "nothing: the run begins")
+    trainer.train(resume_from_checkpoint=newest)
     trainer.save_model(str(folder))
     _tidy(folder, base)
     curve = [_point(entry) for entry in trainer.state.log_history]
@@ -247,7 +252,12 @@ def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]
     validation = sorted(
         read_jsonl(sft / "validation.jsonl", Sample), key=lambda sample: sample.id
     )
-    return train, validation[: params.max_validation_samples]
+    kept = validation[: params.max_validation_samples]
+    logger.info(
+        "read %d samples to train on, %d of %d to validate with",
+        *(len(train), len(kept), len(validation)),
+    )
+    return train, kept
 
 
 def _config(

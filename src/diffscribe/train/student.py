@@ -1,5 +1,6 @@
 """The model that is fine-tuned: TRL's or Unsloth's, with LoRA if it is asked for."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,8 @@ from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.params import TrainParams
 from diffscribe.doors.model_folder import damage_explained
 from diffscribe.doors.torch_runtime import has_gpu
+
+logger = logging.getLogger(__name__)
 
 Backend = Literal["trl", "unsloth"]
 
@@ -33,9 +36,11 @@ def choose_backend(params: TrainParams) -> Backend:
             "train.backend unsloth is not installed; run 'make setup' on a GPU "
             "machine or pip install -e '.[unsloth]', or set it to auto"
         )
-    if params.backend == "auto":
-        return "unsloth" if installed and has_gpu() else "trl"
-    return params.backend
+    if params.backend != "auto":
+        return params.backend
+    backend: Backend = "unsloth" if installed and has_gpu() else "trl"
+    logger.info("backend %s: unsloth %s, GPU %s", backend, installed, has_gpu())
+    return backend
 
 
 def load_student(
