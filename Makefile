@@ -11,7 +11,7 @@ TYPE ?= q8_0
 PARALLEL := --dist=loadfile --no-loadscope-reorder
 WORKERS = $$(python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-# Stages run `python`; so nobody has to activate .venv.
+# What stands below runs from .venv, so nobody has to activate it.
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Compiling torch and transformers anew costs each of many short processes seconds.

@@ -543,7 +543,9 @@ def params_schema() -> dict[str, Any]:
     No key is required in it: a profile names a few, and `load_params` tells what
     params.yaml lacks.
     """
-    schema: dict[str, Any] = _without_required(Params.model_json_schema())
+    schema = Params.model_json_schema()
+    for each in (schema, *schema["$defs"].values()):
+        each.pop("required", None)
     sources = schema["$defs"]["HarvestParams"]["properties"]["sources"]
     sources["items"] = {"anyOf": [{"type": "string"}, sources["items"]]}
     schema["title"] = "params.yaml of diffscribe, or a profile"
@@ -552,19 +554,6 @@ def params_schema() -> dict[str, Any]:
         "description": "The profile that this one is laid over.",
     }
     return schema
-
-
-def _without_required(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_without_required(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    lists = isinstance(schema.get("required"), list)
-    return {
-        key: _without_required(each)
-        for key, each in schema.items()
-        if not (key == "required" and lists)
-    }
 
 
 def merge_params(
