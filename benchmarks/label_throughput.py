@@ -36,7 +36,7 @@ from tabulate import tabulate
 
 from diffscribe.asking.connect import Remote, connected
 from diffscribe.core.records import Message
-from diffscribe.doors.endpoint import Dialect
+from diffscribe.doors.dialect import Dialect
 from diffscribe.doors.reply import Question
 
 SPAWN = multiprocessing.get_context("spawn")

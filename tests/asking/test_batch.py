@@ -10,9 +10,10 @@ import pytest
 from tests.support.batch_server import BatchServer, echo
 from tests.support.questions import question
 
-from diffscribe.asking.batch import BatchAsker, PendingError, parts_in
+from diffscribe.asking.batch import BatchAsker, PendingError
 from diffscribe.asking.budget import Budget, Price
 from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.parts import parts_in
 from diffscribe.core.errors import BudgetError, RecordError, ToolError
 from diffscribe.doors.batches import BatchService, read_answers
 from diffscribe.doors.reply import Answer, AnswerError, TokenUsage, question_key

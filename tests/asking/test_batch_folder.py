@@ -5,15 +5,10 @@ import pytest
 from tests.support.batch_server import BatchServer, echo
 from tests.support.questions import question
 
-from diffscribe.asking.batch import (
-    BatchAsker,
-    PendingError,
-    forget_requests,
-    hold,
-    parts_in,
-)
+from diffscribe.asking.batch import BatchAsker, PendingError
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger
+from diffscribe.asking.parts import forget_requests, hold, parts_in
 from diffscribe.core.errors import ToolError
 from diffscribe.doors.batches import BatchService
 from diffscribe.doors.reply import question_key

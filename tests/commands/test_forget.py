@@ -11,7 +11,7 @@ import yaml
 from tests.support.fault_server import FaultServer
 from tests.support.ledger_rows import key, row
 
-from diffscribe.asking.batch import hold
+from diffscribe.asking.parts import hold
 from diffscribe.asking.upkeep import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.ballots import Vote

@@ -10,13 +10,8 @@ from tests.support.fault_server import completion
 from tests.support.questions import question
 
 from diffscribe.core.errors import ToolError
-from diffscribe.doors.endpoint import (
-    MAX_REPLY_BYTES,
-    Endpoint,
-    Rung,
-    host_of,
-    prepare,
-)
+from diffscribe.doors.dialect import Rung
+from diffscribe.doors.endpoint import MAX_REPLY_BYTES, Endpoint, host_of, prepare
 from diffscribe.doors.limiter import Limiter
 
 OK = b"HTTP/1.1 200 OK\r\n"

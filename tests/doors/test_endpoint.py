@@ -12,7 +12,8 @@ from tests.support.questions import outgoing
 
 from diffscribe.asking.ask import in_order
 from diffscribe.core.errors import ParamsError, ToolError
-from diffscribe.doors.endpoint import Endpoint, Rung
+from diffscribe.doors.dialect import Rung
+from diffscribe.doors.endpoint import Endpoint
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import Answer, AnswerError, RefusalError, TokenUsage
 

@@ -1,6 +1,7 @@
 """What may leave this machine: nothing private, no secret, no person."""
 
 import random
+from pathlib import Path
 
 import pytest
 from secret_corpus import TOKENS
@@ -97,3 +98,11 @@ def test_no_kind_of_token_is_sent():
     diff = "".join(f"+value_{n} = {key!r}\n" for n, key in enumerate(keys))
     sent = str(prepare(question(diff), THERE).question)
     assert [key for key in keys if key in sent] == []
+
+
+def test_only_the_door_makes_what_may_leave():
+    source = Path(__file__).parents[2] / "src"
+    makers = [
+        path.name for path in source.rglob("*.py") if "Outgoing(" in path.read_text()
+    ]
+    assert makers == ["endpoint.py"]

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.asking.ask import Asker, Trace, figures, ignore
-from diffscribe.asking.batch import BatchAsker, batch_folder
+from diffscribe.asking.batch import BatchAsker
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger, ledger_path
+from diffscribe.asking.parts import batch_folder
 from diffscribe.core.errors import InputError
 from diffscribe.core.records import Message
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.batches import BatchService
-from diffscribe.doors.endpoint import Endpoint, Rung, api_key_from, host_of, prepare
+from diffscribe.doors.dialect import Rung
+from diffscribe.doors.endpoint import Endpoint, api_key_from, host_of, prepare
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.llama_cpp import HOST, serve
 from diffscribe.doors.reply import Answer, AnswerError, Question

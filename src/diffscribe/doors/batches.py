@@ -13,10 +13,9 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from diffscribe.core.errors import RecordError, ToolError
+from diffscribe.doors.dialect import Dialect, Rung
 from diffscribe.doors.endpoint import (
-    Dialect,
     Outgoing,
-    Rung,
     host_of,
     is_loopback,
     is_transient,

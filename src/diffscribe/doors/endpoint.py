@@ -8,17 +8,16 @@ retries what may pass, and slows down for all when it is told so.
 
 import asyncio
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from enum import StrEnum
 from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.doors.dialect import Dialect, Rung, is_about_one
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import (
     Answer,
@@ -144,89 +143,6 @@ def api_key_from(variable: str | None) -> str:
         f"the environment has no {variable}, which api_key_variable names; "
         f"export {variable} and run again"
     )
-
-
-# How an endpoint wants to be asked.
-
-_REFUSALS = (400, 422, 500, 501)
-"""A server that validates an unknown parameter may call that its own fault."""
-_FORMAT = re.compile(r"response_format|json_schema|json_object|json mode|structured")
-_SCHEMA = re.compile(r"invalid schema|unsupported schema|grammar")
-_UNSUPPORTED = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra input"
-)
-_THIS_ALONE = re.compile(
-    r"context[ _](?:length|size|window)|too (?:long|large|many tokens)|"
-    r"maximum (?:\w+ )?(?:tokens|length)|reduce the length|"
-    r"content[ _](?:policy|filter|management)|moderation|safety"
-)
-
-
-class Rung(StrEnum):
-    """How firmly an endpoint can be held to a schema, firmest first."""
-
-    STRICT_SCHEMA = "strict json_schema"
-    JSON_SCHEMA = "json_schema"
-    JSON_OBJECT = "json_object"
-    TEXT = "text"
-
-
-class Dialect(NamedTuple):
-    """How to put a question so that an endpoint takes it."""
-
-    rung: Rung = Rung.STRICT_SCHEMA
-    limit_name: str = "max_tokens"
-    left_out: frozenset[str] = frozenset()
-    """Parameters that the endpoint refuses and an answer can do without."""
-
-    def body(self, question: Question) -> dict[str, Any]:
-        """Return the JSON to send to /chat/completions."""
-        body: dict[str, Any] = {
-            "model": question.model,
-            "messages": [
-                {"role": each.role, "content": each.content}
-                for each in question.messages
-            ],
-            self.limit_name: question.max_tokens,
-            "temperature": question.temperature,
-            "seed": question.seed,
-        }
-        if question.reasoning_effort is not None:
-            body["reasoning_effort"] = question.reasoning_effort
-        if question.schema is not None and self.rung != Rung.TEXT:
-            body["response_format"] = self._response_format(question.schema)
-        return {name: body[name] for name in body if name not in self.left_out}
-
-    def _response_format(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        if self.rung == Rung.JSON_OBJECT:
-            return {"type": "json_object"}
-        is_strict = self.rung == Rung.STRICT_SCHEMA
-        named = {"name": "answer", "schema": schema, "strict": is_strict}
-        return {"type": "json_schema", "json_schema": named}
-
-    def milder(self, failure: AttemptError, question: Question) -> "Dialect | None":
-        """Return what to try after a refusal, or None if it was about other things."""
-        said = f"{failure.words} {failure.names}".lower()
-        if failure.code not in _REFUSALS or _is_about_one(failure):
-            return None
-        if "max_completion_tokens" in said and self.limit_name == "max_tokens":
-            return self._replace(limit_name="max_completion_tokens")
-        if _UNSUPPORTED.search(said):
-            for name in {"temperature", "seed"} - self.left_out:
-                if re.search(rf"\b{name}\b", said):
-                    return self._replace(left_out=self.left_out | {name})
-        if question.schema is None or self.rung == Rung.TEXT:
-            return None
-        if _FORMAT.search(said) or _SCHEMA.search(said):
-            rungs = list(Rung)
-            return self._replace(rung=rungs[rungs.index(self.rung) + 1])
-        return None
-
-
-def _is_about_one(failure: AttemptError) -> bool:
-    """Tell a refusal of this question, such as its length, from one of all like it."""
-    said = f"{failure.words} {failure.names}".lower()
-    return failure.code == 413 or _THIS_ALONE.search(said) is not None
 
 
 # When to ask again.
@@ -464,7 +380,7 @@ class Endpoint:
                 f"{self._base_url} refuses {model}: {words}; check the key, "
                 "its quota, the address and the model's name"
             )
-        if failure.code in (400, 422) and not _is_about_one(failure):
+        if failure.code in (400, 422) and not is_about_one(failure):
             return RefusalError(f"{self._base_url} refuses {model}", words)
         return AnswerError(words)
 
