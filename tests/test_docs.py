@@ -1,112 +1,67 @@
-"""README shows the repository as it is."""
+"""The pages show the repository as it is, and README the last evaluation."""
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
-import docs
 import pytest
+import readme
 
 from diffscribe.commands.main import VERBS
+from diffscribe.eval.metrics import evaluate
+from diffscribe.eval.scores import score_all
+from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-
-in_checkout = pytest.mark.skipif(
-    not (ROOT / ".git").exists(), reason="not a git checkout: nothing to compare with"
-)
-
-
-def at_head(path):
-    """The text of a committed file, or None if HEAD has no such file."""
-    command = ["git", "show", f"HEAD:{path}"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    return shown.stdout if shown.returncode == 0 else None
-
-
-def test_dag_is_current():
-    assert docs.block_of(README, "dag") == docs.dag(), "run 'make docs'"
-
-
-@in_checkout
-def test_tree_is_current():
-    assert docs.block_of(README, "tree") == docs.tree(), "run 'make docs'"
-
-
-@in_checkout
-def test_committed_result_table_shows_the_committed_metrics():
-    """A repro on another machine changes the working tree, so HEAD is compared."""
-    metrics = json.loads(at_head("metrics/eval.json"))
-    block = docs.results(metrics)
-    assert docs.block_of(at_head("README.md"), "results") == block, "run 'make docs'"
-
-
-@in_checkout
-def test_every_line_of_the_tree_has_a_phrase():
-    bare = [line for line in docs.tree().splitlines()[1:-1] if len(line.split()) == 1]
-    assert [line.strip() for line in bare] == ["src/"]
-
-
-@pytest.fixture
-def metrics():
-    row = {"valid": 0.905, "valid_low": 0.8, "valid_high": 1.0}
-    row |= {"type": 0.5, "type_low": 0.455, "type_high": 0.55}
-    row |= dict.fromkeys(("ari", "ari_low", "ari_high"))
-    row |= {"junk": 0.0, "junk_low": -0.001, "junk_high": 0.06}
-    return {
-        "n": 40,
-        "n_junk": 12,
-        "student": "student-q8_0",
-        "difference": {"one_commit": row | {"type_low": -0.1}, "base-f16": row},
-        "base-f16": row | {"tokens_per_s": 99.95, "size_mb": 16.04},
-        "one_commit": row | {"tokens_per_s": None, "size_mb": None},
-        "student-q4_k_m": row | {"tokens_per_s": 250.4, "size_mb": 5.0},
-        "student-q8_0": row | {"tokens_per_s": 240.0, "size_mb": 9.0},
-    }
-
-
-def cells(table):
-    lines = [line.split("|")[1:-1] for line in table.splitlines()]
-    return [[cell.strip() for cell in line] for line in lines]
-
-
-def test_results_order_students_by_size_and_controls_last(metrics):
-    rows = cells(docs.results(metrics).split("\n\n")[0])
-    assert rows[0][1:] == [*docs.SCORES.values(), *docs.SPEED_AND_SIZE.values()]
-    scores = ["90 [80, 100]", "50 [46, 55]", "-", "0 [0, 6]"]
-    assert rows[2] == ["student-q8_0", *scores, "240", "9.0"]
-    assert [row[0] for row in rows[3:]] == ["student-q4_k_m", "base-f16", "one_commit"]
-    assert rows[4][5:] == ["100.0", "16.0"]
-    assert rows[5][5:] == ["-", "-"]
-
-
-def test_results_tell_n_and_the_differences_with_their_sign(metrics):
-    _, words, table = docs.results(metrics).split("\n\n")
-    assert "n = 40 changes, of which 12 have junk. student-q8_0 minus each" in words
-    rows = cells(table)
-    assert [row[0] for row in rows] == ["minus", rows[1][0], "base-f16", "one_commit"]
-    assert rows[3][1:] == ["90 [80, 100]", "50 [-10, 55]", "-", "0 [0, 6]"]
-
-
-@pytest.mark.parametrize("key", ["n_junk", "difference"])
-def test_metrics_of_an_older_version_are_refused_in_one_line(metrics, key):
-    del metrics[key]
-    with pytest.raises(SystemExit) as refused:
-        docs.results(metrics)
-    assert refused.value.code == (
-        f"metrics/eval.json: no '{key}', so an older version wrote it; "
-        "run 'make repro', then 'make docs' again"
-    )
-
-
-HOUSE = (ROOT / "docs" / "house.md").read_text()
+HOUSE_PAGE = (ROOT / "docs" / "house.md").read_text()
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
+def cells(table):
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def test_readme_fits_on_three_screens():
+    assert len(README.splitlines()) <= 150
+
+
+def test_readme_shows_the_student_of_the_committed_metrics():
+    committed = json.loads((ROOT / "metrics" / "eval.json").read_text())
+    _, student, *_ = cells(readme.MARKED.search(README)[2])
+    shown = [cell.split(" ")[0] for cell in student[1:-1]]
+    assert shown == [f"{round(100 * committed[name])}" for name in readme.COLUMNS]
+
+
+def test_table_of_readme_names_the_control_that_groups_best():
+    right = plan(commit("a", "fix"), commit("b", "docs"))
+    case = make_case(right, id="s1")
+    plans = {
+        "student-q8_0": plan(commit("a", "feat"), commit("b", "docs")),
+        "base": None,
+        "control-one-commit": plan(commit("a b", "fix")),
+        "control-per-file": right,
+        "control-original": right,
+    }
+    answers = [
+        prediction(each, case_id="s1", system=system) for system, each in plans.items()
+    ]
+    scores = score_all([case], answers, HOUSE)
+    evaluation = evaluate([case], scores, answers, {})
+    titles = [row[0] for row in cells(readme.results(evaluation))]
+    assert titles == [
+        "system",
+        "**student** (`student-q8_0`)",
+        "its base (`base`)",
+        "best control (`control-per-file`)",
+        "the commits as people made them",
+    ]
+
+
 def test_every_path_and_name_of_the_house_exists():
-    for path, name in re.findall(r"`(src/[\w/.]+)`(?: \(`(\w+)`\))?", HOUSE):
+    for path, name in re.findall(r"`(src/[\w/.]+)`(?: \(`(\w+)`\))?", HOUSE_PAGE):
         text = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
         assert (ROOT / path).exists(), path
         assert not name or re.search(rf"^(def|class) {name}\b", text, re.M), name
