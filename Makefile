@@ -115,9 +115,9 @@ serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
 	@server=$$(python -c 'from diffscribe.doors.llama_cpp import program; print(program("llama-server"))'); \
 	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
 
-.PHONY: readme
-readme: .venv/.installed ## Write the table of the last evaluation into README.md
-	@python tools/readme.py
+.PHONY: docs
+docs: .venv/.installed ## Write the result table into README.md, and params.schema.json
+	@python tools/docs.py
 
 .PHONY: constraints
 constraints: .venv/.installed ## Resolve pyproject.toml again into constraints.txt

@@ -1,0 +1,80 @@
+"""Write the result table into README.md, and the schema of params for editors.
+
+Usage: python tools/docs.py    (or: make docs)
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffscribe.core.params import params_schema
+from diffscribe.eval.metrics import Evaluation, SystemResult
+from diffscribe.eval.report import cell, grid
+
+ROOT = Path(__file__).resolve().parents[1]
+EVALUATION = ROOT / "reports" / "eval" / "metrics.json"
+SCHEMA = ROOT / "params.schema.json"
+HISTORY = "control-original"
+COLUMNS = {
+    "valid": "valid plans %",
+    "type": "type accuracy %",
+    "ari": "grouping (ARI) %",
+    "junk": "junk routed %",
+    "chrf": "words (chrF) %",
+}
+
+
+def main() -> None:
+    """Rewrite both files in place; without an evaluation the table stays."""
+    SCHEMA.write_text(schema(), encoding="utf-8")
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    if EVALUATION.is_file():
+        found = Evaluation.model_validate_json(EVALUATION.read_bytes())
+        readme.write_text(replace(text, "results", results(found)), encoding="utf-8")
+
+
+def schema() -> str:
+    """Return params.schema.json."""
+    return json.dumps(params_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def replace(text: str, name: str, block: str) -> str:
+    """Return the text with another block between the markers of a name."""
+    pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"README.md: no <!-- {name} --> and <!-- /{name} -->")
+    return pattern.sub(lambda found: f"{found[1]}{block}\n{found[2]}", text)
+
+
+def results(evaluation: Evaluation) -> str:
+    """Return the student, its base, the best control and the teacher in Markdown."""
+    rows = [
+        {"system": each.system}
+        | {title: cell(each.scores[name]) for name, title in COLUMNS.items()}
+        for each in shown(evaluation.systems)
+    ]
+    n = evaluation.systems[0].n
+    return f"{grid(rows)}\n\nIn brackets the 95 % interval; n = {n} changes."
+
+
+def shown(systems: Sequence[SystemResult]) -> list[SystemResult]:
+    """Return the main student, then the systems that a reader compares it with.
+
+    The best control is the one that groups files best; the first of equals. The
+    history itself is no control here, as it groups as the target does.
+    """
+    student, *others = systems
+    controls = [
+        each
+        for each in others
+        if each.system.startswith("control-") and each.system != HISTORY
+    ]
+    best = max(controls, key=lambda each: each.scores["ari"].value or 0.0, default=None)
+    names = {"base", "teacher"} | ({best.system} if best else set())
+    return [student, *(each for each in others if each.system in names)]
+
+
+if __name__ == "__main__":
+    main()
