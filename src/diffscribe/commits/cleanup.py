@@ -1,7 +1,7 @@
-"""Commit messages of a history, rid of what a diff cannot tell.
+"""Clean the commit messages of a history of what a diff cannot show.
 
-Issue numbers, tickets, trailers, addresses and marks name things outside of
-the change; a model that learns them invents them.
+Issue numbers, tickets, trailers, addresses and marks name things outside of the
+change; a model that learns them invents them.
 """
 
 import re
@@ -115,7 +115,7 @@ def clean_subject(subject: str) -> str:
 
 
 _CUT = "\0"
-"""Stands where something was cut out; the sentence around it goes with it."""
+"""Marks a cut; the sentence that holds it is dropped."""
 _FENCED = re.compile(
     r"(?<!\s)\s*^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S
 )

@@ -1,4 +1,4 @@
-"""Take git's unified diff text apart, so that the pieces join to it again."""
+"""Take git's unified diff apart into files and hunks that join to the same text."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ class Hunk(NamedTuple):
 
     header: str
     lines: tuple[str, ...]
-    """Begin with ` `, `+`, `-`, or `\\` for a missing line feed at the end."""
+    """Each begins with ` `, `+`, `-`, or `\\` for a missing line feed at the end."""
 
     @property
     def text(self) -> str:
@@ -38,7 +38,7 @@ class FilePatch(NamedTuple):
     header: tuple[str, ...]
     """The lines above the first hunk, `diff --git` included."""
     hunks: tuple[Hunk, ...]
-    """None for a binary file, or if only the name or the mode changed."""
+    """Empty for a binary file, or if only the name or the mode changed."""
 
     @property
     def text(self) -> str:
@@ -147,11 +147,11 @@ def _unescape(escape: re.Match[bytes]) -> bytes:
 
 
 _DULL = ("index ", "--- ", "+++ ")
-"""Lines of a patch's header that say what its title says."""
+"""Header lines that repeat the title of a patch."""
 
 
 def shown_patches(diff: str, paths: Iterable[str]) -> dict[str, str]:
-    """Return the text to show below each path, empty for one without a patch.
+    """Return the text that a page shows below each path; empty without a patch.
 
     A diff that git did not write is shown whole, under the path ''.
     """

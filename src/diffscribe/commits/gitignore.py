@@ -1,4 +1,4 @@
-"""What patterns of a .gitignore match, with git's own semantics."""
+"""Match paths with patterns of a .gitignore, as git does."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _MAX_WILDCARDS = 4
-"""Runs of `*`: each adds a factor of the path's length to the time to match."""
+"""Runs of `*` in a pattern. Each multiplies the time to match by the path's length."""
 
 
 def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
@@ -23,17 +23,17 @@ def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
 
 
 def is_too_wild(pattern: str) -> bool:
-    """Tell a pattern with so many wildcards that nobody can say what it matches."""
+    """Tell whether a pattern has so many wildcards that matching it could hang."""
     return len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS
 
 
 @lru_cache(maxsize=64)
 def _ignored(patterns: tuple[str, ...], paths: tuple[str, ...]) -> frozenset[str]:
-    """Return the same; a plan is asked about by several measures in turn."""
+    """Return the same, cached: several measures ask about one plan in turn."""
     if not patterns:
         return frozenset()
     compiled = [_compile(pattern) for pattern in patterns]
-    # For a few paths, the engines that compile all patterns at once take longer.
+    # The other backends compile all patterns at once, which is slower for few paths.
     spec = GitIgnoreSpec(
         [each for each in compiled if each is not None], backend="simple"
     )

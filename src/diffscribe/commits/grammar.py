@@ -146,7 +146,7 @@ _STRICT_FOOTER = re.compile(r"(?:BREAKING CHANGE: |[A-Za-z][\w-]*(?:: | #))\S")
 
 
 class Violation(StrEnum):
-    """What a message breaks first, in the order of the checks."""
+    """The first rule of Conventional Commits that a message breaks."""
 
     HEADER = "header"
     """No `type(scope)!: description`; rules 1, 4, 5 and 13."""
@@ -161,9 +161,9 @@ class Violation(StrEnum):
 def violation(message: str) -> Violation | None:
     """Return the first rule that a message breaks, or None.
 
-    Line feeds at the end are git's. A footer in another form than the
-    specification's is prose of the body, which is free; only a line that
-    begins with BREAKING CHANGE and a separator is surely meant as a footer.
+    Line feeds at the end do not count, since git adds them. A footer in another form
+    than the specification's counts as prose of the body, which is free; only a line
+    that begins with BREAKING CHANGE and a separator is surely meant as a footer.
     """
     header, *rest = message.rstrip("\n").split("\n")
     if not _STRICT_HEADER.fullmatch(header):
@@ -175,7 +175,7 @@ def violation(message: str) -> Violation | None:
         if line == "":
             block = number + 1
         elif _MEANT.match(line) and not (
-            # In form, and in a block of footers.
+            # A footer needs its form, and only footers above it in its block.
             _BREAKING_FOOTER.match(line) and _STRICT_FOOTER.match(rest[block])
         ):
             return Violation.BREAKING_FOOTER

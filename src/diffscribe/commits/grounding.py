@@ -16,7 +16,7 @@ from diffscribe.commits.words import words
 from diffscribe.core.records import Change
 
 _MAX_TEXT_CHARS = 20_000
-"""Of a message; the rest of a longer one names nothing."""
+"""Characters of a message that are searched: each name is looked up in the diff."""
 
 
 class EntityKind(StrEnum):
@@ -89,7 +89,7 @@ _KINDS = {
 def entities(text: str) -> list[Entity]:
     """Return what a text names, each once, in order.
 
-    URLs lead outside of any change and are passed over.
+    URLs are passed over: no change shows what they lead to.
     """
     return list(dict.fromkeys(_found(text[:_MAX_TEXT_CHARS])))
 
@@ -117,7 +117,7 @@ def _in_code(code: str) -> Iterator[Entity]:
 
 
 class Evidence:
-    """The paths and the diff of a change, to look entities up in."""
+    """The paths and the diff of a change, in which entities are looked up."""
 
     def __init__(self, paths: Iterable[str], diff: str) -> None:
         self.paths = tuple(paths)
@@ -242,7 +242,7 @@ class Claim(NamedTuple):
 
 _ADDS = r"add|introduce|implement|create|provide|allow|enable|support|expose|include"
 _REMOVES = r"remove|delete|drop|strip|eliminate|get rid of|purge"
-_SENTENCE = re.compile(r"(?:^|(?<=[.!?;])\s|\n\n)\s*(?:[-*•]\s+)?", re.MULTILINE)
+_SENTENCE = re.compile(r"(?:(?<=[.!?;])\s|\n\n|\n(?=[-*•]\s))\s*(?:[-*•]\s+)?")
 _CLAIM = re.compile(
     r"(?:(?:this|it|that)\s+|also\s+|now\s+|commit\s+|change\s+){0,4}"
     rf"(?:(?P<adds>(?:{_ADDS})(?:e?s|e?d)?)|(?P<removes>(?:{_REMOVES})(?:e?s|p?ed)?))\s+",

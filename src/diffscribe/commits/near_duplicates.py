@@ -1,4 +1,4 @@
-"""When two diffs say nearly the same: MinHash LSH, verified."""
+"""Find diffs that say nearly the same: MinHash LSH proposes, the true index decides."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _KIND[list(whitespace.encode())] = _SPACE
 _KIND[list(f"{ascii_letters}{digits}_".encode())] = _WORD
 _KIND[0x80:] = _WORD
 _END = b"\0" * (SHINGLE_TOKENS - 1)
-"""Below each side of a diff; four tokens that no shingle starts with."""
+"""Four tokens below each side of a diff, so that no shingle spans two sides."""
 
 _REMOVED_LINE = re.compile(r"\n-(.*)")
 _ADDED_LINE = re.compile(r"\n\+(.*)")
@@ -33,9 +33,9 @@ class Shingles(NamedTuple):
     """The shingles of some diffs, one diff after the other."""
 
     hashes: NDArray[np.uint64]
-    """Of a diff in the order of its lines; repeated where it repeats itself."""
+    """Hashes in the order of the lines; a shingle that occurs twice is there twice."""
     starts: NDArray[np.int64]
-    """Where each diff begins in `hashes`, and after the last one its length."""
+    """Where each diff begins in `hashes`; the last element is the length of `hashes`."""
 
 
 def shingle(diffs: Sequence[str]) -> Shingles:
@@ -107,7 +107,7 @@ HASHES = 128
 
 _MULTIPLIERS = np.frombuffer(hashlib.shake_256(b"minhash").digest(4 * HASHES), "<u4")
 _MARGIN = 4 * (0.25 / HASHES) ** 0.5
-"""Below the limit that an estimate may be: four standard deviations at the most."""
+"""How far below the limit an estimate is still verified: four standard deviations."""
 
 _BATCH_CHARS = 2**19
 _PAIRS_AT_ONCE = 2**13
@@ -142,7 +142,7 @@ def clusters(diffs: Sequence[str], similarity: float) -> list[int]:
 def _add_sets(
     sets: dict[int, NDArray[np.uint64]], diffs: Sequence[str], wanted: set[int]
 ) -> None:
-    """Let the sets have the wanted ones; forget others rather than be too many."""
+    """Add the wanted sets; drop all others first where memory would not hold both."""
     if len(sets.keys() | wanted) > _SETS_IN_MEMORY:
         sets.clear()
     missing = sorted(wanted - sets.keys())

@@ -35,7 +35,7 @@ _PATHS = {
     ),
     "chore": r"(^|/)\.[^/]+$",
 }
-"""What a path is about, by the first expression that matches it."""
+"""The type that a path stands for: the first whose expression matches it."""
 
 _VERBS = {
     "feat": "add allow enable expose implement introduce let offer provide support",
@@ -101,8 +101,7 @@ def _reverted(verb: str, subject: str) -> Header:
 def type_of_paths(paths: Collection[str]) -> str | None:
     """Return the type that all paths share, or None if code is among them.
 
-    Kinds that come together, such as tests and their docs, count as the one
-    that stands first in the table.
+    Of several kinds, such as tests and their docs, the first of the table counts.
     """
     kinds = {_kind(path) for path in paths}
     if None in kinds:

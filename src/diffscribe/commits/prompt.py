@@ -1,7 +1,7 @@
-"""The one renderer: a change as the messages a model is shown, within a budget.
+"""Render a change as the messages that a model is shown, within a budget.
 
-Label, render, eval and use all come through here, so that a model is asked
-what it was trained on.
+Label, render, eval and the git command all use `render_prompt`, so that a model is
+asked what it was trained on.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ VARIABLES = frozenset({"diff", "files", "gitignore"})
 CountTokens = Callable[[str], int]
 
 MAX_GITIGNORE_FRACTION = 0.1
-"""Of the budget; the change itself is worth more than what is ignored."""
+"""Share of the budget for patterns; the change itself is worth more."""
 
 PROSE_SUFFIXES = (".md", ".rst", ".txt", ".adoc")
 
@@ -42,7 +42,7 @@ class Rendered(NamedTuple):
     hunks: int
     cut_hunks: int
     hidden: frozenset[str]
-    """Files that have hunks, of which none is shown; their names always are."""
+    """Files with hunks of which none is shown; the list of files always names them."""
 
 
 def load_prompts(folder: Path) -> Prompts:
@@ -91,13 +91,18 @@ def render_prompt(
 ) -> Rendered | None:
     """Return the messages of a change, or None if not even its names fit.
 
-    System text, file list and existing patterns come first; what is left of
-    the budget goes to hunks: source before prose before generated files, and
-    each file's first hunk before any second one. What was cut is said. Of the
-    unchanged lines around a change, git's 3 at most, `context_lines` are shown.
-    `count_tokens` is summed over pieces, so the sum may differ by a few tokens
-    from the count of the whole. `more` fills in the variables of prompts that
-    ask for more than VARIABLES.
+    System text, file list and existing patterns come first. The rest of the budget
+    goes to hunks: source before prose before files that no person writes, and each
+    file's first hunk before any second one. The prompt says what was cut.
+
+    Args:
+        change: the change to show.
+        prompts: texts with the VARIABLES, and those of `more`.
+        max_tokens: the budget, in units of `count_tokens`.
+        context_lines: unchanged lines to show around a change, 3 at most.
+        count_tokens: is summed over pieces, so the sum may differ by a few tokens
+            from the count of the whole.
+        more: values of other variables.
     """
     names = [file_line(file) for file in change.files]
     gitignore = _gitignore_line(
@@ -176,7 +181,7 @@ def _heading(file: FileChange) -> str:
 
 
 def _hunk_texts(change: Change, context_lines: int) -> dict[str, tuple[str, ...]]:
-    """Return the hunks of each file; its headers say nothing the list does not."""
+    """Return the hunks of each file, without the headers of files."""
     hunks: dict[str, tuple[str, ...]] = {file.path: () for file in change.files}
     for patch in parse_diff(change.diff):
         hunks[patch.path] += tuple(
@@ -186,7 +191,7 @@ def _hunk_texts(change: Change, context_lines: int) -> dict[str, tuple[str, ...]
 
 
 def _hunk_text(hunk: Hunk, context_lines: int) -> str:
-    """Return a hunk whose header keeps the function, not the line numbers."""
+    """Return a hunk; its header keeps the function and drops the line numbers."""
     _, _, function = hunk.header.rstrip("\n").removeprefix("@@").partition("@@")
     changed = [at for at, line in enumerate(hunk.lines) if line[0] in "+-"]
     near = {
@@ -210,7 +215,7 @@ def _remark(shown: int, cut: int) -> str:
 
 
 def _by_worth(hunks: dict[str, tuple[str, ...]]) -> list[tuple[str, int]]:
-    """Return (path, position) of every hunk, the most telling first."""
+    """Return path and position of every hunk, in the order of their worth."""
     every = [(path, at) for path, texts in hunks.items() for at in range(len(texts))]
     return sorted(every, key=lambda each: (_worth(each[0]), each[1], each[0]))
 
@@ -249,7 +254,7 @@ def load_teacher_prompts(folder: Path, style: StyleParams) -> TeacherPrompts:
 
 
 def load_plan_prompts(folder: Path, style: StyleParams) -> Prompts:
-    """Read those that ask for a plan; they leave $schema to be filled in.
+    """Read the prompts that ask for a plan; $schema in them is still to be filled in.
 
     Raises:
         InputError: if one cannot be read, or has an unknown $variable.

@@ -17,7 +17,7 @@ class RenderReason(StrEnum):
     LONG_ANSWER = "long_answer"
     LONG_FILE_LIST = "long_file_list"
     HIDDEN_JUNK = "hidden_junk"
-    """A variant's junk is in the list of files, but its content is cut."""
+    """The junk of a variant is in the list of files, but its content was cut."""
 
 
 class Counters(NamedTuple):
@@ -25,7 +25,7 @@ class Counters(NamedTuple):
 
     text: Callable[[str], int]
     prompt: Callable[[Sequence[Message]], int]
-    """A chat that ends where the answer begins."""
+    """Counts the tokens of a chat that ends where the answer begins."""
 
 
 class RenderedSample(NamedTuple):
@@ -44,7 +44,7 @@ class RenderedSplit(NamedTuple):
     fitted: list[RenderedSample]
     dropped: list[RenderReason]
     processed: Counter[str]
-    """All changes by repository, variants too."""
+    """Number of changes by repository, variants included."""
 
     def approved(self) -> Counter[str]:
         """Return how many samples are of each repository."""
@@ -129,8 +129,8 @@ def render_sample(
 def in_file_order(change: SplitChange) -> Plan:
     """Return the plan with files and commits in the order of the file list.
 
-    The commits of a plan share no file, so their order is free; one that the
-    prompt decides is one that a model can learn.
+    The commits of a plan share no file, so any order is right. A model can learn the
+    order that the prompt shows.
     """
     position = {file.path: number for number, file in enumerate(change.files)}
 
