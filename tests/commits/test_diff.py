@@ -2,8 +2,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.rows import patch
 
-from diffscribe.commits.diff import parse_diff, unquote
+from diffscribe.commits.diff import (
+    changed_lines,
+    diff_digest,
+    parse_diff,
+    shown_patches,
+    unquote,
+)
 from diffscribe.core.errors import RecordError
 
 
@@ -162,3 +169,107 @@ def test_names_the_line_that_git_would_not_print(text: str, line: int) -> None:
 def test_unquotes_octal_bytes_as_utf8() -> None:
     assert unquote('"gr\\303\\266\\303\\237e\\t"') == "größe\t"
     assert unquote("plain\\t") == "plain\\t"
+
+
+def lines_patch(lines, path="a.py", sign="+"):
+    body = "".join(f"{sign}{line}\n" for line in lines)
+    return (
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
+        f"@@ -0,0 +1,{len(lines)} @@\n{body}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (lines_patch(["a"]), lines_patch(["a"], "b/c.py"), True),
+        (lines_patch(["a b"]), lines_patch(["  a\tb "]), True),
+        (lines_patch(["a"]), lines_patch(["a"]) + " context\n", True),
+        (lines_patch(["a"]), lines_patch(["a"], sign="-"), False),
+        (lines_patch(["a", "b"]), lines_patch(["b", "a"]), False),
+        ("diff --git a/x b/y\nrename from x\n", "diff --git a/x b/z\nrename", False),
+    ],
+)
+def test_the_digest_is_of_the_changed_lines_without_white_space(one, other, equal):
+    assert (diff_digest(one) == diff_digest(other)) is equal
+
+
+def test_equal_patch_ids_have_equal_digests(history):
+    lines = [f"line {number}\n" for number in range(40)]
+    versions = {
+        "as it is": (lines, "new\n"),
+        "further down": (["above\n"] * 9 + lines, "new\n"),
+        "indented": ([f"\t{line}" for line in lines], "    new\n"),
+        "in another context": ([*lines[:20], "other\n", *lines[20:]], "new\n"),
+        "another": (lines, "newer\n"),
+    }
+    patches = []
+    for before, line in versions.values():
+        after = [line if "line 20" in old else old for old in before]
+        base = history.commit("base", {"a.py": "".join(before)})
+        head = history.commit("head", {"a.py": "".join(after)})
+        patches.append(git(history, "diff", base, head))
+    ids = [
+        git(history, "patch-id", "--stable", text=each).split()[0] for each in patches
+    ]
+    assert [each == ids[0] for each in ids] == [True, True, True, False, False]
+    digests = [diff_digest(each) for each in patches]
+    assert [each == digests[0] for each in digests] == [True, True, True, True, False]
+
+
+def git(history, *arguments, text=""):
+    command = ["git", "-C", history.folder, *arguments]
+    return subprocess.run(
+        command, input=text, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_a_hunk_may_look_like_headers():
+    diff = (
+        "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@ -1 +1\n"
+        "--- a/y\n+++ b/y\n-diff --git a/y b/y\n+@@ -1 +1 @@\n context\n"
+        "@@ -9 +9 @@ diff --git\n-a\rb\x0bc\u2028d\n\\ No newline at end of file\n+e\n"
+        "diff --git a/z b/z\ndeleted file mode 100644\n--- a/z\n+++ /dev/null\n"
+        "@@ -1 +0,0 @@\n-z\n"
+    )
+    lines = changed_lines(diff)
+    assert lines == [
+        "--- a/y",
+        "+++ b/y",
+        "-diff --git a/y b/y",
+        "+@@ -1 +1 @@",
+        "-a\rb\x0bc\u2028d",
+        "+e",
+        "-z",
+    ]
+    hunks = [hunk for file in parse_diff(diff) for hunk in file.hunks]
+    parsed = [line for hunk in hunks for line in hunk.lines if line[0] in "-+"]
+    assert [f"{line}\n" for line in lines] == parsed
+
+
+ADDED = """diff --git a/new.py b/new.py
+new file mode 100755
+index 0000000..1111111
+--- /dev/null
++++ b/new.py
+@@ -0,0 +1 @@
++first
+"""
+
+
+def test_each_path_gets_its_patch_without_what_its_title_says():
+    texts = shown_patches(ADDED + patch("b.py", "x"), ["b.py", "gone.py", "new.py"])
+    assert texts == {
+        "b.py": "@@ -1 +1 @@\n-old x\n+new x\n",
+        "gone.py": "",
+        "new.py": "new file mode 100755\n@@ -0,0 +1 @@\n+first\n",
+    }
+
+
+def test_a_path_of_the_diff_alone_is_shown_too():
+    assert list(shown_patches(ADDED, [])) == ["new.py"]
+
+
+def test_what_git_did_not_write_is_shown_whole_above_all_paths():
+    broken = ADDED + "@@ nonsense"
+    assert shown_patches(broken, ["new.py"]) == {"": broken, "new.py": ""}

@@ -35,7 +35,7 @@ class Shingles(NamedTuple):
     hashes: NDArray[np.uint64]
     """Hashes in the order of the lines; a shingle that occurs twice is there twice."""
     starts: NDArray[np.int64]
-    """Where each diff begins in `hashes`; the last element is the length of `hashes`."""
+    """Where each diff begins in `hashes`, and at the end the length of `hashes`."""
 
 
 def shingle(diffs: Sequence[str]) -> Shingles:
