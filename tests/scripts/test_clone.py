@@ -38,7 +38,9 @@ def run_script(
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": sources} | changed
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    outputs = ["harvested.jsonl", "harvest.json"] if name == "harvest" else []
+    outputs = ["harvested.jsonl", "harvest.json", "metrics.json"]
+    if name != "harvest":
+        outputs = []
     return subprocess.run(
         [sys.executable, str(ROOT / f"scripts/{name}.py"), *outputs],
         cwd=folder,
