@@ -108,9 +108,9 @@ def redact(change: C) -> Redacted[C]:
 def redact_texts(texts: Sequence[str]) -> RedactedTexts:
     """Return texts that may leave the machine, such as the messages of a prompt.
 
-    They share their placeholders, which are numbered in order of appearance. Each
-    may hold a diff, so a sign at the start of a line is no part of a secret. Lines
-    that name people, such as Signed-off-by, are cut out.
+    They share their placeholders, which are numbered by kind. Each may hold a diff, so
+    a sign at the start of a line is no part of a secret. Lines that name people, such
+    as Signed-off-by, are cut out.
     """
     stripped = [strip_trailers(text) for text in texts]
     redacted = _redact([_Text(text, is_diff=True) for text, _ in stripped])
