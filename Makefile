@@ -101,8 +101,8 @@ smoke: llama.cpp ## Run the miniature pipeline in a temporary clone
 
 .PHONY: exp-show
 exp-show: .venv/.installed ## Compare experiments: params that differ, and the metrics
-	@dvc exp show --only-changed --hide-workspace --no-pager --sort-by Created \
-		--drop '^(src|scripts|prompts|data|models|benchmark_sets)\b'
+	@dvc exp show --only-changed --hide-workspace --no-pager \
+		--drop '^(Created|train_loss|validation_token_accuracy|(src|scripts|prompts|data|models|benchmark_sets)\b)'
 
 
 .PHONY: mlflow

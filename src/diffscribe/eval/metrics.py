@@ -137,10 +137,12 @@ def mean_of(scores: Iterable[Score], name: str) -> Estimate:
 def headline(evaluation: Evaluation) -> dict[str, float | None]:
     """Return the eight numbers of metrics/eval.json: the student's means by HEADLINE.
 
-    Each is 0 to 1; None where there is nothing to measure, as without junk.
+    Each is 0 to 1 with three digits, which a table of experiments has room for; None
+    where there is nothing to measure, as without junk.
     """
     student = evaluation.systems[0]
-    return {name: student.scores[name].value for name in HEADLINE}
+    values = {name: student.scores[name].value for name in HEADLINE}
+    return {k: None if v is None else round(v, 3) for k, v in values.items()}
 
 
 def aggregate(
