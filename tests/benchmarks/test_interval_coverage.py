@@ -25,16 +25,8 @@ def test_a_world_is_drawn_the_same_again():
 
 
 def test_a_line_tells_what_other_ways_miss():
-    line = benchmark.coverage(200, 300, benchmark.World("yes/no", 0.6, 0.2, 6))
+    line = benchmark.coverage(200, benchmark.World("yes/no", 0.6, 0.2, 6))
     held = float(line["holds the truth %"].split()[0])
     percentile = float(line["percentiles do %"].split()[0])
     changes = float(line["of changes alone %"].split()[0])
     assert changes < percentile < 90 < held
-
-
-def test_mcnemar_counts_a_change_with_its_variants_once():
-    observations = [
-        benchmark.Observation(change, value)
-        for change, value in (("a", 1), ("a", 1), ("b", -1), ("c", 1), ("c", -1))
-    ]
-    assert benchmark.by_change(observations) == (1, 1)

@@ -20,7 +20,7 @@ INPUTS = {
     "render": ("prompts", "splits", "base"),
     "train": ("sft", "base"),
     "merge_quantize": ("prompts", "base", "adapter"),
-    "eval": ("teacher", "gguf", "baseline", "splits", "test.jsonl"),
+    "eval": ("teacher", "gguf", "plans.jsonl", "splits", "test.jsonl"),
 }
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
@@ -64,10 +64,10 @@ def test_a_missing_input_is_named_with_what_writes_it(workplace, name, missing):
     )
 
 
-@pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl"])
+@pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl", "test.jsonl"])
 def test_baseline_names_a_split_that_was_not_made(workplace, missing):
     place = workplace("baseline")
-    for name in {"train.jsonl", "validation.jsonl"} - {missing}:
+    for name in {"train.jsonl", "validation.jsonl", "test.jsonl"} - {missing}:
         place.put(f"in/splits/{name}")
     place.assert_failed(place.run(), 2, f"in/splits/{missing}' cannot be read: No such")
 
@@ -122,7 +122,7 @@ def test_a_corrupt_line_is_named_with_its_file_and_number(
 
 def test_baseline_without_a_single_row_says_where_they_went(workplace):
     place = workplace("baseline")
-    for name in ("train", "validation"):
+    for name in ("train", "validation", "test"):
         place.put(f"in/splits/{name}.jsonl")
     place.assert_failed(place.run(), 65, "no commits to learn from; see reports/")
 

@@ -42,7 +42,7 @@ def source(workplace, labeled, curated):
         kept = [curated(repo=f"r{n}") for n in range(40)]
         write_jsonl(place.folder / "in/curated.jsonl", kept)
         rows = [SplitChange(**dict(row), parent_id=None, junk=()) for row in kept]
-        for split in ("train", "validation"):
+        for split in ("train", "validation", "test"):
             write_jsonl(place.folder / f"in/splits/{split}.jsonl", rows)
         history = History(place.folder / "in/app")
         for number in range(9):
