@@ -32,7 +32,6 @@ def _quoted(value: object) -> object:
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Similarity = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
 Day = Annotated[date, BeforeValidator(_quoted)]

@@ -21,7 +21,6 @@ REMOTE_URL = re.compile(
 )
 SCP_URL = re.compile(r"(?:[^/@]*@)?(?P<host>[^/:@]+):(?!//|:)(?P<path>.+)")
 PASSWORD = re.compile(r"\w+://[^/@]*:[^/@]*@")
-UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MAX_NAME_CHARS = 200
 PLAIN_PART = re.compile(r"[\w~][\w.~+-]*")
 

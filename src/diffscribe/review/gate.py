@@ -323,7 +323,3 @@ def _cells(found: Mapping[str, Comparison]) -> tuple[list[str], list[list[str]]]
         ]
         for name, each in found.items()
     ]
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
