@@ -17,8 +17,11 @@ from diffscribe.commands.forget import forget
 from diffscribe.core.ballots import Vote
 from diffscribe.core.errors import RecordError, ToolError
 from diffscribe.core.files import read_jsonl, write_json, write_jsonl
+from diffscribe.core.params import load_params
 from diffscribe.core.records import Change, LabeledChange, RejectedChange
+from diffscribe.core.tracking import tracked_run
 from diffscribe.label.gate import ballot_of
+from diffscribe.review.page import whole_page
 
 ROOT = Path(__file__).parents[2]
 GONE = "acme/app"
@@ -26,6 +29,7 @@ DERIVED = (
     "data/exports/train.jsonl",
     "data/benchmarks/x/cases.jsonl",
     "data/README.md",
+    "mlruns/2/artifacts/eval/predictions.jsonl",
     "mlruns/1/2/artifacts/eval/predictions.jsonl",
     "mlartifacts/1/2/artifacts/eval/index.html",
     "models/adapter/weights",
@@ -105,14 +109,39 @@ def test_no_row_of_the_repository_is_left_and_all_others_are(root):
 @pytest.mark.parametrize("folder", ["metrics", "reports"])
 def test_what_is_counted_by_repository_no_longer_names_it(root, folder):
     path = root / folder / "split.json"
-    sources = {"acme/app": {"train": 2}, "acme/other": {"train": 1}}
-    write_json(path, {"acme/app": 3, "by_source": sources})
-    result = forget(root, "acme/app", base_is_scratch=False)
+    sources = {"train": {"train": 2}, "acme/other": {"train": 1}}
+    write_json(path, {"train": 3, "by_source": sources})
+    result = forget(root, "train", base_is_scratch=False)
     assert result.found == ()
     assert json.loads(path.read_text()) == {
-        "acme/app": 3,
+        "train": 3,
         "by_source": {"acme/other": {"train": 1}},
     }
+
+
+@pytest.mark.parametrize("has_rows", [True, False])
+def test_a_page_that_tracking_copied_goes(root, monkeypatch, has_rows):
+    repo = GONE if has_rows else "acme/third"
+    (root / ".dvc").mkdir(exist_ok=True)
+    monkeypatch.chdir(root)
+    for name in ("MLFLOW_TRACKING_URI", "DISABLE_MLFLOW_INTEGRATION"):
+        monkeypatch.delenv(name, raising=False)
+    page = whole_page("cases", "", embedded={"cases": [{"repo": repo}]})
+    (root / "reports/eval/index.html").write_text(page)
+    with tracked_run("eval", load_params(ROOT / "params.yaml")) as run:
+        run.log_folder(root / "reports/eval")
+    copies = {name for name in holders(root, f'"{repo}"') if name.startswith("mlruns")}
+    assert {Path(name).name for name in copies} == {"index.html"}
+    result = forget(root, repo, base_is_scratch=False)
+    assert result.found == ()
+    assert holders(root, f'"{repo}"') == set()
+
+
+def test_a_page_that_removal_does_not_know_of_is_found(root):
+    page = root / "reports" / "mine.html"
+    page.write_text('{"repo": "acme/app"}')
+    result = forget(root, "acme/app", base_is_scratch=False)
+    assert result.found == ("reports/mine.html",)
 
 
 def test_a_base_from_scratch_has_seen_the_rows_and_goes(root):

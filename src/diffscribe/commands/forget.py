@@ -34,7 +34,8 @@ ROWS = (
 COUNTS = ("metrics/*.json", "reports/*.json")
 LEARNED = (
     *("data/exports", "data/README.md", "data/benchmarks", "models/*"),
-    *("reports/*/*", "mlruns/*/*/artifacts", "mlartifacts/*/*/artifacts"),
+    *("reports/*/*", "mlruns/*/artifacts", "mlruns/*/*/artifacts"),
+    *("mlartifacts/*/artifacts", "mlartifacts/*/*/artifacts"),
 )
 """What may hold a repository without naming it."""
 SHIPPED = "models/diffscribe-135m"
@@ -115,8 +116,8 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
 
     A base from scratch goes too, as it saw the training split. Rows go last: until
     then a second run finds all that a first one left. The search looks for the
-    repository's name as rows write it, for the ids of its rows and for the keys of
-    its answers.
+    repository's name in quotes, for the ids of its rows and for the keys of its
+    answers.
 
     Raises:
         RecordError: naming file and line, if a row cannot be read.
@@ -127,7 +128,7 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
     keys, answers, requests, sent = _forget_teachers(root, repo, seen.keys)
     for path in _glob(root, COUNTS):
         _drop_counts(path, repo)
-    names = tuple(orjson.dumps({key: repo})[1:-1] for key in ("repo", "about"))
+    names = _spellings(repo)
 
     def has(path: Path) -> bool:
         return holds(path, names, seen.ids)
@@ -173,6 +174,18 @@ def holds(path: Path, words: Collection[bytes], digests: Set[bytes]) -> bool:
                 return True
             before = text[-overlap:]
     return False
+
+
+def _spellings(repo: str) -> tuple[bytes, ...]:
+    """Return how JSON names a repository, compact or not.
+
+    A name without a slash may be a word such as test, so it counts beside a key only.
+    """
+    name = orjson.dumps(repo)
+    if "/" in repo:
+        return (name,)
+    keys = (b'"repo":', b'"about":')
+    return tuple(key + space + name for key in keys for space in (b"", b" "))
 
 
 def _see(root: Path, repo: str) -> _Seen:
