@@ -79,7 +79,7 @@ def main(
             )
         run.log_metrics(headline(evaluation))
         run.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
-        run.log_folder(reports)
+        run.log_report(reports)
     click.echo(table(evaluation, get_terminal_size().columns))
     report(metrics, headline(evaluation), summary(evaluation))
 

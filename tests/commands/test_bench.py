@@ -328,3 +328,23 @@ def test_a_gguf_is_served_in_its_slots_and_tracked(
     assert tags["model.tiny-f16"] == name
     assert (params["slots"], params["cases"]) == ("2", "cases.jsonl")
     assert "tiny-f16.valid" in metrics
+
+
+@pytest.mark.slow
+def test_no_text_of_a_case_is_mirrored(place, monkeypatch):
+    monkeypatch.delenv("DISABLE_MLFLOW_INTEGRATION")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    secret = "walrus_ledger"
+    target = plan(commit(f"{secret}.py", "fix", secret))
+    private = make_case(target, id="p", diff=patch(f"{secret}.py", secret))
+    private = private.model_copy(update={"private": True})
+    write_jsonl(place / "own.jsonl", [private])
+    done = bench("own.jsonl", "--model", "control-original", "--reports", "out")
+    assert done.exit_code == 0, done.output
+    assert "is lost" not in done.stderr
+    assert secret in (place / "out/index.html").read_text()
+    mirrored = [path for path in (place / "mlruns").rglob("*") if path.is_file()]
+    names = {path.name for path in mirrored}
+    assert {"metrics.json", "table.md", "settings.json", "confusion.json"} <= names
+    for path in (*mirrored, place / "mlflow.db"):
+        assert secret.encode() not in path.read_bytes(), path

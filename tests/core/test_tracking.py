@@ -53,8 +53,11 @@ def test_train_and_eval_are_children_of_one_finished_run(repository):
         run.log_metrics({"student": {"n": 4, "ari": None}, "note": "text"})
         run.set_tags({"gguf.student-q8_0.sha256": "ab12"})
         (repository / "eval").mkdir()
-        (repository / "eval" / "table.md").write_text("| n |\n")
-        run.log_folder(repository / "eval")
+        for name in ("table.md", "predictions.jsonl", "index.html"):
+            (repository / "eval" / name).write_text("| n |\n")
+        (repository / "eval" / "plots").mkdir()
+        (repository / "eval" / "plots" / "error.json").write_text("[]\n")
+        run.log_report(repository / "eval")
 
     runs = rows(repository, "select name, status, run_uuid from runs order by rowid")
     assert [(name, status) for name, status, _ in runs[1:]] == [
@@ -76,8 +79,11 @@ def test_train_and_eval_are_children_of_one_finished_run(repository):
         "select count(*) from metrics where key = 'system/cpu_utilization_percentage'"
     )
     assert rows(repository, system)[0][0] >= 2
-    copies = [path.name for path in (repository / "mlruns").rglob("table.md")]
-    assert copies == ["table.md"]
+    copies = [each for each in (repository / "mlruns").rglob("*") if each.is_file()]
+    assert sorted("/".join(each.parts[-3:]) for each in copies) == [
+        "artifacts/eval/table.md",
+        "eval/plots/error.json",
+    ]
 
 
 @pytest.mark.slow

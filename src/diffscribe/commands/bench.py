@@ -159,7 +159,7 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
             }
         )
         tracked.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
-        tracked.log_folder(folder)
+        tracked.log_report(folder)
     unanswered = Counter(p.system for p in predictions if p.model and not p.latency_s)
     for name, number in unanswered.items():
         click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")

@@ -66,6 +66,8 @@ EXPERIMENT = "diffscribe"
 PIPELINE_TAG = "diffscribe.pipeline"
 REPOSITORY_TAG = "diffscribe.repository"
 """The tag of a trace with the repository it is about; `forget` searches for it."""
+MIRRORED = ("metrics.json", "plots", "settings.json", "table.md")
+"""What is copied of a report: files and folders that quote no change."""
 OPENING_STAGES = ("label", "train")
 """The long stages; the first of them that runs opens the run of the pipeline."""
 TRACES_A_PAGE = 100
@@ -191,11 +193,21 @@ class TrackedRun:
 
         self._mirror(tag)
 
-    def log_folder(self, path: Path) -> None:
-        """Copy a folder, such as the stage's report, to the run's artifacts."""
-        self._mirror(
-            lambda: self._client.log_artifacts(self._run_id, str(path), path.name)
-        )
+    def log_report(self, folder: Path) -> None:
+        """Copy the figures of a report, which MIRRORED names, to the run's artifacts.
+
+        Rows and pages stay out: they hold diffs, and the server may be elsewhere.
+        """
+
+        def copy() -> None:
+            for path in (folder / name for name in MIRRORED):
+                if path.is_dir():
+                    below = f"{folder.name}/{path.name}"
+                    self._client.log_artifacts(self._run_id, str(path), below)
+                elif path.is_file():
+                    self._client.log_artifact(self._run_id, str(path), folder.name)
+
+        self._mirror(copy)
 
     def trace_questions(self) -> None:
         """Have `trace` show questions and answers in MLflow."""
