@@ -330,6 +330,38 @@ def test_a_gguf_is_served_in_its_slots_and_tracked(
     assert "tiny-f16.valid" in metrics
 
 
+@pytest.mark.parametrize("settings", [None, "{", '{"theme": "dark"}'])
+def test_a_folder_with_other_files_is_never_replaced(cases, place, settings):
+    votes = place / "mine/gate/votes.jsonl"
+    votes.parent.mkdir(parents=True)
+    votes.write_text("{}")
+    if settings is not None:
+        (place / "mine/settings.json").write_text(settings)
+    with FaultServer(answer=lambda body: RIGHT) as server:
+        done = run(cases, server, reports="mine")
+        assert server.received == []
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--reports mine is not empty and has no settings.json" in done.stderr
+    assert votes.read_text() == "{}"
+
+
+@pytest.mark.parametrize("reports", [".", "..", "cases.jsonl", "/"])
+def test_a_path_that_cannot_become_the_reports_is_refused(cases, place, reports):
+    before = cases.read_text()
+    done = bench(cases, "--model", "control-per-file", "--reports", reports)
+    assert done.exit_code == 2, done.output
+    assert f"--reports {reports} is " in done.stderr
+    assert cases.read_text() == before
+
+
+def test_an_empty_folder_and_one_of_a_bench_are_filled(cases, place):
+    (place / "out").mkdir()
+    for model in ("control-per-file", "control-one-commit"):
+        done = bench(cases, "--model", model, "--reports", "out")
+        assert done.exit_code == 0, done.output
+    assert {each.system for each in predictions(place)} == {"control-one-commit"}
+
+
 @pytest.mark.slow
 def test_no_text_of_a_case_is_mirrored(place, monkeypatch):
     monkeypatch.delenv("DISABLE_MLFLOW_INTEGRATION")

@@ -8,6 +8,7 @@ diffscribe bench compare reports/bench/test reports/bench/other
 diffscribe bench check joco.jsonl
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
-from diffscribe.core.errors import RecordError
+from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import Params, load_params
 
@@ -108,6 +109,8 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
     values = load_params(params)
     section = values.eval
     models = _models(options, section.threads)
+    folder = reports or REPORTS / cases.stem
+    _refuse_other_folder(folder)
     form, read = read_case_file(cases)
     chosen = select(read, options["max_cases"] or len(read), section.seed)
     if not chosen:
@@ -137,7 +140,6 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
         }
         others = list(models)[1:]
         evaluation = evaluate(asked, scores, predictions, sizes, others)
-        folder = reports or REPORTS / cases.stem
         with whole_folder(folder) as partial:
             write_report(partial, predictions, scores, evaluation)
             write_page(
@@ -165,6 +167,33 @@ def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None
         click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
     click.echo(table(evaluation, get_terminal_size().columns))
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Refuse a path for reports whose content is not of an earlier bench.
+
+    The reports replace the whole folder, and whatever else is in it would be lost.
+    """
+    if Path.cwd().is_relative_to(folder.resolve()):
+        problem = "is the current folder or above it"
+    elif folder.exists() and not folder.is_dir():
+        problem = "is no folder"
+    elif folder.is_dir() and any(folder.iterdir()) and not _has_settings(folder):
+        problem = f"is not empty and has no {SETTINGS} of a bench"
+    else:
+        return
+    raise InputError(
+        f"--reports {folder} {problem}; it would be replaced as a whole, so name a new "
+        "folder or one of an earlier bench"
+    )
+
+
+def _has_settings(folder: Path) -> bool:
+    try:
+        settings = json.loads((folder / SETTINGS).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(settings, dict) and {"cases", "format", "models"} <= set(settings)
 
 
 def _models(
