@@ -24,7 +24,7 @@ import yaml
 from diffscribe.core.params import HarvestParams
 from diffscribe.core.records import Change
 from diffscribe.doors.git import encode
-from diffscribe.harvest.harvest import Counts, harvest
+from diffscribe.harvest.harvest import HarvestCounts, harvest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = 5
@@ -47,7 +47,7 @@ def main(
     total: Counter[str] = Counter()
     for path in repositories:
         params = _params(path, windows, composites, commits)
-        counted = Counts()
+        counted = HarvestCounts()
         rows = harvest(params, counted, _unwatched)
         changes = (Change.model_validate_json(row) for row in rows)
         verdicts = _verdicts(changes, Path(path))

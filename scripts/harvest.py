@@ -12,7 +12,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import write_json, write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
-from diffscribe.harvest.harvest import Counts, harvest
+from diffscribe.harvest.harvest import HarvestCounts, harvest
 
 
 @click.command(cls=Command)
@@ -33,7 +33,7 @@ def main(
     TRACKED are the folders of sources that DVC watches, if it does.
     """
     section = load_params(params).harvest
-    counts = Counts()
+    counts = HarvestCounts()
     write_lines(harvested, harvest(section, counts, progress))
     for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)

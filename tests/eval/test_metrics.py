@@ -2,7 +2,7 @@ import pytest
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 from diffscribe.core.records import Score
-from diffscribe.eval.messages import Pair
+from diffscribe.eval.messages import Aligned
 from diffscribe.eval.metrics import (
     aggregate,
     confusion,
@@ -161,12 +161,12 @@ def test_macro_f1_is_over_the_types_of_the_target():
     actual = ["fix", "fix", "docs", "feat", "feat", "feat"]
     answers = ["fix", "feat", "docs", "feat", "ci", "fix"]
     pairs = [
-        Pair(commit("a", mine), commit("a", theirs))
+        Aligned(commit("a", mine), commit("a", theirs))
         for mine, theirs in zip(actual, answers, strict=True)
     ]
     by_hand = {"fix": 2 / 4, "docs": 2 / 2, "feat": 2 / 5}
     assert macro_f1(pairs) == pytest.approx(sum(by_hand.values()) / 3)
-    missing = [Pair(commit("a"), commit("a")), Pair(commit("b"), None)]
+    missing = [Aligned(commit("a"), commit("a")), Aligned(commit("b"), None)]
     assert confusion(missing) == {"feat": {"feat": 1, "none": 1}}
     assert macro_f1(missing) == pytest.approx(2 / 3)
     assert macro_f1([]) is None

@@ -20,7 +20,7 @@ from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change, FileChange, FileStatus
 from diffscribe.doors.git import MAX_BLOB_BYTES, RESOURCE_LIMITS, encode
 from diffscribe.doors.trees import join_gitignores, read_gitignores
-from diffscribe.harvest.harvest import Counts
+from diffscribe.harvest.harvest import HarvestCounts
 from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
 
 
@@ -367,7 +367,7 @@ def test_the_source_is_left_as_it_was(everything: History) -> None:
 
 def test_metrics_have_all_keys_before_anything_is_read() -> None:
     params = make_params(max_window_commits=2)
-    counts = json.loads(json.dumps(Counts().metrics(params)))
+    counts = json.loads(json.dumps(HarvestCounts().metrics(params)))
     assert counts["changes_by_commits"] == {"1": 0, "2": 0}
     assert set(counts["windows_dropped"].values()) == {0}
     assert counts["windows_dropped"].keys() == {

@@ -11,13 +11,13 @@ from tests.support.teaching import label_params
 from diffscribe.core.ballots import Choice
 from diffscribe.core.errors import ParamsError, RecordError
 from diffscribe.core.files import write_json
-from diffscribe.review.judge import Judgement, Missing, agreed, judge
+from diffscribe.review.judge import JudgedPair, Missing, agreed, judge
 from diffscribe.review.votes import votes_report
 
 
 def judgement(overall, **axes):
-    ties = dict.fromkeys(Judgement.model_fields, "tie")
-    return Judgement(**ties | axes | {"overall": overall})
+    ties = dict.fromkeys(JudgedPair.model_fields, "tie")
+    return JudgedPair(**ties | axes | {"overall": overall})
 
 
 @pytest.mark.parametrize(

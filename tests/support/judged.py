@@ -6,7 +6,7 @@ from pathlib import Path
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Sample, SplitChange
 from diffscribe.eval.cases import read_cases
-from diffscribe.review.judge import Judgement
+from diffscribe.review.judge import JudgedPair
 from diffscribe.review.report_page import ballots_of, by_system
 from tests.support.planned import commit, plan, prediction
 from tests.support.rows import make_curated
@@ -16,7 +16,7 @@ GOOD, POOR = "stop the leak of readers", "update files"
 
 
 def said(**choices):
-    return json.dumps(dict.fromkeys(Judgement.model_fields, "tie") | choices)
+    return json.dumps(dict.fromkeys(JudgedPair.model_fields, "tie") | choices)
 
 
 def plans_of(body):

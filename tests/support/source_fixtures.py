@@ -13,7 +13,7 @@ from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.core.records import Change
 from diffscribe.doors.places import Sources, find_sources
 from diffscribe.doors.repository import OpenSource, open_source
-from diffscribe.harvest.harvest import Counts, harvest
+from diffscribe.harvest.harvest import HarvestCounts, harvest
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,9 +54,9 @@ def raise_error(error: SourceError) -> None:
     raise error
 
 
-def harvest_rows(params: HarvestParams) -> tuple[list[bytes], Counts]:
+def harvest_rows(params: HarvestParams) -> tuple[list[bytes], HarvestCounts]:
     """Return the lines that harvest writes, and what it counted."""
-    counts = Counts()
+    counts = HarvestCounts()
     rows = harvest(params, counts, lambda commits, name, total: commits)
     return list(rows), counts
 

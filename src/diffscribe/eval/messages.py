@@ -71,7 +71,7 @@ def judge(case: Case, prediction: Prediction, style: StyleParams) -> Judgement:
     return Judgement(values, found)
 
 
-class Pair(NamedTuple):
+class Aligned(NamedTuple):
     """A commit of the target and its partner."""
 
     target: PlannedCommit
@@ -79,7 +79,7 @@ class Pair(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def align(target: Plan, plan: Plan) -> tuple[Pair, ...]:
+def align(target: Plan, plan: Plan) -> tuple[Aligned, ...]:
     """Return each of the target's commits with its partner, in their order.
 
     Partners are the one-to-one alignment that shares the most files; of equal
@@ -92,7 +92,7 @@ def align(target: Plan, plan: Plan) -> tuple[Pair, ...]:
     if plan.commits:
         for row, column in _assignment(target, plan):
             partners[row] = plan.commits[column]
-    return tuple(map(Pair, target.commits, partners))
+    return tuple(map(Aligned, target.commits, partners))
 
 
 def _assignment(target: Plan, plan: Plan) -> list[tuple[int, int]]:
@@ -128,7 +128,7 @@ def type_accuracy(target: Plan, plan: Plan) -> float:
     return _share(align(target, plan), lambda t, p: t.type == p.type)
 
 
-def _type_scores(pairs: Sequence[Pair]) -> dict[str, float | None]:
+def _type_scores(pairs: Sequence[Aligned]) -> dict[str, float | None]:
     """Return the share of the target's commits that agree; None if one has no type."""
     if not pairs or not all(pair.target.type for pair in pairs):
         return dict.fromkeys(("type", "scope", "breaking"))
@@ -140,7 +140,7 @@ def _type_scores(pairs: Sequence[Pair]) -> dict[str, float | None]:
 
 
 def _share(
-    pairs: Sequence[Pair], agree: Callable[[PlannedCommit, PlannedCommit], bool]
+    pairs: Sequence[Aligned], agree: Callable[[PlannedCommit, PlannedCommit], bool]
 ) -> float:
     return _mean([bool(p and agree(t, p)) for t, p in pairs])
 

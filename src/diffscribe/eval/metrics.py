@@ -10,7 +10,7 @@ from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
 from diffscribe.eval.cases import TOO_LONG, Case
 from diffscribe.eval.compare import Comparison, compare_systems
-from diffscribe.eval.messages import Pair, align
+from diffscribe.eval.messages import Aligned, align
 from diffscribe.eval.scores import HEADLINE, SCORES
 
 NO_TYPE = "none"
@@ -170,7 +170,7 @@ def aggregate(
     )
 
 
-def confusion(pairs: Iterable[Pair]) -> dict[str, dict[str, int]]:
+def confusion(pairs: Iterable[Aligned]) -> dict[str, dict[str, int]]:
     """Return how often a type of the target was answered by which; NO_TYPE if none."""
     answers: dict[str, list[str]] = {}
     for pair in pairs:
@@ -178,7 +178,7 @@ def confusion(pairs: Iterable[Pair]) -> dict[str, dict[str, int]]:
     return {type_: _counts(answers[type_]) for type_ in sorted(answers)}
 
 
-def macro_f1(pairs: Sequence[Pair]) -> float | None:
+def macro_f1(pairs: Sequence[Aligned]) -> float | None:
     """Return the mean over the target's types of their F1, 0 to 1; None without one.
 
     A type that is never answered has 0. One that is answered and not in the
@@ -238,13 +238,13 @@ def _result(
     )
 
 
-def _pairs(cases: Mapping[str, Case], prediction: Prediction) -> list[Pair]:
+def _pairs(cases: Mapping[str, Case], prediction: Prediction) -> list[Aligned]:
     plan = prediction.plan or Plan(commits=())
     pairs = align(cases[prediction.sample_id].target, plan)
     return [pair for pair in pairs if pair.target.type]
 
 
-def _answered(pair: Pair) -> str:
+def _answered(pair: Aligned) -> str:
     return pair.partner.type if pair.partner and pair.partner.type else NO_TYPE
 
 

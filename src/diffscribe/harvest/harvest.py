@@ -45,7 +45,7 @@ Watch = Callable[[Iterable[Commit], str, int], Iterable[Commit]]
 Results = Iterable[tuple[Batch | Failure, BatchResult | SourceError]]
 
 
-class Counts:
+class HarvestCounts:
     """Counts of one run, filled while the sources are read."""
 
     def __init__(self) -> None:
@@ -119,7 +119,9 @@ def _by_reason(counts: Counter[str | None], *kinds: Iterable[str]) -> dict[str, 
     return {str(reason): counts[reason] for reason in chain(*kinds)}
 
 
-def harvest(params: HarvestParams, counts: Counts, watch: Watch) -> Iterator[bytes]:
+def harvest(
+    params: HarvestParams, counts: HarvestCounts, watch: Watch
+) -> Iterator[bytes]:
     """Yield the changes of all sources as lines of JSON: by name, then oldest first.
 
     The lines do not depend on the number of workers. `watch` may show progress.
@@ -151,7 +153,7 @@ def harvest(params: HarvestParams, counts: Counts, watch: Watch) -> Iterator[byt
 def _read_sources(
     sources: list[Source],
     params: HarvestParams,
-    counts: Counts,
+    counts: HarvestCounts,
     watch: Watch,
     on_error: OnError,
 ) -> Iterator[Row]:
@@ -180,7 +182,7 @@ def _finish_source(
     repo: str,
     results: Results,
     params: HarvestParams,
-    counts: Counts,
+    counts: HarvestCounts,
     failed: set[str],
     on_error: OnError,
 ) -> Iterator[Row]:

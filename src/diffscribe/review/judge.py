@@ -43,7 +43,7 @@ PairChoice = Literal[Choice.A, Choice.TIE, Choice.B]
 _PAIR = list(CHOICES[2])
 
 
-class Judgement(Record):
+class JudgedPair(Record):
     """What a judge answers about one order of a pair."""
 
     overall: PairChoice
@@ -60,7 +60,7 @@ class Missing(StrEnum):
     """Its change may not be sent, or does not fit the prompt."""
     NO_ANSWER = "no_answer"
     UNREADABLE = "unreadable"
-    """An answer that is no Judgement."""
+    """An answer that is no JudgedPair."""
 
 
 class Judged(NamedTuple):
@@ -189,14 +189,14 @@ async def _vote(
     asker: Asker | BatchAsker,
 ) -> _Voted | Missing:
     ballot, change, first, second = pair
-    said: list[Judgement] = []
+    said: list[JudgedPair] = []
     for a, b in ((first, second), (second, first)):
         question = judge_question(change, a, b, prompts, model, params.teacher)
         if question is None:
             return Missing.WITHHELD
         try:
             answer = await asker.ask(question)
-            said.append(record_of(read_record(answer.text, Judgement)))
+            said.append(record_of(read_record(answer.text, JudgedPair)))
         except WithheldError:
             return Missing.WITHHELD
         except AnswerError:
@@ -210,7 +210,7 @@ async def _vote(
     return _Voted(vote, straight.overall == _TURNED[turned.overall])
 
 
-def agreed(straight: Judgement, turned: Judgement) -> dict[str, Choice]:
+def agreed(straight: JudgedPair, turned: JudgedPair) -> dict[str, Choice]:
     """Return what a judge says in both orders, by OVERALL and the axes.
 
     In `turned` the second plan stood as A. Where the two do not prefer the same plan
@@ -269,8 +269,8 @@ def judge_question(
 
 
 def judgement_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a Judgement."""
-    names = list(Judgement.model_fields)
+    """Return the JSON Schema of a JudgedPair."""
+    names = list(JudgedPair.model_fields)
     return {
         "type": "object",
         "properties": {name: {"type": "string", "enum": _PAIR} for name in names},
