@@ -66,3 +66,14 @@ def test_no_secret_is_in_any_output_or_message(folder, stage, labeled):
     text += answer.stdout + answer.stderr
     assert "<secret:" in text
     assert [each.kind for each in secrets if each.secret in text] == []
+
+
+def test_verbose_tells_what_was_read_dropped_and_written(folder, stage):
+    names = ("labeled", "curated", "rejected")
+    paths = [folder / f"{name}.jsonl" for name in names]
+    counts = (folder / "curate.json", folder / "metrics.json")
+    told = stage("curate", *paths, *counts, "--verbose").stderr
+    (rejected,) = read_jsonl(folder / "rejected.jsonl", RejectedChange)
+    assert "labeled.jsonl: 4 rows read" in told
+    assert "curated.jsonl: 3 rows written" in told
+    assert f"{rejected.change.id[:12]}: dropped, duplicate_diff" in told

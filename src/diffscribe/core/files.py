@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -15,6 +16,8 @@ from pydantic import BaseModel, ValidationError
 
 from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.core.records import Record
+
+logger = logging.getLogger(__name__)
 
 
 def repository_root() -> Path:
@@ -52,6 +55,7 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
         InputError: if there is no such file, or it cannot be opened.
         RecordError: naming file and line, at the first that does not fit.
     """
+    number = 0
     with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
             try:
@@ -65,6 +69,7 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
                     f"{where + ': ' if where else ''}{reason}; "
                     "run the stage that writes this file again"
                 ) from error
+    logger.info("%s: %d rows read", path, number)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -89,6 +94,7 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
                 )
             )
             count += 1
+    logger.info("%s: %d rows written", path, count)
     return count
 
 

@@ -6,6 +6,7 @@ process pool diffs each batch and writes its rows (rows) -> `harvest` yields tho
 that the caps leave (caps).
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -32,6 +33,8 @@ from diffscribe.harvest.filters import (
 from diffscribe.harvest.history import Commit, list_commits, read_commits
 from diffscribe.harvest.rows import Batch, BatchResult, Failure, Row, write_rows
 from diffscribe.harvest.windows import KeptCommit, Window, WindowDraw, WindowReason
+
+logger = logging.getLogger(__name__)
 
 BATCH_WINDOWS = 1000
 """Windows that one git diffs: neighbours share objects that it has unpacked."""
@@ -207,6 +210,10 @@ def _finish_source(
     if repo not in failed:
         yield from _read_rows(waiting)
         counts.add_source(repo, commits, dropped)
+        logger.info("%s: %d commits read, %d fit", repo, commits.total(), commits[None])
+        for reason, count in (*commits.items(), *dropped.items()):
+            if reason is not None:
+                logger.info("%s: %d dropped, %s", repo, count, reason)
 
 
 def _read_rows(waiting: list[tuple[Path, list[Row]]]) -> Iterator[Row]:

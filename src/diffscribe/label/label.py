@@ -6,6 +6,7 @@ failures on, and counts everything in a LabelTally.
 """
 
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -35,6 +36,8 @@ from diffscribe.label.labeler import (
 if TYPE_CHECKING:
     from diffscribe.asking.ask import Asker
     from diffscribe.asking.batch import BatchAsker
+
+logger = logging.getLogger(__name__)
 
 
 def outcomes(
@@ -273,9 +276,13 @@ def label_changes(
         tally.count(outcome)
         if isinstance(outcome.result, LabelFailure):
             on_failure(outcome.result)
+            logger.info("%s: no label", outcome.change.id[:12])
             if tally.asked["changes"] >= _ENOUGH_TO_JUDGE:
                 _judge(tally, max_failure_fraction)
         elif isinstance(outcome.result, Label):
+            logger.info(
+                "%s: labeled from %s", outcome.change.id[:12], outcome.result.source
+            )
             yield labeled_change(outcome.change, outcome.result)
     _judge(tally, max_failure_fraction)
 

@@ -1,5 +1,6 @@
 """Turn split changes into chat samples within the token budget."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -9,6 +10,8 @@ from diffscribe.commits.plan import plan_json
 from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.core.params import RenderParams
 from diffscribe.core.records import Message, Plan, PlannedCommit, Sample, SplitChange
+
+logger = logging.getLogger(__name__)
 
 
 class RenderReason(StrEnum):
@@ -79,6 +82,7 @@ def render_changes(
         outcome = render_sample(change, prompts, count, params)
         if isinstance(outcome, RenderReason):
             rendered.dropped.append(outcome)
+            logger.info("%s: dropped, %s", change.id[:12], outcome)
         else:
             rendered.fitted.append(outcome)
     return rendered

@@ -5,6 +5,7 @@ draw, validation loses what it shares with test, and training what it shares wit
 either. Then some changes get a variant with junk files.
 """
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -19,6 +20,8 @@ from diffscribe.core.records import CuratedChange, SplitChange
 from diffscribe.core.tracking import Statistics
 from diffscribe.split.junk import junk_variant
 from diffscribe.split.leaks import Benchmark
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
 _INTERVAL_ROWS = 50
@@ -402,6 +405,7 @@ def keep_apart(
                 kept[-1].append(row)
             else:
                 dropped[shared[0]] += 1
+                logger.info("%s: dropped, %s", row.id[:12], shared[0])
         taken.update(key for row in kept[-1] for key in _keys(row))
     return kept, dropped
 
