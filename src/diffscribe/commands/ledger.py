@@ -25,7 +25,10 @@ def main(context: click.Context, ledger: Path | None) -> None:
 @click.argument("target", type=OUTPUT)
 @click.pass_obj
 def export(ledger: Path, target: Path) -> None:
-    """Write all answers to TARGET, one JSON object a line, ordered by key."""
+    """Write all answers to TARGET, one JSON object a line.
+
+    The lines are ordered by key.
+    """
     from diffscribe.asking import upkeep
 
     click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
@@ -35,7 +38,7 @@ def export(ledger: Path, target: Path) -> None:
 @click.argument("sources", type=INPUT, nargs=-1, required=True)
 @click.pass_obj
 def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
-    """Add the answers of SOURCES, which are exports or other upkeep."""
+    """Add the answers of SOURCES, which are exports or other ledgers."""
     from diffscribe.asking import upkeep
 
     for source in sources:
