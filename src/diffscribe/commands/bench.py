@@ -65,8 +65,8 @@ def main() -> None:
     help="A GGUF file, an endpoint with its model as URL#MODEL, or a control such as "
     "control-one-commit. Give more to compare the first with them.",
 )
-@click.option("--reports", type=OUTPUT, help="Else reports/bench/ and CASES' name.")
-@click.option("--max-cases", type=click.IntRange(1), help="Draw this many, by id.")
+@click.option("--reports", type=OUTPUT, help="Folder; else reports/bench/NAME.")
+@click.option("--max-cases", type=click.IntRange(1), help="Ask only this many, by id.")
 @click.option(
     "--prompt",
     type=click.Choice(("own", "teacher", "student")),
@@ -76,18 +76,38 @@ def main() -> None:
     "these.",
 )
 @click.option("--schema/--no-schema", default=True, help="Hold plans to their schema.")
-@click.option("--max-prompt-chars", type=click.IntRange(1), default=40_000)
-@click.option("--max-tokens", type=click.IntRange(1), default=1024)
-@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0)
+@click.option(
+    "--max-prompt-chars",
+    type=click.IntRange(1),
+    default=40_000,
+    show_default=True,
+    help="Cut the diff in a prompt that is made here to fit.",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="The most tokens of an answer.",
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True
+)
 @click.option("--reasoning-effort", help="Such as low, if the model knows it.")
-@click.option("--context-tokens", type=click.IntRange(1), default=8192, help="GGUF.")
+@click.option(
+    "--context-tokens",
+    type=click.IntRange(1),
+    default=8192,
+    show_default=True,
+    help="Room for prompt and answer of a GGUF.",
+)
 @click.option(
     "--slots",
     type=click.IntRange(1),
     help="Requests open at once: else 1 for a GGUF and 8 for an endpoint.",
 )
 @click.option("--api-key-variable", help="Environment variable with the key.")
-@click.option("--only-score", is_flag=True, help="Ask no model what is not known yet.")
+@click.option("--only-score", is_flag=True, help="Use known answers; ask no model.")
 @params_option
 def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None:
     """Ask each model all CASES and write a folder of reports.
@@ -247,12 +267,15 @@ def _with_prompts(
 @main.command()
 @click.argument("first", type=INPUT, metavar="A")
 @click.argument("second", type=INPUT, metavar="B")
-@click.option("--measure", "measures", multiple=True, help="Else the main ones.")
+@click.option("--measure", "measures", multiple=True, help="Name of a measure.")
 @click.option("--out", type=OUTPUT, help="Write it here as JSON, with every case.")
 def compare(
     first: Path, second: Path, measures: tuple[str, ...], out: Path | None
 ) -> None:
-    """Compare the first systems of the report folders A and B, case by case."""
+    """Compare the report folders A and B, case by case.
+
+    The first system of each is compared, by the main measures unless some are named.
+    """
     from diffscribe.eval.compare import compare_systems
     from diffscribe.eval.scores import HEADLINE, SCORES
 

@@ -24,7 +24,10 @@ def main() -> None:
 @rows_option
 @params_option
 def draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
-    """Write to SAMPLE a stratified sample of the changes of HARVESTED."""
+    """Write to SAMPLE a stratified sample of the changes of HARVESTED.
+
+    Defaults are data/harvested.jsonl and reports/gate/harvested.jsonl.
+    """
     from diffscribe.core.files import write_jsonl
     from diffscribe.core.records import Change
     from diffscribe.label.gate import sampled
@@ -39,7 +42,10 @@ def draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
 @rows_option
 @params_option
 def show(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
-    """Write REPORT/index.html with a stratified sample of the rows of LABELED."""
+    """Write REPORT/index.html, a page to vote on a sample of LABELED.
+
+    Defaults are data/labeled.jsonl and reports/gate.
+    """
     from diffscribe.review.gate import show as show_sample
 
     click.echo(f"gate: {show_sample(labeled, report, _count(rows, params))}")
@@ -52,7 +58,8 @@ def show(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
 def accept(exported: Path, report: Path) -> None:
     """Add the votes of EXPORTED to REPORT/votes.jsonl.
 
-    Only votes on labels that a page in REPORT shows are recorded.
+    EXPORTED is the votes.json of a page, REPORT is reports/gate by default. Only votes
+    on labels that a page in REPORT shows are recorded.
     """
     from diffscribe.review.gate import accept as accept_votes
 
@@ -69,10 +76,10 @@ def accept(exported: Path, report: Path) -> None:
 def compare(
     first: Path, second: Path, report: Path, rows: int | None, params: Path
 ) -> None:
-    """Write REPORT/compare.html with the labels of FIRST and SECOND side by side.
+    """Write REPORT/compare.html: FIRST and SECOND side by side.
 
     The page shows a sample; what needs no person is compared over all changes that
-    both have.
+    both have. REPORT is reports/gate by default.
     """
     from diffscribe.review.gate import show_both
 

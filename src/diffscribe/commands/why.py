@@ -25,8 +25,8 @@ _SHORT = 12
 def main(wanted: str, folder: Path, reports: Path) -> None:
     """Tell what each stage did with a change or a commit.
 
-    WANTED is the beginning of a change's id or of a commit's sha, FOLDER holds the
-    rows, REPORTS what the stages counted.
+    WANTED is the beginning of a change's id or of a commit's sha. FOLDER holds the rows
+    (data by default), REPORTS what the stages counted (reports).
     """
     for line in trace(folder, reports, wanted):
         click.echo(line)
