@@ -363,6 +363,21 @@ def test_an_answer_of_vllm_that_failed_has_its_words(tmp_path):
     assert said == [("a", "HTTP 400: too long"), ("b", "broken")]
 
 
+def test_an_odd_token_count_costs_no_answer_of_its_file(tmp_path):
+    with pytest.raises(ToolError):
+        label(tmp_path, None, 5)
+    [part] = parts_in(tmp_path / "batches")
+    vllm_answers(part.requests, part.answers)
+    lines = [json.loads(line) for line in part.answers.read_text().splitlines()]
+    lines[1]["response"]["body"]["usage"]["prompt_tokens"] = 10**30
+    lines[3]["response"]["body"] = 10**30
+    part.answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said, _ = label(tmp_path, None, 5)
+    assert [*said[:3], said[4]] == [*texts(3), texts(5)[4]]
+    assert str(said[3]) == "the answer is not a chat completion"
+    assert left(tmp_path) == ["lock"]
+
+
 def test_a_file_of_other_things_is_refused_by_its_line(tmp_path):
     file = tmp_path / "answers.jsonl"
     file.write_text('{"custom_id": "a"}\n{"id": 1}\n')

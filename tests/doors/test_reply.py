@@ -77,6 +77,14 @@ def test_text_in_parts_is_put_together():
             (5, 2, 4, 1),
         ),
         ({"prompt_tokens_details": None}, (0, 0, 0, 0)),
+        (
+            {"prompt_tokens": 2**40 - 1, "completion_tokens": 2**40},
+            (2**40 - 1, 0, 0, 0),
+        ),
+        ({"prompt_tokens": 10**30, "completion_tokens": 4}, (0, 0, 4, 0)),
+        ({"prompt_tokens": -7, "completion_tokens": "many"}, (0, 0, 0, 0)),
+        ({"prompt_tokens": True, "completion_tokens": 1.5}, (0, 0, 0, 0)),
+        ({"prompt_tokens_details": {"cached_tokens": -1}}, (0, 0, 0, 0)),
     ],
 )
 def test_tokens_are_counted_as_each_endpoint_reports_them(usage, counted):

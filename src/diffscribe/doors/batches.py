@@ -28,7 +28,7 @@ from diffscribe.doors.reply import (
     AttemptError,
     Fault,
     hide_key,
-    read_reply,
+    read_body,
     status_error,
 )
 
@@ -270,7 +270,7 @@ def _result(line: _Line) -> Answer | AnswerError:
     if response is None or response.status_code != 200 or line.error:
         return AnswerError(_words(line))
     try:
-        return read_reply(orjson.dumps(response.body))
+        return read_body(response.body)
     except AttemptError as error:
         return AnswerError(error.words)
 

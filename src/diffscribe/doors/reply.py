@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from diffscribe.core.errors import ToolError
 from diffscribe.core.records import Message
@@ -21,6 +21,8 @@ from diffscribe.core.records import Message
 MAX_WORDS_CHARS = 300
 MIN_SECRET_CHARS = 8
 """A shorter key protects nothing, and may be part of any word."""
+MAX_TOKEN_COUNT = 2**40
+"""No answer has as many. SQLite cannot hold an integer of more than 64 bits."""
 UNKNOWN_ERROR = 500
 """Status of an error in a 200 that names none: another attempt may succeed."""
 
@@ -205,6 +207,24 @@ def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
         raise AttemptError(
             Fault.NONSENSE, f"the answer is not a chat completion{_beginning(content)}"
         ) from None
+    return _answer(reply, latency_s)
+
+
+def read_body(body: object) -> Answer:
+    """Return the answer in the parsed body of a 200.
+
+    Raises:
+        AttemptError: if there is no answer, or an error in place of one.
+    """
+    try:
+        reply = _Reply.model_validate(body)
+    except ValidationError:
+        words = "the answer is not a chat completion"
+        raise AttemptError(Fault.NONSENSE, words) from None
+    return _answer(reply, 0.0)
+
+
+def _answer(reply: "_Reply", latency_s: float) -> Answer:
     if not reply.choices:
         raise _error_in_reply(reply.error)
     choice = reply.choices[0]
@@ -250,18 +270,28 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+def _told_count(count: object) -> int | None:
+    """Return a token count, or None for anything that cannot be one."""
+    if type(count) is int and 0 <= count < MAX_TOKEN_COUNT:
+        return count
+    return None
+
+
+_TokenCount = Annotated[int | None, BeforeValidator(_told_count)]
+
+
 class _PromptDetails(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: _TokenCount = None
 
 
 class _CompletionDetails(BaseModel):
-    reasoning_tokens: int | None = None
+    reasoning_tokens: _TokenCount = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_cache_hit_tokens: int | None = None
+    prompt_tokens: _TokenCount = None
+    completion_tokens: _TokenCount = None
+    prompt_cache_hit_tokens: _TokenCount = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
