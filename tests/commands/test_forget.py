@@ -219,13 +219,32 @@ def test_a_copy_of_rows_in_an_experiment_that_was_cut_short_goes(root):
     assert result.found == ()
 
 
-def test_a_broken_row_is_named_before_anything_is_removed(taught):
-    with (taught / "data/labeled.jsonl").open("a") as lines:
-        lines.write("{\n")
-    before = {name: (taught / name).read_bytes() for name in files(taught)}
-    with pytest.raises(RecordError, match=r"labeled.jsonl:4: not JSON"):
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("data/labeled.jsonl", "{", "labeled.jsonl:1: "),
+        ("data/x.jsonl", "[1,2]", "x.jsonl:1: not a row"),
+        ("data/x.jsonl", '{"change":5}', "x.jsonl:1: not a row"),
+        ("data/x.jsonl", '{"repo":"acme/app"}', "x.jsonl:1: not a row: id is no text"),
+        ("data/x.jsonl", '{"id":5,"repo":"a"}', "x.jsonl:1: not a row: id is no text"),
+        ("data/x.jsonl", '{"id":"5","repo":"a","label":5}', "x.jsonl:1: .*label"),
+        (
+            "data/x.jsonl",
+            '{"id":"5","repo":"a","label":{"prompt_sha256":5}}',
+            "x.jsonl:1: .*prompt_sha256",
+        ),
+        ("reports/x.json", "{", "reports/x.json: not JSON"),
+    ],
+)
+def test_what_no_stage_writes_is_named_before_anything_is_removed(
+    taught, name, text, place
+):
+    (taught / name).write_text(text + "\n")
+    before = {each: (taught / each).read_bytes() for each in files(taught)}
+    with pytest.raises(RecordError, match=place) as caught:
         forget(taught, "acme/app", base_is_scratch=False)
-    assert {name: (taught / name).read_bytes() for name in files(taught)} == before
+    assert "\n" not in str(caught.value)
+    assert {each: (taught / each).read_bytes() for each in files(taught)} == before
 
 
 def test_a_second_run_finds_all_that_a_first_one_could_not_reach(taught):
@@ -264,6 +283,16 @@ def test_it_says_what_went_and_that_nothing_is_left(tmp_path, labeled):
     words = "1 rows of acme/app, 0 answers, 0 requests of batches and 0 traces removed"
     assert first == f"forget: {words}"
     assert last.startswith("forget: 1 files scanned, 0 hold it")
+
+
+def test_a_mistyped_name_is_told_and_the_close_ones_too(tmp_path, labeled):
+    rows = [labeled(), labeled(repo="zzz/unlike")]
+    write_jsonl(tmp_path / "data/labeled.jsonl", rows)
+    answer = run_forget(tmp_path, "acme/ap")
+    assert answer.returncode == 0
+    words = "nothing was found under the name acme/ap; close to it: acme/app"
+    assert answer.stdout.splitlines()[1] == f"forget: {words}"
+    assert "nothing was found" not in run_forget(tmp_path, GONE).stdout
 
 
 def test_what_is_left_fails_and_is_named(tmp_path, labeled):

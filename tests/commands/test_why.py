@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from diffscribe.commands.main import main
 from diffscribe.commands.why import trace
-from diffscribe.core.errors import InputError
+from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change, CuratedChange, RejectedChange, SplitChange
 from diffscribe.label.labeler import LabelFailure
@@ -115,3 +115,34 @@ def test_names_that_steer_a_terminal_are_defused(folder):
     harvested = folder[0] / "harvested.jsonl"
     harvested.write_text(harvested.read_text().replace('acme/app"', 'acme\\u001b[2J"'))
     assert "\x1b" not in "\n".join(story(folder, folder[2].id))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("harvested.jsonl", '{"id":"123456"', "harvested.jsonl:1: "),
+        ("harvested.jsonl", '["123456"]', "harvested.jsonl:1: "),
+        ("harvested.jsonl", '{"id":"123456"}', "harvested.jsonl:1: .*repo: Field"),
+        ("harvested.jsonl", '{"id":"123456","commits":5}', "harvested.jsonl:1: "),
+        ("harvested.jsonl", '{"parent_id":"123456"}', "harvested.jsonl:1: .*no 'id'"),
+        ("harvest.json", "{", "harvest.json: "),
+        ("harvest.json", "[]", "harvest.json: "),
+    ],
+)
+def test_what_no_stage_writes_is_named_in_one_line(folder, name, text, place):
+    (folder[0] / name).write_text(text)
+    with pytest.raises(RecordError, match=rf"/{place}") as caught:
+        story(folder, "123456")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("label_failures", 3), ("rejected", 1), ("curated", 1), ("splits/train", 1)],
+)
+def test_a_later_row_that_no_stage_writes_is_named(folder, name, head):
+    id_ = folder[head].id
+    row = {"id": id_, "commits": 5} if "splits" in name else {"id": id_}
+    (folder[0] / f"{name}.jsonl").write_text(json.dumps(row))
+    with pytest.raises(RecordError, match=rf"/{name}.jsonl:1: "):
+        story(folder, id_)

@@ -6,6 +6,7 @@ MLflow) goes as a whole, as the next run makes it again. Teachers' answers, batc
 traces about the repository go too. Then every file that is left is searched.
 """
 
+import difflib
 import json
 import re
 import shutil
@@ -21,7 +22,7 @@ import orjson
 from diffscribe.asking.parts import forget_requests
 from diffscribe.asking.upkeep import forget_answers
 from diffscribe.core.cli import Command, params_option
-from diffscribe.core.errors import RecordError
+from diffscribe.core.errors import RecordError, shown
 from diffscribe.core.files import write_json, write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import forget_traces
@@ -50,6 +51,11 @@ WRITTEN = ("data", "metrics", "models", "reports", *COPIES)
 _DIGEST = re.compile(rb"(?=([0-9a-f]{64}))")
 """A digest at any place: in a database other digits may stand right before it."""
 _BLOCK_BYTES = 2**24
+_CLOSE_NAMES = 5
+_MEND_AND_FORGET = (
+    "remove the file or run the stage that writes it, then forget again; nothing was "
+    "removed"
+)
 
 
 class Forgotten(NamedTuple):
@@ -62,11 +68,15 @@ class Forgotten(NamedTuple):
     """Requests to teachers in batches that are not collected."""
     sent: tuple[str, ...]
     """Files and batches of a service that still hold some of these requests."""
+    reports: int
+    """Reports that counted it by name."""
     removed: tuple[str, ...]
     """Files and folders that went as a whole."""
     scanned_files: int
     found: tuple[str, ...]
     """Files that still hold the repository: none if all went well."""
+    others: tuple[str, ...]
+    """The other repositories that rows are of."""
 
 
 class _Seen(NamedTuple):
@@ -77,6 +87,8 @@ class _Seen(NamedTuple):
     ids: set[bytes]
     keys: set[str]
     """Keys of the answers that are its labels."""
+    others: set[str]
+    """The other repositories that rows are of."""
 
 
 @click.command(cls=Command)
@@ -94,6 +106,11 @@ def main(repo: str, params: Path) -> None:
         f"forget: {result.rows} rows of {repo}, {result.answers} answers, "
         f"{result.requests} requests of batches and {traces} traces removed"
     )
+    counts = (result.rows, result.answers, result.requests, result.reports, traces)
+    if not any((*counts, *result.removed, *result.found)):
+        close = difflib.get_close_matches(repo, result.others, _CLOSE_NAMES)
+        hint = f"; close to it: {', '.join(close)}" if close else ""
+        click.echo(shown(f"forget: nothing was found under the name {repo}{hint}"))
     if result.sent:
         click.echo(
             f"forget: the service still holds requests: {', '.join(result.sent)}; "
@@ -120,14 +137,20 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
     answers.
 
     Raises:
-        RecordError: naming file and line, if a row cannot be read.
+        RecordError: naming file and line, if a row or a report cannot be read; then
+            nothing was removed.
         StorageError: if another process reads the ledger.
         ToolError: if another process works on a batch.
     """
     seen = _see(root, repo)
+    counts = {path: _read_counts(path) for path in _glob(root, COUNTS)}
     keys, answers, requests, sent = _forget_teachers(root, repo, seen.keys)
-    for path in _glob(root, COUNTS):
-        _drop_counts(path, repo)
+    reports = 0
+    for path, before in counts.items():
+        # Totals stay until the next run.
+        if (after := _without_source(before, repo)) != before:
+            write_json(path, after)
+            reports += 1
     names = _spellings(repo)
 
     def has(path: Path) -> bool:
@@ -141,7 +164,8 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
     removed += filter(has, _files(root / name for name in COPIES))
     gone = [path for path in removed if _remove(path)]
     for path in seen.rows:
-        write_lines(path, (line for line, of_it in _lines(path, repo) if not of_it))
+        lines = _lines(path)
+        write_lines(path, (line for line, change in lines if change["repo"] != repo))
     # Two repositories may ask the same, so a key may stand in the other's rows.
     written = _files(root / name for name in WRITTEN)
     sought = [(path, seen.ids) for path in written]
@@ -152,9 +176,11 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
         answers=answers,
         requests=requests,
         sent=sent,
+        reports=reports,
         removed=tuple(str(path.relative_to(root)) for path in gone),
         scanned_files=len(sought),
         found=tuple(str(path.relative_to(root)) for path in found),
+        others=tuple(sorted(seen.others)),
     )
 
 
@@ -189,10 +215,12 @@ def _spellings(repo: str) -> tuple[bytes, ...]:
 
 
 def _see(root: Path, repo: str) -> _Seen:
-    seen = _Seen(Counter(), set(), set())
+    seen = _Seen(Counter(), set(), set(), set())
     for path in _glob(root, ROWS):
-        for _, change in _lines(path, repo):
-            if change:
+        for _, change in _lines(path):
+            if change["repo"] != repo:
+                seen.others.add(change["repo"])
+            else:
                 seen.rows[path] += 1
                 seen.ids.add(change["id"].encode())
                 label = change.get("label") or {}
@@ -200,19 +228,37 @@ def _see(root: Path, repo: str) -> _Seen:
     return seen
 
 
-def _lines(path: Path, repo: str) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
-    """Yield the lines of a file of rows, with the change if it is of a repository."""
+def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield the lines of a file of rows, each with its change."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
+                change = _change_in(orjson.loads(line))
+            except ValueError as error:
                 raise RecordError(
-                    f"{path}:{number}: not JSON: {error}; remove the file or run the "
-                    "stage that writes it, then forget again"
+                    f"{path}:{number}: {error}; {_MEND_AND_FORGET}"
                 ) from error
-            change = row.get("change", row)
-            yield line, change if change.get("repo") == repo else None
+            yield line, change
+
+
+def _change_in(row: Any) -> dict[str, Any]:
+    """Return the change of a row, with what is read of it.
+
+    Raises:
+        ValueError: if it has no id or repository, or its label is no label.
+    """
+    change = row.get("change", row) if isinstance(row, dict) else None
+    if not isinstance(change, dict):
+        raise ValueError("not a row")
+    for key in ("id", "repo"):
+        if not isinstance(change.get(key), str):
+            raise ValueError(f"not a row: {key} is no text")
+    label = change.get("label") or {}
+    if not isinstance(label, dict):
+        raise ValueError("not a row: label is no object")
+    if not isinstance(label.get("prompt_sha256") or "", str):
+        raise ValueError("not a row: prompt_sha256 is no text")
+    return change
 
 
 def _forget_teachers(
@@ -229,12 +275,11 @@ def _forget_teachers(
     return all_keys, len(answers), len(requests), sent
 
 
-def _drop_counts(path: Path, repo: str) -> None:
-    """Rewrite a report that counts by repository; totals stay until the next run."""
-    before = json.loads(path.read_text(encoding="utf-8"))
-    after = _without_source(before, repo)
-    if after != before:
-        write_json(path, after)
+def _read_counts(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}; {_MEND_AND_FORGET}") from error
 
 
 def _without_source(value: Any, repo: str) -> Any:

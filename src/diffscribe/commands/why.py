@@ -1,17 +1,21 @@
 """The verb `why`: follow one change, or one commit, through what the stages wrote."""
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import orjson
+from pydantic import ValidationError
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.core.cli import INPUT, Command
-from diffscribe.core.errors import InputError, shown
-from diffscribe.core.records import Plan
+from diffscribe.core.errors import InputError, RecordError, shown
+from diffscribe.core.records import Change, Plan
+
+T = TypeVar("T")
 
 MIN_PREFIX_CHARS = 6
 SPLITS = ("train", "validation", "test")
@@ -40,6 +44,7 @@ def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
 
     Raises:
         InputError: if `wanted` is too short to mean one change.
+        RecordError: naming the file, and the line of a row, that cannot be read.
     """
     wanted = wanted.strip().lower()
     if len(wanted) < MIN_PREFIX_CHARS or not wanted.isalnum():
@@ -47,7 +52,7 @@ def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
             f"id '{wanted}' is no beginning of a digest; give at least "
             f"{MIN_PREFIX_CHARS} characters of a change's id or a commit's sha"
         )
-    harvested = list(_rows(folder / "harvested.jsonl", wanted))
+    harvested = list(_rows(folder / "harvested.jsonl", wanted, Change.model_validate))
     if not harvested:
         yield f"{wanted}: harvest made no change of it, or nothing begins so"
         yield from _counts(reports, "harvest")
@@ -55,37 +60,35 @@ def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
         yield from _follow(folder, reports, change)
 
 
-def _follow(folder: Path, reports: Path, change: dict[str, Any]) -> Iterator[str]:
-    id_ = change["id"]
-    commits = ", ".join(each["sha"][:_SHORT] for each in change["commits"])
-    yield f"change {id_[:_SHORT]} of {shown(change['repo'])}"
-    yield f"  harvest  {len(change['files'])} files of the commits {commits}"
-    if not any(_rows(folder / "labeled.jsonl", id_)):
-        failure = next(_rows(folder / "label_failures.jsonl", id_), None)
-        if failure is not None:
-            yield f"  label    failed: {failure['reason']}: {shown(failure['words'])}"
+def _follow(folder: Path, reports: Path, change: Change) -> Iterator[str]:
+    id_ = change.id
+    commits = ", ".join(each.sha[:_SHORT] for each in change.commits)
+    yield f"change {id_[:_SHORT]} of {shown(change.repo)}"
+    yield f"  harvest  {len(change.files)} files of the commits {commits}"
+    if not any(_rows(folder / "labeled.jsonl", id_, _names)):
+        failures = _rows(folder / "label_failures.jsonl", id_, _failure)
+        if (failure := next(failures, None)) is not None:
+            yield f"  label    failed: {failure}"
             return
         yield "  label    no label; the reasons are only counted:"
         yield from _counts(reports, "label")
         return
     yield "  label    has a plan"
-    rejected = next(_rows(folder / "rejected.jsonl", id_), None)
+    rejected = next(_rows(folder / "rejected.jsonl", id_, _rejected), None)
     if rejected is not None:
-        yield from _headers(rejected["change"])
-        yield f"  curate   rejected: {rejected['reason']}"
+        yield from rejected
         return
-    curated = next(_rows(folder / "curated.jsonl", id_), None)
+    curated = next(_rows(folder / "curated.jsonl", id_, _curated), None)
     if curated is None:
         yield "  curate   knows nothing of it; run it again"
         return
-    yield from _headers(curated)
-    yield f"  curate   kept, in cluster {curated.get('cluster', '')[:_SHORT] or '?'}"
+    yield from curated
     for place, stage, unit in (
         ("splits", "split", "rows"),
         ("sft", "render", "samples"),
     ):
         found = {
-            split: len(list(_rows(folder / place / f"{split}.jsonl", id_)))
+            split: len(list(_rows(folder / place / f"{split}.jsonl", id_, _names)))
             for split in SPLITS
         }
         text = ", ".join(f"{n} {unit} in {split}" for split, n in found.items() if n)
@@ -93,6 +96,19 @@ def _follow(folder: Path, reports: Path, change: dict[str, Any]) -> Iterator[str
         if not text:
             yield from _counts(reports, stage)
             return
+
+
+def _failure(row: dict[str, Any]) -> str:
+    return f"{row['reason']}: {shown(row['words'])}"
+
+
+def _rejected(row: dict[str, Any]) -> list[str]:
+    return [*_headers(row["change"]), f"  curate   rejected: {row['reason']}"]
+
+
+def _curated(row: dict[str, Any]) -> list[str]:
+    cluster = row.get("cluster", "")[:_SHORT] or "?"
+    return [*_headers(row), f"  curate   kept, in cluster {cluster}"]
 
 
 def _headers(change: dict[str, Any]) -> Iterator[str]:
@@ -106,7 +122,8 @@ def _counts(reports: Path, stage: str) -> Iterator[str]:
     if not path.is_file():
         yield f"           no {path}: the stage has not run"
         return
-    drops = dict(_drops(json.loads(path.read_text(encoding="utf-8"))))
+    with _named(f"{path}"):
+        drops = dict(_drops(json.loads(path.read_bytes())))
     listed = ", ".join(f"{name} {count}" for name, count in drops.items())
     yield f"           {listed or 'nothing was dropped'}"
 
@@ -121,22 +138,45 @@ def _drops(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, int]]
             yield name, value
 
 
-def _rows(path: Path, wanted: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows that are of a change or a commit; none if there is no file."""
+def _rows(path: Path, wanted: str, read: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """Yield what is read of the rows of a change or a commit; none without a file."""
     if not path.is_file():
         return
     needle = f'"{wanted}'.encode()
     with path.open("rb") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             # Parsing every line would take a hundred times as long.
             if needle in line:
-                row = orjson.loads(line)
-                if any(name.startswith(wanted) for name in _names(row)):
-                    yield row
+                with _named(f"{path}:{number}"):
+                    row = orjson.loads(line)
+                    is_it = any(name.startswith(wanted) for name in _names(row))
+                    found = [read(row)] if is_it else []
+                yield from found
 
 
-def _names(row: dict[str, Any]) -> Iterator[str]:
+def _names(row: dict[str, Any]) -> list[str]:
     change = row.get("change", row)
-    yield change["id"]
-    yield change.get("parent_id") or ""
-    yield from (commit["sha"] for commit in change.get("commits", ()))
+    shas = (commit["sha"] for commit in change.get("commits", ()))
+    return [change["id"], change.get("parent_id") or "", *shas]
+
+
+@contextlib.contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Turn what goes wrong with values of another form into RecordError.
+
+    Raises:
+        RecordError: naming the place.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        elif isinstance(error, LookupError):
+            reason = f"no {reason}"
+        raise RecordError(
+            f"{place}: not what a stage writes: {reason}; run the stage that writes "
+            "this file again"
+        ) from error
