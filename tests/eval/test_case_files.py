@@ -175,7 +175,7 @@ def test_a_change_is_a_plan_case_by_its_history_or_its_label(read):
 
 
 def test_samples_find_their_changes_beside_them(tmp_path):
-    row = make_labeled()
+    row = make_labeled().model_copy(update={"private": True})
     change = SplitChange(**dict(row), cluster=row.id, parent_id=None, junk=())
     sample = Sample(
         id=row.id,
@@ -194,9 +194,30 @@ def test_samples_find_their_changes_beside_them(tmp_path):
         path.write_text(record.model_dump_json() + "\n")
     [case] = read_case_file(tmp_path / "sft" / "test.jsonl").cases
     assert (case.diff, case.prompt) == (change.diff, sample.prompt)
+    assert case.private
     (tmp_path / "splits" / "test.jsonl").unlink()
     with pytest.raises(InputError, match=r"splits/test\.jsonl"):
         read_case_file(tmp_path / "sft" / "test.jsonl")
+
+
+def test_a_row_of_any_format_can_be_private(read):
+    change = make_change(("feat: one", ["a.py"]))
+    rows = {
+        "diffscribe cases": make_case().model_dump(mode="json"),
+        "diffscribe changes (data/*.jsonl, data/splits)": change.model_dump(
+            mode="json"
+        ),
+        "joco": JOCO,
+        "git-smart-commit": HARVESTED,
+        "messages": chat("docs: add note"),
+    }
+    # Samples have their changes say so, in the test above.
+    assert len(rows) == len(FORMATS) - 1
+    for name, row in rows.items():
+        form, [case] = read(row | {"private": True})
+        assert (form, case.private) == (name, True)
+        [case] = read(row | {"private": False}).cases
+        assert not case.private
 
 
 @pytest.mark.parametrize(

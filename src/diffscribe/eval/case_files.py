@@ -153,6 +153,8 @@ def _case(form: CaseFormat, row: Row, where: str) -> Case:
     try:
         assert form.case_of is not None
         case = form.case_of(row)
+        if row.get("private"):
+            case = case.model_copy(update={"private": True})
         problem = _unjudgeable(case)
         if problem is None:
             return case
