@@ -190,6 +190,17 @@ def test_a_server_that_breaks_off_costs_no_answer(cases, place):
         (("none.jsonl", "--model", "x.gguf"), 2, "'none.jsonl' does not exist"),
         (("CASES",), 2, "Missing option '--model'"),
         (("CASES", "--model", "http://127.0.0.1:1/v1"), 2, "http://127.0.0.1:1/v1#M"),
+        *(
+            (("CASES", "--model", f"{url}#m"), 2, f"{url} is no address")
+            for url in ("http://[bad/v1", "http://h:x/v1", "http:///v1")
+        ),
+        *(
+            (("CASES", "--model", model), 2, "the controls are control-one-commit,")
+            for model in (
+                *("http://127.0.0.1:1/v1#target", "out/target.gguf"),
+                *("http://127.0.0.1:1/v1#control-per-file", "control-none"),
+            )
+        ),
         (("CASES", "--model", "none.gguf"), 2, "'none.gguf' cannot be read"),
         (
             ("CASES", *["--model", "control-per-file"] * 2),

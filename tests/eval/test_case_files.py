@@ -258,15 +258,23 @@ def test_every_format_is_named_where_none_fits(read):
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "words"),
     [
-        {"files": [], "target": {"commits": [], "gitignore": []}},
-        {"junk": ["a.py"], "files": ["a.py"]},
-        {"target": {"commits": [], "gitignore": []}},
+        ({"files": [], "target": {"commits": []}}, "target has no commit"),
+        ({"junk": ["a.py"], "files": ["a.py"]}, "all of its files are junk"),
+        ({"target": {"commits": []}}, "target has no commit"),
+        ({"task": "message", "target": {"commits": []}}, "target has no commit"),
+        (
+            {"target": {"commits": [{"files": [], "type": "fix", "subject": "x"}]}},
+            "a commit without files",
+        ),
+        ({"files": ["b.py"]}, "target has a.py, which is not in files"),
+        ({"task": "message", "files": ["b.py"]}, "target has a.py, which is not in"),
+        ({"junk": ["b.log"]}, "junk has b.log, which is not in files"),
+        ({"files": ["a.py", "b.py", "a.py"]}, "files has a.py twice"),
     ],
 )
-def test_a_plan_case_that_nothing_can_be_judged_by_is_refused(tmp_path, fields):
-    row = make_case(plan(commit("a.py", "fix"))).model_dump(mode="json") | fields
-    (tmp_path / "c.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(RecordError, match=r"c\.jsonl:1: not a case"):
-        read_case_file(tmp_path / "c.jsonl")
+def test_a_case_that_nothing_can_be_judged_by_is_refused(read, fields, words):
+    row = make_case(plan(commit("a.py", "fix"))).model_dump(mode="json")
+    with pytest.raises(RecordError, match=rf"cases\.jsonl:2: not a case.*{words}"):
+        read(row | {"id": "good"}, row | fields)

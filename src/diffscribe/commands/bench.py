@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -220,9 +221,17 @@ def _models(
     options: Mapping[str, Any], threads: int
 ) -> "dict[str, Gguf | Remote | Control]":
     """Return the models of --model by the names of their rows."""
+    from diffscribe.eval.controls import RULES
+    from diffscribe.review.report_page import TARGET
+
     found: dict[str, Gguf | Remote | Control] = {}
     for text in options["models"]:
         name, model = _model(text, options, threads)
+        if not callable(model) and (name == TARGET or name.startswith("control-")):
+            raise click.UsageError(
+                f"--model {text}: {TARGET} and control-... are names of rows that are "
+                f"no model's; the controls are {', '.join(RULES)}"
+            )
         if name in found:
             raise click.UsageError(f"--model {text}: a row is called {name} already")
         found[name] = model
@@ -243,6 +252,16 @@ def _model(
     url, _, name = text.partition("#")
     if not name:
         raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise click.UsageError(
+            f"--model {text}: {url} is no address; name one such as "
+            "http://127.0.0.1:11434/v1"
+        )
     slots = options["slots"] or ENDPOINT_SLOTS
     return name, Remote(url, name, options["api_key_variable"], concurrency=slots)
 

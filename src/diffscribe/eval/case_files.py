@@ -167,14 +167,27 @@ def _case(form: CaseFormat, row: Row, where: str) -> Case:
 
 
 def _unjudgeable(case: Case) -> str | None:
-    """Return why the answer to a plan case could not be judged, or None."""
+    """Return why the answer to a case could not be judged, or None."""
+    commits = case.target.commits
+    known, targets = set(case.files), {path for each in commits for path in each.files}
+    if len(known) < len(case.files):
+        return f"files has {_twice(case.files)} twice"
+    for name, paths in (("junk", set(case.junk)), ("target", targets)):
+        if unknown := sorted(paths - known):
+            return f"{name} has {unknown[0]}, which is not in files"
+    if not commits:
+        return "its target has no commit"
     if case.task == "message":
         return None
     if not set(case.files) - set(case.junk):
         return "all of its files are junk"
-    if not case.target.commits or not all(each.files for each in case.target.commits):
-        return "its target has no commit, or one without files"
+    if not all(each.files for each in commits):
+        return "its target has a commit without files"
     return None
+
+
+def _twice(paths: Iterable[str]) -> str:
+    return next(path for path, times in Counter(paths).items() if times > 1)
 
 
 # Rows of our own stages ---------------------------------------------------------------
