@@ -4,7 +4,6 @@ Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
 data/rejected.jsonl reports/curate.json metrics/curate.json
 """
 
-import logging
 from pathlib import Path
 
 import click
@@ -15,8 +14,6 @@ from diffscribe.core.params import load_params
 from diffscribe.core.records import LabeledChange
 from diffscribe.core.tracking import report
 from diffscribe.curate.curate import curate
-
-logger = logging.getLogger(__name__)
 
 
 @click.command(cls=Command)
@@ -40,8 +37,6 @@ def main(
     result = curate(changes, values.curate, values.style)
     write_jsonl(curated, result.kept)
     write_jsonl(rejected, result.rejected)
-    for row in result.rejected:
-        logger.info("%s: dropped, %s", row.change.id[:12], row.reason)
     total = len(result.kept) + len(result.rejected)
     summary = f"{len(result.kept)} of {total} changes kept"
     write_json(metrics, {"kept": len(result.kept)})

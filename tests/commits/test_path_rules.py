@@ -1,7 +1,12 @@
 import pytest
 
 from diffscribe.commits.grammar import Header
-from diffscribe.commits.path_rules import guess_header, type_of_paths, type_of_verb
+from diffscribe.commits.path_rules import (
+    guess_header,
+    is_machine_made,
+    type_of_paths,
+    type_of_verb,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +99,18 @@ def test_the_first_word_may_stand_for_a_type(subject, expected):
 )
 def test_a_header_that_is_not_conventional_gets_a_type(text, paths, expected):
     assert guess_header(text, paths) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["conan.lock", "a/devbox.lock", "my-lock.json", "gradle.lockfile", "x.min.js"],
+)
+def test_files_that_no_person_writes_are_told_by_their_names(path):
+    assert is_machine_made(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["lock.py", "locks/a.md", "deadlock.json", "block.yaml"]
+)
+def test_a_name_with_lock_in_it_is_no_lock_file(path):
+    assert not is_machine_made(path)

@@ -4,6 +4,7 @@ labeled rows ─ redact ─ FILTERS ─ equal diffs ─ near-duplicates ─ caps
 A row that drops out at one of these goes to the rejected rows with its reason.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from diffscribe.core.tracking import Statistics
 from diffscribe.curate.filters import FILTERS, first_reason
 from diffscribe.secrets.redact import Problem, redact
 from diffscribe.secrets.rules import list_kinds
+
+logger = logging.getLogger(__name__)
 
 DUPLICATE_DIFF = "duplicate_diff"
 NEAR_DUPLICATE = "near_duplicate"
@@ -111,6 +114,8 @@ def curate(
         for change, reason in judged
         if reason is not None or change.id not in ids
     ]
+    for row in rejected:
+        logger.info("%s: dropped, %s", row.change.id[:12], row.reason)
     return Curated(_with_clusters(kept), rejected, counts)
 
 
