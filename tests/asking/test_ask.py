@@ -1,7 +1,7 @@
 import json
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import date
 
 import pytest
@@ -24,14 +24,14 @@ def path(tmp_path):
     return tmp_path / "teacher.sqlite"
 
 
-def asker_of(base_url, ledger, budget=None, slots=16):
+def asker_of(base_url, ledger, budget=None, slots=16, trace=None):
     async def open_endpoint():
         return Endpoint(
             base_url, api_key="k", timeout_s=5, attempts=2, limiter=Limiter(slots)
         )
 
     budget = budget or Budget()
-    return Asker("m", HOST, open_endpoint, ledger, budget, slots=slots)
+    return Asker("m", HOST, open_endpoint, ledger, budget, slots=slots, trace=trace)
 
 
 def ask(path, base_url, questions, budget=None, slots=16):
@@ -215,6 +215,22 @@ def test_an_asker_may_be_used_on_one_loop_after_another(path):
         for start in (0, 5):
             rows = map(question, range(start, start + 5))
             assert len(list(asker.in_order(asker.ask, rows))) == 5
+
+
+def test_an_answer_whose_trace_fails_is_kept(path):
+    def fail(answer):
+        raise RuntimeError("the trace cannot be written")
+
+    with FaultServer() as server:
+        with Ledger(path) as ledger:
+            asker = asker_of(
+                server.base_url, ledger, trace=lambda question: nullcontext(fail)
+            )
+            with pytest.raises(RuntimeError, match="trace"):
+                list(asker.in_order(asker.ask, [question(1)]))
+        said, _ = ask(path, server.base_url, [question(1)])
+        assert len(server.received) == 1
+    assert len(said) == kept(path) == 1
 
 
 def test_nothing_is_opened_where_the_ledger_knows_all(path):

@@ -7,6 +7,8 @@ from tests.support.questions import question
 
 from diffscribe.asking.connect import Gguf, Remote, connected
 from diffscribe.core.errors import InputError, ParamsError
+from diffscribe.core.tracking import TrackedRun
+from diffscribe.doors.endpoint import WithheldError, prepare
 from diffscribe.doors.reply import AnswerError
 
 
@@ -40,6 +42,18 @@ def test_known_answers_need_no_server_and_no_key():
     assert ask(gone, question(1)) == said
     with pytest.raises(ParamsError, match="NO_SUCH_KEY"):
         ask(gone, question(2))
+
+
+def test_a_question_that_no_trace_may_show_is_answered_all_the_same():
+    lines = "\n".join(["MIIEowIBAAKCAQEA" + "q8Zt" * 12] * 6)
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n"
+    with pytest.raises(WithheldError):
+        prepare(question(key), "MLflow")
+    run = TrackedRun()
+    run.traces = True
+    with FaultServer() as server:
+        model = Remote(server.base_url, "m")
+        assert len(ask(model, question(key, traced=True), run=run)) == 1
 
 
 def test_known_only_asks_nothing():

@@ -232,9 +232,12 @@ class Asker:
             tracing = self._trace(question) if self._trace else nullcontext(ignore)
             with tracing as record:
                 answer = await endpoint.ask(sent)
+                usage = answer.usage
+                # An error while the trace is recorded must not lose a paid answer.
+                kept = self._ledger.put(
+                    key, question.model, answer, about=question.about
+                )
                 record(answer)
-            usage = answer.usage
-            kept = self._ledger.put(key, question.model, answer, about=question.about)
         finally:
             self._budget.settle(most, question.model, usage)
         return await asyncio.wrap_future(kept)

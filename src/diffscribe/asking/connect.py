@@ -7,7 +7,7 @@ first question that the ledger cannot answer.
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,13 @@ from diffscribe.core.records import Message
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.batches import BatchService
 from diffscribe.doors.dialect import Rung
-from diffscribe.doors.endpoint import Endpoint, api_key_from, host_of, prepare
+from diffscribe.doors.endpoint import (
+    Endpoint,
+    WithheldError,
+    api_key_from,
+    host_of,
+    prepare,
+)
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.llama_cpp import HOST, serve
 from diffscribe.doors.reply import Answer, AnswerError, Question
@@ -170,15 +176,23 @@ def _told(run: TrackedRun, budget: Budget, asker: Asker | BatchAsker) -> Iterato
 
 
 def _tracing(run: TrackedRun) -> Trace:
-    """Return what traces a marked question and its answer, both redacted."""
+    """Return what traces a marked question and its answer, both redacted.
+
+    A question that is withheld from other machines is asked and not traced.
+    """
 
     @contextmanager
     def trace(question: Question) -> Iterator[Callable[[Answer], object]]:
         if not (run.traces and question.traced) or question.private:
             yield ignore
             return
-        # MLflow may be another machine, even where the model is this one.
-        shown = prepare(question, "MLflow").question
+        shown: Question | None = None
+        with suppress(WithheldError):
+            # MLflow may be another machine, even where the model is this one.
+            shown = prepare(question, "MLflow").question
+        if shown is None:
+            yield ignore
+            return
         messages = [message.model_dump() for message in shown.messages]
         asked = {"model": shown.model, "messages": messages}
         with run.trace(question.about, asked) as record:
