@@ -135,6 +135,20 @@ def test_every_split_is_written_line_by_line(sft, tmp_path):
     assert set(content(out)) == {f"{split}.jsonl" for split in SIZES}
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_private_sample_is_left_out_and_counted(sft, tmp_path, shape):
+    own = sample("own", answer="walrus").model_copy(update={"private": True})
+    for split in ("train", "test"):
+        write_jsonl(sft / f"{split}.jsonl", [sample("1"), own, sample("2")])
+    done = export(sft, tmp_path / "out", "--format", shape)
+    assert done.stdout == (
+        f"export: {shape}: train 2, validation 0, test 2; 2 private samples left out\n"
+    )
+    files = content(tmp_path / "out")
+    assert [len(files[f"{split}.jsonl"].splitlines()) for split in SIZES] == [2, 0, 2]
+    assert not any(b"walrus" in file for file in files.values())
+
+
 @pytest.mark.parametrize("options", [(), ("--format", "csv")])
 def test_a_format_has_to_be_named_and_known(sft, tmp_path, options):
     done = export(sft, tmp_path / "out", *options)

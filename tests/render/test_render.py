@@ -108,6 +108,13 @@ def test_a_sample_asks_for_the_whole_plan_as_json():
     assert (sample.files, sample.task) == (("a.py",), "plan")
 
 
+def test_a_sample_says_that_its_change_is_private_and_nothing_if_it_is_not():
+    own = outcome(split_change(commit("a.py"), private=True)).sample
+    assert own.model_dump(mode="json")["private"] is True
+    other = outcome(split_change(commit("a.py"))).sample
+    assert "private" not in other.model_dump(mode="json")
+
+
 def test_files_and_commits_follow_the_file_list():
     change = split_change(commit("d.py", "b.py"), commit("c.py", "a.py"))
     assert [each.files for each in outcome(change).sample.target.commits] == [

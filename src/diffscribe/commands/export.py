@@ -92,20 +92,28 @@ SHAPES: dict[str, Callable[[Sample], Row]] = {
 def main(sft: Path, exported: Path, shape: str) -> None:
     """Write the chat samples in a shape that other trainers read.
 
-    Train, validation and test of the folder SFT go to the folder EXPORTED. Line n of
-    a file is line n of the one in SFT; nothing else in EXPORTED changes.
+    Train, validation and test of the folder SFT go to the folder EXPORTED, in the
+    order of SFT and without the private samples; nothing else in EXPORTED changes.
     """
     if exported.resolve() == sft.resolve():
         raise InputError(
             f"{exported}: the samples are read from here; name another folder"
         )
-    counts = {}
+    counts: dict[str, int] = {}
+    private = 0
+
+    def public(split: str) -> Iterator[Sample]:
+        nonlocal private
+        rows = read_jsonl(sft / f"{split}.jsonl", Sample)
+        for sample in progress(rows, f"export {split}"):
+            private += sample.private
+            if not sample.private:
+                yield sample
+
     for split in SPLITS:
-        samples = progress(
-            read_jsonl(sft / f"{split}.jsonl", Sample), f"export {split}"
-        )
         counts[split] = write_rows(
-            exported / f"{split}.jsonl", export_rows(samples, shape)
+            exported / f"{split}.jsonl", export_rows(public(split), shape)
         )
     sizes = ", ".join(f"{split} {count}" for split, count in counts.items())
-    click.echo(f"export: {shape}: {sizes}")
+    left_out = f"; {private} private samples left out" if private else ""
+    click.echo(f"export: {shape}: {sizes}{left_out}")

@@ -201,6 +201,8 @@ class Sample(Record):
     """Every changed path, junk included, in the order of the prompt."""
     junk: tuple[str, ...]
     target: Plan
+    private: bool = Field(default=False, exclude_if=lambda private: not private)
+    """Whether the change is private, so that no export has it; else not there."""
 
 
 class Prediction(Record):

@@ -124,6 +124,7 @@ def render_sample(
         files=tuple(file.path for file in change.files),
         junk=change.junk,
         target=target,
+        private=change.private,
     )
     return RenderedSample(
         sample, rendered.hunks, rendered.cut_hunks, prompt_tokens, answer_tokens
