@@ -46,6 +46,10 @@ def test_answers_are_carried_to_another_ledger(place):
 
 def test_pruning_and_showing(place):
     assert run(place, "prune", "--older-than", "1")[1] == "prune: 0 answers dropped\n"
+    code, _, words = run(place, "prune", "--older-than", "9999999999999")
+    assert code == 2
+    assert "9999999999999 is not in the range" in words
+    assert "Traceback" not in words
     assert run(place, "prune", "--model", "large")[1] == "prune: 1 answers dropped\n"
     code, said, _ = run(place, "show")
     cells = said.splitlines()[2].split()

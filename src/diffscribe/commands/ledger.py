@@ -55,7 +55,8 @@ def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
 )
 @click.option(
     "--older-than",
-    type=click.IntRange(0),
+    # A date before the year 1 is an OverflowError.
+    type=click.IntRange(0, 36_500),
     help="Drop answers older than this many days.",
 )
 @click.option(
