@@ -251,6 +251,32 @@ def test_hostile_answers_take_time_by_their_length(piece):
     assert time.process_time() - started < 5
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":' * 100 + "[" + "{}," * 320_000,
+        '{"a":' * 100 + "[" + "0," * 490_000,
+        '{"a":' * 100 + '"' + "x" * 990_000,
+    ],
+)
+def test_an_answer_that_breaks_at_its_end_is_not_read_from_every_brace(text):
+    started = time.process_time()
+    assert read_plan(text).record is None
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("braces", ["{a} and {b} " * 20, '{"x":{"y":', "{" * 90])
+def test_broken_braces_before_a_plan_are_passed_over(braces):
+    assert read_plan(braces + ANSWER).is_repaired
+    assert read_plan(braces + ANSWER).record
+
+
+def test_an_invented_key_of_any_length_is_named_on_one_short_line():
+    key = "k\\n" * 200_000
+    problem = read_plan(f'{{"gitignore":[],"commits":[],"{key}":1}}').problem
+    assert problem == f"{'k ' * 40}: Extra inputs are not permitted"
+
+
 class Note(Record):
     text: str
     tags: tuple[str, ...] = ()

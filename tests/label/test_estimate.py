@@ -67,7 +67,7 @@ def answered(ledger):
         usage = TokenUsage(tokens, 0, 100, 0)
         answer = Answer(text, usage, latency_s, "stop")
         put(ledger, question_key(request), "wise", answer, about=change.repo)
-        return reask_question(request, text, "", texts), request
+        return reask_question(request, text, "", texts, 24_000), request
 
     return answer_plan
 
@@ -128,7 +128,7 @@ def test_known_reasks_tell_how_many_there_will_be(estimated, answered, change):
     answered(first)
     texts = load_teacher_prompts(FOLDER, STYLE)
     _, request = answered(second, text="no")
-    again = reask_question(request, "no", read_plan("no").problem, texts)
+    again = reask_question(request, "no", read_plan("no").problem, texts, 24_000)
     answered(second, request=again)
     found = estimated(first, second, *rest)
     assert (found.rows, found.known, found.requests) == (10, 3, 15)

@@ -102,12 +102,14 @@ def test_as_many_clean_messages_are_asked_for_as_there_are(prompts, window):
 
 def test_a_model_is_shown_its_own_answer_and_the_complaint(prompts, window):
     request = plan_question(window, prompts, label_params())
-    again = reask_question(request, "{$x", "in no commit: `$y`", prompts)
+    again = reask_question(request, "{$x", "in no commit: `$y`", prompts, 1000)
     assert again.messages[:2] == request.messages
     assert [each.role for each in again.messages[2:]] == ["assistant", "user"]
     assert again.messages[2].content == "{$x"
     assert "cannot be used: in no commit: `$y`" in again.messages[3].content
     assert again._replace(messages=()) == request._replace(messages=())
+    long = reask_question(request, "{" * 2000, "no", prompts, 1000)
+    assert long.messages[2].content == "{" * 1000
 
 
 def test_every_question_tells_what_it_is_about_and_if_it_is_private(prompts, window):
@@ -117,7 +119,7 @@ def test_every_question_tells_what_it_is_about_and_if_it_is_private(prompts, win
         plan,
         clean_question(window, ["fix: x"], prompts, params),
         rate_question(window, ["fix: x"], 0, prompts, params),
-        reask_question(plan, "{", "no", prompts),
+        reask_question(plan, "{", "no", prompts, 1000),
     ]
     assert {question.about for question in questions} == {window.repo}
     assert not any(question.private for question in questions)

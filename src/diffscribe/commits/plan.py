@@ -33,7 +33,11 @@ MAX_CHARS = 1_000_000
 MAX_BODY_CHARS = 1000
 _MAX_SUBJECT_CHARS = 100
 _MAX_TRIES = 100
-"""Braces where an object may begin; keeps the time linear in the length."""
+"""Braces where an object may begin."""
+_MAX_READINGS = 2
+"""How often all tries together may read a text; keeps the time linear in its length."""
+_MAX_LOCATION_CHARS = 80
+"""Of a field's name in a problem, as a model may invent a key of any length."""
 _MAX_PROBLEMS_SHOWN = 5
 _CONTAINERS = {"object": dict, "array": list}
 _PROBE = "zq7/zq7.zq7"
@@ -135,11 +139,17 @@ def read_record(text: str, kind: type[R]) -> Reading[R]:
         record = kind.model_validate_json(json.dumps(mended), strict=True)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(map(str, each['loc'])) or 'the JSON'}: {each['msg']}"
+            f"{_location(each['loc'])}: {each['msg']}"
             for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
         ]
         return Reading(None, "; ".join(problems), is_repaired)
     return Reading(record, None, is_repaired)
+
+
+def _location(keys: tuple[int | str, ...]) -> str:
+    """Return where a problem is, on one short line."""
+    words = " ".join(".".join(map(str, keys)).split())
+    return words[:_MAX_LOCATION_CHARS] or "the JSON"
 
 
 def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
@@ -148,17 +158,28 @@ def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
         unwrapped = _loads(text, [])
         text = unwrapped if isinstance(unwrapped, str) else text
     start = text.find("{")
+    chars_read = 0
     for _ in range(_MAX_TRIES):
-        if start < 0:
+        if start < 0 or chars_read > _MAX_READINGS * len(text):
             break
         doubled.clear()
         try:
             value, end = _decoder(doubled).raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            chars_read += _failed_at(error, len(text)) - start
             end = start + 1
         else:
+            chars_read += end - start
             yield value
         start = text.find("{", end)
+
+
+def _failed_at(error: ValueError | RecursionError, length: int) -> int:
+    """Return how far a decoder came; the end of the text if the error does not tell."""
+    if not isinstance(error, json.JSONDecodeError):
+        return length
+    # The position of this error is the beginning of the string.
+    return length if error.msg.startswith("Unterminated string") else error.pos
 
 
 def _loads(text: str, doubled: list[str]) -> Any:

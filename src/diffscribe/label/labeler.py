@@ -265,7 +265,13 @@ class _Talk:
                 return read(answer), answer
             except FlawError as error:
                 flaw = _cut_off(answer) or error
-            question = reask_question(question, answer.text, str(flaw), self._prompts)
+            question = reask_question(
+                question,
+                answer.text,
+                str(flaw),
+                self._prompts,
+                self._params.teacher.max_prompt_chars,
+            )
         raise NoLabelError(flaw.flaw, str(flaw), answer.text)
 
 

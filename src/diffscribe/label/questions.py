@@ -171,12 +171,19 @@ def rate_question(
 
 
 def reask_question(
-    question: Question, answer: str, complaint: str, prompts: TeacherPrompts
+    question: Question,
+    answer: str,
+    complaint: str,
+    prompts: TeacherPrompts,
+    max_prompt_chars: int,
 ) -> Question:
-    """Return the question that shows the model its own answer and the complaint."""
+    """Return the question that shows the model its own answer and the complaint.
+
+    A longer answer than max_prompt_chars is cut.
+    """
     words = Template(prompts.reask).substitute(complaint=complaint)
     turns = (
-        Message(role="assistant", content=answer or _NOTHING),
+        Message(role="assistant", content=answer[:max_prompt_chars] or _NOTHING),
         Message(role="user", content=words),
     )
     return question._replace(messages=(*question.messages, *turns))
