@@ -146,7 +146,10 @@ def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert names(tmp_path) == [".m.partial", ".rows.jsonl.partial"]
+    assert names(tmp_path) == [
+        *(".m.lock.partial", ".m.partial"),
+        *(".rows.jsonl.lock.partial", ".rows.jsonl.partial"),
+    ]
     write_jsonl(tmp_path / "rows.jsonl", [HARD])
     with whole_folder(tmp_path / "m") as folder:
         (folder / "whole").touch()
@@ -229,3 +232,51 @@ def test_metrics_read_back_as_they_were(tmp_path: Path) -> None:
     write_json(tmp_path / "metrics.json", {"kept": 3, "loss": 0.25})
     text = (tmp_path / "metrics.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"kept": 3, "loss": 0.25}
+
+
+@pytest.mark.parametrize("whole", ["whole_file", "whole_folder"])
+def test_a_second_writer_of_one_output_is_refused_and_harms_nothing(
+    tmp_path: Path, whole: str
+) -> None:
+    second = (
+        "from pathlib import Path\n"
+        f"from diffscribe.core.files import {whole}\n"
+        f"with {whole}(Path('out')) as partial: print('got it')\n"
+    )
+    command = [sys.executable, "-c", second]
+    writer = whole_file if whole == "whole_file" else whole_folder
+    with writer(tmp_path / "out") as partial:
+        target = partial if whole == "whole_file" else partial / "a"
+        target.write_text("first")
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.splitlines()[-1] == (
+            "diffscribe.core.errors.StorageError: out: another run writes this output; "
+            "wait for it or end it, then run again"
+        )
+    target = tmp_path / "out" if whole == "whole_file" else tmp_path / "out/a"
+    assert target.read_text() == "first"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_kill_between_two_renames_does_not_cost_the_old_folder(
+    tmp_path: Path,
+) -> None:
+    killed = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from diffscribe.core.files import whole_folder\n"
+        "with whole_folder(Path('m')) as m: (m / 'old').write_text('old')\n"
+        "with whole_folder(Path('m')) as m:\n"
+        "    Path('m').rename('.m.previous')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(ValueError, match="no"), whole_folder(tmp_path / "m"):
+        raise ValueError("no")
+    assert names(tmp_path) == ["m"]
+    assert names(tmp_path / "m") == ["old"]

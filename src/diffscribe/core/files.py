@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -116,17 +117,19 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a path to write to; it is renamed to `path` if the block succeeds.
 
     Raises:
-        StorageError: if the disk is full or `path` cannot be written.
+        StorageError: if the disk is full, `path` cannot be written, or another run
+            writes it.
     """
     partial = _beside(path, "partial")
-    try:
-        with _explained(path):
-            yield partial
-            _sync(partial)
-            partial.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with _held(path):
+        try:
+            with _explained(path):
+                yield partial
+                _sync(partial)
+                partial.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -136,20 +139,64 @@ def whole_folder(path: Path) -> Iterator[Path]:
     The previous content of `path` stays until then.
 
     Raises:
-        StorageError: if the disk is full or `path` cannot be written.
+        StorageError: if the disk is full, `path` cannot be written, or another run
+            writes it.
     """
     partial, previous = _beside(path, "partial"), _beside(path, "previous")
-    _remove(partial, previous)
-    try:
+    with _held(path):
         with _explained(path):
-            partial.mkdir()
-            yield partial
-            # Rename first: deleting a folder is not atomic, a kill leaves half of it.
-            if path.is_dir():
-                path.rename(previous)
-            partial.rename(path)
-    finally:
+            # A SIGKILL between the two renames below leaves no folder at `path`.
+            if previous.is_dir() and not path.exists():
+                previous.rename(path)
         _remove(partial, previous)
+        try:
+            with _explained(path):
+                partial.mkdir()
+                yield partial
+                # Rename first: deleting a folder is not atomic, a kill leaves half.
+                if path.is_dir():
+                    path.rename(previous)
+                partial.rename(path)
+        finally:
+            _remove(partial, previous)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold the flock of an output, whose file is there only while it is held.
+
+    Raises:
+        StorageError: if another run has it.
+    """
+    lock = _beside(path, "lock.partial")
+    with _explained(path):
+        descriptor = _locked(path, lock)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink(missing_ok=True)
+        # Closing alone would leave it to children that inherited the descriptor.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _locked(path: Path, lock: Path) -> int:
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder removes the file, and then the flock excludes nobody.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                    return descriptor
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise StorageError(
+                f"{path}: another run writes this output; wait for it or end it, then "
+                "run again"
+            ) from error
+        os.close(descriptor)
 
 
 def _beside(path: Path, suffix: str) -> Path:
