@@ -125,6 +125,18 @@ def test_a_long_line_takes_little_time(piece):
     assert time.perf_counter() - begin < 5
 
 
+def test_many_paths_are_looked_up_in_a_long_diff_in_little_time():
+    diff = "".join(
+        f"+call(first_{n}, second_{n}) in xa/{n}.py\n" for n in range(14_000)
+    )
+    evidence = Evidence(("b/1399.py", "c/a/1398.py"), diff)
+    message = " ".join(f"a/{n}.py" for n in range(1_400)) + " 1399.py"
+    begin = time.process_time()
+    absent = absent_names(message, evidence)
+    assert time.process_time() - begin < 3
+    assert absent == [f"a/{n}.py" for n in range(1_398)] + ["a/1399.py"]
+
+
 @pytest.mark.parametrize("piece", ["a.", "-", "+", ".", "a::", "a/", "#", "`", '"'])
 def test_a_long_message_takes_time_by_its_length(piece):
     def seconds(n):

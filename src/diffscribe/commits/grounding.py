@@ -73,6 +73,7 @@ _PIECES = re.compile(
 )
 _WORDS = re.compile(r"\w+(?:-\w+)*")
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+_IN_NAME = re.compile(r"[\w-]")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CODE_LIKE = re.compile(r"[\w.:>$@#-]+(?:\(.*\))?")
 _KINDS = {
@@ -147,8 +148,16 @@ class Evidence:
 
     def _has_path(self, path: str) -> bool:
         """Tell whether a path is there, whole or as the end of one."""
-        path = re.escape(path.removeprefix("./").removeprefix("/"))
-        return re.search(rf"(?<![\w-]){path}(?![\w-])", self.text) is not None
+        path = path.removeprefix("./").removeprefix("/")
+        # A pattern that begins with a look-behind is searched a hundred times slower.
+        start = self.text.find(path)
+        while start >= 0:
+            end = start + len(path)
+            around = self.text[max(start - 1, 0) : start] + self.text[end : end + 1]
+            if not _IN_NAME.search(around):
+                return True
+            start = self.text.find(path, start + 1)
+        return False
 
     def _has_name(self, name: str) -> bool:
         """Tell whether a name is there, whatever its case, `_`, `-` or plural s.
