@@ -167,3 +167,11 @@ def test_a_dump_in_a_prompt_is_emptied():
     many = MAX_SECRET_BYTES // len(TOKEN) + 1
     dump = "\n".join(TOKENS["github_token"](Random(n)) for n in range(many))
     assert redact_texts([dump, "and more"])[::3] == (("", ""), Problem.SECRETS_LEFT)
+
+
+@pytest.mark.parametrize("within", ["to\\n{}", "MY_{}", "conf_{}.txt"])
+def test_a_short_secret_within_a_word_does_not_leave(within):
+    texts = ['+password = "hunter2Xy9"\n', within.format("hunter2Xy9")]
+    redacted = redact_texts(texts)
+    (placeholder,) = redacted.replaced
+    assert redacted.texts[1] == within.format(placeholder)

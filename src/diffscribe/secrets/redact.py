@@ -14,6 +14,7 @@ import re2
 
 from diffscribe.core.records import Change
 from diffscribe.secrets.rules import (
+    MIN_PASSWORD_CHARS,
     PRIVATE_KEY,
     TRAILER,
     Rule,
@@ -63,6 +64,16 @@ class RedactedTexts(NamedTuple):
     """The secret of each placeholder; bodies of private keys are not kept."""
     counts: Counter[str]
     problem: Problem | None
+
+    def without(self, text: str) -> str:
+        """Return a text without the secrets that stand within a word.
+
+        Such are those behind an escaped line feed in JSON, or behind an underscore.
+        """
+        for new, old in sorted(self.replaced.items(), key=lambda each: -len(each[1])):
+            if len(old) >= MIN_PASSWORD_CHARS:
+                text = text.replace(old, new)
+        return text
 
 
 class _Text(NamedTuple):
@@ -115,7 +126,7 @@ def redact_texts(texts: Sequence[str]) -> RedactedTexts:
     stripped = [strip_trailers(text) for text in texts]
     redacted = _redact([_Text(text, is_diff=True) for text, _ in stripped])
     redacted.counts[TRAILER] += sum(number for _, number in stripped)
-    return redacted
+    return redacted._replace(texts=tuple(map(redacted.without, redacted.texts)))
 
 
 def _redact(texts: Sequence[_Text]) -> RedactedTexts:
