@@ -44,6 +44,40 @@ def test_known_answers_need_no_server_and_no_key():
         ask(gone, question(2))
 
 
+def test_a_paid_answer_stays_when_the_address_moves():
+    for requests in (1, 0):
+        with FaultServer() as server:
+            ask(Remote(server.base_url, "m", concurrency=1 + requests), question(1))
+            assert len(server.received) == requests
+
+
+def test_a_measured_endpoint_gets_no_answers_of_another():
+    with FaultServer() as first, FaultServer() as second:
+        for server in (first, second):
+            ask(Remote(server.base_url, "m"), question(1))
+            for slots in (1, 2, 1, 2):
+                model = Remote(server.base_url, "m", concurrency=slots)
+                ask(model._replace(is_measured=True), question(1))
+        assert len(first.received) == 3
+        assert len(second.received) == 2
+        assert all("place" not in each.body for each in second.received)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "place"),
+    [
+        ("https://a.example/v1", "a.example:443"),
+        ("http://a.example/v1", "a.example:80"),
+        ("http://a.example:8000/v1", "a.example:8000"),
+    ],
+)
+def test_a_place_is_host_port_and_slots(base_url, place):
+    assert Remote(base_url, "m").place == ""
+    assert Remote(base_url, "m", is_measured=True).place == place
+    model = Remote(base_url, "m", concurrency=4, is_measured=True)
+    assert model.place == f"{place}:4"
+
+
 def test_a_question_that_no_trace_may_show_is_answered_all_the_same():
     lines = "\n".join(["MIIEowIBAAKCAQEA" + "q8Zt" * 12] * 6)
     key = f"-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n"

@@ -133,6 +133,7 @@ def test_equal_questions_have_one_key_and_it_never_changes():
         {"temperature": 0.3},
         {"seed": 8},
         {"reasoning_effort": "low"},
+        {"place": "127.0.0.1:8000"},
     ],
 )
 def test_all_that_decides_the_answer_changes_the_key(change):

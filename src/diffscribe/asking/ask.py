@@ -121,6 +121,7 @@ class Asker:
         budget: Budget,
         *,
         slots: int = 1,
+        place: str = "",
         trace: Trace | None = None,
     ) -> None:
         """Ask nothing yet.
@@ -132,6 +133,7 @@ class Asker:
             ledger: of all answers; others may use it too.
             budget: of this run; others may share it.
             slots: requests open at once.
+            place: of the answers that count; empty if all do.
             trace: of the questions that are marked for it.
         """
         self.model = model
@@ -143,6 +145,7 @@ class Asker:
         self._ledger = ledger
         self._budget = budget
         self._window = ROWS_PER_SLOT * slots
+        self._place = place
         self._trace = trace
         self._open: dict[str, asyncio.Task[Answer]] = {}
         self._opening: asyncio.Task[Endpoint] | None = None
@@ -157,7 +160,7 @@ class Asker:
             BudgetError: if asking may exceed the budget; nothing is open by then.
             ToolError: if the endpoint cannot be used.
         """
-        sent = prepare(question, self._host)
+        sent = prepare(question._replace(place=self._place), self._host)
         key = question_key(sent.question)
         answer = self._ledger.get(key)
         if answer is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from diffscribe.asking.ask import Asker, Trace, figures, ignore
 from diffscribe.asking.batch import BatchAsker
@@ -84,6 +85,21 @@ class Remote(NamedTuple):
     """Number of tries while failures look transient."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    is_measured: bool = False
+    """Whether only answers of this host, port and concurrency count."""
+
+    @property
+    def place(self) -> str:
+        """Return what the ledger tells this endpoint from others by; empty if by none.
+
+        Two servers may give different models one name.
+        """
+        if not self.is_measured:
+            return ""
+        parts = urlsplit(self.base_url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+        slots = f":{self.concurrency}" if self.concurrency > 1 else ""
+        return f"{parts.hostname}:{port}{slots}"
 
 
 @contextmanager
@@ -124,6 +140,7 @@ def connected(
             ledger,
             budget,
             slots=model.concurrency if isinstance(model, Remote) else model.slots,
+            place=model.place if isinstance(model, Remote) else "",
             trace=_tracing(run),
         )
         with _told(run, budget, asker):

@@ -263,7 +263,8 @@ def _model(
             "http://127.0.0.1:11434/v1"
         )
     slots = options["slots"] or ENDPOINT_SLOTS
-    return name, Remote(url, name, options["api_key_variable"], concurrency=slots)
+    key = options["api_key_variable"]
+    return name, Remote(url, name, key, concurrency=slots, is_measured=True)
 
 
 def _with_prompts(

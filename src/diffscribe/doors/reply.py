@@ -48,6 +48,8 @@ class Question(NamedTuple):
     """`low`, `medium`, ...; None leaves it to the model."""
     traced: bool = False
     """Whether MLflow may show question and answer."""
+    place: str = ""
+    """Where the answer must come from; empty if an answer from anywhere counts."""
 
 
 class TokenUsage(NamedTuple):
@@ -80,11 +82,15 @@ class Answer(NamedTuple):
 def question_key(question: Question) -> str:
     """Return the sha256, in hex, of everything that decides the answer.
 
-    The endpoint is not part of it, nor is the order of the schema's keys.
+    The endpoint is part of it only where `place` names one; the order of the schema's
+    keys is not.
     """
     content = question._asdict()
     for name in ("about", "private", "traced"):
         del content[name]
+    if not question.place:
+        # Without this, every key of an earlier ledger would be another.
+        del content["place"]
     content["messages"] = [message.model_dump() for message in question.messages]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
