@@ -43,6 +43,9 @@ def test_the_table_shows_the_student_its_base_the_best_control_and_the_teacher()
     systems += [system("control-original", 1.0)]
     shown = [each.system for each in docs.shown(systems)]
     assert shown == ["student-q8_0", "base", "teacher", "control-b"]
+    untaught = [each for each in systems if each.system != "teacher"]
+    shown = [each.system for each in docs.shown(untaught)]
+    assert shown == ["student-q8_0", "base", "control-b", "control-original"]
     assert [each.system for each in docs.shown(systems[:1])] == ["student-q8_0"]
 
 

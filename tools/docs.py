@@ -72,7 +72,10 @@ def shown(systems: Sequence[SystemResult]) -> list[SystemResult]:
         if each.system.startswith("control-") and each.system != HISTORY
     ]
     best = max(controls, key=lambda each: each.scores["ari"].value or 0.0, default=None)
-    names = {"base", "teacher"} | ({best.system} if best else set())
+    asked = {each.system for each in others}
+    # The default learns from the history, which stands where a teacher would.
+    teacher = "teacher" if "teacher" in asked else HISTORY
+    names = {"base", teacher} | ({best.system} if best else set())
     return [student, *(each for each in others if each.system in names)]
 
 
