@@ -21,7 +21,6 @@ from diffscribe.core.params import load_params
 from diffscribe.core.records import Change, LabeledChange, RejectedChange
 from diffscribe.core.tracking import tracked_run
 from diffscribe.label.gate import ballot_of
-from diffscribe.review.page import whole_page
 
 ROOT = Path(__file__).parents[2]
 GONE = "acme/app"
@@ -120,18 +119,17 @@ def test_what_is_counted_by_repository_no_longer_names_it(root, folder):
 
 
 @pytest.mark.parametrize("has_rows", [True, False])
-def test_a_page_that_tracking_copied_goes(root, monkeypatch, has_rows):
+def test_what_tracking_copied_goes(root, monkeypatch, has_rows):
     repo = GONE if has_rows else "acme/third"
     (root / ".dvc").mkdir(exist_ok=True)
     monkeypatch.chdir(root)
     for name in ("MLFLOW_TRACKING_URI", "DISABLE_MLFLOW_INTEGRATION"):
         monkeypatch.delenv(name, raising=False)
-    page = whole_page("cases", "", embedded={"cases": [{"repo": repo}]})
-    (root / "reports/eval/index.html").write_text(page)
+    (root / "reports/eval/settings.json").write_text(json.dumps({"repo": repo}))
     with tracked_run("eval", load_params(ROOT / "params.yaml")) as run:
-        run.log_folder(root / "reports/eval")
+        run.log_report(root / "reports/eval")
     copies = {name for name in holders(root, f'"{repo}"') if name.startswith("mlruns")}
-    assert {Path(name).name for name in copies} == {"index.html"}
+    assert {Path(name).name for name in copies} == {"settings.json"}
     result = forget(root, repo, base_is_scratch=False)
     assert result.found == ()
     assert holders(root, f'"{repo}"') == set()
