@@ -158,6 +158,7 @@ def test_while_workers_diff(workplace):
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["merge_quantize", "eval"])
 def test_while_llama_cpp_works(workplace, name):
     place = workplace(name)
