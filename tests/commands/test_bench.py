@@ -1,4 +1,5 @@
 import json
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -8,12 +9,14 @@ from benchmarks.eval_kills import differing, measure
 from click.testing import CliRunner
 from tests.support.fault_server import Fault, FaultServer
 from tests.support.planned import commit, make_case, plan
-from tests.support.rows import patch
+from tests.support.rows import make_curated, patch
 
-from diffscribe.commands.bench import main
+from diffscribe.commands.bench import bench_command, find_contamination
 from diffscribe.commits.plan import plan_json
+from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, write_jsonl
-from diffscribe.core.records import Message, Prediction
+from diffscribe.core.records import Message, Prediction, SplitChange
+from diffscribe.split.leaks import LeakKind
 
 ROOT = Path(__file__).parents[2]
 RIGHT = plan_json(make_case().target)
@@ -83,7 +86,7 @@ def cases(place):
 
 def bench(*arguments, columns=160):
     return CliRunner(env={"COLUMNS": str(columns)}).invoke(
-        main, [str(each) for each in arguments]
+        bench_command, [str(each) for each in arguments]
     )
 
 
@@ -192,23 +195,25 @@ def test_a_server_that_breaks_off_costs_no_answer(cases, place):
         (("CASES",), 2, "Missing option '--model'"),
         (("CASES", "--model", "http://127.0.0.1:1/v1"), 2, "http://127.0.0.1:1/v1#M"),
         *(
-            (("CASES", "--model", f"{url}#m"), 2, f"{url} is no address")
-            for url in ("http://[bad/v1", "http://h:x/v1", "http:///v1")
+            (("CASES", "--model", f"{url}#m"), 2, f"{url}#m: should be an address")
+            for url in ("http://[bad/v1", "http://h:x/v1", "http:///v1", "http://h /v1")
         ),
         *(
             (("CASES", "--model", model), 2, "the controls are control-one-commit,")
             for model in (
-                *("http://127.0.0.1:1/v1#target", "out/target.gguf"),
-                *("http://127.0.0.1:1/v1#control-per-file", "control-none"),
+                "http://127.0.0.1:1/v1#target",
+                "http://127.0.0.1:1/v1#control-per-file",
             )
         ),
-        (("CASES", "--model", "none.gguf"), 2, "'none.gguf' cannot be read"),
+        *(
+            (("CASES", "--model", model), 2, "or a control: control-one-commit,")
+            for model in ("none.gguf", "contrl-one", "control-none")
+        ),
         (
             ("CASES", *["--model", "control-per-file"] * 2),
             *(2, "a row is called control-per-file already"),
         ),
         (("CASES", "--model", "http://127.0.0.1:1/v1#m"), 69, "cannot be reached"),
-        (("CASES", "--model", "http://u:p@h/v1#m"), 78, "holds a user or a query"),
         (
             (
                 *("CASES", "--model", "http://127.0.0.1:1/v1#m"),
@@ -224,6 +229,20 @@ def test_mistakes_are_one_line_and_a_code(cases, arguments, code, words):
     done = bench(*(cases if each == "CASES" else each for each in arguments))
     assert done.exit_code == code, done.output
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://u:hush@h/v1", "http://h/v1?key=hush"])
+def test_an_address_with_a_key_is_refused_before_anything_is_logged(
+    cases, place, monkeypatch, url
+):
+    monkeypatch.delenv("DISABLE_MLFLOW_INTEGRATION")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (place / ".dvc").mkdir()
+    before = sorted(place.rglob("*"))
+    done = bench(cases, "--model", f"{url}#m")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "give a key in an environment variable" in done.stderr
+    assert sorted(place.rglob("*")) == before
 
 
 def test_two_reports_are_compared_case_by_case(cases, place):
@@ -292,21 +311,84 @@ def test_foreign_cases_are_asked_and_compared(place, form):
     assert "1/0/0" in line
 
 
-def test_a_set_that_the_splits_know_is_refused(place):
-    from tests.support.rows import make_curated
+TEXT = "".join(f"+a line of its own, number {number}\n" for number in range(30))
+DIFF = (
+    "diff --git a/src/a.py b/src/a.py\nnew file mode 100644\nindex 0..1\n"
+    f"--- /dev/null\n+++ b/src/a.py\n@@ -0,0 +1,30 @@\n{TEXT}"
+)
 
-    from diffscribe.core.records import SplitChange
 
-    row = SplitChange(**dict(make_curated()), parent_id=None, junk=())
-    write_jsonl(place / "splits" / "train.jsonl", [row])
-    other = FOREIGN["joco"][0]
-    (place / "cases.jsonl").write_text(json.dumps(other) + "\n")
-    done = bench("check", "cases.jsonl", "--splits", "splits")
-    assert done.output == "bench: cases.jsonl: 0 rows of the splits know a case of it\n"
-    write_jsonl(place / "known.jsonl", [row])
-    done = bench("check", "known.jsonl", "--splits", "splits")
-    assert done.exit_code == 65
-    assert "the splits know its cases" in done.stderr
+@pytest.fixture
+def splits(place):
+    """The folder of a train split of one row, and a validation split of another."""
+    rows = {"train": {"diff": DIFF, "paths": ("src/a.py",), "repo": "acme/known"}}
+    rows["validation"] = {"paths": ("x/b.py",), "repo": "acme/seen"}
+    for split, fields in rows.items():
+        row = SplitChange(**dict(make_curated(**fields)), parent_id=None, junk=())
+        write_jsonl(place / "data/splits" / f"{split}.jsonl", [row])
+    return place / "data/splits"
+
+
+@pytest.fixture
+def found(splits, place):
+    """A function from the fields of a foreign case to the leaks of it."""
+
+    def find(whole_repositories=True, **fields):
+        row = {"id": "x-1", "expectedMessage": "fix: it", "repository": "other"}
+        row |= {"diff": patch("lib/z.py", "q"), "commitHash": "f" * 40, **fields}
+        (place / "foreign.jsonl").write_text(json.dumps(row))
+        return find_contamination(place / "foreign.jsonl", splits, whole_repositories)
+
+    return find
+
+
+def kinds(leaks):
+    return {(leak.kind, leak.split) for leak in leaks}
+
+
+def test_a_case_of_another_history_shares_nothing(found):
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"repository": "acme/known"}, (LeakKind.REPOSITORY, "train")),
+        ({"repository": "acme/seen"}, (LeakKind.REPOSITORY, "validation")),
+        ({"commitHash": "acme/known-b1-0"}, (LeakKind.COMMIT, "train")),
+        ({"diff": DIFF}, (LeakKind.PATCH_ID, "train")),
+        (
+            {"diff": DIFF.replace("number 7", "number seven")},
+            (LeakKind.NEAR_DUPLICATE, "train"),
+        ),
+    ],
+)
+def test_what_a_case_shares_with_a_split_is_found(found, fields, expected):
+    assert expected in kinds(found(**fields))
+
+
+def test_repositories_count_only_where_they_are_kept_whole(found):
+    assert found(whole_repositories=False, repository="acme/known") == []
+
+
+def test_a_set_that_the_splits_know_is_refused(found, place):
+    found()
+    done = bench("check", "foreign.jsonl")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.output == (
+        "bench: foreign.jsonl: 0 rows of the splits know a case of it\n"
+    )
+    found(repository="acme/known")
+    done = bench("check", "foreign.jsonl")
+    assert (done.exit_code, done.stdout[:24]) == (65, "bench: foreign.jsonl: 1 ")
+    assert re.search(r"foreign\.jsonl.* 1 repository: .* case x-1", done.stderr)
+
+
+def test_without_splits_nothing_is_proven(found, place):
+    for path in (place / "data/splits").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="run the stage split first"):
+        found()
 
 
 @pytest.mark.slow

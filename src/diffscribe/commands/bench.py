@@ -14,21 +14,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
-from diffscribe.core.errors import InputError, RecordError
+from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
-from diffscribe.core.params import Params, load_params
+from diffscribe.core.params import Params, check_address, load_params
 
 if TYPE_CHECKING:
     from diffscribe.asking.connect import Gguf, Remote
-    from diffscribe.core.records import Score
+    from diffscribe.core.records import Score, SplitChange
     from diffscribe.eval.cases import Case
     from diffscribe.eval.compare import Comparison
     from diffscribe.eval.controls import Control
+    from diffscribe.split.leaks import Leak
 
 PROMPTS = Path("prompts")
 REPORTS = Path("reports/bench")
@@ -49,14 +49,14 @@ class _Bench(Group):
 
 
 @click.group(cls=_Bench)
-def main() -> None:
+def bench_command() -> None:
     """Ask any models the cases of a file and compare their answers.
 
     `diffscribe bench CASES --model ...` is short for `diffscribe bench run CASES ...`.
     """
 
 
-@main.command()
+@bench_command.command("run")
 @click.argument("cases", type=INPUT)
 @click.option(
     "--model",
@@ -110,7 +110,7 @@ def main() -> None:
 @click.option("--api-key-variable", help="Environment variable with the key.")
 @click.option("--only-score", is_flag=True, help="Use known answers; ask no model.")
 @params_option
-def run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None:
+def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None:
     """Ask each model all CASES and write a folder of reports.
 
     Answers are kept in the ledger, so the same command again asks only those questions
@@ -248,20 +248,20 @@ def _model(
         return text, RULES[text]
     if not text.startswith(("http://", "https://")):
         path, slots = Path(text), options["slots"] or 1
+        if not path.is_file():
+            raise click.UsageError(
+                f"--model {text}: no such file; name a GGUF file, an endpoint as "
+                f"URL#MODEL, or a control: {', '.join(RULES)}"
+            )
         return path.stem, Gguf(path, options["context_tokens"], threads, slots)
     url, _, name = text.partition("#")
     if not name:
         raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")
     try:
-        parts = urlsplit(url)
-        is_address = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise click.UsageError(
-            f"--model {text}: {url} is no address; name one such as "
-            "http://127.0.0.1:11434/v1"
-        )
+        check_address(url)
+    except ValueError as error:
+        # What stands before an @ may be a key.
+        raise click.UsageError(f"--model {text.rpartition('@')[2]}: {error}") from error
     slots = options["slots"] or ENDPOINT_SLOTS
     key = options["api_key_variable"]
     return name, Remote(url, name, key, concurrency=slots, is_measured=True)
@@ -284,12 +284,12 @@ def _with_prompts(
     return with_prompts(cases, texts, options["max_prompt_chars"], keep)
 
 
-@main.command()
+@bench_command.command("compare")
 @click.argument("first", type=INPUT, metavar="A")
 @click.argument("second", type=INPUT, metavar="B")
 @click.option("--measure", "measures", multiple=True, help="Name of a measure.")
 @click.option("--out", type=OUTPUT, help="Write it here as JSON, with every case.")
-def compare(
+def bench_compare(
     first: Path, second: Path, measures: tuple[str, ...], out: Path | None
 ) -> None:
     """Compare the report folders A and B, case by case.
@@ -385,20 +385,91 @@ def _refuse_incomparable(
         )
 
 
-@main.command()
+@bench_command.command("check")
 @click.argument("files", type=INPUT, nargs=-1, required=True, metavar="CASES...")
 @click.option("--splits", type=INPUT, default=Path("data/splits"), show_default=True)
 @params_option
-def check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
+def bench_check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
     """Fail if the splits train or validation know a case of CASES."""
-    from diffscribe.commands.contamination import (
-        find_contamination,
-        refuse_contamination,
-    )
-
     is_whole = load_params(params).split.by == "repository"
     found = {file: find_contamination(file, splits, is_whole) for file in files}
     for file, leaks in found.items():
         click.echo(f"bench: {file}: {len(leaks)} rows of the splits know a case of it")
     for file, leaks in found.items():
-        refuse_contamination(leaks, file)
+        _refuse_contamination(file, leaks)
+
+
+def find_contamination(
+    cases: Path, splits: Path, whole_repositories: bool
+) -> "list[Leak]":
+    """Return what rows of the splits train and validation share with a case file.
+
+    Args:
+        cases: in any format that can be asked.
+        splits: the folder that the stage split writes.
+        whole_repositories: whether a repository in both is a leak too.
+
+    Raises:
+        InputError: if there is no split, or no case file.
+        RecordError: if a line of one does not fit.
+    """
+    from diffscribe.core.records import SplitChange
+    from diffscribe.eval.case_files import read_case_file
+    from diffscribe.split.leaks import Benchmark, find_leaks
+
+    paths = [splits / f"{split}.jsonl" for split in ("train", "validation")]
+    if not any(path.exists() for path in paths):
+        raise InputError(f"no split in '{splits}'; run the stage split first")
+    rows = [_split_row(case) for case in read_case_file(cases).cases]
+    nothing = Benchmark(frozenset(), frozenset())
+    # find_leaks names one later row for each row, so each split is compared alone.
+    return [
+        leak
+        for path in paths
+        if path.exists()
+        for leak in find_leaks(
+            {path.stem: list(read_jsonl(path, SplitChange)), "cases": rows},
+            nothing,
+            whole_repositories,
+        )
+    ]
+
+
+def _split_row(case: "Case") -> "SplitChange":
+    """Return a case as a row of a split, whose label find_leaks does not read."""
+    from diffscribe.core.records import Label, Plan, SplitChange
+    from diffscribe.eval.cases import change_of
+
+    label = Label(
+        plan=Plan(commits=()),
+        source="history",
+        teacher=None,
+        prompt_sha256=None,
+        usage=None,
+        ratings={},
+    )
+    return SplitChange(
+        **dict(change_of(case)),
+        label=label,
+        cluster=case.id,
+        parent_id=case.parent_id,
+        junk=case.junk,
+    )
+
+
+def _refuse_contamination(cases: Path, leaks: "Sequence[Leak]") -> None:
+    """Refuse a case file that shares anything: the number of each kind, and five."""
+    if not leaks:
+        return
+    counts = Counter(leak.kind.value for leak in leaks)
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
+    named = "; ".join(
+        f"{leak.kind} of {leak.split} row {leak.id} and case {leak.other_id}"
+        for leak in leaks[:5]
+    )
+    more = f"; and {len(leaks) - 5} more" if len(leaks) > 5 else ""
+    raise LeakError(
+        f"{cases}: the splits know its cases: {kinds}: {named}{more}; put its "
+        "repository or commits into split.benchmarks and run the stage split again, or "
+        "measure with other cases"
+    )

@@ -3,10 +3,12 @@
 A default here would be a second, hidden params.yaml.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -63,6 +65,28 @@ class Section(BaseModel):
         if isinstance(value, bool) and kind in (int, float):
             raise ValueError("should be a number, not yes, no, on, off, true or false")
         return value
+
+
+def check_address(address: str) -> str:
+    """Return the address of an endpoint, which logs and MLflow show.
+
+    Raises:
+        ValueError: if it is no address, or holds what may be a key.
+    """
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_address = is_address and parts.port != 0 and not re.search(r"\s", address)
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("should be an address such as http://127.0.0.1:11434/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "should be an address without user and query; it is logged, so give a key "
+            "in an environment variable that api_key_variable names"
+        )
+    return address
 
 
 CommitType = Literal[
@@ -201,7 +225,7 @@ class HarvestParams(Section):
 class TeacherParams(Section):
     """The model that is asked, and how."""
 
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
+    base_url: Annotated[str, AfterValidator(check_address)]
     """Ends in /v1 for most endpoints; holds no key."""
     model: Annotated[str, Field(min_length=1)]
     """Its name at the endpoint."""

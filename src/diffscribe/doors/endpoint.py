@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.core.params import check_address
 from diffscribe.doors.dialect import Dialect, Rung, is_about_one
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import (
@@ -207,14 +208,9 @@ class Endpoint:
             rung: how to ask for JSON; None finds out with the first question.
 
         Raises:
-            ParamsError: if the address holds what may be a key, as it is logged.
+            ValueError: if the address holds what may be a key, as it is logged.
         """
-        parts = urlsplit(base_url)
-        if "@" in parts.netloc or parts.query:
-            raise ParamsError(
-                f"an address at {parts.hostname} holds a user or a query; keys belong "
-                "in an environment variable, since addresses are logged"
-            )
+        check_address(base_url)
         self.faults: Counter[str] = Counter()
         """Attempts without an answer, by reason."""
         self.requests_sent = 0
