@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Command, Group, params_option
 from diffscribe.core.errors import (
     DiffscribeError,
     InputError,
@@ -97,6 +97,25 @@ def test_a_missing_input_is_one_line_that_says_who_writes_it(
     assert done.stderr == (
         "fold: input 'missing' does not exist; run the stage that writes it first, "
         "or all of them with 'make repro'\n"
+    )
+
+
+def test_a_file_that_a_person_names_for_a_verb_is_checked_by_its_path() -> None:
+    @click.group(cls=Group)
+    def verbs() -> None:
+        pass
+
+    @verbs.command("show")
+    @click.argument("labeled", type=INPUT, default=Path("never/written.jsonl"))
+    def show(labeled: Path) -> None:
+        pass
+
+    typed = CliRunner().invoke(verbs, ["show", "mine"], prog_name="verbs")
+    assert typed.exit_code == 2
+    assert typed.stderr == "verbs show: file 'mine' does not exist; check the path\n"
+    default = CliRunner().invoke(verbs, ["show"], prog_name="verbs")
+    assert (
+        "written.jsonl' does not exist; run the stage that writes it" in default.stderr
     )
 
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from diffscribe.core.engine import in_order
+from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import ToolError
 
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from diffscribe.core.engine import in_order
+from diffscribe.core.engine import run_jobs
 
 def sleep(number):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(100)
 
-for _ in in_order(sleep, range(4), 2):
+for _ in run_jobs(sleep, range(4), 2):
     pass
 """
 
@@ -39,7 +39,7 @@ def refuse(number: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_results_come_in_the_order_of_the_work(workers: int) -> None:
-    done = list(in_order(slower_first, range(12), workers))
+    done = list(run_jobs(slower_first, range(12), workers))
     assert [job for job, _ in done] == list(range(12))
     assert [square for _, (square, _) in done] == [job * job for job in range(12)]
     processes = {process for _, (_, process) in done}
@@ -49,7 +49,7 @@ def test_results_come_in_the_order_of_the_work(workers: int) -> None:
 
 def test_work_is_drawn_only_a_few_ahead() -> None:
     numbers = iter(range(100))
-    results = in_order(slower_first, numbers, 2)
+    results = run_jobs(slower_first, numbers, 2)
     next(results)
     assert next(numbers) <= 8
     results.close()
@@ -57,19 +57,19 @@ def test_work_is_drawn_only_a_few_ahead() -> None:
 
 def test_says_that_a_worker_was_killed() -> None:
     with pytest.raises(ToolError, match=r"harvest\.workers"):
-        list(in_order(die, range(3), 2))
+        list(run_jobs(die, range(3), 2))
 
 
 def test_a_bug_in_a_worker_is_shown_as_what_it_is() -> None:
     with pytest.raises(ValueError, match="no 0"):
-        list(in_order(refuse, range(3), 2))
+        list(run_jobs(refuse, range(3), 2))
 
 
 def test_workers_that_have_just_begun_end_as_well() -> None:
     """The first may fail before the last leaves its parent's group."""
     for _ in range(20):
         with pytest.raises(ValueError, match="no 0"):
-            list(in_order(refuse, range(3), 8))
+            list(run_jobs(refuse, range(3), 8))
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

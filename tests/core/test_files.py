@@ -79,7 +79,9 @@ def test_a_corrupt_line_is_named_after_the_good_ones_were_given(
     with pytest.raises(RecordError) as caught:
         next(records)
     assert str(caught.value).startswith(f"{path}:2: not a Issue: {reason}")
-    assert str(caught.value).endswith("; run the stage that writes this file again")
+    assert str(caught.value).endswith(
+        "; mend the line, or run the stage that writes the file again"
+    )
     assert "\n" not in str(caught.value)
 
 
@@ -93,8 +95,8 @@ def test_an_input_that_cannot_be_opened_says_who_writes_it(
     with pytest.raises(InputError) as caught:
         next(read_jsonl(tmp_path / name, Issue))
     assert str(caught.value) == (
-        f"input '{tmp_path / name}' cannot be read: {reason}; run the stage that "
-        "writes it first, or all of them with 'make repro'"
+        f"input '{tmp_path / name}' cannot be read: {reason}; check the path, or run "
+        "the stage that writes it"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from diffscribe.core.errors import DiffscribeError, InputError, ToolError, shown
 
@@ -57,7 +58,7 @@ class Command(click.Command):
         try:
             for parameter in self.params:
                 if isinstance(parameter, click.Argument) and parameter.type is INPUT:
-                    _require(ctx.params[str(parameter.name)])
+                    _require(ctx, str(parameter.name))
             return super().invoke(ctx)
         except DiffscribeError as error:
             _fail(ctx, str(error), error.exit_code)
@@ -91,12 +92,19 @@ def _fail(ctx: click.Context, problem: str, exit_code: int) -> None:
     sys.exit(exit_code)
 
 
-def _require(paths: Path | tuple[Path, ...]) -> None:
-    """Refuse an input that is missing, and say which command writes it."""
+def _require(ctx: click.Context, name: str) -> None:
+    """Refuse an input that is missing.
+
+    A person names the inputs of a verb, dvc.yaml those of a stage.
+    """
+    paths = ctx.params[name]
+    is_typed = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     for path in paths if isinstance(paths, tuple) else (paths,):
         if not path.exists():
             raise InputError(
-                f"input '{path}' does not exist; run the stage that writes it "
+                f"file '{path}' does not exist; check the path"
+                if ctx.parent and is_typed
+                else f"input '{path}' does not exist; run the stage that writes it "
                 "first, or all of them with 'make repro'"
             )
 

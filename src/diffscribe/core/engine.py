@@ -26,7 +26,7 @@ QUEUED_JOBS = 3
 """Jobs queued per worker; bounds memory."""
 
 
-def in_order(
+def run_jobs(
     work: Callable[[J], R], jobs: Iterable[J], workers: int
 ) -> Generator[tuple[J, R], None, None]:
     """Yield each job and its result, in the order of the jobs.

@@ -68,7 +68,7 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
                 raise RecordError(
                     f"{path}:{number}: not a {kind.__name__}: "
                     f"{where + ': ' if where else ''}{reason}; "
-                    "run the stage that writes this file again"
+                    "mend the line, or run the stage that writes the file again"
                 ) from error
     logger.info("%s: %d rows read", path, number)
 
@@ -78,8 +78,8 @@ def _opened(path: Path) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise InputError(
-            f"input '{path}' cannot be read: {error.strerror}; run the stage that "
-            "writes it first, or all of them with 'make repro'"
+            f"input '{path}' cannot be read: {error.strerror}; check the path, or run "
+            "the stage that writes it"
         ) from error
 
 

@@ -16,7 +16,7 @@ from contextlib import closing
 from itertools import chain, count, groupby
 from pathlib import Path
 
-from diffscribe.core.engine import in_order
+from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.core.tracking import Statistics
@@ -173,7 +173,7 @@ def _read_sources(
         )
         workers = params.workers or os.cpu_count() or 1
         # Close the pool before the folders go, or a worker may write into them.
-        with closing(in_order(write_rows, batches, workers)) as results:
+        with closing(run_jobs(write_rows, batches, workers)) as results:
             for repo, of_repo in groupby(results, key=lambda result: result[0].repo):
                 yield from _finish_source(
                     repo, of_repo, params, counts, failed, on_error
