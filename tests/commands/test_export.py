@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from diffscribe.commands.export import SHAPES, export_rows, write_rows
+from diffscribe.commands.export import SHAPES
 from diffscribe.commands.main import main
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
@@ -40,6 +40,30 @@ def chat(row):
     return row["messages"] if "messages" in row else row["prompt"] + row["completion"]
 
 
+SIZES = {"train": 3, "validation": 0, "test": 1}
+
+
+def write_splits(folder, **samples):
+    for split in SIZES:
+        write_jsonl(folder / "sft" / f"{split}.jsonl", samples.get(split, []))
+
+
+@pytest.fixture
+def sft(tmp_path):
+    counts = SIZES.items()
+    rows = {split: [sample(f"{split} {n}") for n in range(k)] for split, k in counts}
+    write_splits(tmp_path, **rows)
+    return tmp_path / "sft"
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def export(sft, out, *options):
+    return CliRunner().invoke(main, ["export", str(sft), str(out), *options])
+
+
 @pytest.mark.parametrize(
     ("shape", "keys"),
     [
@@ -50,33 +74,20 @@ def chat(row):
     ],
 )
 def test_a_shape_has_its_keys_and_no_others(shape, keys):
-    (row,) = export_rows([sample()], shape)
-    assert list(row) == keys
+    assert list(SHAPES[shape](sample())) == keys
 
 
 def test_sharegpt_names_the_speakers_as_its_readers_expect():
-    (row,) = export_rows([sample()], "sharegpt")
-    assert [turn["from"] for turn in row["conversations"]] == ["system", "human", "gpt"]
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_no_character_is_lost_on_the_way_to_the_file(shape, tmp_path):
-    samples = [sample(str(n), answer=TRICKY * n) for n in range(3)]
-    assert write_rows(tmp_path / "x.jsonl", export_rows(samples, shape)) == 3
-    lines = (tmp_path / "x.jsonl").read_bytes().split(b"\n")
-    assert lines.pop() == b""
-    for each, line in zip(samples, lines, strict=True):
-        expected = [m.model_dump() for m in (*each.prompt, *each.completion)]
-        assert chat(json.loads(line)) == expected
+    turns = SHAPES["sharegpt"](sample())["conversations"]
+    assert [turn["from"] for turn in turns] == ["system", "human", "gpt"]
 
 
 @pytest.mark.parametrize("roles", [("user",), ("system", "user", "assistant", "user")])
 def test_a_chat_that_alpaca_has_no_place_for_is_refused_by_name(roles):
     with pytest.raises(RecordError, match="sample long: alpaca holds one"):
-        list(export_rows([sample("long", roles)], "alpaca"))
+        SHAPES["alpaca"](sample("long", roles))
     for shape in set(SHAPES) - {"alpaca"}:
-        (row,) = export_rows([sample("long", roles)], shape)
-        assert len(chat(row)) == len(roles) + 1
+        assert len(chat(SHAPES[shape](sample("long", roles)))) == len(roles) + 1
 
 
 @pytest.mark.slow
@@ -87,7 +98,8 @@ def test_datasets_loads_it_and_the_base_renders_it_as_the_sample(
     from datasets import load_dataset
 
     samples = [sample(str(n), answer=f"{n} {TRICKY}") for n in range(3)]
-    write_rows(tmp_path / "train.jsonl", export_rows(samples, shape))
+    write_splits(tmp_path, train=samples)
+    assert export(tmp_path / "sft", tmp_path, "--format", shape).exit_code == 0
     rows = load_dataset(
         "json",
         data_files=str(tmp_path / "train.jsonl"),
@@ -106,25 +118,6 @@ def test_datasets_loads_it_and_the_base_renders_it_as_the_sample(
         text = rendered(chat(row))
         assert text == rendered(messages)
         assert all(message["content"].strip() in text for message in messages)
-
-
-SIZES = {"train": 3, "validation": 0, "test": 1}
-
-
-@pytest.fixture
-def sft(tmp_path):
-    for split, size in SIZES.items():
-        samples = [sample(f"{split} {n}") for n in range(size)]
-        write_jsonl(tmp_path / "sft" / f"{split}.jsonl", samples)
-    return tmp_path / "sft"
-
-
-def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-
-
-def export(sft, out, *options):
-    return CliRunner().invoke(main, ["export", str(sft), str(out), *options])
 
 
 def test_every_split_is_written_line_by_line(sft, tmp_path):
@@ -147,6 +140,18 @@ def test_a_private_sample_is_left_out_and_counted(sft, tmp_path, shape):
     files = content(tmp_path / "out")
     assert [len(files[f"{split}.jsonl"].splitlines()) for split in SIZES] == [2, 0, 2]
     assert not any(b"walrus" in file for file in files.values())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_character_is_lost_on_the_way_to_the_file(shape, tmp_path):
+    samples = [sample(str(n), answer=TRICKY * n) for n in range(3)]
+    write_splits(tmp_path, train=samples)
+    export(tmp_path / "sft", tmp_path, "--format", shape)
+    lines = (tmp_path / "train.jsonl").read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    for each, line in zip(samples, lines, strict=True):
+        expected = [m.model_dump() for m in (*each.prompt, *each.completion)]
+        assert chat(json.loads(line)) == expected
 
 
 @pytest.mark.parametrize("options", [(), ("--format", "csv")])

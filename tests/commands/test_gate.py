@@ -57,6 +57,13 @@ def test_the_changes_drawn_are_those_whose_labels_are_shown(folder):
     assert len(list(read_jsonl(sample, Change))) == 50
 
 
+def test_votes_without_a_file_are_told_where_to_export_them():
+    for words in ([], [""]):
+        done = CliRunner().invoke(main, ["gate", "accept", *words])
+        assert done.exit_code == 2
+        assert "reports/gate/index.html exports with the key e" in done.stderr
+
+
 @pytest.mark.parametrize(("content", "code"), [(None, 2), ("{", 65)])
 def test_what_is_no_export_is_an_explained_failure(tmp_path, content, code):
     path = tmp_path / "votes.json"

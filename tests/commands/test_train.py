@@ -7,7 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from diffscribe.commands.train import load_profile, main, set_params
+from diffscribe.commands.train import load_profile, set_params, train_command
 from diffscribe.core.errors import ParamsError
 
 
@@ -56,7 +56,7 @@ def test_dvc_reads_each_setting_as_the_value_it_was(tmp_path):
 
 
 def test_unknown_profile_is_refused_in_one_line_with_the_known_ones():
-    done = CliRunner().invoke(main, ["--profile", "qwen9"])
+    done = CliRunner().invoke(train_command, ["--profile", "qwen9"])
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
     assert "name one of git-smart-commit, gpu, joco, " in done.stderr

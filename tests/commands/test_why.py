@@ -65,7 +65,7 @@ def test_a_rejected_change_ends_with_its_reason(folder):
     assert done.output.splitlines()[-1] == "  curate   rejected: long_body"
     done = CliRunner().invoke(main, ["why", "012345", f"{place}/none", place])
     assert done.exit_code == 2
-    assert "does not exist" in done.output
+    assert "/none' does not exist; check the path" in done.output
 
 
 def test_a_change_that_a_teacher_could_not_label_shows_why(folder):
@@ -100,7 +100,7 @@ def test_a_commit_is_found_by_its_sha(folder):
 
 def test_what_harvest_dropped_is_only_counted(folder):
     assert story(folder, "123456789") == [
-        "123456789: harvest made no change of it, or nothing begins so",
+        "no change or commit begins with 123456789; harvest dropped:",
         "           commits_dropped.bot 3",
     ]
 

@@ -11,7 +11,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command
 @click.argument("folder", type=INPUT, default=Path("data"))
 @click.argument("counts", type=INPUT, default=Path("reports"))
 @click.argument("report", type=OUTPUT, default=Path("reports/data/index.html"))
-def main(folder: Path, counts: Path, report: Path) -> None:
+def datasheet_command(folder: Path, counts: Path, report: Path) -> None:
     """Show what the data is: one page without network, and a dataset card.
 
     The page goes to REPORT, the card to FOLDER/README.md; both are made of what the

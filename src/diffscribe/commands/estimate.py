@@ -11,7 +11,7 @@ from diffscribe.core.cli import INPUT, Command, params_option, progress
 @click.argument("harvested", type=INPUT, default=Path("data/harvested.jsonl"))
 @click.argument("prompts", type=INPUT, default=Path("prompts/teacher"))
 @params_option
-def main(harvested: Path, prompts: Path, params: Path) -> None:
+def estimate_command(harvested: Path, prompts: Path, params: Path) -> None:
     """Estimate what labeling would ask and cost, for each teacher of the price table.
 
     Rows, requests, tokens, cost and time of labeling HARVESTED with PROMPTS. Nothing is

@@ -1,6 +1,7 @@
 """The verb `export`: the chat samples in the shapes that other trainers read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,33 +10,13 @@ import orjson
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, progress
 from diffscribe.core.errors import InputError, RecordError
-from diffscribe.core.files import read_jsonl, whole_file
+from diffscribe.core.files import read_jsonl, write_lines
 from diffscribe.core.records import Message, Sample
 
 SPLITS = ("train", "validation", "test")
 SHAREGPT_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 Row = dict[str, Any]
-
-
-def export_rows(samples: Iterable[Sample], shape: str) -> Iterator[Row]:
-    """Yield one row a sample, in order, in one of the SHAPES.
-
-    Raises:
-        RecordError: naming the sample, if the shape has no place for its chat.
-    """
-    for sample in samples:
-        yield SHAPES[shape](sample)
-
-
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
-    """Write one JSON object a line and return the number of lines."""
-    count = 0
-    with whole_file(path) as partial, partial.open("wb") as lines:
-        for row in rows:
-            lines.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-            count += 1
-    return count
 
 
 def _chatml(sample: Sample) -> Row:
@@ -80,7 +61,8 @@ SHAPES: dict[str, Callable[[Sample], Row]] = {
     "prompt-completion": _prompt_completion,
     "sharegpt": _sharegpt,
 }
-"""By the name that `--format` takes."""
+"""By the name that `--format` takes; each raises RecordError, naming the sample, if it
+has no place for its chat."""
 
 
 @click.command(cls=Command)
@@ -89,7 +71,7 @@ SHAPES: dict[str, Callable[[Sample], Row]] = {
 @click.option(
     "--format", "shape", type=click.Choice(list(SHAPES)), required=True, help="Shape."
 )
-def main(sft: Path, exported: Path, shape: str) -> None:
+def export_command(sft: Path, exported: Path, shape: str) -> None:
     """Write the chat samples in a shape that other trainers read.
 
     Train, validation and test of the folder SFT go to the folder EXPORTED, in the
@@ -99,21 +81,19 @@ def main(sft: Path, exported: Path, shape: str) -> None:
         raise InputError(
             f"{exported}: the samples are read from here; name another folder"
         )
-    counts: dict[str, int] = {}
-    private = 0
+    counts: Counter[str] = Counter()
 
-    def public(split: str) -> Iterator[Sample]:
-        nonlocal private
-        rows = read_jsonl(sft / f"{split}.jsonl", Sample)
-        for sample in progress(rows, f"export {split}"):
-            private += sample.private
+    def lines(split: str) -> Iterator[bytes]:
+        samples = read_jsonl(sft / f"{split}.jsonl", Sample)
+        for sample in progress(samples, f"export {split}"):
+            counts["private" if sample.private else split] += 1
             if not sample.private:
-                yield sample
+                row = SHAPES[shape](sample)
+                yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
     for split in SPLITS:
-        counts[split] = write_rows(
-            exported / f"{split}.jsonl", export_rows(public(split), shape)
-        )
-    sizes = ", ".join(f"{split} {count}" for split, count in counts.items())
+        write_lines(exported / f"{split}.jsonl", lines(split))
+    sizes = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
+    private = counts["private"]
     left_out = f"; {private} private samples left out" if private else ""
     click.echo(f"export: {shape}: {sizes}{left_out}")

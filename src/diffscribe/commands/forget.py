@@ -94,7 +94,7 @@ class _Seen(NamedTuple):
 @click.command(cls=Command)
 @click.argument("repo")
 @params_option
-def main(repo: str, params: Path) -> None:
+def forget_command(repo: str, params: Path) -> None:
     """Take a repository out of everything that was written.
 
     REPO is its name as rows have it, such as github.com/owner/name. Exits with 1 if a

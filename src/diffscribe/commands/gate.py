@@ -14,16 +14,16 @@ rows_option = click.option(
 
 
 @click.group(cls=Group)
-def main() -> None:
+def gate_command() -> None:
     """Put a sample of labels before a person, and record the votes."""
 
 
-@main.command()
+@gate_command.command("draw")
 @click.argument("harvested", type=INPUT, default=Path("data/harvested.jsonl"))
 @click.argument("sample", type=OUTPUT, default=REPORT / "harvested.jsonl")
 @rows_option
 @params_option
-def draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
+def gate_draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
     """Write to SAMPLE a stratified sample of the changes of HARVESTED.
 
     Defaults are data/harvested.jsonl and reports/gate/harvested.jsonl.
@@ -36,12 +36,12 @@ def draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> None:
     click.echo(f"gate: {count} changes drawn to {sample}")
 
 
-@main.command()
+@gate_command.command("show")
 @click.argument("labeled", type=INPUT, default=Path("data/labeled.jsonl"))
 @click.argument("report", type=OUTPUT, default=REPORT)
 @rows_option
 @params_option
-def show(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
+def gate_show(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
     """Write REPORT/index.html, a page to vote on a sample of LABELED.
 
     Defaults are data/labeled.jsonl and reports/gate.
@@ -52,28 +52,33 @@ def show(labeled: Path, report: Path, rows: int | None, params: Path) -> None:
     click.echo(f"gate: open {report / 'index.html'}")
 
 
-@main.command()
-@click.argument("exported", type=click.Path(path_type=Path))
-@click.argument("report", type=click.Path(path_type=Path), default=REPORT)
-def accept(exported: Path, report: Path) -> None:
-    """Add the votes of EXPORTED to REPORT/votes.jsonl.
+@gate_command.command("accept")
+@click.argument("file", type=OUTPUT, default=Path())
+@click.argument("report", type=OUTPUT, default=REPORT)
+def gate_accept(file: Path, report: Path) -> None:
+    """Add the votes of FILE to REPORT/votes.jsonl.
 
-    EXPORTED is the votes.json of a page, REPORT is reports/gate by default. Only votes
+    FILE is the votes.json of a page, REPORT is reports/gate by default. Only votes
     on labels that a page in REPORT shows are recorded.
     """
     from diffscribe.review.gate import accept as accept_votes
 
-    for line in accept_votes(exported, report):
+    if file == Path():
+        raise click.UsageError(
+            f"name the file of votes, which {report / 'index.html'} exports with the "
+            "key e"
+        )
+    for line in accept_votes(file, report):
         click.echo(f"gate: {line}")
 
 
-@main.command()
+@gate_command.command("compare")
 @click.argument("first", type=INPUT)
 @click.argument("second", type=INPUT)
 @click.argument("report", type=OUTPUT, default=REPORT)
 @rows_option
 @params_option
-def compare(
+def gate_compare(
     first: Path, second: Path, report: Path, rows: int | None, params: Path
 ) -> None:
     """Write REPORT/compare.html: FIRST and SECOND side by side.

@@ -15,7 +15,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 @click.argument("votes", type=OUTPUT, default=Path("reports/judge/votes.json"))
 @click.option("--model", help="At label.teacher.base_url; else label.teacher.model.")
 @params_option
-def main(
+def judge_command(
     prompts: Path,
     splits: Path,
     test: Path,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, Group
+from diffscribe.core.cli import INPUT, OUTPUT, Group
 
 
 @click.group(cls=Group)
 @click.option("--ledger", type=Path, help="Default: .cache/teacher.sqlite.")
 @click.pass_context
-def main(context: click.Context, ledger: Path | None) -> None:
+def ledger_command(context: click.Context, ledger: Path | None) -> None:
     """Export, merge, prune or show the answers of models in the ledger.
 
     Other processes may use the ledger at the same time.
@@ -21,10 +21,10 @@ def main(context: click.Context, ledger: Path | None) -> None:
     context.obj = ledger or ledger_path()
 
 
-@main.command(cls=Command)
+@ledger_command.command("export")
 @click.argument("target", type=OUTPUT)
 @click.pass_obj
-def export(ledger: Path, target: Path) -> None:
+def ledger_export(ledger: Path, target: Path) -> None:
     """Write all answers to TARGET, one JSON object a line.
 
     The lines are ordered by key.
@@ -34,10 +34,10 @@ def export(ledger: Path, target: Path) -> None:
     click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
 
 
-@main.command(cls=Command)
+@ledger_command.command("merge")
 @click.argument("sources", type=INPUT, nargs=-1, required=True)
 @click.pass_obj
-def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
+def ledger_merge(ledger: Path, sources: tuple[Path, ...]) -> None:
     """Add the answers of SOURCES, which are exports or other ledgers."""
     from diffscribe.asking import upkeep
 
@@ -48,7 +48,7 @@ def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
             click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
 
 
-@main.command(cls=Command)
+@ledger_command.command("prune")
 @click.option("--model", "models", multiple=True, help="Drop answers of this model.")
 @click.option(
     "--repo", "repos", multiple=True, help="Drop answers about this repository."
@@ -63,7 +63,7 @@ def merge(ledger: Path, sources: tuple[Path, ...]) -> None:
     "--keep", type=INPUT, help="Keep the answers whose keys are in this file."
 )
 @click.pass_obj
-def prune(
+def ledger_prune(
     ledger: Path,
     models: tuple[str, ...],
     repos: tuple[str, ...],
@@ -82,9 +82,9 @@ def prune(
     click.echo(f"prune: {dropped} answers dropped")
 
 
-@main.command(cls=Command)
+@ledger_command.command("show")
 @click.pass_obj
-def show(ledger: Path) -> None:
+def ledger_show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""
     from tabulate import tabulate
 

@@ -1,7 +1,7 @@
 """The command `diffscribe`: a verb a module of this package, loaded when it is used.
 
-The verb `forget` is the click command `main` of commands/forget.py. A new verb needs
-that file and its line in VERBS.
+The verb `forget` is the click command `forget_command` of commands/forget.py. A new
+verb needs that file and its line in VERBS.
 """
 
 import importlib
@@ -29,31 +29,27 @@ VERBS = {
 
 
 class Verbs(Group):
-    """A group whose commands are imported when they are used."""
+    """A group that imports a verb when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the verbs in the order of the table."""
-        return list(VERBS)
+        return list(self.commands)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the command of a verb, or None for an unknown one."""
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"diffscribe.commands.{cmd_name}")
-        command: click.Command = module.main
-        return command
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        formatter: click.HelpFormatter,
-    ) -> None:
-        """Write the table of verbs."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the name of the verb, its command, and the arguments that are left."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            module = importlib.import_module(f"diffscribe.commands.{name}")
+            command = getattr(module, f"{name}_command")
+        return name, command, rest
 
 
-@click.group(cls=Verbs)
+@click.group(
+    cls=Verbs,
+    commands=[click.Command(name, short_help=words) for name, words in VERBS.items()],
+)
 @click.version_option(package_name="diffscribe")
 def main() -> None:
     """Train and use your own small model that writes commits."""

@@ -19,7 +19,7 @@ from diffscribe.core.records import Sample
 @click.argument("page", type=OUTPUT, default=Path("reports/tokens.html"))
 @click.option("--text", is_flag=True, help="Write to the terminal instead of PAGE.")
 @params_option
-def main(
+def tokens_command(
     wanted: str, samples: Path, base: Path, page: Path, text: bool, params: Path
 ) -> None:
     """Show the tokens of a sample, and which of them are learned.

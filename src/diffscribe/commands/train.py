@@ -79,7 +79,7 @@ def _hydra(value: Any) -> str:
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.option("--profile", default="", help="A file of profiles/, without its suffix.")
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED)
-def main(profile: str, dvc_arguments: tuple[str, ...]) -> None:
+def train_command(profile: str, dvc_arguments: tuple[str, ...]) -> None:
     """Run the pipeline as an experiment, with a profile laid over params.yaml.
 
     Without a profile params.yaml runs as it stands. DVC_ARGUMENTS, such as --queue

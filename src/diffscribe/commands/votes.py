@@ -9,7 +9,7 @@ from diffscribe.core.cli import INPUT, Command
 
 @click.command(cls=Command)
 @click.argument("files", type=INPUT, nargs=-1, required=True)
-def main(files: tuple[Path, ...]) -> None:
+def votes_command(files: tuple[Path, ...]) -> None:
     """Count the votes of files that pages or the judge wrote.
 
     Of two or more files it also says how far their voters agree.

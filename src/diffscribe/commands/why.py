@@ -26,7 +26,7 @@ _SHORT = 12
 @click.argument("wanted")
 @click.argument("folder", type=INPUT, default=Path("data"))
 @click.argument("reports", type=INPUT, default=Path("reports"))
-def main(wanted: str, folder: Path, reports: Path) -> None:
+def why_command(wanted: str, folder: Path, reports: Path) -> None:
     """Tell what each stage did with a change or a commit.
 
     WANTED is the beginning of a change's id or of a commit's sha. FOLDER holds the rows
@@ -54,7 +54,7 @@ def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
         )
     harvested = list(_rows(folder / "harvested.jsonl", wanted, Change.model_validate))
     if not harvested:
-        yield f"{wanted}: harvest made no change of it, or nothing begins so"
+        yield f"no change or commit begins with {wanted}; harvest dropped:"
         yield from _counts(reports, "harvest")
     for change in harvested:
         yield from _follow(folder, reports, change)
