@@ -2,23 +2,174 @@
 
 labeled rows ─ redact ─ FILTERS ─ equal diffs ─ near-duplicates ─ caps ─► kept rows
 A row that drops out at one of these goes to the rejected rows with its reason.
+
+To add a filter, write a function that tells whether a row is dropped, and give it a
+place and a reason in FILTERS.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import combinations
 from typing import Any, NamedTuple
 
+from diffscribe.commits.cleanup import strip_marks
 from diffscribe.commits.diff import diff_digest
-from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.grammar import (
+    TYPES,
+    Header,
+    format_message,
+    parse_header,
+    split_message,
+)
+from diffscribe.commits.grounding import evidence_of, grounded_share
+from diffscribe.commits.path_rules import is_machine_made
+from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
+from diffscribe.commits.style import StyleRule, broken_rules
 from diffscribe.core.params import CurateParams, StyleParams
-from diffscribe.core.records import CuratedChange, LabeledChange, RejectedChange
+from diffscribe.core.records import (
+    CuratedChange,
+    LabeledChange,
+    PlannedCommit,
+    RejectedChange,
+)
 from diffscribe.core.tracking import Statistics
-from diffscribe.curate.filters import FILTERS, first_reason
 from diffscribe.secrets.redact import Problem, redact
 from diffscribe.secrets.rules import list_kinds
 
 logger = logging.getLogger(__name__)
+
+MIN_SUBJECT_CHARS = 8
+"""A shorter description, such as `fix it`, says nothing."""
+
+
+class Judged(NamedTuple):
+    """What a filter looks at."""
+
+    change: LabeledChange
+    limits: CurateParams
+    style: StyleParams
+
+    @property
+    def commits(self) -> tuple[PlannedCommit, ...]:
+        """The commits of the label."""
+        return self.change.label.plan.commits
+
+
+Filter = Callable[[Judged], bool]
+"""Tells whether a row is dropped."""
+
+
+def _has_plan_problem(problem: PlanProblem, row: Judged) -> bool:
+    paths = [file.path for file in row.change.files]
+    return plan_problem(row.change.label.plan, paths) == problem
+
+
+def _breaks(rule: StyleRule, row: Judged) -> bool:
+    messages = map(format_message, row.commits)
+    return any(rule in broken_rules(message, row.style) for message in messages)
+
+
+def _is_ungrounded(row: Judged) -> bool:
+    text = "\n".join(f"{each.subject}\n{each.body}" for each in row.commits)
+    share = grounded_share(text, evidence_of(row.change))
+    return share < row.style.min_grounded_share
+
+
+def _is_rated_low(row: Judged) -> bool:
+    ratings = row.change.label.ratings
+    return any(
+        ratings.get(name, 1.0) < low for name, low in row.limits.min_ratings.items()
+    )
+
+
+def _teacher_disagrees(row: Judged) -> bool:
+    least = row.limits.min_teacher_agreement
+    return any(share < least for share in agreements(row.change))
+
+
+def _is_not_conventional(row: Judged) -> bool:
+    return row.limits.conventional_only and None in _original_headers(row.change)
+
+
+def agreements(change: LabeledChange) -> Iterator[float]:
+    """Yield how far a teacher agrees with the history; nothing for other labels.
+
+    First the share of files with one type, if all original commits have one; a
+    file's last commit tells its type. Then, of more than one file, Rand's index:
+    the share of pairs of files that both keep together, or both apart.
+    """
+    if change.label.source != "teacher":
+        return
+    paths = [file.path for file in change.files]
+    taught = change.label.plan.commits
+    headers = _original_headers(change)
+    if paths and None not in headers:
+        types = {
+            path: header.type
+            for header, commit in zip(headers, change.commits, strict=True)
+            if header is not None
+            for path in commit.files
+        }
+        given = {path: commit.type for commit in taught for path in commit.files}
+        same = [given.get(path) == types.get(path) is not None for path in paths]
+        yield sum(same) / len(same)
+    if pairs := list(combinations(paths, 2)):
+        now = {file.old_path: file.path for file in change.files if file.old_path}
+        history = [{now.get(path, path) for path in c.files} for c in change.commits]
+        groups = [set(commit.files) for commit in taught]
+        same = [_together(pair, groups) == _together(pair, history) for pair in pairs]
+        yield sum(same) / len(same)
+
+
+def _together(pair: tuple[str, str], commits: Sequence[set[str]]) -> bool:
+    return any(commit.issuperset(pair) for commit in commits)
+
+
+def _original_headers(change: LabeledChange) -> list[Header | None]:
+    return [
+        parse_header(strip_marks(split_message(commit.message).header))
+        for commit in change.commits
+    ]
+
+
+FILTERS: dict[str, Filter] = {
+    "short_diff": lambda row: len(row.change.diff) < row.limits.min_diff_chars,
+    "long_diff": lambda row: len(row.change.diff) > row.limits.max_diff_chars,
+    "too_many_files": lambda row: len(row.change.files) > row.limits.max_files,
+    **{
+        f"plan_{problem}": partial(_has_plan_problem, problem)
+        for problem in PlanProblem
+    },
+    "license_not_allowed": lambda row: (
+        bool(row.limits.licenses) and row.change.license not in row.limits.licenses
+    ),
+    "generated_only": lambda row: all(
+        is_machine_made(file.path) for file in row.change.files
+    ),
+    "not_conventional": _is_not_conventional,
+    "short_subject": lambda row: any(
+        len(each.subject) < MIN_SUBJECT_CHARS for each in row.commits
+    ),
+    "long_body": lambda row: any(
+        len(each.body) > MAX_BODY_CHARS for each in row.commits
+    ),
+    **{str(rule): partial(_breaks, rule) for rule in StyleRule},
+    "low_rating": _is_rated_low,
+    "teacher_disagrees": _teacher_disagrees,
+    "ungrounded": _is_ungrounded,
+}
+"""The filters by their reasons; the first that applies names the reason."""
+
+
+def first_reason(
+    change: LabeledChange, params: CurateParams, style: StyleParams
+) -> str | None:
+    """Return the reason of the first filter that drops a row, or None."""
+    row = Judged(change, params, style)
+    return next((reason for reason, drops in FILTERS.items() if drops(row)), None)
+
 
 DUPLICATE_DIFF = "duplicate_diff"
 NEAR_DUPLICATE = "near_duplicate"
@@ -26,7 +177,7 @@ REPOSITORY_CAP = "repository_cap"
 TYPE_CAP = "type_cap"
 REASONS = (
     *(str(problem) for problem in Problem),
-    *(reason for reason, _ in FILTERS),
+    *FILTERS,
     *(DUPLICATE_DIFF, NEAR_DUPLICATE, REPOSITORY_CAP, TYPE_CAP),
 )
 """Why a row can be rejected, in the order of the checks."""
