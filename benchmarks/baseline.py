@@ -24,9 +24,9 @@ import numpy as np
 import orjson
 from tabulate import tabulate
 
-from diffscribe.baseline.evidence import read_evidence
-from diffscribe.baseline.model import Baseline, fit, rand_index
-from diffscribe.baseline.types import type_of
+from diffscribe.baseline.features import read_evidence
+from diffscribe.baseline.messages import type_of
+from diffscribe.baseline.model import Baseline, adjusted_rand_index, fit
 from diffscribe.commits.path_rules import type_of_paths
 from diffscribe.core.intervals import Observation, estimate
 from diffscribe.core.params import load_params
@@ -124,7 +124,7 @@ def group_all(baseline: Baseline, rows: Sequence[SplitChange]) -> Iterator[Outco
                 started = time.process_time()
                 plan = plan_of(row)
                 ms = (time.process_time() - started) * 1000
-                index = rand_index(target, plan)
+                index = adjusted_rand_index(target, plan)
                 yield Outcome(system, row.repo, len(target.commits), index, ms)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.baseline.folder import save
-from diffscribe.baseline.model import fit, measure, plans
+from diffscribe.baseline.model import fit, measure, plans, save_baseline
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.params import load_params
@@ -33,7 +32,7 @@ def main(splits: Path, baseline: Path, details: Path, params: Path) -> None:
     }
     fitted = fit(rows["train"], rows["validation"], section)
     with whole_folder(baseline) as folder:
-        save(fitted, folder)
+        save_baseline(fitted, folder)
         held_out = plans(fitted, rows["validation"] + rows["test"])
         write_jsonl(folder / "plans.jsonl", held_out)
     numbers = measure(fitted, rows["validation"])

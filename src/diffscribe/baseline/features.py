@@ -1,15 +1,142 @@
-"""Describe each two files by numbers that tell whether they belong together."""
+"""Read what changed files tell, and describe each two of them by numbers.
+
+The evidence of a file is what its changed lines and its path hold, as sets. The
+features of two files are numbers that tell whether they belong together.
+"""
 
 import math
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffscribe.baseline.evidence import FileEvidence, words_of
+from diffscribe.commits.diff import FilePatch, parse_diff
+from diffscribe.commits.path_rules import type_of_paths
+from diffscribe.core.errors import RecordError
+
+IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+|\d+")
+MARK_OF_TESTS = re.compile(
+    r"^[Tt]ests?(?=[A-Z])|^(tests?|specs?)[_.-]|[_.-](tests?|specs?)$|(Tests?|Specs?)$"
+)
+MAX_LINES = 2000
+"""Lines read of one file; more would cost time and tell little."""
+
+
+class FileEvidence(NamedTuple):
+    """One changed file; sets hold identifiers unless another thing is named."""
+
+    path: str
+    folders: tuple[str, ...]
+    stem: str
+    """The name without extension and without what marks a test, in lower case."""
+    extension: str
+    kind: str
+    """The type that path rules give to the path, or `code`."""
+    status: str
+    """Added, modified, deleted or renamed: A, M, D or R."""
+    words: frozenset[str]
+    """The words of the path, in lower case."""
+    added: frozenset[str]
+    removed: frozenset[str]
+    context: frozenset[str]
+    """Identifiers in unchanged lines and hunk headers."""
+    added_lines: frozenset[str]
+    removed_lines: frozenset[str]
+    additions: int
+    deletions: int
+
+
+def read_evidence(paths: Collection[str], diff: str) -> list[FileEvidence]:
+    """Return the evidence of each path, sorted by path.
+
+    A path that the diff does not show has only what its name tells. A text that is
+    not a diff of git shows none.
+    """
+    try:
+        patches = parse_diff(diff)
+    except RecordError:
+        patches = ()
+    by_path: dict[str, list[FilePatch]] = {path: [] for path in paths}
+    for patch in patches:
+        if patch.path in by_path:
+            by_path[patch.path].append(patch)
+    return [_evidence(path, by_path[path]) for path in sorted(by_path)]
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a camelCase or snake_case name, in lower case."""
+    return frozenset(word.lower() for word in WORD.findall(text))
+
+
+def _evidence(path: str, patches: list[FilePatch]) -> FileEvidence:
+    lines: dict[str, list[str]] = {"+": [], "-": [], " ": []}
+    for sign, line in _lines(patches):
+        lines[sign].append(line)
+    pure = PurePosixPath(path)
+    return FileEvidence(
+        path=path,
+        folders=pure.parent.parts,
+        stem=_stem(pure),
+        extension=pure.suffix.lower(),
+        kind=type_of_paths([path]) or "code",
+        status=_status(patches),
+        words=words_of(path),
+        added=_identifiers(lines["+"]),
+        removed=_identifiers(lines["-"]),
+        context=_identifiers(lines[" "]),
+        added_lines=_stripped(lines["+"]),
+        removed_lines=_stripped(lines["-"]),
+        additions=len(lines["+"]),
+        deletions=len(lines["-"]),
+    )
+
+
+def _lines(patches: list[FilePatch]) -> Iterator[tuple[str, str]]:
+    left = MAX_LINES
+    for patch in patches:
+        for hunk in patch.hunks:
+            yield " ", hunk.header.split("@@", 2)[2]
+            for line in hunk.lines[:left]:
+                if line[0] != "\\":
+                    yield line[0], line[1:]
+            left = max(0, left - len(hunk.lines))
+
+
+def _stem(path: PurePosixPath) -> str:
+    name = path.name.lstrip(".").split(".")[0] or path.name
+    inner = path.name.lstrip(".").rsplit(".", 1)[0]
+    return (MARK_OF_TESTS.sub("", inner) or name).lower()
+
+
+def _status(patches: list[FilePatch]) -> str:
+    header = [line for patch in patches for line in patch.header]
+    for status, start in (("R", "rename to "), ("A", "new file"), ("D", "deleted")):
+        if any(line.startswith(start) for line in header):
+            return status
+    return "M"
+
+
+def _identifiers(lines: list[str]) -> frozenset[str]:
+    return frozenset(IDENTIFIER.findall("\n".join(lines)))
+
+
+def _stripped(lines: list[str]) -> frozenset[str]:
+    """Return the lines of more than three characters, without indentation."""
+    return frozenset(text for line in lines if len(text := line.strip()) > 3)
+
+
+def common_folders(files: Sequence[FileEvidence]) -> list[str]:
+    """Return the folders above all files, from the root on."""
+    levels = zip(*(file.folders for file in files), strict=False)
+    alike = takewhile(lambda names: len(set(names)) == 1, levels)
+    return [names[0] for names in alike]
+
 
 Square = NDArray[Any]
 """Numbers of files by files; symmetric."""
@@ -113,10 +240,12 @@ def _path_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
     names = [words_of(file.stem) for file in files]
     return {
         "depth": _each_two(files, lambda a, b: max(len(a.folders), len(b.folders))),
-        "common_folders": _each_two(files, _common_folders),
+        "common_folders": _each_two(files, lambda a, b: len(common_folders([a, b]))),
         "distance": _each_two(
             files,
-            lambda a, b: len(a.folders) + len(b.folders) - 2 * _common_folders(a, b),
+            lambda a, b: (
+                len(a.folders) + len(b.folders) - 2 * len(common_folders([a, b]))
+            ),
         ),
         "same_folder": _each_two(files, lambda a, b: a.folders == b.folders),
         "same_stem": _each_two(files, lambda a, b: a.stem == b.stem),
@@ -221,11 +350,6 @@ def _sum(marks: Sequence[bool]) -> Square:
     """Return how many of each two are marked."""
     numbers = np.array(marks, dtype=np.float32)
     return np.add.outer(numbers, numbers)
-
-
-def _common_folders(one: FileEvidence, other: FileEvidence) -> int:
-    pairs = zip(one.folders, other.folders, strict=False)
-    return len(list(takewhile(lambda names: names[0] == names[1], pairs)))
 
 
 def _beside_the_best(square: Square) -> dict[str, Square]:

@@ -11,8 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffscribe.baseline.evidence import FileEvidence
-from diffscribe.baseline.features import Rarity, pair_features, rarity_of
+from diffscribe.baseline.features import (
+    COLUMNS,
+    FileEvidence,
+    Rarity,
+    pair_features,
+    rarity_of,
+)
 from diffscribe.core.params import BaselineParams
 
 TREE_DEPTH = 5
@@ -78,9 +83,8 @@ def fit_grouping(
     changes = [change for change in training if len(change.files) > 1]
     answers = [_answers(change.groups) for change in changes]
     features = [pair_features(change.files, rarity) for change in changes]
-    width = features[0].shape[1] if features else 0
     trees = fit_trees(
-        np.concatenate([np.empty((0, width), np.float32), *features]),
+        np.concatenate([np.empty((0, len(COLUMNS)), np.float32), *features]),
         np.concatenate([np.empty(0, np.bool_), *answers]),
         params,
     )
@@ -91,8 +95,9 @@ def group(model: Grouping, files: Sequence[FileEvidence]) -> list[list[FileEvide
     """Return the files as groups, in the order of each one's first file."""
     if len(files) < 2:
         return [list(files)] if files else []
+    numbers = average_link(_likely(model, files), model.threshold)
     groups: dict[int, list[FileEvidence]] = {}
-    for file, number in zip(files, _numbers(model, files), strict=True):
+    for file, number in zip(files, numbers, strict=True):
         groups.setdefault(number, []).append(file)
     return list(groups.values())
 
@@ -137,7 +142,7 @@ def probabilities(trees: Trees, features: NDArray[np.float32]) -> Floats:
     return likely
 
 
-def clusters(likely: Floats, threshold: float) -> list[int]:
+def average_link(likely: Floats, threshold: float) -> list[int]:
     """Return a number for each file by average-link clustering (Sokal 1958).
 
     The two groups whose pairs are likeliest on average are joined, of equal ones
@@ -169,10 +174,6 @@ def _likely(model: Grouping, files: Sequence[FileEvidence]) -> Floats:
     return likely
 
 
-def _numbers(model: Grouping, files: Sequence[FileEvidence]) -> list[int]:
-    return clusters(_likely(model, files), model.threshold)
-
-
 def _answers(groups: Sequence[int]) -> NDArray[np.bool_]:
     numbers = np.array(groups)
     first, second = np.triu_indices(len(groups), 1)
@@ -192,7 +193,7 @@ def _with_threshold(model: Grouping, validation: Sequence[GroupedChange]) -> Gro
 
     def quality(threshold: float) -> tuple[float, float]:
         indices = (
-            adjusted_rand_score(change.groups, clusters(each, threshold))
+            adjusted_rand_score(change.groups, average_link(each, threshold))
             for change, each in zip(changes, likely, strict=True)
         )
         return sum(indices), -abs(threshold - USUAL)

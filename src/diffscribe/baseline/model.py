@@ -1,20 +1,42 @@
-"""The baseline as a whole: fitted on rows, asked for plans, measured."""
+"""The baseline as a whole: fitted on rows, asked for plans, measured, and kept.
 
-from collections import Counter
+It is kept as JSON and safetensors, which hold nothing that can run.
+"""
+
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from diffscribe.baseline.evidence import FileEvidence, read_evidence, subject_of
-from diffscribe.baseline.grouping import GroupedChange, Grouping, fit_grouping, group
-from diffscribe.baseline.types import TypedCommit, TypeModel, fit_types, type_of
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from diffscribe.baseline.features import COLUMNS, FileEvidence, Rarity, read_evidence
+from diffscribe.baseline.grouping import (
+    GroupedChange,
+    Grouping,
+    Trees,
+    fit_grouping,
+    group,
+)
+from diffscribe.baseline.messages import (
+    SIGNS,
+    TypedCommit,
+    TypeModel,
+    fit_types,
+    subject_of,
+    type_of,
+)
 from diffscribe.commits.gitignore import ignored
-from diffscribe.core.errors import RecordError
+from diffscribe.core.errors import RecordError, SourceError
+from diffscribe.core.files import write_json
 from diffscribe.core.params import BaselineParams
 from diffscribe.core.records import (
     FileStatus,
     Plan,
     PlannedChange,
     PlannedCommit,
+    Record,
     SplitChange,
 )
 
@@ -25,7 +47,7 @@ class Baseline(NamedTuple):
     grouping: Grouping
     types: TypeModel
     patterns: tuple[str, ...]
-    """Of .gitignore, those of most training rows first."""
+    """Of .gitignore, sorted."""
 
     def plan(self, paths: Collection[str], diff: str) -> Plan:
         """Return a valid plan of the changed paths; equal input, equal plan."""
@@ -34,7 +56,7 @@ class Baseline(NamedTuple):
         others = {file.path for file in files} - set(added)
         patterns = tuple(
             pattern
-            for pattern in sorted(self.patterns)
+            for pattern in self.patterns
             if ignored([pattern], added) and not ignored([pattern], others)
         )
         junk = ignored(patterns, added)
@@ -43,10 +65,6 @@ class Baseline(NamedTuple):
             commits=tuple(self._commit(each) for each in group(self.grouping, real)),
             gitignore=patterns,
         )
-
-    def message(self, paths: Collection[str], diff: str) -> Plan:
-        """Return one commit of all paths, and no junk."""
-        return Plan(commits=(self._commit(read_evidence(paths, diff)),))
 
     def _commit(self, files: Sequence[FileEvidence]) -> PlannedCommit:
         return PlannedCommit(
@@ -98,23 +116,21 @@ def fit(
     )
 
 
-def learn_patterns(rows: Iterable[SplitChange]) -> tuple[str, ...]:
-    """Return the patterns that ignored junk, those of most rows first.
-
-    A pattern that matches an added file of a row that is no junk is left out.
-    """
-    counts: Counter[str] = Counter()
-    real: set[str] = set()
-    for row in rows:
-        patterns = set(row.label.plan.gitignore)
-        counts.update(each for each in patterns if ignored([each], row.junk))
-        added = {each.path for each in row.files if each.status == FileStatus.ADDED}
-        real |= added - set(row.junk)
-    return tuple(
+def learn_patterns(rows: Sequence[SplitChange]) -> tuple[str, ...]:
+    """Return the patterns that ignored junk and no added file that is none, sorted."""
+    used = {
         pattern
-        for pattern, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-        if not ignored([pattern], real)
-    )
+        for row in rows
+        for pattern in row.label.plan.gitignore
+        if ignored([pattern], row.junk)
+    }
+    real = {
+        file.path
+        for row in rows
+        for file in row.files
+        if file.status == FileStatus.ADDED and file.path not in row.junk
+    }
+    return tuple(each for each in sorted(used) if not ignored([each], real))
 
 
 def plans(baseline: Baseline, rows: Iterable[SplitChange]) -> Iterator[PlannedChange]:
@@ -141,7 +157,7 @@ def measure(
             guess = type_of(baseline.types, [files[path] for path in commit.files])
             right.append(float(guess == commit.type))
         if len(files) > 1:
-            indices.append(rand_index(target, baseline.plan(files, row.diff)))
+            indices.append(adjusted_rand_index(target, baseline.plan(files, row.diff)))
     return {
         "changes": len(indices),
         "ari": _mean(indices),
@@ -152,7 +168,7 @@ def measure(
     }
 
 
-def rand_index(target: Plan, plan: Plan) -> float:
+def adjusted_rand_index(target: Plan, plan: Plan) -> float:
     """Return the adjusted Rand index of two groupings of the target's files.
 
     1 if they are the same. A file that the plan leaves out is a group of its own.
@@ -160,13 +176,8 @@ def rand_index(target: Plan, plan: Plan) -> float:
     from sklearn.metrics import adjusted_rand_score
 
     wanted, given = _commit_of(target), _commit_of(plan)
-    alone = len(plan.commits)
-    return float(
-        adjusted_rand_score(
-            list(wanted.values()),
-            [given.get(path, alone + n) for n, path in enumerate(wanted)],
-        )
-    )
+    numbers = [given.get(path, -1 - at) for at, path in enumerate(wanted)]
+    return float(adjusted_rand_score([*wanted.values()], numbers))
 
 
 def _evidence(row: SplitChange) -> dict[str, FileEvidence]:
@@ -189,3 +200,116 @@ def _commit_of(plan: Plan) -> dict[str, int]:
 
 def _mean(values: list[float]) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
+
+
+# The folder of a baseline.
+
+WORDS = "baseline.json"
+NUMBERS = "baseline.safetensors"
+MAX_DEPTH = 64
+OF_NODES = ("column", "limit", "low", "high", "value")
+KINDS = {
+    **{f"trees.{name}": "int32" for name in ("roots", "column", "low", "high")},
+    **{f"trees.{name}": "float64" for name in ("start", "limit", "value")},
+    **{f"types.{name}": "float32" for name in ("weights", "bias")},
+}
+"""The arrays of a baseline and their types."""
+
+
+class Words(Record):
+    """Everything of a baseline that is not an array."""
+
+    columns: tuple[str, ...]
+    """The features that the trees ask for, in order."""
+    depth: int = Field(ge=0, le=MAX_DEPTH)
+    threshold: float = Field(ge=0, le=1)
+    files: int = Field(ge=0)
+    """The number of training files."""
+    counts: dict[str, int]
+    """The number of training files with each identifier."""
+    types: tuple[str, ...] = Field(min_length=1)
+    patterns: tuple[str, ...]
+
+
+def save_baseline(baseline: Baseline, folder: Path) -> None:
+    """Write the files of a baseline into an empty folder; equal input, equal bytes."""
+    from safetensors.numpy import save_file
+
+    rarity, trees, threshold = baseline.grouping
+    words = Words(
+        columns=COLUMNS,
+        depth=trees.depth,
+        threshold=threshold,
+        files=rarity.files,
+        counts=dict(rarity.counts),
+        types=baseline.types.types,
+        patterns=baseline.patterns,
+    )
+    write_json(folder / WORDS, words.model_dump(mode="json"))
+    arrays = {
+        "trees.start": np.array([trees.start]),
+        **{f"trees.{name}": getattr(trees, name) for name in ("roots", *OF_NODES)},
+        "types.weights": baseline.types.weights,
+        "types.bias": baseline.types.bias,
+    }
+    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / NUMBERS)
+
+
+def load_baseline(folder: Path) -> Baseline:
+    """Return what `save_baseline` wrote.
+
+    Raises:
+        SourceError: if files are missing, damaged, or do not fit each other or
+            this version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        words = Words.model_validate_json((folder / WORDS).read_bytes())
+        arrays = load_file(folder / NUMBERS)
+        _check(words, arrays)
+    except (OSError, SafetensorError, ValidationError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SourceError(
+            f"{folder} cannot be loaded: {reason}; run the stage baseline again"
+        ) from error
+    trees = Trees(
+        start=float(arrays["trees.start"][0]),
+        depth=words.depth,
+        **{name: arrays[f"trees.{name}"] for name in ("roots", *OF_NODES)},
+    )
+    return Baseline(
+        Grouping(Rarity(words.files, words.counts), trees, words.threshold),
+        TypeModel(words.types, arrays["types.weights"], arrays["types.bias"]),
+        words.patterns,
+    )
+
+
+def _check(words: Words, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse arrays that would be read beyond their end, or mean something else.
+
+    Raises:
+        ValueError: with the array and what is wrong with it.
+    """
+    kinds = {name: str(each.dtype) for name, each in arrays.items()}
+    if kinds != KINDS:
+        raise ValueError(f"its arrays are {kinds}, not {KINDS}")
+    if words.columns != COLUMNS:
+        raise ValueError("its trees ask for other features than this version has")
+    nodes, types = arrays["trees.value"].size, len(words.types)
+    shapes = {
+        "trees.start": (1,),
+        "trees.roots": (arrays["trees.roots"].size,),
+        **dict.fromkeys((f"trees.{name}" for name in OF_NODES), (nodes,)),
+        "types.weights": (SIGNS, types),
+        "types.bias": (types,),
+    }
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
+    for name in ("roots", "low", "high", "column"):
+        limit = len(COLUMNS) if name == "column" else nodes
+        numbers = arrays[f"trees.{name}"]
+        if np.any((numbers < 0) | (numbers >= limit)):
+            raise ValueError(f"trees.{name} holds numbers outside 0 to {limit - 1}")

@@ -1,20 +1,21 @@
-"""The type of a commit from its files and lines alone."""
+"""What a commit is called: its type by a linear classifier, its subject by names."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffscribe.baseline.evidence import FileEvidence, words_of
+from diffscribe.baseline.features import FileEvidence, common_folders, words_of
 
 SIGNS = 65_536
-"""Numbers that words and lines are hashed to."""
+"""Columns that the signs of a commit are hashed to."""
 INVERSE_PENALTY = 4.0
 """scikit-learn's C of the logistic regression."""
 MANY = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Numbers of lines and files are told apart as finely as this."""
+"""Limits of the classes into which numbers of lines and files fall."""
 
 
 class TypedCommit(NamedTuple):
@@ -99,3 +100,34 @@ def _signs(files: Sequence[FileEvidence]) -> Iterator[str]:
         ("deletions", sum(file.deletions for file in files)),
     ):
         yield f"{name} {sum(number >= limit for limit in MANY)}"
+
+
+VERBS = {"A": "add", "D": "remove", "R": "move"}
+"""The verb for files that all have this status; other files are updated."""
+MAX_CHARS = 60
+MAX_NAMES = 2
+
+
+def subject_of(files: Sequence[FileEvidence]) -> str:
+    """Return a verb and the names of one or two files, or their number and folder.
+
+    Names are as in the change, so that nothing is said that is not there.
+    """
+    statuses = {file.status for file in files}
+    verb = VERBS.get(statuses.pop(), "update") if len(statuses) == 1 else "update"
+    return f"{verb} {_named(files) or _counted(files)}"
+
+
+def _named(files: Sequence[FileEvidence]) -> str | None:
+    if len(files) > MAX_NAMES:
+        return None
+    names = " and ".join(PurePosixPath(file.path).name for file in files)
+    return names if len(names) <= MAX_CHARS and names.isprintable() else None
+
+
+def _counted(files: Sequence[FileEvidence]) -> str:
+    count = f"{len(files)} files" if len(files) > 1 else "1 file"
+    folder = "/".join(common_folders(files))
+    if folder and len(folder) <= MAX_CHARS - len(count) and folder.isprintable():
+        return f"{count} in {folder}"
+    return count
