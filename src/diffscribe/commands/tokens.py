@@ -37,7 +37,7 @@ def tokens_command(
         tokens_of,
         tokens_page,
     )
-    from diffscribe.train.sft import masked_ids
+    from diffscribe.train.trainer import masked_ids
 
     split, sample = find_sample(samples, wanted)
     tokenizer = load_tokenizer(base)

@@ -4,38 +4,30 @@ import csv
 import hashlib
 import json
 import logging
-import math
 import random
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from diffscribe.core.errors import ParamsError, RecordError
+from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
-from diffscribe.doors.model_folder import (
-    chat_template_kwargs,
-    load_tokenizer,
-    max_chat_tokens,
-)
+from diffscribe.doors.model_folder import load_tokenizer, max_chat_tokens
 from diffscribe.doors.torch_runtime import (
-    has_bf16,
-    has_gpu,
     patch_with_unsloth,
     quiet_libraries,
     seed_torch,
 )
-from diffscribe.train.student import (
+from diffscribe.train.trainer import (
     Backend,
     choose_backend,
     load_student,
-    refuse_unknown,
+    sft_config,
+    sft_dataset,
 )
 
 logger = logging.getLogger(__name__)
@@ -141,12 +133,6 @@ def write_curves(folder: Path, curve: Sequence[Mapping[str, float]]) -> None:
             )
 
 
-IGNORED = -100
-"""The label of a token without loss, to torch and TRL alike."""
-LOGS = 100
-"""Points of the loss curve, about."""
-
-
 class FineTuned(NamedTuple):
     """The results of a run besides its weights."""
 
@@ -173,6 +159,7 @@ def fine_tune(
     backend = choose_backend(params)
     if backend == "unsloth":
         patch_with_unsloth()
+    from transformers.trainer_callback import PrinterCallback
     from trl import SFTTrainer
 
     quiet_libraries()
@@ -181,18 +168,19 @@ def fine_tune(
     longest = None
     if backend == "unsloth":
         longest = max_chat_tokens(tokenizer, [*train, *validation])
-    config = _config(checkpoints, params, len(train), bool(validation), backend)
+    config = sft_config(checkpoints, params, len(train), bool(validation), backend)
     model, peft_config = load_student(base, backend, params, config, longest)
     trainer = SFTTrainer(
         model=model,
         args=config,
-        train_dataset=_dataset(train, tokenizer),
-        eval_dataset=_dataset(validation, tokenizer) if validation else None,
+        train_dataset=sft_dataset(train, tokenizer),
+        eval_dataset=sft_dataset(validation, tokenizer) if validation else None,
         processing_class=tokenizer,
         peft_config=peft_config,
         callbacks=[_callback(on_log)],
     )
-    _quiet(trainer)
+    # A stage prints one line; the trainer would print its logs.
+    trainer.remove_callback(PrinterCallback)
     lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
     trainer.train_dataset = trainer.train_dataset.select(
         training_order(
@@ -209,37 +197,6 @@ def fine_tune(
     _tidy(folder, base)
     curve = [_point(entry) for entry in trainer.state.log_history]
     return FineTuned(backend, curve, _metrics(trainer, backend, train, curve))
-
-
-def masked_ids(
-    sample: Sample, tokenizer: Any, params: TrainParams
-) -> list[tuple[int, bool]]:
-    """Return the token ids of a sample, each with whether the loss is computed on it.
-
-    The trainer prepares the sample as it does for a run; only its model is a
-    placeholder, because that preparation looks at none.
-    """
-    from transformers import LlamaConfig, LlamaForCausalLM
-    from trl import SFTTrainer
-
-    quiet_libraries()
-    smallest = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-    )
-    with TemporaryDirectory() as folder:
-        trainer = SFTTrainer(
-            model=LlamaForCausalLM(smallest),
-            args=_config(Path(folder), params, 1, evaluates=False, backend="trl"),
-            train_dataset=_dataset([sample], tokenizer),
-            processing_class=tokenizer,
-        )
-        row = trainer.train_dataset[0]
-    pairs = zip(row["input_ids"], row["labels"], strict=True)
-    return [(id_, label != IGNORED) for id_, label in pairs]
 
 
 def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:
@@ -260,83 +217,6 @@ def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]
     return train, kept
 
 
-def _config(
-    checkpoints: Path,
-    params: TrainParams,
-    samples: int,
-    evaluates: bool,
-    backend: Backend,
-) -> Any:
-    """Return TRL's settings for samples that are already in their order.
-
-    Keys of the section `train` that TrainParams does not declare are options of
-    SFTConfig and go there as they are.
-
-    Raises:
-        ParamsError: for an option that SFTConfig does not know, or that the stage
-            sets itself so that a run can resume and repeat.
-    """
-    from trl import SFTConfig
-
-    chosen: dict[str, Any] = {
-        "learning_rate": params.learning_rate,
-        "bf16": has_bf16(),
-        "gradient_accumulation_steps": 1,
-        # Recomputing activations saves a GPU's memory; a CPU has enough of it.
-        "gradient_checkpointing": has_gpu(),
-        "per_device_eval_batch_size": params.per_device_train_batch_size,
-    } | (params.model_extra or {})
-    trained_on = round(samples * params.num_train_epochs)
-    batches = math.ceil(trained_on / params.per_device_train_batch_size)
-    steps = math.ceil(batches / chosen["gradient_accumulation_steps"])
-    every = max(1, steps // params.evaluations)
-    fixed = {
-        "output_dir": str(checkpoints),
-        "per_device_train_batch_size": params.per_device_train_batch_size,
-        "num_train_epochs": 1,
-        "train_sampling_strategy": "sequential",
-        "use_cpu": not has_gpu(),
-        # The same loss, but logits of the answer's tokens alone are computed;
-        # Unsloth brings a kernel of its own.
-        "loss_type": "nll" if backend == "unsloth" else "chunked_nll",
-        # render has already kept every sample within the budget.
-        "max_length": None,
-        "packing": False,
-        "eval_strategy": "steps" if evaluates else "no",
-        "eval_steps": every,
-        "save_strategy": "steps",
-        "save_steps": every,
-        "save_total_limit": 2,
-        "logging_steps": max(1, steps // LOGS),
-        "seed": params.seed,
-        "data_seed": params.seed,
-        "report_to": "none",
-        "disable_tqdm": not sys.stderr.isatty(),
-        "dataloader_pin_memory": has_gpu(),
-    }
-    refuse_unknown("train", chosen, SFTConfig)
-    if taken := sorted(set(chosen) & set(fixed)):
-        raise ParamsError(
-            f"train.{taken[0]}: the stage sets it itself, so that a killed run can "
-            "resume and a run can be repeated; take it out"
-        )
-    return SFTConfig(**fixed, **chosen)
-
-
-def _dataset(samples: list[Sample], tokenizer: Any) -> Any:
-    from datasets import Dataset
-
-    kwargs = chat_template_kwargs(tokenizer)
-    rows = []
-    for sample in samples:
-        row: dict[str, Any] = {
-            "prompt": [message.model_dump() for message in sample.prompt],
-            "completion": [message.model_dump() for message in sample.completion],
-        }
-        rows.append(row | ({"chat_template_kwargs": kwargs} if kwargs else {}))
-    return Dataset.from_list(rows)
-
-
 def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
     """Return a callback that hands on the curves and marks whole checkpoints."""
     from transformers import TrainerCallback
@@ -350,13 +230,6 @@ def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
             mark_complete(Path(args.output_dir))
 
     return Curves()
-
-
-def _quiet(trainer: Any) -> None:
-    """Keep the trainer from printing its logs: stages print one line."""
-    from transformers.trainer_callback import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
 
 
 def _tidy(folder: Path, base: Path) -> None:
