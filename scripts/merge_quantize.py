@@ -14,7 +14,7 @@ from diffscribe.core.files import whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.llama_cpp import version
-from diffscribe.merge_quantize.gguf import export, modelfile
+from diffscribe.merge_quantize.gguf import modelfile, write_ggufs
 from diffscribe.merge_quantize.merge import merge_adapter
 
 
@@ -44,8 +44,8 @@ def main(
     recipe = modelfile(f"student-{default}.gguf", system, section.num_ctx)
     merge_adapter(base, adapter, merged)
     with whole_folder(gguf) as folder:
-        student = export(merged, "student", section.types, folder)
-        untuned = export(base, "base", (section.base_type,), folder)
+        student = write_ggufs(merged, "student", section.types, folder)
+        untuned = write_ggufs(base, "base", (section.base_type,), folder)
         (folder / "Modelfile").write_text(recipe, encoding="utf-8")
     report(
         details,

@@ -162,7 +162,7 @@ def modelfile(gguf: str, system: str, num_ctx: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def export(
+def write_ggufs(
     model: Path, name: str, kinds: Iterable[QuantizationType], folder: Path
 ) -> dict[QuantizationType, Contents]:
     """Write `<name>-<kind>.gguf` of each kind and return what they hold.
@@ -187,7 +187,7 @@ def export(
     return exported
 
 
-def main() -> None:
+def run_converter() -> None:
     """Run the converter of the source tree that is the first argument."""
     tree = sys.argv.pop(1)
     # A model that names code or files elsewhere must not reach for them.
@@ -208,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_converter()
