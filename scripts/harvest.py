@@ -32,12 +32,14 @@ def main(
 
     TRACKED are the folders of sources that DVC watches, if it does.
     """
-    section = load_params(params).harvest
+    values = load_params(params)
     counts = HarvestCounts()
-    write_lines(harvested, harvest(section, counts, progress))
+    write_lines(
+        harvested, harvest(values.harvest, counts, progress, split=values.split)
+    )
     for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
-    totals = counts.metrics(section)
+    totals = counts.metrics(values.harvest)
     write_json(metrics, {"changes": totals["changes"]})
     report(
         details,

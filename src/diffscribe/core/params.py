@@ -4,7 +4,7 @@ A default here would be a second, hidden params.yaml.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -332,9 +332,9 @@ class CurateParams(Section):
 class SplitParams(Section):
     """Which changes train, and which are held out to measure with."""
 
-    by: Literal["repository", "time", "interval", "random"]
-    """What stays whole: repositories, the past, or runs of commits of each one.
-    Random keeps nothing apart and only shows what leaks."""
+    by: Literal["repository", "time", "random"]
+    """What stays whole: repositories, or the past of each one. Random keeps nothing
+    apart and only shows what leaks."""
     validation_repos: tuple[str, ...]
     """Repositories kept for validation; empty means: draw by fraction."""
     test_repos: tuple[str, ...]
@@ -366,6 +366,20 @@ class SplitParams(Section):
         if both:
             raise ValueError(f"{sorted(both)} is in validation and test")
         return self
+
+    def refuse_unknown(self, repos: Collection[str]) -> None:
+        """Refuse names in validation_repos and test_repos that are not in `repos`.
+
+        Raises:
+            ParamsError: with the unknown names and the known ones.
+        """
+        unknown = {*self.validation_repos, *self.test_repos} - {*repos}
+        if unknown:
+            raise ParamsError(
+                "split.validation_repos and test_repos: no rows of "
+                f"{', '.join(sorted(unknown))}; known repositories are "
+                f"{', '.join(sorted(repos)) or 'none'}"
+            )
 
 
 class ScratchParams(Section):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import HarvestParams, SourceParams
+from diffscribe.core.params import HarvestParams, SourceParams, SplitParams
 from diffscribe.core.tracking import Statistics
 from diffscribe.doors.places import OnError, find_sources
 from diffscribe.doors.repository import OpenSource, Source, open_source
@@ -123,13 +123,17 @@ def _by_reason(counts: Counter[str | None], *kinds: Iterable[str]) -> dict[str, 
 
 
 def harvest(
-    params: HarvestParams, counts: HarvestCounts, watch: Watch
+    params: HarvestParams,
+    counts: HarvestCounts,
+    watch: Watch,
+    split: SplitParams | None = None,
 ) -> Iterator[bytes]:
     """Yield the changes of all sources as lines of JSON: by name, then oldest first.
 
     The lines do not depend on the number of workers. `watch` may show progress.
 
     Raises:
+        ParamsError: if `split` names a repository that is no source.
         SourceError: if a source is missing, broken or empty. With `on_bad_source: skip`
             the error goes to `counts.bad`, and no row of that source is yielded.
     """
@@ -140,6 +144,9 @@ def harvest(
         counts.bad.append(error)
 
     found = find_sources(params.sources, on_error)
+    if split:
+        # Here the mistake is free; the stage split finds it after labels are paid for.
+        split.refuse_unknown([source.name for source in found.kept])
     counts.duplicates = found.duplicates
     per_repo = {
         source.name: source.settings.max_changes or params.max_per_repo

@@ -23,6 +23,7 @@ SIMILARITY = 0.7
 """Jaccard similarity from which two changes are near-duplicates. Clusters begin
 lower, so that a pair on the border of one measure is not over that of the other."""
 _NAMED = 5
+"""Leaks that the error lists with their rows."""
 
 
 class LeakKind(StrEnum):
@@ -58,7 +59,7 @@ class Leak(NamedTuple):
 
 
 class Traces(NamedTuple):
-    """What tells a change, without the files of injected junk."""
+    """What identifies a change; the files of injected junk are left out."""
 
     paths: frozenset[str]
     patch_id: str

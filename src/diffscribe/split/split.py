@@ -1,7 +1,7 @@
 """Divide changes into training, validation and test rows that share nothing.
 
-`split.by` says what stays whole: repositories, the past, or runs of commits. After the
-draw, validation loses what it shares with test, and training what it shares with
+`split.by` says what stays whole: repositories, or the past of each. After the draw,
+validation loses what it shares with test, and training what it shares with
 either. Then some changes get a variant with junk files.
 """
 
@@ -24,7 +24,6 @@ from diffscribe.split.leaks import Benchmark
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
-_INTERVAL_ROWS = 50
 
 
 class SplitReason(StrEnum):
@@ -192,9 +191,7 @@ def assign_changes(
     if params.by == "time":
         cuts = [_cut(rows, params) for rows in rows_of.values()]
         return {row_id: split for cut in cuts for row_id, split in cut.items()}
-    if params.by == "interval":
-        return _assign_groups(_intervals(rows_of), {}, params)
-    return _assign_groups(rows_of, _named(history_of, rows_of, params), params)
+    return _assign_histories(rows_of, _named(history_of, rows_of, params), params)
 
 
 def wanted_shares(params: SplitParams) -> dict[str, float]:
@@ -222,31 +219,13 @@ def _cut(rows: Sequence[CuratedChange], params: SplitParams) -> dict[str, str]:
     }
 
 
-def _intervals(
-    rows_of: Mapping[str, Sequence[CuratedChange]],
-) -> dict[str, list[CuratedChange]]:
-    """Cut the rows of each history, in their order, into intervals of one length."""
-    intervals: dict[str, list[CuratedChange]] = defaultdict(list)
-    for history, rows in rows_of.items():
-        count = max(1, round(len(rows) / _INTERVAL_ROWS))
-        for number, row in enumerate(rows):
-            intervals[f"{history}:{number * count // len(rows)}"].append(row)
-    return intervals
-
-
 def _named(
     history_of: Mapping[str, str], known: Iterable[str], params: SplitParams
 ) -> dict[str, str]:
     """Return the split of each history of which params name a repository."""
+    params.refuse_unknown([repo for repo in history_of if history_of[repo] in known])
     wanted = dict.fromkeys(params.validation_repos, "validation")
     wanted |= dict.fromkeys(params.test_repos, "test")
-    repos = sorted(repo for repo in history_of if history_of[repo] in known)
-    unknown = sorted(set(wanted) - set(repos))
-    if unknown:
-        raise ParamsError(
-            f"split: no rows of {', '.join(unknown)}; known repositories are "
-            f"{', '.join(repos) or 'none'}"
-        )
     named: dict[str, str] = {}
     for repo, split in wanted.items():
         if named.setdefault(history_of[repo], split) != split:
@@ -257,29 +236,28 @@ def _named(
     return named
 
 
-def _assign_groups(
-    groups: Mapping[str, Sequence[CuratedChange]],
+def _assign_histories(
+    rows_of: Mapping[str, Sequence[CuratedChange]],
     named: Mapping[str, str],
     params: SplitParams,
 ) -> dict[str, str]:
-    """Draw the groups that have no split by name."""
-    rows = sum(map(len, groups.values()))
-    free = {name: _languages(groups[name]) for name in groups if name not in named}
+    """Draw the histories that have no split by name."""
+    rows = sum(map(len, rows_of.values()))
+    free = {name: _languages(rows_of[name]) for name in rows_of if name not in named}
     wanted = {
         split: share * rows
         for split, share in wanted_shares(params).items()
         if split not in named.values()
     }
     if len(free) < len(wanted):
-        what = "intervals of a history" if params.by == "interval" else "repositories"
         raise SourceError(
-            f"split: {len(groups)} {what} are not enough to keep whole ones for "
+            f"split: {len(rows_of)} repositories are not enough to keep whole ones for "
             f"{', '.join(wanted_shares(params))}; add to harvest.sources"
         )
     drawn_rows = sum(sum(languages.values()) for languages in free.values())
     wanted["train"] = max(1, drawn_rows - sum(wanted.values()) + wanted["train"])
     split_of = dict(named) | balanced_draw(free, wanted, params.seed)
-    return {row.id: split_of[name] for name in groups for row in groups[name]}
+    return {row.id: split_of[name] for name in rows_of for row in rows_of[name]}
 
 
 def _languages(rows: Iterable[CuratedChange]) -> dict[str, float]:
