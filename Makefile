@@ -40,18 +40,6 @@ clone: .venv/.installed ## Bring the repositories that params name by URL; goes 
 repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
 	@dvc repro
 
-.PHONY: why
-why: .venv/.installed ## What each stage did with a change or commit: make why ID=1f2e3d4c
-	@diffscribe why "$(ID)"
-
-.PHONY: datasheet
-datasheet: .venv/.installed ## Show what the data is: reports/data/index.html and data/README.md
-	@diffscribe datasheet
-
-.PHONY: estimate
-estimate: .venv/.installed ## Estimate what labeling would ask and cost, before anything is sent
-	@diffscribe estimate $(ARGS)
-
 .PHONY: gate
 gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html
 	@diffscribe gate draw
@@ -59,18 +47,6 @@ gate: .venv/.installed ## Label a sample and put it before you: reports/gate/ind
 		reports/gate/labeled.jsonl reports/gate/label_failures.jsonl \
 		reports/gate/label.json reports/gate/metrics.json
 	@diffscribe gate show reports/gate/labeled.jsonl
-
-.PHONY: gate-accept
-gate-accept: .venv/.installed ## Record the votes of that page: make gate-accept FILE=votes.json
-	@diffscribe gate accept "$(FILE)"
-
-.PHONY: gate-compare
-gate-compare: .venv/.installed ## Two labeled files side by side: make gate-compare A=a.jsonl B=b.jsonl
-	@diffscribe gate compare "$(A)" "$(B)" $(ARGS)
-
-.PHONY: forget
-forget: .venv/.installed ## Take a repository out of all that was written: make forget REPO=name
-	@diffscribe forget "$(REPO)"
 
 .PHONY: train
 train: llama.cpp ## Run the pipeline as an experiment: make train [PROFILE=name] [ARGS=--queue]
@@ -95,15 +71,10 @@ check: .venv/.installed ## Lint, formatting and types
 	@ruff format --check .
 	@mypy
 
-.PHONY: smoke
-smoke: llama.cpp ## Run the miniature pipeline in a temporary clone
-	@pytest tests/smoke --durations=5
-
 .PHONY: exp-show
 exp-show: .venv/.installed ## Compare experiments: params that differ, and the metrics
 	@dvc exp show --only-changed --hide-workspace --no-pager \
 		--drop '^(Created|train_loss|validation_token_accuracy|(src|scripts|prompts|data|models|benchmark_sets)\b)'
-
 
 .PHONY: mlflow
 mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)

@@ -124,7 +124,7 @@ def require(
         raise GateError(
             f"the gate is closed: {result}; it opens at {100 * threshold:g} %: run "
             "'make gate', vote on the page, and record the votes with "
-            "'make gate-accept FILE=votes.json'"
+            "'diffscribe gate accept votes.json'"
         )
 
 

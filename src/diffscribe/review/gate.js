@@ -104,7 +104,7 @@ const KEYS = {
   j: () => go(at + 1), ArrowRight: () => go(at + 1),
   k: () => go(at - 1), ArrowLeft: () => go(at - 1),
   1: () => go(at, 0), 2: () => go(at, 1), u: undo, n: () => by("note").focus(),
-  e: () => box.save("Record them: make gate-accept FILE=path/to/votes.json"),
+  e: () => box.save("Record them: diffscribe gate accept path/to/votes.json"),
 };
 
 listen(() => KEYS);
