@@ -156,7 +156,7 @@ def test_repro_without_an_environment_stops_at_the_first_stage_in_one_line(tmp_p
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_script_answers_help_within_a_second(stage):
-    assert min(help_cpu_s(stage) for _ in range(3)) < 0.7
+    assert any(help_cpu_s(stage) < 0.7 for _ in range(3))
 
 
 def help_cpu_s(stage):

@@ -9,7 +9,7 @@ from diffscribe.base.base import copy_base, model_metrics
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import BaseParams, load_params
 from diffscribe.doors.model_folder import load_tokenizer
-from diffscribe.train.student import load_student
+from diffscribe.train.trainer import load_student
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +121,9 @@ def test_weights_of_another_model_are_refused(copy, base, update, words):
     assert words in refused(base, copy)
 
 
-@pytest.mark.parametrize(("name", "content", "words"), DAMAGE)
+@pytest.mark.parametrize(
+    ("name", "content", "words"), [DAMAGE[0], *DAMAGE[4:6], *DAMAGE[-2:]]
+)
 def test_a_damaged_base_is_not_trained(base, params, name, content, words):
     (base / name).write_text(content)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from diffscribe.baseline.evidence import read_evidence, words_of
+from diffscribe.baseline.features import read_evidence, words_of
 
 DIFF = (
     "diff --git a/src/parser.py b/src/parser.py\nindex 1..2 100644\n"

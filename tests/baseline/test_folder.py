@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from diffscribe.baseline.folder import load, save
+from diffscribe.baseline.model import load_baseline, save_baseline
 from diffscribe.core.errors import SourceError
 
 
 @pytest.fixture
 def folder(fitted, tmp_path):
-    save(fitted, tmp_path)
+    save_baseline(fitted, tmp_path)
     return tmp_path
 
 
 def test_what_is_loaded_plans_as_what_was_saved(fitted, folder, row):
-    loaded = load(folder)
+    loaded = load_baseline(folder)
     for number in range(41, 60):
         change = row(number, junk=("a.log",) if number % 2 else ())
         paths = [file.path for file in change.files]
@@ -81,7 +81,7 @@ def words(**values):
 def test_a_damaged_folder_is_refused_in_one_line(folder, damage, reason):
     damage(folder)
     with pytest.raises(SourceError, match=reason) as refused:
-        load(folder)
+        load_baseline(folder)
     assert "\n" not in str(refused.value)
     assert str(refused.value).endswith("; run the stage baseline again")
 
@@ -91,9 +91,9 @@ def test_a_file_that_was_cut_off_is_refused(folder, keep, tmp_path):
     path = folder / "baseline.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(SourceError, match="run the stage baseline again"):
-        load(folder)
+        load_baseline(folder)
 
 
 def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(SourceError, match="cannot be loaded"):
-        load(tmp_path / "none")
+        load_baseline(tmp_path / "none")

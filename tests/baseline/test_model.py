@@ -4,8 +4,13 @@ from random import Random
 
 import pytest
 
-from diffscribe.baseline.folder import save
-from diffscribe.baseline.model import fit, measure, plans, rand_index
+from diffscribe.baseline.model import (
+    adjusted_rand_index,
+    fit,
+    measure,
+    plans,
+    save_baseline,
+)
 from diffscribe.commits.plan import plan_problem
 from diffscribe.core.errors import RecordError
 from diffscribe.core.records import Plan, PlannedCommit
@@ -45,13 +50,6 @@ def test_a_pattern_that_matches_a_file_git_knows_is_not_used(fitted, row):
     assert plan_problem(plan, [*paths_of(noisy), "kept.log"]) is None
 
 
-def test_a_message_is_one_commit_of_everything(fitted, row):
-    change = row(57)
-    plan = fitted.message(paths_of(change), change.diff)
-    assert [list(each.files) for each in plan.commits] == [paths_of(change)]
-    assert plan.commits[0].subject == "update 3 files"
-
-
 def test_the_order_of_paths_does_not_matter(fitted, row):
     change = row(11)
     shuffled = Random(1).sample(paths_of(change), 3)
@@ -72,7 +70,7 @@ def test_no_file_gives_no_commit(fitted):
 def test_equal_rows_give_equal_bytes(rows, params, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        save(fit(rows[:30], rows[30:40], params), tmp_path / name)
+        save_baseline(fit(rows[:30], rows[30:40], params), tmp_path / name)
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 
@@ -120,18 +118,19 @@ def test_every_row_has_a_plan_by_its_id(fitted, row):
 
 
 def test_a_plan_needs_no_more_than_numpy(fitted, row, tmp_path):
-    save(fitted, tmp_path)
+    save_baseline(fitted, tmp_path)
     (tmp_path / "row.jsonl").write_text(row(57).model_dump_json())
     code = f"""
 import sys
 sys.modules |= dict.fromkeys(("sklearn", "scipy"))
 from pathlib import Path
-from diffscribe.baseline.folder import load
+from diffscribe.baseline.model import load_baseline
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import SplitChange
 folder = Path({str(tmp_path)!r})
 [row] = read_jsonl(folder / "row.jsonl", SplitChange)
-print(load(folder).plan([each.path for each in row.files], row.diff).model_dump_json())
+baseline = load_baseline(folder)
+print(baseline.plan([each.path for each in row.files], row.diff).model_dump_json())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -160,4 +159,4 @@ def grouped(*groups):
     ],
 )
 def test_rand_index_compares_groupings(plan, index):
-    assert rand_index(grouped("ab", "cd"), plan) == pytest.approx(index)
+    assert adjusted_rand_index(grouped("ab", "cd"), plan) == pytest.approx(index)

@@ -5,7 +5,7 @@ from scipy.spatial.distance import squareform
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import adjusted_rand_score
 
-from diffscribe.baseline.grouping import clusters, fit_trees, probabilities
+from diffscribe.baseline.grouping import average_link, fit_trees, probabilities
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_clusters_are_those_of_scipys_average_link(seed):
     likely = (likely + likely.T) / 2
     np.fill_diagonal(likely, 1.0)
     for threshold in (0.3, 0.5, 0.6):
-        found = clusters(likely, threshold)
+        found = average_link(likely, threshold)
         if n == 1:
             assert found == [0]
             continue

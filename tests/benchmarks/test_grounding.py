@@ -1,5 +1,5 @@
 from click.testing import CliRunner
-from grounding import main, subject_of
+from grounding import main
 from tests.support.rows import make_change
 
 from diffscribe.core.files import write_jsonl
@@ -28,14 +28,3 @@ def test_swaps_are_planted_and_found_and_absent_names_suspected(tmp_path):
     assert "specificity 87.5 % of 8 subjects" in lines
     assert "specificity 85.7 % of 7 with a name" in lines
     assert "recall 100.0 % of 50" in lines
-
-
-def test_a_history_without_names_has_no_figures(tmp_path):
-    write_jsonl(tmp_path / "h.jsonl", [commit(1, "say nothing", "here")])
-    done = CliRunner().invoke(main, [str(tmp_path / "h.jsonl")])
-    assert done.exit_code == 0, done.output
-    assert "recall - % of 0" in done.output
-
-
-def test_subjects_are_as_label_cleans_them():
-    assert subject_of("fix(core): Reset it (#12)\n\nBody.") == "reset it"

@@ -5,15 +5,9 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.support.rows import make_curated
 
-from diffscribe.core.records import (
-    FileChange,
-    Label,
-    OriginalCommit,
-    Plan,
-    PlannedCommit,
-    SplitChange,
-)
+from diffscribe.core.records import SplitChange
 from diffscribe.split.leaks import LeakKind
 
 PATH = Path(__file__).parents[2] / "benchmarks/leaks.py"
@@ -44,38 +38,16 @@ def rows(benchmark):
 
 
 def change(benchmark, name, paths, draw):
-    commit = PlannedCommit(files=tuple(paths), type="fix", subject="stop the leak")
-    label = Label(
-        plan=Plan(commits=(commit,)),
-        source="history",
-        teacher=None,
-        prompt_sha256=None,
-        usage=None,
-        ratings={},
-    )
     lines = [
         f"{sign}    {draw.getrandbits(64):x} = {draw.getrandbits(64):x}"
         for sign in "-+"
         for _ in range(draw.randrange(1, 40))
     ]
-    fields = {"old_path": None, "status": "M", "additions": 1, "deletions": 1}
-    return SplitChange(
-        id=name,
-        repo=name.partition("-")[0],
-        base="a",
-        head=name,
-        committed_at="2024-05-01T10:00:00Z",
-        languages=("python",),
-        files=tuple(FileChange(path=path, is_binary=False, **fields) for path in paths),
-        diff="".join(benchmark.new_file(path, lines) for path in paths),
-        commits=(OriginalCommit(sha=name, message="fix: x", files=tuple(paths)),),
-        gitignore=(),
-        license=None,
-        label=label,
-        cluster=name,
-        parent_id=None,
-        junk=(),
-    )
+    diff = "".join(benchmark.new_file(path, lines) for path in paths)
+    repo = name.partition("-")[0]
+    fields = {"id": name, "repo": repo, "head": name, "diff": diff, "cluster": name}
+    row = make_curated(paths=paths, languages=("python",), **fields)
+    return SplitChange(**dict(row), parent_id=None, junk=())
 
 
 @pytest.mark.parametrize("kind", LeakKind)

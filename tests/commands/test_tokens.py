@@ -10,7 +10,7 @@ from diffscribe.core.params import load_params
 from diffscribe.core.records import Message, Plan, Sample
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.review.tokens import Token, tokens_colours, tokens_of
-from diffscribe.train.sft import masked_ids
+from diffscribe.train.trainer import masked_ids
 
 
 def sample(id_, answer="feat: read it\n"):

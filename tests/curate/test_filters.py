@@ -4,7 +4,7 @@ import pytest
 
 from diffscribe.core.params import load_params
 from diffscribe.core.records import LabeledChange, OriginalCommit, Plan, PlannedCommit
-from diffscribe.curate.filters import agreements, first_reason
+from diffscribe.curate.curate import agreements, first_reason
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 DEFAULT = PARAMS.curate.model_copy(update={"min_diff_chars": 0})

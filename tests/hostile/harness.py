@@ -87,6 +87,7 @@ def write_params(path: Path, sources: list[Path], on_bad_source: str) -> None:
         "max_window_commits": 1,
         "windows_per_commit": 1.0,
     }
+    params["split"] |= {"validation_repos": [], "test_repos": []}
     path.write_text(yaml.safe_dump(params))
 
 

@@ -72,15 +72,6 @@ def test_the_scratch_structure_is_named_qwen2(tiny_gguf: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_equal_model_elsewhere_gives_equal_bytes(
-    tiny_base: Path, tiny_gguf: Path, tmp_path: Path
-) -> None:
-    elsewhere = shutil.copytree(tiny_base, tmp_path / "other" / tiny_base.name)
-    convert(elsewhere, tmp_path / "again.gguf", "tiny")
-    assert (tmp_path / "again.gguf").read_bytes() == tiny_gguf.read_bytes()
-
-
-@pytest.mark.slow
 def test_another_unknown_tokenizer_is_refused_as_the_converter_does(
     tiny_base: Path, tmp_path: Path
 ) -> None:

@@ -56,16 +56,6 @@ def test_only_what_a_model_folder_needs_is_written_and_no_path(
 
 
 @pytest.mark.slow
-def test_merging_twice_gives_equal_bytes(
-    tiny_base: Path, tiny_adapter: Path, tmp_path: Path
-) -> None:
-    elsewhere = shutil.copytree(tiny_base, tmp_path / "base")
-    merge_adapter(tiny_base, tiny_adapter, tmp_path / "first")
-    merge_adapter(elsewhere, tiny_adapter, tmp_path / "second")
-    assert files(tmp_path / "first") == files(tmp_path / "second")
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [("float32", "float16"), ("float16", "float16"), ("bfloat16", "bfloat16")],

@@ -1,16 +1,11 @@
 import json
 from collections import Counter
 
+from tests.support.rows import make_curated
+
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.params import RenderParams
-from diffscribe.core.records import (
-    FileChange,
-    FileStatus,
-    Label,
-    Plan,
-    PlannedCommit,
-    SplitChange,
-)
+from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 from diffscribe.render.render import (
     Counters,
     RenderedSplit,
@@ -36,47 +31,15 @@ COUNT = Counters(count_text, count_prompt)
 
 def split_change(*commits: PlannedCommit, lines: int = 1, **fields) -> SplitChange:
     paths = sorted(path for commit in commits for path in commit.files)
-    files = [
-        FileChange(
-            path=path,
-            old_path=None,
-            status=FileStatus.MODIFIED,
-            additions=lines,
-            deletions=0,
-            is_binary=False,
-        )
-        for path in paths
-    ]
     diff = "".join(
         f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
         f"@@ -1,0 +1,{lines} @@\n" + "+a b c\n" * lines
         for path in paths
     )
-    values = {
-        "id": "1",
-        "repo": "r",
-        "base": "b",
-        "head": "h",
-        "committed_at": "2024-01-01T00:00:00Z",
-        "languages": (),
-        "files": files,
-        "diff": diff,
-        "commits": (),
-        "gitignore": (),
-        "license": None,
-        "label": Label(
-            plan=Plan(commits=commits),
-            source="history",
-            teacher=None,
-            prompt_sha256=None,
-            usage=None,
-            ratings={},
-        ),
-        "cluster": "1",
-        "parent_id": None,
-        "junk": (),
-    }
-    return SplitChange(**(values | fields))
+    values = {"id": "1", "repo": "r", "diff": diff, "commits": ()} | fields
+    extra = {"parent_id": None, "junk": values.pop("junk", ())}
+    curated = make_curated(plan=Plan(commits=commits), paths=paths, **values)
+    return SplitChange(**dict(curated), **extra)
 
 
 def commit(*files: str, subject: str = "add it") -> PlannedCommit:

@@ -1,15 +1,19 @@
 """How to run a stage as a user does."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from tests.support.rows import make_curated, make_labeled
 
 from diffscribe.core.files import write_jsonl
@@ -58,6 +62,8 @@ class Workplace:
         self.params: dict[str, Any] = yaml.safe_load(
             (ROOT / "params.yaml").read_text(encoding="utf-8")
         )
+        # Names of sample repositories, which no source of a workplace has.
+        self.params["split"] |= {"validation_repos": [], "test_repos": []}
         for each in (*inputs.split(), "gguf/", "sft/"):
             self.put(f"in/{each}" + (".keep" if each.endswith("/") else ""))
         for each in outputs.split():
@@ -101,8 +107,9 @@ class Workplace:
         write_jsonl(self.folder / "in/plans.jsonl", [planned])
 
     def command(self) -> list[str]:
-        """Return the command of the stage, with the params as they are now."""
-        self.put("params.yaml", yaml.safe_dump(self.params))
+        """Return the command of the stage, with the params as they are now, if any."""
+        if self.params:
+            self.put("params.yaml", yaml.safe_dump(self.params))
         script = ROOT / "scripts" / f"{self.name}.py"
         return [sys.executable, *map(str, (script, *self.inputs, *self.outputs))]
 
@@ -120,6 +127,15 @@ class Workplace:
             text=True,
             check=False,
         )
+
+    def run_here(self) -> Any:
+        """Run the stage in this process, which is quick: for what ends at once."""
+        _, script, *arguments = self.command()
+        main = run_path(script)["main"]
+        runner = CliRunner()
+        with contextlib.chdir(self.folder):
+            done = runner.invoke(main, arguments, prog_name=Path(script).name)
+        return SimpleNamespace(returncode=done.exit_code, stderr=done.stderr)
 
     def written(self) -> dict[str, bytes]:
         """Return all that lies in the folder of the outputs."""

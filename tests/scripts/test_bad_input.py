@@ -37,18 +37,14 @@ def test_a_mistyped_key_is_named(workplace, name):
     words = f"params.yaml: key '{name}.{key}' is missing"
     # What train does not know may be an option of TRL.
     unknown = "" if name == "train" else f"; unknown key '{name}.{key}x'"
-    place.assert_failed(place.run(), 78, words + unknown)
+    place.assert_failed(place.run_here(), 78, words + unknown)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_missing_params_point_to_the_option(workplace, name):
     place = workplace(name)
-    command = place.command()
-    (place.folder / "params.yaml").unlink()
-    done = subprocess.run(
-        command, cwd=place.folder, capture_output=True, text=True, check=False
-    )
-    place.assert_failed(done, 78, "params.yaml: No such file", "with --params")
+    place.params = None
+    place.assert_failed(place.run_here(), 78, "params.yaml: No such file", "--params")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +55,8 @@ def test_a_missing_input_is_named_with_what_writes_it(workplace, name, missing):
     place = workplace(name)
     path = place.folder / "in" / missing
     path.rename(place.folder / "elsewhere")
-    place.assert_failed(
-        place.run(), 2, f"input '{path}' does not exist", "'make repro'"
-    )
+    words = (f"input '{path}' does not exist", "'make repro'")
+    place.assert_failed(place.run_here(), 2, *words)
 
 
 @pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl", "test.jsonl"])

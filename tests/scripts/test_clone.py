@@ -37,6 +37,7 @@ def run_script(
 ) -> subprocess.CompletedProcess[str]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": sources} | changed
+    params["split"] |= {"validation_repos": [], "test_repos": []}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     outputs = ["harvested.jsonl", "harvest.json", "metrics.json"]
     if name != "harvest":

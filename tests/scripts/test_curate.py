@@ -37,22 +37,6 @@ def test_every_row_is_kept_or_rejected_with_its_reason(folder, stage):
     assert json.loads((folder / "curate.json").read_text())["kept"] == 3
 
 
-def test_the_outputs_do_not_change_when_run_again(folder, stage):
-    curate(stage, folder)
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    curate(stage, folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
-
-
-def test_a_broken_line_is_named_and_nothing_is_written(folder, stage):
-    with (folder / "labeled.jsonl").open("a") as lines:
-        lines.write("{\n")
-    answer = curate(stage, folder)
-    assert answer.returncode == 65
-    assert "labeled.jsonl:5: not a LabeledChange" in answer.stderr
-    assert [path.name for path in folder.iterdir()] == ["labeled.jsonl"]
-
-
 def test_no_secret_is_in_any_output_or_message(folder, stage, labeled):
     secrets = list(planted(150))
     rows = [

@@ -27,7 +27,7 @@ from diffscribe.core.records import (
 )
 from diffscribe.eval.metrics import Evaluation
 from diffscribe.eval.scores import HEADLINE
-from diffscribe.merge_quantize.gguf import export, modelfile
+from diffscribe.merge_quantize.gguf import modelfile, write_ggufs
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,8 +60,8 @@ def change(sample):
 @pytest.fixture(scope="module")
 def models(tiny_base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gguf")
-    export(tiny_base, "student", ("q8_0", "q4_k_m"), folder)
-    export(tiny_base, "base", ("f16",), folder)
+    write_ggufs(tiny_base, "student", ("q8_0", "q4_k_m"), folder)
+    write_ggufs(tiny_base, "base", ("f16",), folder)
     recipe = modelfile("student-q8_0.gguf", "Split the change.", 512)
     (folder / "Modelfile").write_text(recipe)
     return folder
@@ -90,7 +90,7 @@ def roomy_models(tiny_base, tiny_params, models, tmp_path_factory):
     save(initial_model(tokenizer, params), tokenizer, base)
     folder = base.with_name("gguf")
     shutil.copytree(models, folder, ignore=shutil.ignore_patterns("base-*"))
-    export(base, "base", ("f16",), folder)
+    write_ggufs(base, "base", ("f16",), folder)
     return folder
 
 

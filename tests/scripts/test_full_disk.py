@@ -48,7 +48,6 @@ def source(workplace, labeled, curated):
         for number in range(9):
             history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
         place.params["harvest"]["sources"] = ["in/app"]
-        place.params["split"] |= {"validation_repos": [], "test_repos": []}
         return place
 
     return make

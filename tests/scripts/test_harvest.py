@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_harvest(
-    folder: Path, *sources: str, **changed: object
+    folder: Path, *sources: str, test_repos: tuple[str, ...] = (), **changed: object
 ) -> subprocess.CompletedProcess[str]:
     """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": list(sources), "windows_per_commit": 2.0} | changed
+    params["split"] |= {"validation_repos": [], "test_repos": [*test_repos]}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(
         [
@@ -68,6 +69,20 @@ def test_explains_a_bad_source_in_one_line_and_writes_nothing(
     assert done.stderr.count("\n") == 1
     assert name in done.stderr
     assert [path for path in (tmp_path / "data").glob("*") if path.is_file()] == []
+
+
+def test_a_held_out_repository_that_is_no_source_is_refused_before_anything_is_paid(
+    history: History, tmp_path: Path
+) -> None:
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+    done = run_harvest(tmp_path, "repository", test_repos=("repositroy",))
+    assert done.returncode == 78
+    assert "no rows of repositroy; known repositories are repository" in done.stderr
+    assert not (tmp_path / "data/harvested.jsonl").exists()
+    assert (
+        run_harvest(tmp_path, "repository", test_repos=("repository",)).returncode == 0
+    )
 
 
 def test_reports_what_it_leaves_out_where_params_say_so(

@@ -53,32 +53,6 @@ def test_the_splits_hold_every_row_once_and_the_variants(folder, stage):
     assert [line.split()[0] for line in sources] == ["r0", "r1", "r2", "r3", "r4"]
 
 
-def test_a_broken_line_is_named_and_the_old_splits_stay(folder, stage):
-    split(stage, folder)
-    before = {path: path.read_bytes() for path in (folder / "splits").iterdir()}
-    with (folder / "curated.jsonl").open("a") as lines:
-        lines.write("[]\n")
-    answer = split(stage, folder)
-    assert answer.returncode == 65
-    assert "curated.jsonl:51: not a CuratedChange" in answer.stderr
-    assert {path: path.read_bytes() for path in (folder / "splits").iterdir()} == before
-
-
-def test_too_few_repositories_are_an_unusable_source(folder, stage):
-    lines = (folder / "curated.jsonl").read_text().splitlines(keepends=True)
-    (folder / "curated.jsonl").write_text(lines[0])
-    answer = split(stage, folder)
-    assert answer.returncode == 66
-    assert "1 repositories are not enough" in answer.stderr
-
-
-def test_an_unknown_repository_is_a_wrong_param(folder, stage):
-    change_params(folder, test_repos=["x"])
-    answer = split(stage, folder)
-    assert answer.returncode == 78
-    assert "no rows of x; known repositories are r0, r1" in answer.stderr
-
-
 def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, stage, curated):
     """Such as near-duplicates whose cluster is lost."""
     rows = [curated(repo=f"r{n % 5}", head=str(n)) for n in range(10)]

@@ -58,7 +58,7 @@ def test_every_row_is_in_the_split_of_its_repository():
     assert result.dropped.total() == 0
 
 
-@pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
+@pytest.mark.parametrize("by", ["repository", "time", "random"])
 def test_the_order_of_the_rows_does_not_count(by):
     rows, section = rows_of({"a": 90, "b": 70, "c": 80, "d": 20}), split_params(by=by)
     assert split(rows[::-1], section) == split(rows, section)
@@ -177,17 +177,6 @@ def test_no_window_of_commits_straddles_a_border_in_time(curated):
     assert 0 < result.dropped["shared_commit"] <= 2 * 6
 
 
-def test_no_window_of_commits_straddles_a_border_of_intervals(curated):
-    rows = windows(curated, "a", 300)
-    result = split(rows, split_params(by="interval", junk_fraction=0.0))
-    seen = {}
-    for name in SPLITS:
-        for row in result.rows[name]:
-            for commit in row.commits:
-                assert seen.setdefault(commit.sha, name) == name
-    assert 0 < result.dropped["shared_commit"] < 0.15 * len(rows)
-
-
 def test_benchmark_repositories_their_forks_and_commits_are_kept_out(curated):
     rows = rows_of()
     fork = curated(repo="acme/r3", head="x", commits=rows[0].commits)
@@ -225,13 +214,6 @@ def test_the_docs_name_every_reason():
     assert [reason for reason in DROPPED if f"\n| `{reason}` |" not in text] == []
 
 
-def test_a_split_of_nothing_but_copies_is_explained(curated):
-    test = curated(repo="t")
-    rows = [test, curated(repo="v"), curated(repo="r", diff=test.diff)]
-    with pytest.raises(SourceError, match="no rows are left for train"):
-        split(rows, NAMED)
-
-
 # Which split a change goes to.
 
 
@@ -252,16 +234,16 @@ def shares(rows, section):
     return {name: counts[name] / len(rows) for name in SPLITS}
 
 
-@pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
+@pytest.mark.parametrize("by", ["repository", "time", "random"])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_shares_come_close_to_the_fractions(by, seed):
-    rows = rows_of(SIZES if by != "interval" else {"a": 900, "b": 600})
+    rows = rows_of()
     found = shares(rows, split_params(by=by, seed=seed))
     assert found["test"] == pytest.approx(0.2, abs=0.03)
     assert found["validation"] == pytest.approx(0.1, abs=0.03)
 
 
-@pytest.mark.parametrize("by", ["repository", "time", "interval", "random"])
+@pytest.mark.parametrize("by", ["repository", "time", "random"])
 @pytest.mark.parametrize("held_out", [0.5, 0.1])
 def test_a_fraction_of_zero_makes_no_such_split(by, held_out):
     section = split_params(by=by, validation_fraction=held_out, test_fraction=0.0)
@@ -283,15 +265,6 @@ def test_time_trains_on_the_past_of_each_repository():
         ranks = [SPLITS.index(split_of[row.id]) for row in own]
         assert ranks == sorted(ranks)
         assert ranks.count(2) == pytest.approx(0.2 * size, abs=0.5)
-
-
-def test_intervals_are_runs_of_about_fifty_changes():
-    rows = rows_of({"a": 500})
-    split_of = assign(rows, split_params(by="interval"))
-    names = [split_of[row.id] for row in rows]
-    tens = [names[first : first + 50] for first in range(0, 500, 50)]
-    assert {len(set(ten)) for ten in tens} == {1}
-    assert Counter(names) == {"train": 350, "test": 100, "validation": 50}
 
 
 def test_repositories_that_share_commits_go_together(curated):
@@ -322,9 +295,6 @@ def test_named_repositories_keep_their_split():
     found = splits_by_repo(rows_of(), section)
     assert {repo for repo in found if found[repo] == {"validation"}} == {"acme/r1"}
     assert {repo for repo in found if found[repo] == {"test"}} == {"acme/r2", "acme/r3"}
-
-
-def test_only_the_split_that_is_not_named_is_drawn():
     found = splits_by_repo(
         rows_of({"a": 5, "b": 5, "c": 5}), split_params(test_repos=("a",))
     )
@@ -344,7 +314,6 @@ def test_an_unknown_name_is_explained_with_the_known_ones():
         ({"a": 9}, {}),
         ({"a": 9, "b": 9}, {}),
         ({"a": 9, "b": 9}, {"validation_repos": ("a",), "test_repos": ("b",)}),
-        ({"a": 60, "b": 60}, {"by": "interval"}),
     ],
 )
 def test_too_few_repositories_are_explained(sizes, fields):
