@@ -20,7 +20,7 @@ from diffscribe.eval.ask import Decoding, ask, find_models, systems_of
 from diffscribe.eval.cases import read_selection
 from diffscribe.eval.controls import fit_controls, planned, predict_controls
 from diffscribe.eval.metrics import evaluate, headline
-from diffscribe.eval.report import summary, table, write_report
+from diffscribe.eval.report import summary, terminal_table, write_report
 from diffscribe.eval.scores import score_all
 from diffscribe.review.report_page import write_page
 
@@ -80,7 +80,7 @@ def main(
         run.log_metrics(headline(evaluation))
         run.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
         run.log_report(reports)
-    click.echo(table(evaluation, get_terminal_size().columns))
+    click.echo(terminal_table(evaluation, get_terminal_size().columns))
     report(metrics, headline(evaluation), summary(evaluation))
 
 

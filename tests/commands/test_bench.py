@@ -11,7 +11,7 @@ from tests.support.fault_server import Fault, FaultServer
 from tests.support.planned import commit, make_case, plan
 from tests.support.rows import make_curated, patch
 
-from diffscribe.commands.bench import bench_command, find_contamination
+from diffscribe.commands.bench import WRITTEN, bench_command, find_contamination
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, write_jsonl
@@ -435,7 +435,7 @@ def test_a_folder_with_other_files_is_never_replaced(cases, place, settings):
         done = run(cases, server, reports="mine")
         assert server.received == []
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "--reports mine is not empty and has no settings.json" in done.stderr
+    assert "--reports mine holds " in done.stderr
     assert votes.read_text() == "{}"
 
 
@@ -454,6 +454,21 @@ def test_an_empty_folder_and_one_of_a_bench_are_filled(cases, place):
         done = bench(cases, "--model", model, "--reports", "out")
         assert done.exit_code == 0, done.output
     assert {each.system for each in predictions(place)} == {"control-one-commit"}
+    written = {
+        path.relative_to(place / "out").as_posix()
+        for path in (place / "out").rglob("*.*")
+    }
+    assert written == WRITTEN
+
+
+def test_votes_beside_the_reports_of_a_bench_are_not_lost(cases, place):
+    arguments = (cases, "--model", "control-per-file", "--reports", "out")
+    assert bench(*arguments).exit_code == 0
+    (place / "out/votes.json").write_text("{}")
+    done = bench(*arguments)
+    assert done.exit_code == 2
+    assert "--reports out holds votes.json, which no bench wrote" in done.stderr
+    assert (place / "out/votes.json").read_text() == "{}"
 
 
 @pytest.mark.slow

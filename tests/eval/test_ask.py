@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.fault_server import Fault, FaultServer
+from tests.support.planned import make_case
 
 from diffscribe.asking.connect import Gguf, Remote
 from diffscribe.commits.plan import plan_json, plan_schema
@@ -11,12 +12,20 @@ from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Message
-from diffscribe.eval.ask import Decoding, System, ask, find_models, systems_of
+from diffscribe.eval.ask import (
+    Decoding,
+    System,
+    ask,
+    find_models,
+    read_answer,
+    systems_of,
+)
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
 PARAMS = load_params(ROOT / "params.yaml").eval
 DECODING = Decoding(max_tokens=64, seed=7)
+MESSAGE = make_case(task="message")
 
 
 @pytest.fixture
@@ -128,21 +137,34 @@ def test_a_case_without_a_prompt_is_not_asked(endpoint, answers, case):
     assert (prediction.plan, prediction.latency_s, endpoint.requests) == (None, 0.0, [])
 
 
-@pytest.mark.parametrize("text", ["", "I would rather not.", '{"commits": 3}', "[]"])
-def test_an_answer_without_a_plan_is_kept_with_the_reason(
-    endpoint, answers, case, text
-):
-    endpoint.will_say(text)
-    [prediction] = answers(endpoint.base_url, case("s"))
-    assert (prediction.plan, prediction.text) == (None, text)
-    assert len(prediction.error) > 10
-
-
 def test_an_answer_that_was_cut_says_so(endpoint, answers, case):
     endpoint.will_say('{"commits": [', completion_tokens=64, finish_reason="length")
     [prediction] = answers(endpoint.base_url, case("s"))
     assert prediction.plan is None
     assert prediction.error.startswith("cut off after 64 tokens: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "subject", "body"),
+    [
+        (
+            "<think>hm</think>\n```\nfix(x)!: stop\n\nIt ran on.\n```",
+            *("fix", "stop", "It ran on."),
+        ),
+        ("Stop it", *("", "Stop it", "")),
+    ],
+)
+def test_a_message_is_one_commit_without_its_fence_and_thoughts(
+    text, type_, subject, body
+):
+    read, error = read_answer(MESSAGE, text)
+    [made] = read.commits
+    assert (made.type, made.subject, made.body) == (type_, subject, body)
+    assert (made.files, error) == (("a.py", "b.py"), None)
+
+
+def test_no_message_is_said_to_be_none():
+    assert read_answer(MESSAGE, " \n") == (None, "the answer holds no message")
 
 
 def test_a_request_without_an_answer_costs_one_sample_and_no_time(

@@ -4,7 +4,7 @@ import pytest
 
 from diffscribe.core.intervals import Observation, estimate, holm, paired_test
 from diffscribe.core.records import Score
-from diffscribe.eval.compare import Pair, compare, compare_systems, pairs
+from diffscribe.eval.compare import Pair, compare_pairs, compare_systems, pairs
 from diffscribe.eval.scores import SCORES
 
 
@@ -101,7 +101,7 @@ def test_samples_without_the_measure_are_left_out():
 
 def test_a_difference_may_be_the_whole_range_either_way():
     points = [Pair(str(n), 100.0, 0.0) for n in range(9)]
-    found = compare({"any key": (SCORES["joco_score"], points)})["any key"]
+    found = compare_pairs({"any key": (SCORES["joco_score"], points)})["any key"]
     assert found.difference.value == found.difference.high == 100.0
 
 

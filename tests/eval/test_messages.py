@@ -6,12 +6,12 @@ from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 from diffscribe.eval import messages
 from diffscribe.eval.messages import (
     align,
+    aligned_type_share,
     chrf,
     edit_similarity,
     is_generic,
-    type_accuracy,
 )
-from diffscribe.eval.seeds import similarity
+from diffscribe.eval.scores import similarity
 
 DIFF = """\
 diff --git a/src/client.py b/src/client.py
@@ -26,11 +26,11 @@ CLIENT = make_case(plan(commit("src/client.py")), diff=DIFF)
 
 
 def scores(case, answer):
-    return messages.judge(case, prediction(answer), HOUSE).values
+    return messages.judge_messages(case, prediction(answer), HOUSE).values
 
 
 def findings(case, answer):
-    return messages.judge(case, prediction(answer), HOUSE).found
+    return messages.judge_messages(case, prediction(answer), HOUSE).found
 
 
 def said(*subjects):
@@ -47,17 +47,17 @@ def test_types_are_compared_along_the_alignment_with_the_most_shared_files():
     target = plan(commit("a b c", "feat"), commit("d e", "fix"))
     # fix shares two files with feat's commit and one with its own.
     answer = plan(commit("a b d", "fix"), commit("c e", "feat"))
-    assert type_accuracy(target, answer) == 0.0
-    assert type_accuracy(target, plan(*target.commits[::-1])) == 1.0
-    assert type_accuracy(plan(commit("a")), plan(commit("b"))) == 0.0, "nothing shared"
+    assert aligned_type_share(target, answer) == 0.0
+    assert aligned_type_share(target, plan(*target.commits[::-1])) == 1.0
+    assert aligned_type_share(plan(commit("a")), plan(commit("b"))) == 0.0
     groups = ["a b", "c d", "e f", "g h"]
     target = plan(*(commit(files, "feat") for files in groups))
-    assert type_accuracy(target, target) == 1.0, "a tie never outweighs a file"
+    assert aligned_type_share(target, target) == 1.0, "a tie never outweighs a file"
 
 
 def test_each_commit_has_one_partner():
     target = plan(commit("a", "feat"), commit("b", "feat"))
-    assert type_accuracy(target, plan(commit("a b", "feat"))) == 0.5
+    assert aligned_type_share(target, plan(commit("a b", "feat"))) == 0.5
     partners = [pair.partner for pair in align(target, plan(commit("a b", "feat")))]
     assert partners.count(None) == 1
 
@@ -65,8 +65,8 @@ def test_each_commit_has_one_partner():
 def test_among_equal_alignments_the_worst_counts():
     target = plan(commit("a b", "feat"))
     guesses = (commit("a", "feat"), commit("b", "fix"))
-    assert type_accuracy(target, plan(*guesses)) == 0.0
-    assert type_accuracy(target, plan(*guesses[::-1])) == 0.0
+    assert aligned_type_share(target, plan(*guesses)) == 0.0
+    assert aligned_type_share(target, plan(*guesses[::-1])) == 0.0
 
 
 def test_commits_that_fit_equally_are_aligned_by_content_not_by_order():

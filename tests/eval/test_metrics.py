@@ -1,16 +1,19 @@
 import pytest
+from tests.support.generated import generated
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 from diffscribe.core.records import Score
 from diffscribe.eval.messages import Aligned
 from diffscribe.eval.metrics import (
+    KINDS,
     aggregate,
     confusion,
     evaluate,
     headline,
     is_overflow,
     macro_f1,
-    size_of,
+    slice_names,
+    slices,
 )
 from diffscribe.eval.scores import HEADLINE, SCORES, score_all
 
@@ -180,6 +183,25 @@ def test_a_prompt_that_did_not_fit_is_counted_apart():
     assert measured(dict.fromkeys(TARGETS), error=overflow).prompt_overflows == 1.0
 
 
+def test_each_case_is_in_one_slice_of_each_kind():
+    cases = generated(60).cases
+    parts = slices(cases)
+    assert list(dict.fromkeys(part.kind for part in parts)) == [*KINDS]
+    for kind in ("repository", "commits", "diff size", "junk"):
+        ids = [id_ for part in parts if part.kind == kind for id_ in part.ids]
+        assert sorted(ids) == sorted(case.id for case in cases)
+
+
+def test_a_case_is_in_one_slice_of_each_language_and_type():
+    target = plan(commit("a.py", "fix"), commit("b.py", "fix"), commit("c.py", "docs"))
+    names = slice_names(make_case(target, languages=("Go", "Python")))
+    assert names["language"] == ("Go", "Python")
+    assert names["type"] == ("docs", "fix")
+    names = slice_names(make_case(plan(), junk=("x.log",)))
+    assert (names["language"], names["commits"]) == (("other",), ("0",))
+    assert (names["junk"], names["type"]) == (("with junk",), ())
+
+
 @pytest.mark.parametrize(
     ("chars", "name"),
     [
@@ -190,4 +212,20 @@ def test_a_prompt_that_did_not_fit_is_counted_apart():
     ],
 )
 def test_the_ends_of_sizes_belong_to_the_smaller(chars, name):
-    assert size_of(make_case(diff="x" * chars)) == name
+    assert slice_names(make_case(diff="x" * chars))["diff size"] == (name,)
+
+
+def test_slices_are_in_the_order_of_numbers_not_of_letters():
+    cases = [
+        make_case(
+            plan(*(commit(f"{at}.py") for at in range(count))),
+            id=f"s{count}",
+            diff="x" * size,
+        )
+        for count, size in ((5, 900), (1, 20_000), (2, 5_000))
+    ]
+    names = [part.name for part in slices(cases) if part.kind in KINDS[2:4]]
+    assert names == [
+        *("1", "2", "4 or more"),
+        *("up to 1,000", "up to 16,000", "above 16,000"),
+    ]

@@ -14,7 +14,13 @@ from diffscribe.eval.metrics import (
     aggregate,
     evaluate,
 )
-from diffscribe.eval.report import claims, markdown, summary, table, write_plots
+from diffscribe.eval.report import (
+    markdown,
+    summary,
+    terminal_table,
+    verdicts_text,
+    write_plots,
+)
 from diffscribe.eval.scores import HEADLINE, SCORES, score_all
 
 NONE = Estimate(value=None, low=None, high=None, n=0)
@@ -76,7 +82,7 @@ def evaluation():
 
 
 def test_a_wide_terminal_has_one_table_of_all_that_is_in_the_headline(evaluation):
-    lines = table(evaluation, 160).splitlines()
+    lines = terminal_table(evaluation, 160).splitlines()
     assert max(map(len, lines)) <= 160
     student = lines[3]
     assert student.startswith("student-q4_k_m")
@@ -88,7 +94,7 @@ def test_a_wide_terminal_has_one_table_of_all_that_is_in_the_headline(evaluation
 
 @pytest.mark.parametrize("columns", [20, 80, 100, 140])
 def test_a_narrower_terminal_has_the_rest_below(evaluation, columns):
-    text = table(evaluation, columns)
+    text = terminal_table(evaluation, columns)
     assert max(map(len, text.splitlines())) <= max(columns, 80)
     assert text.count("student-q4_k_m") > 1
     assert text.count("100 [97,100]") == 16
@@ -97,7 +103,7 @@ def test_a_narrower_terminal_has_the_rest_below(evaluation, columns):
 
 def test_what_was_not_measured_is_a_dash(evaluation):
     quiet = result("base", NONE)
-    text = table(evaluation.model_copy(update={"systems": (quiet,)}), 160)
+    text = terminal_table(evaluation.model_copy(update={"systems": (quiet,)}), 160)
     assert text.splitlines()[-1].split() == ["base", "12000", *("-" * 10)]
 
 
@@ -186,7 +192,7 @@ def evaluated(repos):
                 )
             )
             predictions.append(prediction(right, system=system, case_id=str(number)))
-    return claims(evaluate(cases, scores, predictions, {}))
+    return verdicts_text(evaluate(cases, scores, predictions, {}))
 
 
 def test_what_is_better_is_named_and_the_rest_is_not_shown():
@@ -212,7 +218,7 @@ def test_a_system_that_could_not_be_asked_is_named():
         prediction(None, system="base", case_id="s", error=error),
     ]
     scores = score_all([case], answers, HOUSE)
-    words = claims(evaluate([case], scores, answers, {}))
+    words = verdicts_text(evaluate([case], scores, answers, {}))
     assert "Of base 100 % of the prompts were longer than its context" in words
     assert "Of student" not in words
 
@@ -228,5 +234,7 @@ def test_the_scope_of_messages_is_that_of_what_was_measured():
         for system in ("student", "base")
         for case in cases
     ]
-    words = claims(evaluate(cases, score_all(cases, answers, HOUSE), answers, {}))
+    words = verdicts_text(
+        evaluate(cases, score_all(cases, answers, HOUSE), answers, {})
+    )
     assert "about other repositories like these 7" in words

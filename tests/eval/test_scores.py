@@ -6,7 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
 from diffscribe.eval.grouping import ari
-from diffscribe.eval.messages import type_accuracy
+from diffscribe.eval.messages import aligned_type_share
 from diffscribe.eval.scores import HEADLINE, MEASURES, SCORES, score, score_all
 
 MAIN = ("valid", "type", "ari", "junk")
@@ -94,7 +94,7 @@ def test_random_plans_keep_the_laws(seed):
     index = adjusted_rand_score(labels(target, paths), labels(answer, paths))
     assert ari(target, answer) == pytest.approx(max(0.0, index), abs=1e-12)
     assert ari(target, answer) == pytest.approx(ari(answer, target), abs=1e-12)
-    assert 0 <= type_accuracy(target, answer) <= 1
+    assert 0 <= aligned_type_share(target, answer) <= 1
     perfect = score(make_case(target), prediction(target), HOUSE)
     assert values(perfect)[:3] == (1.0, 1.0, 1.0)
     shuffled = plan(

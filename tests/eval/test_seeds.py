@@ -1,7 +1,7 @@
 import pytest
 from tests.support.planned import commit, make_case, plan, prediction
 
-from diffscribe.eval.seeds import joco_score, scores, similarity
+from diffscribe.eval.scores import joco_score, seed_scores, similarity
 
 TARGET = plan(
     commit("a b", "fix", "stop early"),
@@ -12,7 +12,7 @@ CASE = make_case(TARGET, junk=("x.log", ".idea/w.xml"))
 
 
 def measured(answer, case=CASE):
-    return scores(case, prediction(answer))
+    return seed_scores(case, prediction(answer))
 
 
 def test_a_perfect_plan_is_perfect_but_for_the_points_of_its_form():

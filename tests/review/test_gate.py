@@ -6,16 +6,14 @@ from scipy.stats import binomtest
 from diffscribe.core.ballots import FORMAT, Ballot, Vote
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.intervals import Estimate
 from diffscribe.label.gate import acceptance, ballot_of, passes, recorded_votes
 from diffscribe.review.flags import Measures
 from diffscribe.review.gate import (
-    accept,
-    agreement,
-    compare,
-    interval,
-    show,
-    show_both,
+    accept_votes,
+    compare_labels,
+    paired_votes,
+    write_comparison_page,
+    write_sample_page,
 )
 
 
@@ -51,7 +49,9 @@ def retyped(row):
 
 def test_a_sample_is_shown_voted_on_and_recorded(folder, rows):
     report, labeled = folder / "gate", folder / "labeled.jsonl"
-    assert show(labeled, report, 10).startswith("0 of 10 rows accepted: 0 % (95 % ")
+    assert write_sample_page(labeled, report, 10).startswith(
+        "0 of 10 rows accepted: 0 % (95 % "
+    )
     known = [
         Ballot.model_validate_json(line) for line in (report / "index.jsonl").open()
     ]
@@ -63,15 +63,15 @@ def test_a_sample_is_shown_voted_on_and_recorded(folder, rows):
     )
     file = export(folder, sample, *["accept"] * 9, "reject")
     votes = report / "votes.jsonl"
-    assert accept(file, report) == [f"10 votes recorded in {votes}", said]
+    assert accept_votes(file, report) == [f"10 votes recorded in {votes}", said]
     assert passes(acceptance(known, recorded_votes(votes)), 0.9)
-    assert show(labeled, report, 10) == said
+    assert write_sample_page(labeled, report, 10) == said
 
 
 def test_the_same_data_give_the_same_page(folder):
     pages = []
     for name in ("one", "two"):
-        show(folder / "labeled.jsonl", folder / name, 50)
+        write_sample_page(folder / "labeled.jsonl", folder / name, 50)
         pages.append((folder / name / "index.html").read_bytes())
     assert pages[0] == pages[1]
 
@@ -80,15 +80,15 @@ def test_votes_on_labels_that_were_made_anew_are_refused(folder, rows):
     report = folder / "gate"
     file = export(folder, rows, *["accept"] * 12)
     with pytest.raises(InputError, match="has no page; run 'make gate' first"):
-        accept(file, report)
+        accept_votes(file, report)
     write_jsonl(folder / "labeled.jsonl", [retyped(row) for row in rows])
-    show(folder / "labeled.jsonl", report, 50)
+    write_sample_page(folder / "labeled.jsonl", report, 50)
     with pytest.raises(RecordError, match="none of its 12 votes"):
-        accept(file, report)
+        accept_votes(file, report)
     assert not (report / "votes.jsonl").exists()
     write_jsonl(folder / "labeled.jsonl", [retyped(rows[0]), *rows[1:]])
-    show(folder / "labeled.jsonl", report, 50)
-    recorded, left_out, said = accept(file, report)
+    write_sample_page(folder / "labeled.jsonl", report, 50)
+    recorded, left_out, said = accept_votes(file, report)
     assert recorded.startswith("11 votes recorded")
     assert left_out == "1 not recorded: no page shows what they are on"
     assert said.startswith("11 of 12 rows accepted")
@@ -97,7 +97,7 @@ def test_votes_on_labels_that_were_made_anew_are_refused(folder, rows):
 def test_a_file_without_labels_is_an_explained_failure(folder):
     write_jsonl(folder / "labeled.jsonl", [])
     with pytest.raises(RecordError, match="has no labeled changes"):
-        show(folder / "labeled.jsonl", folder / "gate", 50)
+        write_sample_page(folder / "labeled.jsonl", folder / "gate", 50)
 
 
 def test_secrets_and_people_are_shown_by_placeholders(folder, row):
@@ -111,7 +111,7 @@ def test_secrets_and_people_are_shown_by_placeholders(folder, row):
             )
         ],
     )
-    show(folder / "labeled.jsonl", folder / "gate", 50)
+    write_sample_page(folder / "labeled.jsonl", folder / "gate", 50)
     page = (folder / "gate" / "index.html").read_text()
     assert secret not in page
     assert "jane.roe@acme-corp.io" not in page
@@ -122,24 +122,26 @@ def test_secrets_and_people_are_shown_by_placeholders(folder, row):
 def test_two_label_files_are_compared_over_the_changes_of_both(folder, rows, row):
     other = folder / "other.jsonl"
     write_jsonl(other, [*map(retyped, rows[:8]), row(head="only here")])
-    text = show_both(folder / "labeled.jsonl", other, folder / "gate", 5)
+    text = write_comparison_page(folder / "labeled.jsonl", other, folder / "gate", 5)
     types = next(line for line in text.splitlines() if line.startswith("types"))
-    assert "100.0" in types
+    assert "100" in types
     assert "Changes in both: 8." in text
     assert "No change has a vote on both plans yet." in text
     shown = (folder / "gate" / "compare.jsonl").read_text().splitlines()
     assert len(shown) == 10
     both = [*rows[:8], *map(retyped, rows[:8])]
     file = export(folder, both, *["accept"] * 8, *["reject"] * 8)
-    accept(file, folder / "gate")
-    text = show_both(folder / "labeled.jsonl", other, folder / "gate", 5)
+    accept_votes(file, folder / "gate")
+    text = write_comparison_page(folder / "labeled.jsonl", other, folder / "gate", 5)
     assert "Both plans have a vote: 5. Accepted: both 0, only a 5, only b 0" in text
 
 
 def test_files_without_a_change_in_common_are_refused(folder, row):
     write_jsonl(folder / "other.jsonl", [row(head="only here")])
     with pytest.raises(RecordError, match="have no change in common"):
-        show_both(folder / "labeled.jsonl", folder / "other.jsonl", folder / "gate", 5)
+        write_comparison_page(
+            folder / "labeled.jsonl", folder / "other.jsonl", folder / "gate", 5
+        )
 
 
 def votes(**said):
@@ -152,14 +154,14 @@ def votes(**said):
 def test_only_changes_with_a_vote_on_both_plans_count():
     said = votes(a="accept", b="reject", c="skip", d="accept", e="reject")
     pairs = [("a", "b"), ("a", "d"), ("b", "e"), ("a", "c"), ("a", "f"), ("d", "b")]
-    assert agreement(pairs, said) == (1, 2, 0, 1, 0.5)
-    assert agreement([("a", "b")], {}) == (0, 0, 0, 0, 1.0)
+    assert paired_votes(pairs, said) == (1, 2, 0, 1, 0.5)
+    assert paired_votes([("a", "b")], {}) == (0, 0, 0, 0, 1.0)
 
 
 def test_the_test_is_mcnemars_exact_one():
     """Equal to the binomial test of who is ahead among the changes that differ."""
     pairs = [("a", "b")] * 9 + [("b", "a")] * 2 + [("a", "a")] * 30
-    result = agreement(pairs, votes(a="accept", b="reject"))
+    result = paired_votes(pairs, votes(a="accept", b="reject"))
     assert result[:4] == (30, 9, 2, 0)
     assert result.p == pytest.approx(2 * (1 + 11 + 55) / 2**11)
     assert result.p == pytest.approx(binomtest(9, 11).pvalue)
@@ -170,19 +172,18 @@ def measured(valid=1.0, grouping=1.0, types=1.0, grounded=1.0, junk=1.0):
 
 
 def test_differences_are_paired_by_change():
-    first = {str(n): measured(grouping=0.9) for n in range(12)} | {"x": measured()}
-    second = {
-        str(n): measured(grouping=0.4 if n < 10 else 0.9, types=None) for n in range(12)
-    } | {"y": measured()}
-    found = compare(first, second)
+    found = compare_labels(
+        {
+            str(n): (
+                measured(grouping=0.9),
+                measured(grouping=0.4 if n < 10 else 0.9, types=None),
+            )
+            for n in range(12)
+        }
+    )
     grouping = found["grouping"]
     assert (grouping.wins, grouping.losses, grouping.difference.n) == (10, 0, 12)
     assert grouping.difference.value == pytest.approx(5 / 12)
     assert 0 < grouping.difference.low < 5 / 12 < grouping.difference.high < 0.6
     assert (grouping.verdict, found["valid"].verdict) == ("better", "not shown")
     assert found["types"].difference.n == 0
-
-
-def test_means_are_in_percent():
-    assert interval(Estimate(value=0.5, low=0.25, high=1.0, n=3)) == "50.0 [25, 100]"
-    assert interval(Estimate(value=None, low=None, high=None, n=0)) == "-"

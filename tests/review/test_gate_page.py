@@ -160,7 +160,7 @@ def test_letters_that_cannot_be_seen_are_shown(shown, row):
         row(added=(f"admin\u202e\u2066 caf{raw} a\u200bb\r", "na\u00efve \U0001f600"))
     )
     assert tab.page.locator("#diff .add").all_text_contents() == [
-        "+adminU+202EU+2066 caf\\xE9 aU+200Bb\u240d",
+        "+adminU+202EU+2066 caf\\xE9 aU+200Bb\\r",
         "+na\u00efve \U0001f600",
     ]
 

@@ -6,11 +6,12 @@ from tests.support.label_fixtures import make_row
 from tests.support.planned import commit, make_case, plan, prediction
 from tests.support.tab import ATTACKS, CONTRAST, EVIL
 
+from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Issue, Message, Plan, Sample
 from diffscribe.review.datasheet import Datasheet
 from diffscribe.review.datasheet import page as datasheet_page
-from diffscribe.review.gate import gate_page
-from diffscribe.review.page import table as html_table
+from diffscribe.review.gate import gate_page, write_comparison_page
+from diffscribe.review.page import html_table
 from diffscribe.review.tokens import Token, tokens_page
 
 KEYS = {
@@ -175,7 +176,7 @@ def test_no_page_is_wider_than_the_window(open_page, hostile, name, width):
 
 @pytest.fixture(scope="module")
 def usual(hostile, tmp_path_factory):
-    """The same with texts as they are; the datasheet and the tokens stay."""
+    """The same with texts as they are; the tokens stay."""
     folder = tmp_path_factory.mktemp("usual")
     rows = [
         make_row(
@@ -186,14 +187,54 @@ def usual(hostile, tmp_path_factory):
         )
         for number in range(3)
     ]
+    steps = [("rows split, variants with junk included", 4100), ("changes", 7)]
+    repositories = (
+        ("repository", "license", "changes", "split"),
+        [("acme/windows", "Apache-2.0, MIT", "3,000", "train, validation")],
+    )
+    write_jsonl(folder / "one.jsonl", rows)
+    write_comparison_page(folder / "one.jsonl", folder / "one.jsonl", folder, 3)
     pages = {
         "gate": gate_page("Gate", [(row,) for row in rows], ["teacher"], ""),
-        "compare": gate_page("Two", [(rows[0], rows[1])], ["one", "two"], ""),
+        "datasheet": datasheet_page(
+            Datasheet(
+                *(steps, steps, repositories, steps, steps, steps, repositories),
+                *(steps, steps, []),
+            )
+        ),
     }
     for name, text in pages.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    paths = {name: folder / f"{name}.html" for name in pages}
+    paths = {name: folder / f"{name}.html" for name in (*pages, "compare")}
     return {**hostile, **paths, "report": generated(24).write(folder)}
+
+
+BROKEN = """() => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const broken = [];
+  while (walk.nextNode()) {
+    const { currentNode } = walk;
+    const cell = currentNode.parentElement.closest("td, th");
+    if (!cell?.checkVisibility()) continue;
+    if (cell.getBoundingClientRect().right > innerWidth) broken.push(currentNode.data);
+    for (const word of currentNode.data.matchAll(/[^\\s/-]+/g)) {
+      const range = document.createRange();
+      range.setStart(currentNode, word.index);
+      range.setEnd(currentNode, word.index + word[0].length);
+      const tops = [...range.getClientRects()].map((each) => Math.round(each.top));
+      if (new Set(tops).size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
+"""Words of tables that stand on two lines, and cells that are cut off."""
+
+
+@pytest.mark.parametrize("name", ["compare", "report", "datasheet"])
+def test_tables_are_whole_on_a_telephone(open_page, usual, name):
+    tab = open_page(usual[name], width=375)
+    assert tab.page.locator("td").first.is_visible()
+    assert tab.page.evaluate(BROKEN) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,4 +1,3 @@
-import json
 from collections import Counter
 
 import pytest
@@ -8,13 +7,10 @@ from tests.support.planned import commit, make_case, plan, prediction
 from diffscribe.core.records import Score
 from diffscribe.eval.scores import SCORES
 from diffscribe.review.report_page import (
-    KINDS,
     ballot_of_pair,
     ballots_of,
-    drawn,
-    listed,
-    shown,
-    slices,
+    cases_to_vote_on,
+    whole_case,
 )
 
 DIFF = """diff --git a/new.py b/new.py
@@ -47,49 +43,6 @@ def sixty():
     return generated(60)
 
 
-def parts_of(cases):
-    return {(part.kind, part.name): part.ids for part in slices(cases)}
-
-
-def test_each_case_is_in_one_part_of_each_kind(sixty):
-    parts = slices(sixty.cases)
-    assert list(dict.fromkeys(part.kind for part in parts)) == [*KINDS]
-    for kind in ("repository", "commits", "diff size", "junk"):
-        ids = [id_ for part in parts if part.kind == kind for id_ in part.ids]
-        assert sorted(ids) == sorted(case.id for case in sixty.cases)
-
-
-def test_a_case_is_in_one_part_of_each_language_and_type():
-    target = plan(commit("a.py", "fix"), commit("b.py", "fix"), commit("c.py", "docs"))
-    parts = parts_of([make_case(target, languages=("Go", "Python"))])
-    found = {each for each in parts if each[0] in ("language", "type", "commits")}
-    assert found == {
-        *(("language", "Go"), ("language", "Python")),
-        *(("type", "docs"), ("type", "fix"), ("commits", "3")),
-    }
-    parts = parts_of([make_case(plan(), junk=("x.log",))])
-    assert {("language", "other"), ("commits", "0"), ("junk", "with junk")} <= set(
-        parts
-    )
-    assert not [kind for kind, _ in parts if kind == "type"]
-
-
-def test_numbers_are_in_their_order_not_in_that_of_letters():
-    cases = [
-        make_case(
-            plan(*(commit(f"{at}.py") for at in range(count))),
-            id=f"s{count}",
-            diff="x" * size,
-        )
-        for count, size in ((5, 900), (1, 20_000), (2, 5_000))
-    ]
-    names = [part.name for part in slices(cases) if part.kind in KINDS[2:4]]
-    assert names == [
-        *("1", "2", "4 or more"),
-        *("up to 1,000", "up to 16,000", "above 16,000"),
-    ]
-
-
 def whole_of(case, answer):
     score = Score(
         sample_id=case.id,
@@ -99,7 +52,7 @@ def whole_of(case, answer):
         values=dict.fromkeys(SCORES) | {"ari": 1 / 3},
         findings={"paths_missing": ("b.py",)},
     )
-    return shown(case, {"student": answer}, {"student": score})
+    return whole_case(case, {"student": answer}, {"student": score})
 
 
 def case_of(**fields):
@@ -137,14 +90,6 @@ def test_the_answer_as_it_came_is_there_if_the_plan_does_not_say_it(
     values = dict(zip(SCORES, found["values"], strict=True))
     assert (values["ari"], values["junk"]) == (0.333, None)
     assert found["findings"] == {"paths_missing": ("b.py",)}
-
-
-def test_the_list_names_a_case_by_the_target():
-    case = case_of(languages=("Python",), repo="r")
-    assert listed(case)["title"] == "feat: do it"
-    junk = make_case(plan(gitignore=("*.log",)), junk=("x.log",))
-    assert listed(junk)["title"] == "junk alone"
-    assert json.dumps(listed(case))
 
 
 def cases_of(count):
@@ -223,19 +168,19 @@ def test_a_ballot_changes_with_what_is_shown():
 
 
 def test_strata_have_their_share_and_variants_one_place(sixty):
-    chosen = drawn(sixty.cases, 24)
+    chosen = cases_to_vote_on(sixty.cases, 24)
     assert len(chosen) == 24
     assert {*Counter(case.repo for case in chosen).values()} == {6}
     commits = Counter(len(case.target.commits) for case in chosen)
     assert all(7 <= count <= 9 for count in commits.values())
     first = sixty.cases[0]
     variant = first.model_copy(update={"id": "v", "parent_id": first.id})
-    assert len(drawn([first, variant], 24)) == 1
+    assert len(cases_to_vote_on([first, variant], 24)) == 1
 
 
 def test_none_draws_all_and_the_order_of_cases_stays():
     cases = cases_of(9)
-    assert drawn(cases, None) == drawn(cases, 50) == cases
-    some = drawn(cases, 4)
+    assert cases_to_vote_on(cases, None) == cases_to_vote_on(cases, 50) == cases
+    some = cases_to_vote_on(cases, 4)
     assert some == [case for case in cases if case in some]
-    assert drawn(cases[::-1], 4) == some[::-1]
+    assert cases_to_vote_on(cases[::-1], 4) == some[::-1]

@@ -35,6 +35,15 @@ REPORTS = Path("reports/bench")
 CASES = "cases.jsonl"
 STYLE = "style.json"
 SETTINGS = "settings.json"
+WRITTEN = frozenset(
+    (
+        *("ballots.jsonl", "index.html", "metrics.json", "predictions.jsonl"),
+        *("scores.jsonl", "table.md", CASES, STYLE, SETTINGS),
+        *("plots/confusion.json", "plots/grouping_by_commits.json"),
+        "plots/reliability_by_diff_size.json",
+    )
+)
+"""All files of a folder of reports; one that holds others is never replaced."""
 ENDPOINT_SLOTS = 8
 """Requests open at once; an endpoint answers each as if it were alone."""
 
@@ -123,7 +132,7 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     from diffscribe.eval.cases import select
     from diffscribe.eval.controls import predict_controls
     from diffscribe.eval.metrics import evaluate
-    from diffscribe.eval.report import table, write_report
+    from diffscribe.eval.report import terminal_table, write_report
     from diffscribe.eval.scores import score_all
     from diffscribe.review.report_page import write_page
 
@@ -186,7 +195,7 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     unanswered = Counter(p.system for p in predictions if p.model and not p.latency_s)
     for name, number in unanswered.items():
         click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
-    click.echo(table(evaluation, get_terminal_size().columns))
+    click.echo(terminal_table(evaluation, get_terminal_size().columns))
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
 
@@ -199,8 +208,8 @@ def _refuse_other_folder(folder: Path) -> None:
         problem = "is the current folder or above it"
     elif folder.exists() and not folder.is_dir():
         problem = "is no folder"
-    elif folder.is_dir() and any(folder.iterdir()) and not _has_settings(folder):
-        problem = f"is not empty and has no {SETTINGS} of a bench"
+    elif foreign := _foreign_file(folder):
+        problem = f"holds {foreign}, which no bench wrote"
     else:
         return
     raise InputError(
@@ -209,12 +218,23 @@ def _refuse_other_folder(folder: Path) -> None:
     )
 
 
-def _has_settings(folder: Path) -> bool:
+def _foreign_file(folder: Path) -> Path | None:
+    """Return a file in a folder that no bench wrote, or None.
+
+    The names of a bench's files count only beside its settings.
+    """
     try:
         settings = json.loads((folder / SETTINGS).read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(settings, dict) and {"cases", "format", "models"} <= set(settings)
+        settings = None
+    is_of_bench = isinstance(settings, dict) and {"cases", "models"} <= settings.keys()
+    known = WRITTEN if is_of_bench else frozenset()
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and name.as_posix() not in known:
+            return name
+    return None
 
 
 def _models(

@@ -46,9 +46,9 @@ def gate_show(labeled: Path, report: Path, rows: int | None, params: Path) -> No
 
     Defaults are data/labeled.jsonl and reports/gate.
     """
-    from diffscribe.review.gate import show as show_sample
+    from diffscribe.review.gate import write_sample_page
 
-    click.echo(f"gate: {show_sample(labeled, report, _count(rows, params))}")
+    click.echo(f"gate: {write_sample_page(labeled, report, _count(rows, params))}")
     click.echo(f"gate: open {report / 'index.html'}")
 
 
@@ -61,7 +61,7 @@ def gate_accept(file: Path, report: Path) -> None:
     FILE is the votes.json of a page, REPORT is reports/gate by default. Only votes
     on labels that a page in REPORT shows are recorded.
     """
-    from diffscribe.review.gate import accept as accept_votes
+    from diffscribe.review.gate import accept_votes
 
     if file == Path():
         raise click.UsageError(
@@ -86,9 +86,9 @@ def gate_compare(
     The page shows a sample; what needs no person is compared over all changes that
     both have. REPORT is reports/gate by default.
     """
-    from diffscribe.review.gate import show_both
+    from diffscribe.review.gate import write_comparison_page
 
-    click.echo(show_both(first, second, report, _count(rows, params)))
+    click.echo(write_comparison_page(first, second, report, _count(rows, params)))
     click.echo(f"gate: open {report / 'compare.html'}")
 
 

@@ -228,7 +228,6 @@ def case_of_change(row: Row) -> Case:
         junk=added.junk,
         diff=change.diff,
         gitignore=change.gitignore,
-        prompt=(),
         target=added.label.plan if added.label else plan_of_commits(commits, paths),
         originals=change.commits,
         private=change.private,
@@ -287,15 +286,11 @@ def _case_of_joco(row: Row) -> Case:
     )
     return Case(
         id=read.id,
-        parent_id=None,
         repo=read.repository or read.source or read.id.rpartition("-")[0],
         languages=languages_of(files),
         task="message",
         files=files,
-        junk=(),
         diff=diff,
-        gitignore=(),
-        prompt=(),
         target=plan_of_message(read.expectedMessage, files),
         originals=(message,),
     )
@@ -344,7 +339,6 @@ def _case_of_smart_commit(row: Row) -> Case:
     )
     return Case(
         id=f"{read.repo_url}@{read.base_commit}..{read.head_commit}",
-        parent_id=None,
         repo=read.repo_url,
         languages=languages_of(files),
         task="plan",
@@ -352,7 +346,6 @@ def _case_of_smart_commit(row: Row) -> Case:
         junk=tuple(sorted(set(map(unquote, read.injected_files)) & set(files))),
         diff=_patch_text(read.diff),
         gitignore=read.existing_gitignore,
-        prompt=(),
         target=_unquoted(plan_of_headers(read.label))
         if read.label
         else plan_of_commits(originals, files),
@@ -397,17 +390,13 @@ def _case_of_chat(row: Row) -> Case:
     content = orjson.dumps([each.model_dump() for each in messages])
     return Case(
         id=hashlib.sha256(content).hexdigest(),
-        parent_id=None,
         repo="unknown",
         languages=languages_of(files),
         task="plan" if plan else "message",
         files=files,
-        junk=(),
         diff=diff,
-        gitignore=(),
         prompt=prompt,
         target=plan or plan_of_message(answer, files),
-        originals=(),
     )
 
 

@@ -36,23 +36,23 @@ class Case(Record):
     """A change to plan, or to write one message for."""
 
     id: str
-    parent_id: str | None
+    parent_id: str | None = None
     """Id of the case that this variant was made of, or None."""
     repo: str
     languages: tuple[str, ...]
     task: Literal["plan", "message"]
     files: tuple[str, ...]
     """Every changed path, junk included; a rename by its new path."""
-    junk: tuple[str, ...]
+    junk: tuple[str, ...] = ()
     diff: str
     """git's whole text, never cut: a message may speak of any line of it."""
-    gitignore: tuple[str, ...]
+    gitignore: tuple[str, ...] = ()
     """Patterns in force at base."""
-    prompt: tuple[Message, ...]
+    prompt: tuple[Message, ...] = ()
     """The chat that a model is shown; empty if none was rendered."""
     target: Plan
     """The plan that is wanted; for a message, one commit of all files."""
-    originals: tuple[OriginalCommit, ...]
+    originals: tuple[OriginalCommit, ...] = ()
     """The commits as their authors made them, oldest first."""
     private: bool = False
     """Whether the case may only be sent to this machine."""

@@ -48,7 +48,7 @@ class Pair(NamedTuple):
     repo: str = ""
 
 
-def compare(
+def compare_pairs(
     paired: Mapping[Key, tuple[Measure, Sequence[Pair]]],
 ) -> dict[Key, Comparison]:
     """Return a comparison for each key; all are one family for Holm's correction."""
@@ -68,7 +68,7 @@ def compare_systems(
     names: Iterable[str] = HEADLINE,
 ) -> dict[str, dict[str, Comparison]]:
     """Return, by other system and measure, how a system compares to the others."""
-    found = compare(
+    found = compare_pairs(
         {
             (other, name): (SCORES[name], pairs(scores, theirs, name))
             for other, theirs in others.items()

@@ -33,7 +33,7 @@ _GENERIC = re.compile(
 )
 
 
-def judge(case: Case, prediction: Prediction, style: StyleParams) -> Judgement:
+def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Judgement:
     """Return the measures of types, grounding, text and style, and what was found.
 
     Found are wrong types, absent names, refuted claims, empty phrases, broken rules.
@@ -123,7 +123,7 @@ def _by_content(plan: Plan) -> list[int]:
     return sorted(range(len(plan.commits)), key=content)
 
 
-def type_accuracy(target: Plan, plan: Plan) -> float:
+def aligned_type_share(target: Plan, plan: Plan) -> float:
     """Return the share of the target's commits whose partner has their type."""
     return _share(align(target, plan), lambda t, p: t.type == p.type)
 
@@ -164,13 +164,12 @@ def names_in(
     text: str, files: tuple[str, ...], diff: str
 ) -> tuple[tuple[Entity, bool], ...]:
     """Return what a message names, each with whether the change shows it."""
-    evidence = evidence_of(files, diff)
+    evidence = _evidence(files, diff)
     return tuple((each, evidence.holds(each)) for each in entities(text))
 
 
 @lru_cache(maxsize=64)
-def evidence_of(files: tuple[str, ...], diff: str) -> Evidence:
-    """Return where the names of a change are looked up."""
+def _evidence(files: tuple[str, ...], diff: str) -> Evidence:
     return Evidence(files, diff)
 
 

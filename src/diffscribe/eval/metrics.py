@@ -1,9 +1,10 @@
 """Sum up all answers of a system, and compare it with others."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.core.intervals import Estimate, Observation, estimate
@@ -19,8 +20,51 @@ SIZES = {1_000: "up to 1,000", 4_000: "up to 4,000", 16_000: "up to 16,000"}
 LARGEST = "above 16,000"
 """The slice of diffs with more characters than all SIZES."""
 MOST_COMMITS = 4
+KINDS = ("repository", "language", "commits", "diff size", "type", "junk")
+"""What the cases are sliced by."""
+_NAMES = (*map(str, range(MOST_COMMITS)), f"{MOST_COMMITS} or more")
+_ORDER = {name: at for at, name in enumerate((*_NAMES, *SIZES.values(), LARGEST))}
 SLICED = ("valid", "ari", "exact_partition", "moves", "type", "grounded", "chrf")
 _OVERFLOW = re.compile(r"HTTP 4\d\d: .*context", re.DOTALL)
+
+
+class Slice(NamedTuple):
+    """Some of the cases."""
+
+    kind: str
+    name: str
+    ids: frozenset[str]
+
+
+def slices(cases: Iterable[Case]) -> list[Slice]:
+    """Return the slices of the cases by each of KINDS, in the order of tables.
+
+    A case is in one slice of a kind; in one of each of its languages and types.
+    """
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for case in cases:
+        for kind, names in slice_names(case).items():
+            for name in names:
+                ids[kind, name].add(case.id)
+    ordered = sorted(
+        ids, key=lambda each: (KINDS.index(each[0]), _ORDER.get(each[1], 0), each)
+    )
+    return [Slice(*each, frozenset(ids[each])) for each in ordered]
+
+
+def slice_names(case: Case) -> dict[str, tuple[str, ...]]:
+    """Return the names of the slices that a case is in, by kind."""
+    n = len(case.target.commits)
+    commits = str(n) if n < MOST_COMMITS else f"{MOST_COMMITS} or more"
+    size = next((SIZES[most] for most in SIZES if len(case.diff) <= most), LARGEST)
+    return {
+        "repository": (case.repo,),
+        "language": case.languages or ("other",),
+        "commits": (commits,),
+        "diff size": (size,),
+        "type": tuple(sorted({commit.type for commit in case.target.commits})),
+        "junk": ("with junk" if case.junk else "without",),
+    }
 
 
 class Aggregates(Record):
@@ -151,6 +195,7 @@ def aggregate(
     scores: Sequence[Score],
 ) -> Aggregates:
     """Return the aggregates of one system's answers; cases are by id."""
+    parts = slices(cases.values())
     pairs = [pair for each in predictions for pair in _pairs(cases, each)]
     messages = [c for each in predictions if each.plan for c in each.plan.commits]
     subjects = {commit.subject.strip().lower() for commit in messages}
@@ -165,8 +210,8 @@ def aggregate(
         distinct_subjects=len(subjects) / len(messages) if messages else None,
         failures=_mean([each.plan is None for each in predictions]) or 0.0,
         prompt_overflows=_mean([is_overflow(each) for each in predictions]) or 0.0,
-        by_commits=_sliced(scores, {k: commits_of(case) for k, case in cases.items()}),
-        by_diff_chars=_sliced(scores, {k: size_of(case) for k, case in cases.items()}),
+        by_commits=_sliced(scores, parts, "commits"),
+        by_diff_chars=_sliced(scores, parts, "diff size"),
     )
 
 
@@ -204,17 +249,6 @@ def is_overflow(prediction: Prediction) -> bool:
     """Tell a prompt that is longer than the context, or than its own limit."""
     error = prediction.error or ""
     return error == TOO_LONG or _OVERFLOW.match(error) is not None
-
-
-def commits_of(case: Case) -> str:
-    """Return the slice of a case by commits of its target."""
-    n = len(case.target.commits)
-    return str(n) if n < MOST_COMMITS else f"{MOST_COMMITS} or more"
-
-
-def size_of(case: Case) -> str:
-    """Return the slice of a case by characters of its diff."""
-    return next((SIZES[most] for most in SIZES if len(case.diff) <= most), LARGEST)
 
 
 def _result(
@@ -263,16 +297,14 @@ def _quantiles(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 def _sliced(
-    scores: Sequence[Score], slice_of: Mapping[str, str]
+    scores: Sequence[Score], parts: Iterable[Slice], kind: str
 ) -> dict[str, dict[str, float | None]]:
-    """Return n and means by slice; every slice of any case is there, in order."""
-    order = [*map(str, range(1, MOST_COMMITS)), f"{MOST_COMMITS} or more"]
-    order += [*SIZES.values(), LARGEST]
-    present = set(slice_of.values())
-    rows: dict[str, list[Score]] = {name: [] for name in order if name in present}
-    for score in scores:
-        rows[slice_of[score.sample_id]].append(score)
-    return {name: _means(group) for name, group in rows.items()}
+    """Return n and means by the names of the slices of a kind."""
+    return {
+        part.name: _means([each for each in scores if each.sample_id in part.ids])
+        for part in parts
+        if part.kind == kind
+    }
 
 
 def _means(scores: Sequence[Score]) -> dict[str, float | None]:

@@ -43,7 +43,7 @@ def write_report(
     (folder / "table.md").write_text(markdown(evaluation), encoding="utf-8")
 
 
-def table(evaluation: Evaluation, columns: int) -> str:
+def terminal_table(evaluation: Evaluation, columns: int) -> str:
     """Return one row a system for a terminal of so many columns.
 
     Scores are in percent, each with the ends of its 95 % interval. Columns that do
@@ -72,7 +72,7 @@ def markdown(evaluation: Evaluation) -> str:
             grid(_rows(evaluation.systems)),
             "In brackets the 95 % interval. ARI is the adjusted Rand index of how "
             "files are grouped: 0 is chance. The controls are rules without a model.",
-            claims(evaluation),
+            verdicts_text(evaluation),
             "## Every measure",
             "Means over the samples that a measure applies to, in percent; `lower` "
             "where less is better. An answer that failed has the worst value. "
@@ -93,7 +93,7 @@ def markdown(evaluation: Evaluation) -> str:
     )
 
 
-def claims(evaluation: Evaluation) -> str:
+def verdicts_text(evaluation: Evaluation) -> str:
     """Return what the intervals are about, and which measures are better or worse."""
     student = evaluation.systems[0]
     compared = len(HEADLINE) * len(evaluation.differences)
@@ -211,16 +211,17 @@ def in_width(rows: Sequence[Row], columns: int) -> list[list[Row]]:
     ]
 
 
-def percent(share: float | None) -> str:
-    """Return a share in whole percent."""
-    return NOTHING if share is None else f"{round(100 * share)}"
+def percent(value: float | None, high: float = 1.0) -> str:
+    """Return a value in whole percent of its highest."""
+    return NOTHING if value is None else f"{round(100 * (value / high))}"
 
 
-def cell(score: Estimate) -> str:
+def cell(mean: Estimate, high: float = 1.0) -> str:
     """Return a mean in percent with the ends of its interval, such as `71 [62,79]`."""
-    if score.value is None:
+    if mean.value is None:
         return NOTHING
-    return f"{percent(score.value)} [{percent(score.low)},{percent(score.high)}]"
+    low, top = percent(mean.low, high), percent(mean.high, high)
+    return f"{percent(mean.value, high)} [{low},{top}]"
 
 
 def _width(rows: Sequence[Row], name: str) -> int:
@@ -234,14 +235,14 @@ def _rows(results: Iterable[SystemResult]) -> list[Row]:
             "system": result.system,
             "n": str(result.n),
             **{TITLES[name]: cell(result.scores[name]) for name in HEADLINE},
-            "tok/s": _number(result.tokens_per_s),
-            "MB": _number(result.size_mb),
+            "tok/s": number(result.tokens_per_s),
+            "MB": number(result.size_mb),
         }
         for result in results
     ]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Return a number with three digits or more."""
     if value is None:
         return NOTHING
@@ -285,16 +286,15 @@ def _measures(measures: Mapping[str, Measure], results: Sequence[SystemResult]) 
             {
                 "measure": f"`{name}`",
                 "better": measure.better,
-                **{each.system: _share(each.scores[name], measure) for each in results},
+                **{
+                    each.system: percent(each.scores[name].value, measure.high)
+                    for each in results
+                },
                 "what it is": measure.meaning,
             }
             for name, measure in measures.items()
         ]
     )
-
-
-def _share(score: Estimate, measure: Measure) -> str:
-    return percent(None if score.value is None else score.value / measure.high)
 
 
 def _slices(by: str, slices: Mapping[str, Mapping[str, float | None]]) -> str:

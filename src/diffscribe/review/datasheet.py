@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import CuratedChange, Sample, SplitChange
-from diffscribe.review.page import asset, bars, table, whole_page
+from diffscribe.review.page import asset, bars, html_table, whole_page
 
 SPLITS = ("train", "validation", "test")
 SAMPLES_PER_SPLIT = 20
@@ -192,7 +192,7 @@ def page(sheet: Datasheet) -> str:
 
 
 def _section(content: Counts | Table) -> str:
-    return table(*content) if isinstance(content, tuple) else bars(content)
+    return html_table(*content) if isinstance(content, tuple) else bars(content)
 
 
 def card(sheet: Datasheet) -> str:

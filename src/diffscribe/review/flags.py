@@ -20,7 +20,7 @@ from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
 from diffscribe.eval.grouping import ari
-from diffscribe.eval.messages import names_in, type_accuracy
+from diffscribe.eval.messages import aligned_type_share, names_in
 from diffscribe.eval.scores import Measure
 
 _MOST_NAMES = 5
@@ -79,14 +79,12 @@ def measures(row: LabeledChange) -> Measures:
     """Return what can be measured of a label."""
     plan = row.label.plan
     target = original_plan(row, _ignored(row))
-    conventional = all(commit.type for commit in target.commits)
+    is_conventional = bool(target.commits) and all(c.type for c in target.commits)
     names = [held for text in _messages(plan) for _, held in _names(text, row)]
     return Measures(
         valid=float(_plan_problem(row) is None),
         grouping=ari(target, plan) if target.commits else None,
-        types=(
-            type_accuracy(target, plan) if target.commits and conventional else None
-        ),
+        types=aligned_type_share(target, plan) if is_conventional else None,
         grounded=sum(names) / len(names) if names else None,
         junk=float(not any(_junk(row))),
     )

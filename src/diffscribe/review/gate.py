@@ -11,8 +11,8 @@ from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, whole_file, write_jsonl
 from diffscribe.core.intervals import Estimate, Observation, estimate, mcnemar
 from diffscribe.core.records import LabeledChange
-from diffscribe.eval.compare import Comparison, Pair
-from diffscribe.eval.compare import compare as compare_pairs
+from diffscribe.eval.compare import Comparison, Pair, compare_pairs
+from diffscribe.eval.report import cell, percent
 from diffscribe.label.gate import (
     acceptance,
     ballot_of,
@@ -23,7 +23,13 @@ from diffscribe.label.gate import (
     sampled,
 )
 from diffscribe.review.flags import MEASURES, Measures, flags, measures
-from diffscribe.review.page import asset, shown_change, shown_plan, table, whole_page
+from diffscribe.review.page import (
+    asset,
+    html_table,
+    shown_change,
+    shown_plan,
+    whole_page,
+)
 from diffscribe.review.votes import p_value
 from diffscribe.secrets.redact import redact
 
@@ -33,7 +39,7 @@ PAGES = ("index", "compare")
 """The pages in a folder, each with the ballots that it shows beside it."""
 
 
-def show(labeled: Path, report: Path, rows: int) -> str:
+def write_sample_page(labeled: Path, report: Path, rows: int) -> str:
     """Write the page of a sample and return how much of it is accepted so far.
 
     Raises:
@@ -47,12 +53,9 @@ def show(labeled: Path, report: Path, rows: int) -> str:
         )
     means = {name: _mean(sample, name) for name in MEASURES}
     logger.info("%s: %d labels drawn", labeled, len(sample))
-    about = table(
+    about = html_table(
         ("measure", "mean of 100 [95 % interval]", "rows"),
-        [
-            (MEASURES[name].meaning, interval(mean), mean.n)
-            for name, mean in means.items()
-        ],
+        [(MEASURES[name].meaning, cell(mean), mean.n) for name, mean in means.items()],
     )
     name = ", ".join(sorted({row.label.teacher or row.label.source for row in sample}))
     page = gate_page("Quality gate", [(row,) for row in sample], [name], about)
@@ -67,7 +70,7 @@ def _mean(rows: Sequence[LabeledChange], name: str) -> Estimate:
     return estimate(observed, (MEASURES[name].low, MEASURES[name].high))
 
 
-def accept(exported: Path, report: Path) -> list[str]:
+def accept_votes(exported: Path, report: Path) -> list[str]:
     """Record the votes of an exported file; return what became of them.
 
     Raises:
@@ -97,45 +100,42 @@ def accept(exported: Path, report: Path) -> list[str]:
     return lines
 
 
-def show_both(first: Path, second: Path, report: Path, rows: int) -> str:
+def write_comparison_page(first: Path, second: Path, report: Path, rows: int) -> str:
     """Write the page of two files' labels; return how they differ, as text.
 
     Raises:
         RecordError: if they have no change in common.
     """
-    changes = [_changes(path) for path in (first, second)]
-    ids = {id_ for id_, change in changes[0].items() if changes[1].get(id_) == change}
-    for path, each in zip((first, second), changes, strict=True):
+    one, other = _measured(first), _measured(second)
+    ids = {id_ for id_ in one if id_ in other and one[id_].change == other[id_].change}
+    for path, each in ((first, one), (second, other)):
         logger.info("%s: %d changes, %d alone", path, len(each), len(each) - len(ids))
     if not ids:
         raise RecordError(f"{first} and {second} have no change in common")
-    one, other = _measured(first, ids), _measured(second, ids)
     chosen = drawn(
         (row for row in read_jsonl(first, LabeledChange) if row.id in ids), rows
     )
     labels = [_rows(path, chosen) for path in (first, second)]
     pairs = [(labels[0][id_], labels[1][id_]) for id_ in labels[0]]
+    both = [(one[id_], other[id_]) for id_ in sorted(ids)]
     headers, cells = _cells(
-        compare(
-            {id_: each.measures for id_, each in one.items()},
-            {id_: each.measures for id_, each in other.items()},
-        )
+        compare_labels({a.id: (a.measures, b.measures) for a, b in both})
     )
-    said = agreement(
-        [(one[id_].ballot, other[id_].ballot) for id_ in sorted(ids)],
+    said = paired_votes(
+        [(a.ballot, b.ballot) for a, b in both],
         recorded_votes(report / "votes.jsonl"),
     )
     names = [str(path) for path in (first, second)]
     lines = [
         *(
             f"{letter} is {name}, {len(each)} changes"
-            for letter, name, each in zip("ab", names, changes, strict=True)
+            for letter, name, each in zip("ab", names, (one, other), strict=True)
         ),
         f"Changes in both: {len(ids)}. In brackets the 95 % interval of the mean "
         "difference; p is of the paired test, corrected for all measures (Holm).",
         str(said),
     ]
-    about = table(headers, cells) + table(("",), [(line,) for line in lines])
+    about = html_table(headers, cells) + html_table(("",), [(line,) for line in lines])
     page = gate_page("Two labels of the same changes", pairs, names, about)
     _write(report, "compare", page, [ballot_of(row) for pair in pairs for row in pair])
     from tabulate import tabulate
@@ -203,20 +203,22 @@ def _write(report: Path, name: str, page: str, ballots: Sequence[Ballot]) -> Non
 
 
 class _Measured(NamedTuple):
+    """What is compared of a label, without the change itself."""
+
+    id: str
+    change: str
+    """Digest of the change."""
     ballot: str
     measures: Measures
 
 
-def _changes(path: Path) -> dict[str, str]:
-    rows = progress(read_jsonl(path, LabeledChange), f"read {path.name}")
-    return {row.id: change_digest(row) for row in rows}
-
-
-def _measured(path: Path, ids: Collection[str]) -> dict[str, _Measured]:
-    rows = (row for row in read_jsonl(path, LabeledChange) if row.id in ids)
+def _measured(path: Path) -> dict[str, _Measured]:
+    rows = progress(read_jsonl(path, LabeledChange), f"measure {path.name}")
     return {
-        row.id: _Measured(ballot_of(row).ballot, measures(row))
-        for row in progress(rows, f"measure {path.name}", len(ids))
+        row.id: _Measured(
+            row.id, change_digest(row), ballot_of(row).ballot, measures(row)
+        )
+        for row in rows
     }
 
 
@@ -225,7 +227,7 @@ def _rows(path: Path, ids: Collection[str]) -> dict[str, LabeledChange]:
     return {row.id: row for row in rows if row.id in ids}
 
 
-class Agreement(NamedTuple):
+class PairedVotes(NamedTuple):
     """Votes on two labels of the same changes, both of them accepted or rejected."""
 
     both: int
@@ -247,7 +249,9 @@ class Agreement(NamedTuple):
         )
 
 
-def agreement(pairs: Iterable[tuple[str, str]], votes: Mapping[str, Vote]) -> Agreement:
+def paired_votes(
+    pairs: Iterable[tuple[str, str]], votes: Mapping[str, Vote]
+) -> PairedVotes:
     """Return how often one label, both or neither was accepted.
 
     Args:
@@ -265,7 +269,7 @@ def agreement(pairs: Iterable[tuple[str, str]], votes: Mapping[str, Vote]) -> Ag
         if Choice.SKIP not in (a, b)
     ]
     first, second = yes.count((True, False)), yes.count((False, True))
-    return Agreement(
+    return PairedVotes(
         yes.count((True, True)),
         first,
         second,
@@ -274,23 +278,22 @@ def agreement(pairs: Iterable[tuple[str, str]], votes: Mapping[str, Vote]) -> Ag
     )
 
 
-def compare(
-    first: Mapping[str, Measures], second: Mapping[str, Measures]
+def compare_labels(
+    measured: Mapping[str, tuple[Measures, Measures]],
 ) -> dict[str, Comparison]:
-    """Return a comparison for each of MEASURES, over the changes that both have.
+    """Return a comparison for each of MEASURES, of two labels by the id of a change.
 
     A change for which a measure says nothing of either is left out of it.
     """
-    ids = sorted(first.keys() & second.keys())
     return compare_pairs(
         {
             name: (
                 measure,
                 [
-                    Pair(id_, one, other)
-                    for id_ in ids
-                    if (one := getattr(first[id_], name)) is not None
-                    and (other := getattr(second[id_], name)) is not None
+                    Pair(id_, first, second)
+                    for id_, both in measured.items()
+                    if None not in (values := [getattr(each, name) for each in both])
+                    for first, second in [values]
                 ],
             )
             for name, measure in MEASURES.items()
@@ -298,24 +301,14 @@ def compare(
     )
 
 
-def interval(value: Estimate) -> str:
-    """Return a mean in percent with its interval, or a dash."""
-    if value.value is None or value.low is None or value.high is None:
-        return "-"
-    low, high = round(100 * value.low), round(100 * value.high)
-    return f"{100 * value.value:.1f} [{low}, {high}]"
-
-
 def _cells(found: Mapping[str, Comparison]) -> tuple[list[str], list[list[str]]]:
     headers = ["measure, of 100", "a", "b", "a - b", "a > b", "a < b", "n", "p"]
     return headers, [
         [
             MEASURES[name].meaning,
-            *(
-                "-" if x is None else f"{100 * x:.1f}"
-                for x in (each.first, each.second)
-            ),
-            interval(each.difference),
+            percent(each.first),
+            percent(each.second),
+            cell(each.difference),
             str(each.wins),
             str(each.losses),
             str(each.difference.n),

@@ -39,7 +39,8 @@ function* seen(text) {
 }
 
 function escaped(code) {
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  // The symbols of Unicode for control characters are an empty box in most fonts.
+  if (code === 0x0d) return "\\r";
   const hex = (number) => number.toString(16).toUpperCase();
   // The harvest writes a byte that is no UTF-8 as U+10FF00 plus the byte.
   if (code >= 0x10ff00) return `\\x${hex(code - 0x10ff00).padStart(2, "0")}`;

@@ -59,14 +59,23 @@ def _embedded(name: str, value: Any) -> str:
     return f'<script type="application/json" id="{name}">{text}</script>'
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return an HTML table of texts, which scrolls where it is too wide."""
-    head = "".join(f"<th>{html.escape(each)}</th>" for each in headers)
+def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return an HTML table of texts.
+
+    Where it is too wide it scrolls; on a telephone each cell is a line with its header.
+    """
+    names = [html.escape(each) for each in headers]
+    head = "".join(f"<th>{name}</th>" for name in names)
     body = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(each))}</td>" for each in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td data-name="{name}">{html.escape(str(each))}</td>'
+            for name, each in zip(names, row, strict=True)
+        )
+        + "</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+    return f'<div class="wide"><table class="named"><tr>{head}</tr>{body}</table></div>'
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> str:
@@ -79,7 +88,7 @@ def bars(counts: Sequence[tuple[str, int]]) -> str:
         f'<td class="b"><div style="width:{100 * count / most:.1f}%"></div></td></tr>'
         for name, count in counts
     )
-    return f"<table>{rows}</table>"
+    return f'<table class="bars">{rows}</table>'
 
 
 def shown_change(

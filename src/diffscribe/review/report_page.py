@@ -1,9 +1,14 @@
-"""The page of an evaluation: overview, samples, and pairs of plans for blind votes."""
+"""The page of an evaluation: overview, samples, and pairs of plans for blind votes.
 
-from collections import defaultdict
+The overview is plain HTML. Samples and votes are drawn by report.js from the JSON that
+is embedded in the page.
+"""
+
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from string import Template
+from typing import Any, TypeVar
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.plan import plan_json
@@ -11,22 +16,26 @@ from diffscribe.core.ballots import Ballot, digest
 from diffscribe.core.draw import stratified
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of, file_changes
+from diffscribe.eval.compare import Comparison
 from diffscribe.eval.metrics import (
-    LARGEST,
-    MOST_COMMITS,
-    SIZES,
-    Difference,
     Evaluation,
-    SystemResult,
-    commits_of,
+    Slice,
     mean_of,
-    size_of,
+    slice_names,
+    slices,
 )
+from diffscribe.eval.report import cell, number
 from diffscribe.eval.scores import HEADLINE, SCORES
-from diffscribe.review.page import asset, shown_change, shown_plan, whole_page
+from diffscribe.review.page import (
+    asset,
+    html_table,
+    shown_change,
+    shown_plan,
+    whole_page,
+)
+from diffscribe.review.votes import p_value
 
 TARGET = "target"
 """Stands for a system: the plan of the history, or of the teacher."""
@@ -58,9 +67,11 @@ def write_page(
     """
     answers, measured = by_system(predictions), by_system(scores)
     ballots = ballots_of(cases, answers, page_samples, compared)
+    parts = slices(cases)
     report = {
-        **overview(cases, measured, evaluation),
-        "samples": [listed(case) for case in cases],
+        "measures": {name: each._asdict() for name, each in SCORES.items()},
+        "systems": list(answers),
+        "samples": [_listed(case, parts) for case in cases],
         "values": {
             name: [
                 [own[case.id].values[name] for case in cases]
@@ -72,18 +83,31 @@ def write_page(
     }
     # Each sample is an element of its own, which is parsed when it is shown.
     samples = {
-        f"sample-{at}": shown(
+        f"sample-{at}": whole_case(
             case,
             {system: own[case.id] for system, own in answers.items()},
             {system: own[case.id] for system, own in measured.items()},
         )
         for at, case in enumerate(cases)
     }
+    first, *others = answers
+    body = Template(asset("report.html")).substitute(
+        overview(measured, parts, evaluation),
+        about=f"{len(cases)} samples of {len({case.repo for case in cases})} "
+        f"repositories · {len(answers)} systems",
+        parts=_options([("", "all"), *((at, _words(p)) for at, p in enumerate(parts))]),
+        scores=_options([(name, name) for name in HEADLINE], "ari"),
+        firsts=_options([(name, name) for name in answers], first),
+        others=_options(
+            [(name, name) for name in answers],
+            next((name for name in others if name.startswith("base")), first),
+        ),
+        pairs=_options(
+            [(name, name) for name in dict.fromkeys(map(_pair_name, ballots))]
+        ),
+    )
     page = whole_page(
-        "Evaluation",
-        asset("report.html"),
-        asset("report.js"),
-        {"report": report, **samples},
+        "Evaluation", body, asset("report.js"), {"report": report, **samples}
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     write_jsonl(folder / "ballots.jsonl", ballots)
@@ -97,113 +121,124 @@ def by_system(each: Iterable[A]) -> Mapping[str, Mapping[str, A]]:
     return systems
 
 
-class Slice(NamedTuple):
-    """Some of the cases."""
-
-    kind: str
-    name: str
-    ids: frozenset[str]
-
-
-KINDS = ("repository", "language", "commits", "diff size", "type", "junk")
-_NAMES = (*map(str, range(MOST_COMMITS)), f"{MOST_COMMITS} or more")
-_ORDER = {name: at for at, name in enumerate((*_NAMES, *SIZES.values(), LARGEST))}
-
-
-def slices(cases: Sequence[Case]) -> list[Slice]:
-    """Return the parts of the cases by each of KINDS, in the order of tables.
-
-    A case is in one part of a kind; in one of each of its languages and types.
-    """
-    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for case in cases:
-        for kind, names in names_of(case).items():
-            for name in names:
-                ids[kind, name].add(case.id)
-    ordered = sorted(
-        ids, key=lambda each: (KINDS.index(each[0]), _ORDER.get(each[1], 0), each)
+def _options(choices: Iterable[tuple[object, str]], chosen: object = "") -> str:
+    return "".join(
+        f'<option value="{html.escape(str(value))}"'
+        f"{' selected' if value == chosen else ''}>{html.escape(words)}</option>"
+        for value, words in choices
     )
-    return [Slice(*each, frozenset(ids[each])) for each in ordered]
 
 
-def names_of(case: Case) -> dict[str, tuple[str, ...]]:
-    """Return the parts that a case is in, by kind."""
-    commits = case.target.commits
-    return {
-        "repository": (case.repo,),
-        "language": case.languages or ("other",),
-        "commits": (commits_of(case),),
-        "diff size": (size_of(case),),
-        "type": tuple(sorted({commit.type for commit in commits})),
-        "junk": ("with junk" if case.junk else "without",),
-    }
+def _words(part: Slice) -> str:
+    return f"{part.kind}: {part.name} ({len(part.ids)})"
+
+
+def _pair_name(ballot: Ballot) -> str:
+    return " and ".join(sorted(ballot.systems))
+
+
+# Overview -----------------------------------------------------------------------------
+
+SPEED = {
+    "tokens_per_s": "tokens/s",
+    "latency_p50_s": "p50 s",
+    "latency_p95_s": "p95 s",
+    "size_mb": "MB",
+}
 
 
 def overview(
-    cases: Sequence[Case],
     scores: Mapping[str, Mapping[str, Score]],
+    parts: Sequence[Slice],
     evaluation: Evaluation,
-) -> dict[str, Any]:
-    """Return what the first view shows; scores are by system and id of the case."""
-    parts = slices(cases)
+) -> dict[str, str]:
+    """Return the HTML of the first view, by the places of report.html.
+
+    Scores are by system and id of the case.
+    """
+    systems, differences = evaluation.systems, evaluation.differences
+    main = systems[0].system
+    headline = html_table(
+        ("system", "n", *HEADLINE, *SPEED.values()),
+        (
+            (
+                each.system,
+                each.n,
+                *(cell(each.scores[name]) for name in HEADLINE),
+                *(number(getattr(each, key)) for key in SPEED),
+            )
+            for each in systems
+        ),
+    )
+    every = html_table(
+        ("score", "what it is", *(each.system for each in systems)),
+        (
+            (
+                name,
+                measure.meaning,
+                *(cell(each.scores[name], measure.high) for each in systems),
+            )
+            for name, measure in SCORES.items()
+        ),
+    )
+    minus = html_table(
+        ("minus", *HEADLINE),
+        (
+            (each.other, *(_tested(each.comparisons[name]) for name in HEADLINE))
+            for each in differences
+        ),
+    )
     return {
-        "measures": {name: each._asdict() for name, each in SCORES.items()},
-        "headline": HEADLINE,
-        "systems": [_system(result) for result in evaluation.systems],
-        "differences": [_difference(each) for each in evaluation.differences],
-        "slices": [(part.kind, part.name, len(part.ids)) for part in parts],
-        "parts": {
-            system: [_on_part(part, own) for part in parts]
+        "headline": headline,
+        "every": every,
+        "main": html.escape(main),
+        "minus": minus if differences else "<p>There is no other system.</p>",
+        "by_part": "\n".join(
+            f"<details{' open' if system == main else ''}><summary>"
+            f"{html.escape(system)}</summary>{_parts(parts, own)}</details>"
             for system, own in scores.items()
-        },
+        ),
     }
 
 
-def _on_part(part: Slice, scores: Mapping[str, Score]) -> list[list[float | None]]:
-    own = [scores[id_] for id_ in sorted(part.ids)]
-    return [_ends(mean_of(own, name)) for name in HEADLINE]
+def _tested(found: Comparison) -> str:
+    verdict = "" if found.verdict == "not shown" else f" {found.verdict}"
+    return f"{cell(found.difference)}{verdict}, p {p_value(found.p_holm)}"
 
 
-def _system(result: SystemResult) -> dict[str, Any]:
-    return {
-        **result.model_dump(exclude={"aggregates", "scores"}),
-        "scores": {name: _ends(each) for name, each in result.scores.items()},
-    }
+def _parts(parts: Iterable[Slice], scores: Mapping[str, Score]) -> str:
+    return html_table(
+        ("part", "n", *HEADLINE),
+        (
+            (
+                f"{part.kind}: {part.name}",
+                len(part.ids),
+                *(
+                    cell(mean_of((scores[id_] for id_ in sorted(part.ids)), name))
+                    for name in HEADLINE
+                ),
+            )
+            for part in parts
+        ),
+    )
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
-    return {
-        "system": difference.system,
-        "other": difference.other,
-        "comparisons": {
-            name: {
-                **each.model_dump(include={"verdict", "p_holm", "wins", "losses"}),
-                "difference": _ends(each.difference),
-            }
-            for name, each in difference.comparisons.items()
-        },
-    }
+# Samples ------------------------------------------------------------------------------
 
 
-def _ends(score: Estimate) -> list[float | None]:
-    """Return value, low, high and n."""
-    ends = (score.value, score.low, score.high)
-    return [*(None if each is None else round(each, 4) for each in ends), score.n]
-
-
-def listed(case: Case) -> dict[str, Any]:
+def _listed(case: Case, parts: Sequence[Slice]) -> dict[str, Any]:
     """Return what the list and its filters need of a case."""
     commits = case.target.commits
     return {
         "id": case.id,
         "title": format_header(commits[0]) if commits else "junk alone",
-        "files": len(case.files),
-        "chars": len(case.diff),
-        **{kind.replace(" ", "_"): names for kind, names in names_of(case).items()},
+        "repo": case.repo,
+        "languages": ", ".join(case.languages),
+        "parts": [at for at, part in enumerate(parts) if case.id in part.ids],
     }
 
 
-def shown(
+def whole_case(
     case: Case, predictions: Mapping[str, Prediction], scores: Mapping[str, Score]
 ) -> dict[str, Any]:
     """Return a case whole: the change, and each plan with what was said of it.
@@ -244,6 +279,9 @@ def _answer(prediction: Prediction, score: Score) -> dict[str, Any]:
     }
 
 
+# Blind votes --------------------------------------------------------------------------
+
+
 def ballots_of(
     cases: Sequence[Case],
     answers: Answers,
@@ -263,11 +301,11 @@ def ballots_of(
     if compared is None:
         compared = [name for name in others if name.startswith("base")]
     pairs = [(first, other) for other in (*compared, TARGET)]
-    chosen = drawn(cases, count)
+    chosen = cases_to_vote_on(cases, count)
     return [ballot_of_pair(case, answers, pair) for pair in pairs for case in chosen]
 
 
-def drawn(cases: Sequence[Case], count: int | None) -> list[Case]:
+def cases_to_vote_on(cases: Sequence[Case], count: int | None) -> list[Case]:
     """Return the cases to vote on, in their order; None draws from all clusters.
 
     Of a change and its variants one is taken. Repository, number of commits, type
@@ -283,10 +321,10 @@ def drawn(cases: Sequence[Case], count: int | None) -> list[Case]:
     return [case for case in cases if case.id in ids]
 
 
-def _stratum(case: Case) -> tuple[str, str, str, str]:
-    commits = case.target.commits
+def _stratum(case: Case) -> tuple[str, ...]:
+    commits, names = case.target.commits, slice_names(case)
     first = commits[0].type if commits else ""
-    return case.repo, commits_of(case), first, size_of(case)
+    return case.repo, *names["commits"], first, *names["diff size"]
 
 
 def ballot_of_pair(case: Case, answers: Answers, pair: Sequence[str]) -> Ballot:

@@ -106,8 +106,8 @@ def visible(text: str) -> str:
 def _visible(letter: str) -> str:
     if letter == "\n":
         return "↵\n"
-    if letter < " ":
-        return chr(0x2400 + ord(letter))
+    if letter in "\r\t":
+        return {"\r": "\\r", "\t": "\\t"}[letter]
     return letter if letter.isprintable() else f"U+{ord(letter):04X}"
 
 
