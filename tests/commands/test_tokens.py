@@ -95,7 +95,7 @@ def test_a_program_gets_a_line_for_each_token(folder, tiny_base, options):
 
 def test_a_terminal_gets_colours(tokens):
     text = tokens_colours([Token(1, "a\x1b", False, False), Token(2, "b", True, True)])
-    assert text == "\x1b[90ma␛\x1b[0m\x1b[32m\x1b[4m\x1b[7mb\x1b[0m"
+    assert text == "\x1b[90maU+001B\x1b[0m\x1b[32m\x1b[4m\x1b[7mb\x1b[0m"
     assert "\x1b" not in "".join(token.text for token in tokens)
 
 
