@@ -116,10 +116,10 @@ def ari(target: Plan, plan: Plan) -> float:
     together, or all apart, the index is 1 for the same grouping and else 0.
     """
     expected, given, once = partition(target, plan)
-    return max(0.0, adjusted_rand_index(expected, given)) * once
+    return max(0.0, rand_index(expected, given)) * once
 
 
-def adjusted_rand_index(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
+def rand_index(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
     """Return the adjusted Rand index of two groupings, each a label an element.
 
     With a the ordered pairs that are together in both, d those apart in both,
