@@ -35,6 +35,8 @@ def reply(message, usage=None, finish_reason="stop"):
         ('{"subject": "drop </think> tags"}', '{"subject": "drop </think> tags"}'),
         ("```json\n{} </think>\n```", "```json\n{} </think>\n```"),
         ("the <think> tag is parsed", "the <think> tag is parsed"),
+        ("[THINK]{no}[/THINK]{yes}", "{yes}"),
+        ("[THINK]never ends", ""),
         ("plain", "plain"),
         ("", ""),
     ],
@@ -85,6 +87,11 @@ def test_text_in_parts_is_put_together():
         ({"prompt_tokens": -7, "completion_tokens": "many"}, (0, 0, 0, 0)),
         ({"prompt_tokens": True, "completion_tokens": 1.5}, (0, 0, 0, 0)),
         ({"prompt_tokens_details": {"cached_tokens": -1}}, (0, 0, 0, 0)),
+        ({"prompt_tokens": 12.0, "completion_tokens": 3e0}, (12, 0, 3, 0)),
+        ({"prompt_tokens": 1e400, "completion_tokens": 4}, (0, 0, 4, 0)),
+        ({"prompt_tokens": 5, "prompt_tokens_details": []}, (5, 0, 0, 0)),
+        ({"prompt_tokens": 5, "prompt_cache_hit_tokens": 9}, (5, 5, 0, 0)),
+        ("40 tokens", (0, 0, 0, 0)),
     ],
 )
 def test_tokens_are_counted_as_each_endpoint_reports_them(usage, counted):
@@ -101,6 +108,15 @@ def test_tokens_are_counted_as_each_endpoint_reports_them(usage, counted):
         ("<html><p>Bad gateway</p>", 0, "not a chat completion: Bad gateway"),
         ("[]", 0, "not a chat completion"),
         ('{"choices": []}', 0, "no choices"),
+        (
+            '{"choices": [{"message": {"content": "{"}, "finish_reason": "error", '
+            '"error": {"code": 502, "message": "upstream lost"}}]}',
+            *(502, "upstream lost"),
+        ),
+        (
+            '{"choices": [{"message": {"content": "{"}, "finish_reason": "error"}]}',
+            *(500, "the answer broke off"),
+        ),
         ('{"choices": [{"message": {"content": 3}}]}', 0, "not a chat completion"),
         ("\x00", 0, "not a chat completion"),
     ],

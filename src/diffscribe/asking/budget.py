@@ -1,7 +1,7 @@
 """Limit what one run may spend, whatever the answers turn out to be.
 
-A question is admitted if the most that it can cost still fits: a token is at least a
-byte, and max_tokens ends an answer. So no budget is ever exceeded.
+A question is admitted if the most that it can cost still fits, so no budget is ever
+exceeded.
 """
 
 import asyncio
@@ -10,14 +10,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-import orjson
-
 from diffscribe.core.errors import BudgetError, ParamsError
-from diffscribe.doors.reply import Question, TokenUsage
+from diffscribe.doors.reply import Question, TokenUsage, most_tokens
 
 NOTHING = TokenUsage(0, 0, 0, 0)
-TEMPLATE_TOKENS = 512
-"""More than a chat template and its own system message add to a prompt."""
 
 
 class Price(NamedTuple):
@@ -148,10 +144,7 @@ class Budget:
         """
         if self._max_usd is None and self._max_tokens is None:
             return FREE
-        content = [message.content for message in question.messages]
-        prompt_tokens = TEMPLATE_TOKENS + len(orjson.dumps([content, question.schema]))
-        usage = TokenUsage(prompt_tokens, 0, question.max_tokens, 0)
-        return self._cost(question.model, usage)
+        return self._cost(question.model, most_tokens(question))
 
     async def admit(self, most: Cost) -> None:
         """Reserve as soon as it fits, in the order of asking.

@@ -11,13 +11,11 @@ _REFUSALS = (400, 422, 500, 501)
 """A server that validates an unknown parameter may call that its own fault."""
 _FORMAT = re.compile(r"response_format|json_schema|json_object|json mode|structured")
 _SCHEMA = re.compile(r"invalid schema|unsupported schema|grammar")
-_UNSUPPORTED = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra input"
-)
 _THIS_ALONE = re.compile(
     r"context[ _](?:length|size|window)|too (?:long|large|many tokens)|"
     r"maximum (?:\w+ )?(?:tokens|length)|reduce the length|"
-    r"content[ _](?:policy|filter|management)|moderation|safety"
+    r"content[ _](?:policy|filter|management)|moderation|safety|"
+    r"inappropriate content|data_?inspection|json_validate_failed"
 )
 
 
@@ -70,10 +68,10 @@ class Dialect(NamedTuple):
             return None
         if "max_completion_tokens" in said and self.limit_name == "max_tokens":
             return self._replace(limit_name="max_completion_tokens")
-        if _UNSUPPORTED.search(said):
-            for name in {"temperature", "seed"} - self.left_out:
-                if re.search(rf"\b{name}\b", said):
-                    return self._replace(left_out=self.left_out | {name})
+        for name in ("temperature", "seed"):
+            # Models say that in many ways: unsupported, deprecated, only 1 is allowed.
+            if name not in self.left_out and re.search(rf"\b{name}\b", said):
+                return self._replace(left_out=self.left_out | {name})
         if question.schema is None or self.rung == Rung.TEXT:
             return None
         if _FORMAT.search(said) or _SCHEMA.search(said):

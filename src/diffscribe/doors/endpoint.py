@@ -28,6 +28,7 @@ from diffscribe.doors.reply import (
     Question,
     RefusalError,
     hide_key,
+    most_tokens,
     read_reply,
     status_error,
 )
@@ -179,8 +180,8 @@ def wait_s(state: "RetryCallState") -> float:
 # Asking.
 
 MAX_REPLY_BYTES = 2**23
-_UNUSABLE = (301, 302, 303, 307, 308, 401, 403, 404)
-"""No question will get through: wrong address, wrong key or wrong model."""
+_UNUSABLE = (301, 302, 303, 307, 308, 401, 402, 403, 404)
+"""No question will get through: wrong address, key or model, or nothing is paid."""
 _CHARS_PER_TOKEN = 4
 
 
@@ -290,8 +291,6 @@ class Endpoint:
     async def _retried(self, question: Question, dialect: Dialect) -> Answer:
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-        chars = sum(len(message.content) for message in question.messages)
-        tokens = chars // _CHARS_PER_TOKEN + question.max_tokens
         retrying = AsyncRetrying(
             retry=retry_if_exception(is_transient),
             stop=stop_after_attempt(self._attempts),
@@ -299,23 +298,27 @@ class Endpoint:
             before_sleep=self._slow_down,
             reraise=True,
         )
-        return await retrying(self._attempt, dialect.body(question), tokens)
+        return await retrying(self._attempt, question, dialect)
 
     def _slow_down(self, state: "RetryCallState") -> None:
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, AttemptError) and failure.code == 429:
             self._limiter.cool_down(state.upcoming_sleep, failure.sent_at)
 
-    async def _attempt(self, body: Mapping[str, Any], tokens: int) -> Answer:
+    async def _attempt(self, question: Question, dialect: Dialect) -> Answer:
+        chars = sum(len(message.content) for message in question.messages)
+        tokens = chars // _CHARS_PER_TOKEN + question.max_tokens
         sent_at = await self._limiter.enter(tokens)
         unused_tokens = 0
         try:
             self.requests_sent += 1
             started = time.perf_counter()
-            content = await self._exchange(body)
+            content = await self._exchange(dialect.body(question))
             answer = read_reply(content, time.perf_counter() - started)
             used = answer.usage.prompt_tokens + answer.usage.completion_tokens
-            unused_tokens = tokens - used if used else 0
+            # After a false count, a limit of tokens would stop all for hours.
+            if 0 < used <= sum(most_tokens(question)):
+                unused_tokens = tokens - used
         except AttemptError as failure:
             failure.sent_at = sent_at
             failure.words = hide_key(failure.words, self._api_key)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from diffscribe.core.errors import ToolError
 from diffscribe.core.records import Message
@@ -52,6 +52,10 @@ class Question(NamedTuple):
     """Where the answer must come from; empty if an answer from anywhere counts."""
 
 
+TEMPLATE_TOKENS = 512
+"""More than a chat template and its own system message add to a prompt."""
+
+
 class TokenUsage(NamedTuple):
     """Tokens of one answer; 0 where the endpoint does not count."""
 
@@ -61,6 +65,16 @@ class TokenUsage(NamedTuple):
     completion_tokens: int
     reasoning_tokens: int
     """Completion tokens that were thoughts."""
+
+
+def most_tokens(question: Question) -> TokenUsage:
+    """Return the most that a question can take.
+
+    A token is at least a byte, and max_tokens ends an answer.
+    """
+    content = [message.content for message in question.messages]
+    prompt_bytes = len(orjson.dumps([content, question.schema]))
+    return TokenUsage(TEMPLATE_TOKENS + prompt_bytes, 0, question.max_tokens, 0)
 
 
 class Answer(NamedTuple):
@@ -234,6 +248,9 @@ def _answer(reply: "_Reply", latency_s: float) -> Answer:
     if not reply.choices:
         raise _error_in_reply(reply.error)
     choice = reply.choices[0]
+    if choice.finish_reason == "error":
+        # A gateway that lost the model sends the beginning of the answer this way.
+        raise _error_in_reply(choice.error or "the answer broke off")
     text = without_thoughts(_text(choice.message.content))
     if not text.strip() and choice.finish_reason != "length":
         text = choice.message.reasoning_content or choice.message.reasoning or ""
@@ -241,9 +258,13 @@ def _answer(reply: "_Reply", latency_s: float) -> Answer:
 
 
 _THOUGHTS = re.compile(
-    r"\s*<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)\s*", re.DOTALL
+    r"\s*(?:<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)"
+    r"|\[THINK\].*?(?:\[/THINK\]|\Z))\s*",
+    re.DOTALL,
 )
-_END_OF_THOUGHTS = re.compile(r"</(?:think|thinking|thought|reasoning)>\s*")
+_END_OF_THOUGHTS = re.compile(
+    r"(?:</(?:think|thinking|thought|reasoning)>|\[/THINK\])\s*"
+)
 
 
 def without_thoughts(text: str) -> str:
@@ -271,47 +292,22 @@ class _Message(BaseModel):
     reasoning: str | None = None
 
 
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-def _told_count(count: object) -> int | None:
-    """Return a token count, or None for anything that cannot be one."""
-    if type(count) is int and 0 <= count < MAX_TOKEN_COUNT:
-        return count
-    return None
-
-
-_TokenCount = Annotated[int | None, BeforeValidator(_told_count)]
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: _TokenCount = None
-
-
-class _CompletionDetails(BaseModel):
-    reasoning_tokens: _TokenCount = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: _TokenCount = None
-    completion_tokens: _TokenCount = None
-    prompt_cache_hit_tokens: _TokenCount = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-
 class _Error(BaseModel):
     message: str | None = None
     code: int | str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    error: _Error | str | None = None
 
 
 class _Reply(BaseModel):
     """The fields that are read; endpoints add many others."""
 
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: _Error | str | None = None
 
 
@@ -342,14 +338,22 @@ def _text(content: str | list[_Part] | None) -> str:
     return content or ""
 
 
-def _usage(usage: _Usage | None) -> TokenUsage:
-    if usage is None:
-        return TokenUsage(0, 0, 0, 0)
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
-    cached = (prompt and prompt.cached_tokens) or usage.prompt_cache_hit_tokens
+def _usage(told: Any) -> TokenUsage:
+    """Return the counts; one that is no whole number, or too large, is not told."""
+
+    def count(*path: str) -> int:
+        value = told
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        is_whole = type(value) is int or (type(value) is float and value.is_integer())
+        return int(value) if is_whole and 0 <= value < MAX_TOKEN_COUNT else 0
+
+    prompt_tokens = count("prompt_tokens")
+    cached = count("prompt_tokens_details", "cached_tokens")
     return TokenUsage(
-        prompt_tokens=usage.prompt_tokens or 0,
-        cached_tokens=cached or 0,
-        completion_tokens=usage.completion_tokens or 0,
-        reasoning_tokens=(completion and completion.reasoning_tokens) or 0,
+        prompt_tokens=prompt_tokens,
+        # More would make the fresh tokens, and so their price, negative.
+        cached_tokens=min(prompt_tokens, cached or count("prompt_cache_hit_tokens")),
+        completion_tokens=count("completion_tokens"),
+        reasoning_tokens=count("completion_tokens_details", "reasoning_tokens"),
     )
