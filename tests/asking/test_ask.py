@@ -1,4 +1,7 @@
 import json
+import multiprocessing
+import os
+import signal
 import sqlite3
 import time
 from contextlib import closing, nullcontext
@@ -16,6 +19,7 @@ from diffscribe.doors.endpoint import Endpoint
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import AnswerError, question_key
 
+fork = multiprocessing.get_context("fork")
 PRICE = Price("m", date(2026, 11, 1), prompt=1000.0, cached=500.0, completion=4000.0)
 
 
@@ -67,23 +71,6 @@ def test_what_was_answered_is_not_asked_again(path):
         assert words(server) == list(range(120))
     assert first == [json.dumps({"said": str(n)}) for n in range(100)]
     assert again[:100] == first
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"model": "other"},
-        {"seed": 8},
-        {"temperature": 0.1},
-        {"max_tokens": 51},
-        {"schema": {"type": "object"}},
-    ],
-)
-def test_what_was_asked_in_another_way_is_asked(path, change):
-    with FaultServer() as server:
-        ask(path, server.base_url, [question(1)])
-        _, asker = ask(path, server.base_url, [question(1, **change)])
-        assert asker.counts.asked == 1
 
 
 def test_equal_requests_that_are_open_at_once_are_asked_once(path):
@@ -240,3 +227,39 @@ def test_nothing_is_opened_where_the_ledger_knows_all(path):
         asker = asker_of(server.base_url, ledger)
         assert len(list(asker.in_order(asker.ask, map(question, range(5))))) == 5
     assert asker.endpoint is None
+
+
+def ask_all(path, base_url, count):
+    said, asker = ask(path, base_url, map(question, range(count)), slots=4)
+    assert said == [json.dumps({"said": str(n)}) for n in range(count)]
+    assert asker.counts.known + asker.counts.asked == count
+    os._exit(0)
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_two_processes_with_one_ledger_ask_nothing_twice(path, is_killed):
+    with FaultServer(latency_s=0.02) as server:
+        runs = [
+            fork.Process(target=ask_all, args=(path, server.base_url, 60))
+            for _ in range(2)
+        ]
+        for run in runs:
+            run.start()
+        wait_until(lambda: len(server.received) > 20)
+        if is_killed:
+            os.kill(runs[0].pid, signal.SIGKILL)
+        for run in runs:
+            run.join()
+        asked = words(server)
+    assert [run.exitcode for run in runs] == [-signal.SIGKILL * is_killed, 0]
+    # What was open in the killed process is asked again.
+    assert set(asked) == set(range(60))
+    assert len(asked) - 60 <= 4 * is_killed
+    assert kept(path) == 60

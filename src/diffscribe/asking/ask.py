@@ -6,6 +6,7 @@ results in the order of the rows.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import (
     Awaitable,
@@ -24,11 +25,16 @@ from diffscribe.asking.ledger import Ledger
 from diffscribe.doors.endpoint import Endpoint, Outgoing, prepare
 from diffscribe.doors.reply import Answer, AnswerError, Question, question_key
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 ROWS_PER_SLOT = 4
 """Rows under way for each open request, so that no slot waits for a slow row."""
+
+CLAIM_POLL_S = 0.2
+"""How often to look whether another process had an answer."""
 
 Trace = Callable[[Question], AbstractContextManager[Callable[[Answer], object]]]
 """Gives a context to ask a question in, and what to call with its answer."""
@@ -147,6 +153,7 @@ class Asker:
         self._window = ROWS_PER_SLOT * slots
         self._place = place
         self._trace = trace
+        self._waits = False
         self._open: dict[str, asyncio.Task[Answer]] = {}
         self._opening: asyncio.Task[Endpoint] | None = None
 
@@ -207,7 +214,7 @@ class Asker:
         task = self._open.get(key)
         is_shared = task is not None
         if task is None:
-            task = asyncio.create_task(self._ask(key, sent))
+            task = asyncio.create_task(self._claimed(key, sent))
             self._open[key] = task
             task.add_done_callback(lambda task: self._forget(key, task))
         try:
@@ -216,7 +223,7 @@ class Asker:
         except AnswerError:
             self._count(failed=1)
             raise
-        self._count(shared=is_shared, asked=not is_shared)
+        self._count(shared=is_shared)
         return answer
 
     def _forget(self, key: str, task: "asyncio.Task[Answer]") -> None:
@@ -224,6 +231,24 @@ class Asker:
         if not task.cancelled():
             # Without this, asyncio logs an error that no row is left to see.
             task.exception()
+
+    async def _claimed(self, key: str, sent: Outgoing) -> Answer:
+        """Ask, unless another process does; then wait for its answer."""
+        while not self._ledger.claim(key):
+            if not self._waits:
+                self._waits = True
+                logger.warning("another process asks the same; its answers are awaited")
+            await asyncio.sleep(CLAIM_POLL_S)
+        try:
+            answer = self._ledger.get(key)
+            if answer is None:
+                answer = await self._ask(key, sent)
+                self._count(asked=1)
+            else:
+                self._count(known=1)
+            return answer
+        finally:
+            self._ledger.release(key)
 
     async def _ask(self, key: str, sent: Outgoing) -> Answer:
         question = sent.question

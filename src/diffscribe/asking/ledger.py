@@ -6,6 +6,8 @@ up and keeps them.
 """
 
 import contextlib
+import fcntl
+import os
 import sqlite3
 import threading
 import time
@@ -14,7 +16,6 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field
@@ -115,6 +116,7 @@ class Ledger:
         self._path = path
         self._reader = open_ledger(path)
         self._reading = threading.Lock()
+        self._claims: int | None = None
         self._puts: SimpleQueue[_Put | None] = SimpleQueue()
         self._writer = threading.Thread(
             target=self._write, args=(open_ledger(path),), daemon=True
@@ -124,12 +126,7 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -137,6 +134,8 @@ class Ledger:
         self._puts.put(None)
         self._writer.join()
         self._reader.close()
+        if self._claims is not None:
+            os.close(self._claims)
 
     def get(self, key: str) -> Answer | None:
         """Return the answer of a key, or None if it was never asked."""
@@ -164,6 +163,29 @@ class Ledger:
         self._puts.put(_Put(key, model, about, _storable(answer), future))
         return future
 
+    def claim(self, key: str) -> bool:
+        """Tell whether this process may ask; False if another one is about to.
+
+        A claim is a lock of fcntl on one byte of a file beside the ledger, which the
+        kernel releases if the process is killed.
+        """
+        with explained(self._path):
+            if self._claims is None:
+                path = self._path.with_name(f"{self._path.name}-claims")
+                self._claims = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.lockf(
+                    self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _claim_byte(key)
+                )
+            except (BlockingIOError, PermissionError):
+                return False
+        return True
+
+    def release(self, key: str) -> None:
+        """End a claim, after the answer was put or there is none."""
+        if self._claims is not None:
+            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _claim_byte(key))
+
     def _write(self, connection: sqlite3.Connection) -> None:
         is_open = True
         while is_open:
@@ -190,6 +212,11 @@ class _Put(NamedTuple):
     about: str
     answer: Answer
     future: Future[Answer]
+
+
+def _claim_byte(key: str) -> int:
+    """Return the place of a key in the file of claims, which never grows."""
+    return int(key[:15], 16)
 
 
 def _storable(answer: Answer) -> Answer:
