@@ -11,7 +11,7 @@ import yaml
 from tests.support.fault_server import FaultServer
 from tests.support.ledger_rows import key, row
 
-from diffscribe.asking.parts import hold
+from diffscribe.asking.batch import hold
 from diffscribe.asking.upkeep import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.ballots import Vote
@@ -353,9 +353,9 @@ def holders(folder, word):
 
 
 def test_no_byte_of_what_was_asked_or_answered_is_left(served):
-    ledger, batch = ".cache/teacher.sqlite", ".cache/batches/offline/part-00001"
+    ledger, batch = ".cache/teacher.sqlite", ".cache/batches/offline"
     rows = {f"data/{name}.jsonl" for name in ("harvested", "labeled", "label_failures")}
-    beside = {f"{batch}.jsonl", f"{batch}.about.json"}
+    beside = {f"{batch}/requests.jsonl", f"{batch}/state.json"}
     everywhere = {*rows, *beside, ledger, "reports/label.json"}
     assert holders(served, GONE) == everywhere
     answer = run_forget(served, GONE)

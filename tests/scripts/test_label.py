@@ -246,7 +246,9 @@ def test_a_run_of_no_more_than_the_gates_rows_needs_no_gate(taught, endpoint):
 def answered(place, text):
     """Answer all files of requests as `vllm run-batch` does; return how many."""
     count = 0
-    for requests in sorted((place.folder / ".cache/batches/offline").glob("*.jsonl")):
+    for requests in sorted(
+        (place.folder / ".cache/batches/offline").glob("requests.jsonl")
+    ):
         body = {
             "object": "chat.completion",
             "choices": [
@@ -261,7 +263,7 @@ def answered(place, text):
             lines.append(
                 {"id": "1", "custom_id": asked, "response": response, "error": None}
             )
-        answers = requests.with_suffix(".answers.jsonl")
+        answers = requests.with_name("answers.jsonl")
         answers.write_text("".join(json.dumps(each) + "\n" for each in lines))
         count += len(lines)
     return count
@@ -269,9 +271,9 @@ def answered(place, text):
 
 def test_files_of_requests_are_answered_elsewhere_reasks_too(taught, endpoint):
     taught.params["label"]["mode"] = "batch_files"
-    taught.assert_failed(taught.run(), 69, "1 files wait", "vllm run-batch")
+    taught.assert_failed(taught.run(), 69, "3 requests wait", "vllm run-batch")
     assert answered(taught, plan(subject="stopped the leak")) == 3
-    taught.assert_failed(taught.run(), 69, "1 files wait")
+    taught.assert_failed(taught.run(), 69, "3 requests wait")
     assert answered(taught, plan(subject="stop the leak")) == 3
     done = taught.run()
     assert done.returncode == 0, done.stderr
@@ -357,7 +359,7 @@ def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endp
         if path.is_file() and path.name not in ("harvested.jsonl", "labeled.jsonl")
     }
     # Each of these shows the change, with something in the place of its keys.
-    batch = ".cache/batches/offline/part-00001.jsonl"
+    batch = ".cache/batches/offline/requests.jsonl"
     for text in (sent, kept["reports/gate/index.html"], kept[batch]):
         assert text.count("secret:") >= 20
     assert ".cache/teacher.sqlite" in kept

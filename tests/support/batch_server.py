@@ -20,7 +20,6 @@ class BatchServer:
         answer: response of a line by its body, as (status, JSON); 200s are counted.
         ends: state that a batch ends in, by its number.
         left: share of a batch's lines that an expired or cancelled one leaves.
-        at_once: requests of running batches; more fail as at the real service.
         lists_after_s: a new batch is in the list only by then.
         on_batch: called when a batch is made; tells whether to say so.
     """
@@ -32,7 +31,6 @@ class BatchServer:
         answer: Callable[[dict[str, Any]], tuple[int, Any]] | None = None,
         ends: dict[int, str] | None = None,
         left: float = 0.5,
-        at_once: int = 10**9,
         lists_after_s: float = 0.0,
         on_batch: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -44,7 +42,7 @@ class BatchServer:
         self.failures: list[tuple[str, int]] = []
         """(part of a call, status): the next such call fails."""
         self._looks, self._answer, self._ends = looks, answer or echo, ends or {}
-        self._left, self._at_once = left, at_once
+        self._left = left
         self._lists_after_s, self._on_batch = lists_after_s, on_batch
         self._made_at: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -70,6 +68,8 @@ class BatchServer:
                 self.send_response(code)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Retry-After", "0")
+                if code == 307:
+                    self.send_header("Location", "/elsewhere" + self.path)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -152,14 +152,6 @@ class BatchServer:
             "request_counts": {"total": len(lines), "completed": 0, "failed": 0},
             "looks": 0,
         }
-        running = [
-            each["request_counts"]["total"]
-            for each in self.batches.values()
-            if each["status"] in ("validating", "in_progress")
-        ]
-        if sum(running) + len(lines) > self._at_once:
-            refusal = {"code": "token_limit_exceeded", "message": "too much at once"}
-            batch |= {"status": "failed", "errors": {"data": [refusal]}}
         self.batches[batch["id"]] = batch
         self._made_at[batch["id"]] = time.monotonic()
         return json.dumps(batch).encode()

@@ -1,23 +1,28 @@
-"""Ask by batches: questions are written to files, and their answers brought later."""
+"""Ask by batches: questions go into one file, and their answers are fetched later.
+
+A folder holds one batch at a time: `requests.jsonl`, `state.json` (which repositories
+it is about, and what the service has of it; never sent), and `answers.jsonl` when they
+come. A kill at any moment loses nothing: the next run goes on with the same batch. What
+does not fit into one file is asked by the next batch.
+"""
 
 import contextlib
+import fcntl
+import hashlib
+import re
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import IO, Any, NamedTuple, Self, TypeVar
+
+import orjson
 
 from diffscribe.asking.ask import Counts, in_order
 from diffscribe.asking.budget import Budget, Cost
 from diffscribe.asking.ledger import Ledger
-from diffscribe.asking.parts import Part, PartWriter, hold, parts_in
 from diffscribe.core.errors import ToolError
-from diffscribe.doors.batches import (
-    BatchService,
-    BatchStatus,
-    read_answers,
-    request_line,
-)
+from diffscribe.core.files import repository_root, write_json, write_lines
+from diffscribe.doors.batches import BatchService, read_answers, request_line
 from diffscribe.doors.endpoint import Outgoing, prepare
 from diffscribe.doors.reply import Answer, AnswerError, Question, question_key
 
@@ -25,16 +30,124 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_REQUESTS = 50_000
-MAX_BYTES = 200_000_000
-"""Limits of OpenAI for one file; others take half as many bytes."""
+MAX_BYTES = 100_000_000
+"""Limits of one file that all services have; OpenAI takes twice as many bytes."""
+POLL_S = 30.0
+"""Between two looks at the state of a batch."""
 SOMEBODY = "whoever answers a file"
 """In place of a host: a file may be answered anywhere."""
-TOO_MUCH_AT_ONCE = "token_limit_exceeded"
 WINDOW = 4
+
+REQUESTS, STATE, ANSWERS = "requests.jsonl", "state.json", "answers.jsonl"
+_KEY = re.compile(rb"[0-9a-f]{64}")
+
+
+class BatchState(NamedTuple):
+    """The batch of a folder."""
+
+    asked: Mapping[str, tuple[str, str]]
+    """Model and repository of each request, by the key of the question."""
+    file: str = ""
+    """Id of the requests at the service; empty before they are uploaded."""
+    batch: str = ""
+    """Id of their batch; empty before it is known."""
+
+
+def read_state(folder: Path) -> BatchState | None:
+    """Return the batch of a folder, or None if no batch is open."""
+    path = folder / STATE
+    if not path.exists():
+        return None
+    return BatchState(**orjson.loads(path.read_bytes()))
+
+
+def batch_folder(base_url: str | None) -> Path:
+    """Return the folder of a service's batches; None for files that are not sent."""
+    name = hashlib.sha256(base_url.encode()).hexdigest()[:12] if base_url else "offline"
+    return repository_root() / ".cache" / "batches" / name
+
+
+def hold(folder: Path) -> IO[bytes]:
+    """Return the flock of a folder, made if there is none.
+
+    Raises:
+        ToolError: if another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise ToolError(
+            f"'{folder}': another process works on this batch; wait for it or end it"
+        ) from error
+    return lock
+
+
+def _close(folder: Path) -> None:
+    """Delete the batch of a folder, and what a kill left of an earlier one."""
+    # The state goes first: without it, the other files count for nothing.
+    for path in (folder / STATE, *folder.glob("*.jsonl")):
+        path.unlink(missing_ok=True)
+
+
+class Withdrawn(NamedTuple):
+    """What was taken out of the batch of a folder."""
+
+    keys: frozenset[str]
+    ids: tuple[str, ...]
+    """Files and batches at the service that hold some of the requests."""
+
+
+def forget_requests(folder: Path, repo: str, keys: Set[str]) -> Withdrawn:
+    """Delete the requests about a repository, and the answers to them.
+
+    A service keeps what it was sent; its answers are ignored when they come.
+
+    Args:
+        folder: of `batch_folder`.
+        repo: what requests were written as being about.
+        keys: delete these too, whatever they were about.
+
+    Raises:
+        ToolError: if another process works on the folder.
+    """
+    with contextlib.closing(hold(folder)):
+        for path in folder.glob(".*.partial"):
+            path.unlink()
+        state = read_state(folder) or BatchState({})
+        gone = {
+            key
+            for key, (_, about) in state.asked.items()
+            if about == repo or key in keys
+        }
+        left = {key: state.asked[key] for key in state.asked if key not in gone}
+        if not left:
+            _close(folder)
+        elif gone:
+            dropped = {key.encode() for key in gone}
+            for path in folder.glob("*.jsonl"):
+                with path.open("rb") as lines:
+                    kept = (
+                        each for each in lines if dropped.isdisjoint(_KEY.findall(each))
+                    )
+                    write_lines(path, kept)
+            # Last, because after a kill it says which requests are still to be dropped.
+            write_json(folder / STATE, state._replace(asked=left)._asdict())
+    ids = filter(None, (state.file, state.batch)) if gone else ()
+    return Withdrawn(frozenset(gone), tuple(ids))
 
 
 class PendingError(Exception):
     """The answer is not there yet; `bring` brings it."""
+
+
+class _Request(NamedTuple):
+    line: bytes
+    model: str
+    about: str
+    most: Cost
 
 
 class BatchAsker:
@@ -46,10 +159,6 @@ class BatchAsker:
         budget: Budget,
         folder: Path,
         service: BatchService | None,
-        *,
-        max_requests: int = MAX_REQUESTS,
-        max_bytes: int = MAX_BYTES,
-        poll_s: float = 30.0,
     ) -> None:
         """Take up what an earlier run submitted; send nothing yet.
 
@@ -58,10 +167,7 @@ class BatchAsker:
             budget: keeps questions out that may exceed it. What an earlier run
                 submitted is on the bill of this one, and not in its limits.
             folder: of `batch_folder`; for one process at a time.
-            service: None to write files only.
-            max_requests: in a file.
-            max_bytes: of a file.
-            poll_s: between two looks at the state of batches.
+            service: None to write a file only.
 
         Raises:
             ToolError: if another process works on the folder.
@@ -72,34 +178,24 @@ class BatchAsker:
         self._budget = budget
         self._folder = folder
         self._service = service
-        self._poll_s = poll_s
         self._known = self._answered = 0
-        self._pending: dict[str, Cost | None] = {}
-        """By key, the most it can cost; None if an earlier run submitted it."""
         self._is_over_budget = False
-        self._tried_alone: set[Part] = set()
+        self._requests: dict[str, _Request] = {}
+        """What this run asks by the next batch, or by the open one."""
+        self._bytes = 0
         self._lock = hold(folder)
-        self._writer = PartWriter(folder, max_requests, max_bytes)
-        for part in parts_in(folder):
-            if service and not part.sent():
-                part.remove()  # never sent, so its questions are written again
-            else:
-                self._pending |= dict.fromkeys(part.asked())
+        self._state = read_state(folder)
+        if service and self._state and not self._state.file:
+            self._state = None  # Never sent, so its questions are written again.
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._writer.close()
+    def __exit__(self, *_: object) -> None:
         self._lock.close()
 
     async def ask(self, question: Question) -> Answer:
-        """Return an answer that is there; write the question down if it is not.
+        """Return an answer that is there; put the question down if it is not.
 
         Raises:
             PendingError: if it is not there yet.
@@ -141,7 +237,7 @@ class BatchAsker:
 
         Raises:
             BudgetError: if what is pending may exceed the budget.
-            ToolError: if the service failed, or the files have to be answered.
+            ToolError: if the service failed, or the file has to be answered.
         """
 
         async def ask(row: T) -> None:
@@ -151,23 +247,24 @@ class BatchAsker:
         is_open = True
         while is_open:
             for _ in self.in_order(ask, read()):
-                pass  # its answers are there, or written down
+                pass  # Its answers are there, or put down.
             is_open = self.run(show)
 
     def run(self, show: Callable[[str], None]) -> bool:
-        """Bring the answers of all files, and return whether there were any files."""
-        self._writer.close()
-        parts = parts_in(self._folder)
-        if not parts and self._is_over_budget:
-            raise self._budget.exhausted()
-        if parts:
-            # The rows are gone over again, and their answers counted again.
-            self._known, self._is_over_budget = 0, False
-            if self._service:
-                self._run_batches(self._service, parts, show)
-            else:
-                self._collect_beside(parts)
-        return bool(parts)
+        """Bring the answers of one batch, and return whether there was anything."""
+        if self._state is None and self._requests:
+            self._write()
+        if self._state is None:
+            if self._is_over_budget:
+                raise self._budget.exhausted()
+            return False
+        # The rows are gone over again, and their answers counted again.
+        self._known, self._is_over_budget = 0, False
+        if self._service:
+            self._fetch(self._service, self._state, show)
+        else:
+            self._read_beside(self._state)
+        return True
 
     @property
     def counts(self) -> Counts:
@@ -179,131 +276,123 @@ class BatchAsker:
         return self.counts.words(self._budget.bill.words())
 
     def _want(self, key: str, sent: Outgoing) -> None:
-        if key in self._pending:
+        """Put a question down for the next batch, if no batch is open."""
+        if self._state or key in self._requests:
+            return
+        line = request_line(key, sent)
+        if len(line) > MAX_BYTES:
+            words = f"{len(line)} bytes are more than a batch takes"
+            self.failed[key] = AnswerError(words)
+            raise self.failed[key]
+        is_full = len(self._requests) == MAX_REQUESTS
+        if is_full or self._bytes + len(line) > MAX_BYTES:
             return
         most = self._budget.most(sent.question)
         if not self._budget.reserve(most):
             self._is_over_budget = True
             return
-        self._pending[key] = most
-        try:
-            self._writer.add(key, request_line(key, sent), sent.question.about)
-        except AnswerError as error:
-            self._settle(key, sent.question.model, error)
-            raise
+        question = sent.question
+        self._requests[key] = _Request(line, question.model, question.about, most)
+        self._bytes += len(line)
 
-    def _settle(
-        self, key: str, model: str, result: Answer | AnswerError | None
+    def _write(self) -> None:
+        _close(self._folder)
+        asked = self._requests.items()
+        write_lines(self._folder / REQUESTS, (request.line for _, request in asked))
+        self._keep(BatchState({key: (each.model, each.about) for key, each in asked}))
+
+    def _keep(self, state: BatchState) -> None:
+        write_json(self._folder / STATE, state._asdict())
+        self._state = state
+
+    def _fetch(
+        self, service: BatchService, state: BatchState, show: Callable[[str], None]
     ) -> None:
-        """Take the result of a question; None if it may be asked again."""
-        most = self._pending.pop(key)
-        usage = result.usage if isinstance(result, Answer) else None
-        if most is not None:
-            self._budget.settle(most, model, usage)
-        elif usage is not None:
-            self._budget.bill.add(model, usage)
-        if isinstance(result, AnswerError):
-            self.failed[key] = result
-        self._answered += isinstance(result, Answer)
+        """Upload and submit what no earlier run did, wait, and take the answers."""
+        # A run that was killed may have made the batch without hearing of its id.
+        may_exist = bool(state.file)
+        if not state.file:
+            state = state._replace(file=service.upload(self._folder / REQUESTS))
+            self._keep(state)
+        if not state.batch:
+            batch = service.submit(state.file, may_exist=may_exist)
+            state = state._replace(batch=batch)
+            self._keep(state)
+        while (status := service.status(state.batch)).is_running:
+            show(f"{status.done:,} of {len(state.asked):,} requests of the batch")
+            time.sleep(POLL_S)
+        left = dict(state.asked)
+        unreadable = 0
+        for file in status.files:
+            service.download(file, self._folder / ANSWERS)
+            unreadable += self._take(left)
+        is_final = status.state == "completed"
+        self._finish(left, unreadable, is_final=is_final)
+        settled = len(state.asked) - len(left)
+        # What expired without a single answer might expire for ever.
+        if not is_final and (status.state != "expired" or not settled):
+            raise ToolError(
+                f"batch {state.batch} is {status.state}{status.words}: {settled} of "
+                "its requests were answered and are kept; run again to ask for the "
+                "rest"
+            )
 
-    def _collect(self, part: Part) -> None:
-        """Take the file of answers of a part; all of it is on the disk then."""
-        asked = part.asked()
+    def _read_beside(self, state: BatchState) -> None:
+        """Take the answers that somebody wrote beside the requests."""
+        requests, answers = self._folder / REQUESTS, self._folder / ANSWERS
+        if not answers.exists():
+            raise ToolError(
+                f"{len(state.asked)} requests wait for their answers: 'vllm run-batch "
+                f"-i {requests} -o {answers} --model ...', then run this again"
+            )
+        left = dict(state.asked)
+        unreadable = self._take(left)
+        self._finish(left, unreadable, is_final=True)
+
+    def _take(self, left: dict[str, tuple[str, str]]) -> int:
+        """Keep the answers of the file beside the requests; they are on the disk then.
+
+        Args:
+            left: requests without a result, from which those with one are taken out.
+
+        Returns:
+            The number of lines that are no answer.
+        """
         puts = []
-        for key, result in read_answers(part.answers):
-            if key in asked and key in self._pending:
-                model, about = asked[key]
+        unreadable = 0
+        for key, result in read_answers(self._folder / ANSWERS):
+            unreadable += key is None
+            if key in left:
+                model, about = left.pop(key)
                 if isinstance(result, Answer):
                     puts.append(self._ledger.put(key, model, result, about=about))
                 self._settle(key, model, result)
         for put in puts:
             put.result()
+        return unreadable
 
-    def _finish(self, part: Part, *, is_final: bool) -> int:
-        """Delete a part, and return how many of its questions are settled.
-
-        Args:
-            part: after `_collect`.
-            is_final: whether a question without an answer failed, or may be asked
-                again.
-        """
-        asked = part.asked()
-        left = [key for key in asked if key in self._pending]
-        for key in left:
-            error = AnswerError("the batch ended without an answer")
-            self._settle(key, asked[key][0], error if is_final else None)
-        part.remove()
-        return len(asked) if is_final else len(asked) - len(left)
-
-    def _collect_beside(self, parts: list[Part]) -> None:
-        """Collect the parts that somebody answered with a file beside the requests."""
-        for part in parts:
-            if part.answers.exists():
-                self._collect(part)
-                self._finish(part, is_final=True)
-        left = [part for part in parts if part.requests.exists()]
-        if left:
-            first = left[0]
-            raise ToolError(
-                f"{len(left)} files wait in '{first.requests.parent}' for their "
-                f"answers: 'vllm run-batch -i {first.requests} -o {first.answers} "
-                "--model ...' for each, then run this again"
-            )
-
-    def _run_batches(
-        self, service: BatchService, parts: list[Part], show: Callable[[str], None]
+    def _finish(
+        self, left: Mapping[str, tuple[str, str]], unreadable: int, *, is_final: bool
     ) -> None:
-        total = len(self._pending)
-        batches = {part: self._submit(service, part) for part in parts}
-        while batches:
-            states = {part: service.status(batches[part]) for part in batches}
-            for part, status in states.items():
-                if status.state == "failed":
-                    is_alone = len(states) == 1
-                    batches[part] = self._resubmit(service, part, status, is_alone)
-                elif not status.is_running:
-                    self._take(service, part, batches.pop(part), status)
-            if batches:
-                done = sum(states[part].done for part in batches)
-                done += total - len(self._pending)
-                show(f"{done:,} of {total:,} requests, {len(batches)} batches open")
-                time.sleep(self._poll_s)
+        """End the batch; requests without an answer failed, or may be asked again."""
+        words = "the batch ended without an answer"
+        if unreadable:
+            words += f"; {unreadable} lines of its file are none"
+        for key, (model, _) in left.items():
+            self._settle(key, model, AnswerError(words) if is_final else None)
+        _close(self._folder)
+        self._state, self._requests, self._bytes = None, {}, 0
 
-    def _submit(self, service: BatchService, part: Part) -> str:
-        """Return the batch of a part, after the steps that no earlier run did."""
-        sent = part.sent() or service.upload(part.requests)
-        if not sent.batch:
-            batch = service.submit(
-                sent, lambda at: part.keep_sent(sent._replace(asked_at=at))
-            )
-            sent = sent._replace(batch=batch, asked_at=0.0)
-            part.keep_sent(sent)
-        return sent.batch
-
-    def _resubmit(
-        self, service: BatchService, part: Part, status: BatchStatus, is_alone: bool
-    ) -> str:
-        """Submit a part that was too much beside others, or give up on it."""
-        sent = part.sent()
-        is_too_much = TOO_MUCH_AT_ONCE in status.codes
-        if not is_too_much or part in self._tried_alone or sent is None:
-            part.remove()
-            raise ToolError(f"the service refused a batch: {status.words}")
-        if is_alone:
-            self._tried_alone.add(part)
-        part.keep_sent(sent._replace(batch=""))
-        return self._submit(service, part)
-
-    def _take(
-        self, service: BatchService, part: Part, batch: str, status: BatchStatus
+    def _settle(
+        self, key: str, model: str, result: Answer | AnswerError | None
     ) -> None:
-        """Take the answers of a batch that is over."""
-        for file_id in status.files:
-            service.download(file_id, part.answers)
-            self._collect(part)
-        settled = self._finish(part, is_final=status.state == "completed")
-        if status.state == "cancelled" or not settled:
-            raise ToolError(
-                f"batch {batch} is {status.state}: {settled} of its requests were "
-                "answered and are kept; run again to ask for the rest"
-            )
+        """Take the result of a question; None if it may be asked again."""
+        request = self._requests.get(key)
+        usage = result.usage if isinstance(result, Answer) else None
+        if request is not None:
+            self._budget.settle(request.most, model, usage)
+        elif usage is not None:
+            self._budget.bill.add(model, usage)
+        if isinstance(result, AnswerError):
+            self.failed[key] = result
+        self._answered += isinstance(result, Answer)

@@ -13,10 +13,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from diffscribe.asking.ask import Asker, Trace, figures, ignore
-from diffscribe.asking.batch import BatchAsker
+from diffscribe.asking.batch import BatchAsker, batch_folder
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger, ledger_path
-from diffscribe.asking.parts import batch_folder
 from diffscribe.core.errors import InputError
 from diffscribe.core.records import Message
 from diffscribe.core.tracking import TrackedRun

@@ -76,10 +76,7 @@ class Totals(NamedTuple):
 
 def rows(path: Path) -> Iterator[LedgerRow]:
     """Yield the answers of this moment, by key; others may go on writing."""
-    with (
-        contextlib.closing(open_ledger(path, must_exist=True)) as connection,
-        explained(path),
-    ):
+    with _opened(path) as connection:
         for row in connection.execute(f"{SELECT} ORDER BY key"):
             yield _row(row)
 
@@ -123,11 +120,18 @@ def add(path: Path, answers: Iterable[LedgerRow]) -> tuple[int, int]:
 
 def totals(path: Path) -> list[Totals]:
     """Return the sums of each model, by name."""
+    with _opened(path) as connection:
+        return [Totals(*row) for row in connection.execute(TOTALS)]
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection to a ledger that has to be there."""
     with (
         contextlib.closing(open_ledger(path, must_exist=True)) as connection,
         explained(path),
     ):
-        return [Totals(*row) for row in connection.execute(TOTALS)]
+        yield connection
 
 
 def _is_ledger(source: Path) -> bool:
@@ -185,13 +189,12 @@ def prune(
     if before:
         clauses.append("answered_at < ?")
         values.append(before.astimezone(UTC).strftime(TIME))
-    with contextlib.closing(open_ledger(path, must_exist=True)) as connection:
-        with explained(path), transaction(connection):
+    with _opened(path) as connection:
+        with transaction(connection):
             _name(connection, kept or ())
             where = " AND ".join(clauses)
             dropped = connection.execute(f"DELETE FROM answers WHERE {where}", values)  # noqa: S608
-        with explained(path):
-            connection.execute("VACUUM")
+        connection.execute("VACUUM")
     return dropped.rowcount
 
 
@@ -209,10 +212,7 @@ def forget_answers(path: Path, repo: str, keys: Iterable[str]) -> set[str]:
         StorageError: if the ledger cannot be used, or others are reading it.
     """
     delete = "DELETE FROM answers WHERE about = ? OR key IN temp.named RETURNING key"
-    with (
-        contextlib.closing(open_ledger(path, must_exist=True)) as connection,
-        explained(path),
-    ):
+    with _opened(path) as connection:
         with transaction(connection):
             _name(connection, keys)
             gone = {key for (key,) in connection.execute(delete, (repo,))}

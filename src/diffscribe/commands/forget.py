@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import click
 import orjson
 
-from diffscribe.asking.parts import forget_requests
+from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.upkeep import forget_answers
 from diffscribe.core.cli import Command, params_option
 from diffscribe.core.errors import RecordError, shown

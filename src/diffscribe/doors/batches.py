@@ -6,13 +6,14 @@ A batch costs less and is answered within a day. What is uploaded here was writt
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from diffscribe.core.errors import RecordError, ToolError
+from diffscribe.core.errors import ToolError
 from diffscribe.doors.dialect import Dialect, Rung
 from diffscribe.doors.endpoint import (
     Outgoing,
@@ -42,18 +43,8 @@ _OVER = ("batch_expired", "batch_cancelled")
 """Codes of requests that were neither answered nor refused."""
 LISTED_WITHIN_S = 60.0
 """How soon a new batch is in the service's list."""
-
-
-class Sent(NamedTuple):
-    """What a service has of one file of requests."""
-
-    file: str
-    uploaded_at: int
-    """Seconds on the service's clock; no batch of the file is older."""
-    batch: str = ""
-    """Empty before it is known."""
-    asked_at: float = 0.0
-    """When a batch was asked for last, here; 0 if none was, or it is known."""
+RECENT_BATCHES = 1000
+"""Batches to look through, newest first, for one that was just made."""
 
 
 class BatchStatus(NamedTuple):
@@ -66,8 +57,7 @@ class BatchStatus(NamedTuple):
     files: tuple[str, ...]
     """Ids of the files of answers and errors, as far as they exist."""
     words: str
-    """Why it failed, in the service's words."""
-    codes: tuple[str, ...]
+    """Why it failed, in the service's words after a space; empty if it did not."""
 
     @property
     def is_running(self) -> bool:
@@ -92,7 +82,6 @@ class BatchService:
         api_key: str,
         timeout_s: float,
         attempts: int,
-        listed_within_s: float = LISTED_WITHIN_S,
     ) -> None:
         """Send nothing yet.
 
@@ -101,7 +90,6 @@ class BatchService:
             api_key: anything for a service that wants none.
             timeout_s: for one attempt.
             attempts: number of tries while failures look transient.
-            listed_within_s: how soon a new batch is in the service's list.
         """
         import openai
 
@@ -111,47 +99,48 @@ class BatchService:
             api_key=api_key,
             timeout=timeout_s,
             max_retries=0,
-            http_client=openai.DefaultHttpxClient(trust_env=not is_loopback(self.host)),
+            http_client=openai.DefaultHttpxClient(
+                # A redirect would carry questions and key to another address.
+                follow_redirects=False,
+                trust_env=not is_loopback(self.host),
+            ),
         )
         self._api_key = api_key
         self._attempts = attempts
-        self._listed_within_s = listed_within_s
 
     def close(self) -> None:
         """Close the connections."""
         self._openai.close()
 
-    def upload(self, requests: Path) -> Sent:
-        """Return what the service has of a file that it was sent."""
+    def upload(self, requests: Path) -> str:
+        """Return the service's id of a file that it was sent."""
         files = self._openai.files
-        file = self._call(lambda: files.create(file=requests, purpose="batch"))
-        return Sent(file.id, file.created_at or 0)
+        return self._call(lambda: files.create(file=requests, purpose="batch").id)
 
-    def submit(self, sent: Sent, will_ask: Callable[[float], object]) -> str:
-        """Return the id of the batch of a file, made if there is none.
+    def submit(self, file: str, *, may_exist: bool) -> str:
+        """Return the id of the batch of a file.
 
         No service lets a batch be named before it is made. After a kill or a lost
-        connection while one was made, the service's list is searched until the batch
-        must be there, before another is asked for.
+        connection meanwhile, its list is looked at before another batch is made.
 
         Args:
-            sent: the file, and when a batch of it was asked for.
-            will_ask: called with the time before each attempt, to remember it.
+            file: id of the requests.
+            may_exist: whether a batch of the file may have been made before.
         """
-        asked_at = sent.asked_at
 
         def make() -> str:
-            nonlocal asked_at
-            if asked_at and (batch := self._find(sent, asked_at)):
-                return batch
-            asked_at = time.time()
-            will_ask(asked_at)
+            nonlocal may_exist
+            if may_exist:
+                time.sleep(LISTED_WITHIN_S)
+                if batch := self._listed(file):
+                    return batch
+            may_exist = True
             made = self._openai.batches.create(
-                input_file_id=sent.file,
+                input_file_id=file,
                 endpoint="/v1/chat/completions",
                 completion_window="24h",
             )
-            return str(made.id)
+            return made.id
 
         return self._call(make)
 
@@ -165,8 +154,7 @@ class BatchService:
             files=tuple(
                 file for file in (batch.output_file_id, batch.error_file_id) if file
             ),
-            words="; ".join(each.message or "" for each in errors) or "no reason given",
-            codes=tuple(each.code or "" for each in errors),
+            words=" ".join(f" ({each.message})" for each in errors),
         )
 
     def download(self, file_id: str, target: Path) -> None:
@@ -179,21 +167,10 @@ class BatchService:
 
         self._call(stream)
 
-    def _find(self, sent: Sent, asked_at: float) -> str | None:
-        """Return the batch of a file, or None when it would be listed by now."""
-        while True:
-            is_last_look = time.time() > asked_at + self._listed_within_s
-            batch = self._listed(sent)
-            if batch or is_last_look:
-                return batch
-            time.sleep(self._listed_within_s / 10)
-
-    def _listed(self, sent: Sent) -> str | None:
-        for batch in self._openai.batches.list(limit=100):
-            if batch.input_file_id == sent.file and batch.status != "failed":
+    def _listed(self, file: str) -> str | None:
+        for batch in islice(self._openai.batches.list(limit=100), RECENT_BATCHES):
+            if batch.input_file_id == file and batch.status != "failed":
                 return batch.id
-            if batch.created_at < sent.uploaded_at:
-                return None
         return None
 
     def _call(self, ask: Callable[[], T]) -> T:
@@ -243,24 +220,19 @@ class _Line(BaseModel):
     error: Any = None
 
 
-def read_answers(file: Path) -> Iterator[tuple[str, Answer | AnswerError]]:
+def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AnswerError]]:
     """Yield the result of each request, from a service or `vllm run-batch`.
 
+    A line that is no answer of a batch is a failure of an unknown request, None.
     Requests that a service did not come to before the end are left out.
-
-    Raises:
-        RecordError: naming file and line, at the first that is no answer of a batch.
     """
     with file.open("rb") as lines:
-        for number, text in enumerate(lines, start=1):
+        for text in lines:
             try:
                 line = _Line.model_validate_json(text)
-            except ValidationError as error:
-                first = error.errors()[0]["msg"]
-                raise RecordError(
-                    f"{file}:{number}: not an answer of a batch: {first}; "
-                    "fetch the file again"
-                ) from None
+            except ValidationError:
+                yield None, AnswerError("no answer of a batch")
+                continue
             if not (isinstance(line.error, dict) and line.error.get("code") in _OVER):
                 yield line.custom_id, _result(line)
 
