@@ -201,14 +201,6 @@ def test_a_kill_at_any_moment_loses_no_answer_that_was_returned(path):
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_damaged_file_is_explained_and_left_as_it_is(path):
-    path.parent.mkdir()
-    path.write_bytes(b"SQLite format 3\0" + b"?" * 5000)
-    with pytest.raises(StorageError, match=r"teacher\.sqlite.*damaged.*merge OLD"):
-        Ledger(path)
-    assert path.read_bytes().endswith(b"???")
-
-
 def test_a_page_that_is_damaged_is_explained_when_it_is_read(path):
     with Ledger(path) as ledger:
         for number in range(300):
@@ -224,43 +216,51 @@ def test_a_page_that_is_damaged_is_explained_when_it_is_read(path):
             put(ledger, key(1000), "small", HI)
 
 
-def test_a_text_file_is_no_ledger(path):
-    path.parent.mkdir()
-    path.write_text("hello " * 1000)
-    with pytest.raises(StorageError, match="no ledger; move it away"):
-        Ledger(path)
+def execute(statement):
+    def change(path):
+        path.parent.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute(statement)
+
+    return change
 
 
-def test_the_sqlite_file_of_another_program_is_not_touched(path):
-    path.parent.mkdir()
-    with sqlite3.connect(path) as database:
-        database.execute("CREATE TABLE theirs (x)")
-    database.close()
+def write(content):
+    def change(path):
+        path.parent.mkdir()
+        path.write_bytes(content)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([write(b"SQLite format 3\0" + b"?" * 5000)], "damaged.*merge OLD"),
+        ([write(b"hello " * 1000)], "no ledger; move it away"),
+        ([execute("CREATE TABLE theirs (x)")], "another program's sqlite file"),
+        (
+            [lambda path: Ledger(path).close(), execute("PRAGMA user_version=1")],
+            "another version of diffscribe",
+        ),
+    ],
+    ids=["damaged", "text", "another program's", "another version"],
+)
+def test_what_is_no_ledger_is_explained_and_left_as_it_is(path, changes, words):
+    for change in changes:
+        change(path)
     before = path.read_bytes()
-    with pytest.raises(StorageError, match="another program's sqlite file"):
+    with pytest.raises(StorageError, match=rf"teacher\.sqlite.*{words}"):
         Ledger(path)
     assert path.read_bytes() == before
 
 
-def test_a_ledger_of_another_version_is_refused(path):
-    Ledger(path).close()
-    with sqlite3.connect(path) as database:
-        database.execute("PRAGMA user_version=1")
-    database.close()
-    with pytest.raises(StorageError, match="another version of diffscribe"):
-        Ledger(path)
-
-
-def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
+def test_a_path_that_cannot_be_a_file_is_explained(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(StorageError, match=r"File exists|Not a directory"):
         Ledger(tmp_path / "cache" / "teacher.sqlite")
-
-
-def test_a_folder_in_place_of_the_file_is_explained(path):
-    path.mkdir(parents=True)
     with pytest.raises(StorageError, match="unable to open"):
-        Ledger(path)
+        Ledger(tmp_path)
 
 
 def test_threads_end_with_the_ledger(path):

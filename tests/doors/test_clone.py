@@ -4,9 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from tests.support.source_fixtures import find, git
@@ -22,7 +20,7 @@ SHA = "0123456789" * 4
 class Remote:
     """git's own HTTP server for the repositories of a folder."""
 
-    def __init__(self, server: ThreadingHTTPServer, folder: Path) -> None:
+    def __init__(self, server, folder):
         self.folder = folder
         self.base_url = f"http://127.0.0.1:{server.server_port}"
         self.packs = 0
@@ -31,12 +29,12 @@ class Remote:
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Remote]:
+def remote(tmp_path):
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_GET(self):
             self.answer(b"")
 
-        def do_POST(self) -> None:
+        def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if b"command=fetch" in body:
                 served.packs += 1
@@ -46,7 +44,7 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
                     return
             self.answer(body)
 
-        def answer(self, body: bytes) -> None:
+        def answer(self, body):
             path, _, query = self.path.partition("?")
             variables = {
                 "GIT_PROJECT_ROOT": str(served.folder),
@@ -73,10 +71,10 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, *arguments):
             """Say nothing on stderr."""
 
-        def handle(self) -> None:
+        def handle(self):
             try:
                 super().handle()
             except (BrokenPipeError, ConnectionResetError):
@@ -95,7 +93,7 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
 
 
 @pytest.fixture
-def history(remote: Remote) -> History:
+def history(remote):
     """Eight commits, at `owner/name` of the remote."""
     (remote.folder / "owner").mkdir()
     history = History(remote.folder / "owner" / "name")
@@ -103,31 +101,27 @@ def history(remote: Remote) -> History:
     return history
 
 
-def grow(history: History, commits: int) -> None:
+def grow(history, commits):
     for number in range(commits):
         text = f"{number} of {commits}\n" * 50
         history.commit(f"feat: {text[:6]}", {"a": text})
 
 
 @pytest.fixture
-def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_steps(monkeypatch):
     monkeypatch.setattr("diffscribe.doors.clone.STEPS", (2, 2))
 
 
-def bring(
-    remote: Remote, revision: str, clones: Path, path: str = "owner/name"
-) -> bool:
+def bring(remote, revision, clones, path="owner/name"):
     url = f"{remote.base_url}/{path}"
     return clone(url, revision, clones, lambda words: None, ("http",))
 
 
-def cloned(clones: Path) -> Path:
+def cloned(clones):
     return clones / "127.0.0.1/owner/name.git"
 
 
-def test_brings_all_of_a_history_and_nothing_else(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_brings_all_of_a_history_and_nothing_else(remote, history, tmp_path):
     git(history.folder, "tag", "v1")
     git(history.folder, "branch", "other")
     assert bring(remote, history.head, tmp_path / "clones") is True
@@ -144,9 +138,7 @@ def test_brings_all_of_a_history_and_nothing_else(
     ]
 
 
-def test_what_is_there_is_not_fetched_again(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_what_is_there_is_not_fetched_again(remote, history, tmp_path):
     bring(remote, history.head, tmp_path)
     packs = remote.packs
     assert bring(remote, history.head, tmp_path) is False
@@ -154,9 +146,7 @@ def test_what_is_there_is_not_fetched_again(
     assert remote.packs == packs
 
 
-def test_another_revision_is_added_to_what_is_there(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_another_revision_is_added_to_what_is_there(remote, history, tmp_path):
     bring(remote, history.head, tmp_path)
     packs = sorted(cloned(tmp_path).glob("objects/pack/*.pack"))
     grow(history, 2)
@@ -166,9 +156,7 @@ def test_another_revision_is_added_to_what_is_there(
 
 
 @pytest.mark.usefixtures("short_steps")
-def test_fetches_a_few_generations_at_a_time(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_fetches_a_few_generations_at_a_time(remote, history, tmp_path):
     bring(remote, history.head, tmp_path)
     assert remote.packs >= 4
     assert git(cloned(tmp_path), "rev-list", "--count", "HEAD") == "8"
@@ -176,9 +164,7 @@ def test_fetches_a_few_generations_at_a_time(
 
 
 @pytest.mark.usefixtures("short_steps")
-def test_merged_branches_come_too(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_merged_branches_come_too(remote, history, tmp_path):
     history.switch("topic")
     grow(history, 5)
     history.switch("main")
@@ -199,9 +185,7 @@ module.clone(sys.argv[1], sys.argv[2], Path(sys.argv[3]), print, ("http",))
 
 
 @pytest.mark.usefixtures("short_steps")
-def test_goes_on_after_it_was_killed(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_goes_on_after_it_was_killed(remote, history, tmp_path):
     remote.hang_at_pack = 3
     url = f"{remote.base_url}/owner/name"
     command = [sys.executable, "-c", STEPWISE, url, history.head, str(tmp_path)]
@@ -228,10 +212,8 @@ def test_goes_on_after_it_was_killed(
 
 
 @pytest.mark.usefixtures("short_steps")
-def test_a_part_of_another_revision_is_given_up(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
-    def interrupted(words: bytes) -> None:
+def test_a_part_of_another_revision_is_given_up(remote, history, tmp_path):
+    def interrupted(words):
         if remote.packs == 2:
             raise KeyboardInterrupt
 
@@ -247,9 +229,7 @@ def test_a_part_of_another_revision_is_given_up(
     assert git(cloned(tmp_path), "rev-list", "--count", "HEAD") == "8"
 
 
-def test_a_remote_that_is_shallow_itself_is_refused(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_a_remote_that_is_shallow_itself_is_refused(remote, history, tmp_path):
     url = history.folder.as_uri()
     git(remote.folder, "clone", "-q", "--bare", "--depth=2", url, "part")
     with pytest.raises(SourceError, match="is it a shallow clone itself"):
@@ -257,8 +237,8 @@ def test_a_remote_that_is_shallow_itself_is_refused(
 
 
 def test_a_protocol_that_sends_passwords_in_the_clear_is_refused(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+    remote, history, tmp_path
+):
     url = f"{remote.base_url}/owner/name"
     with pytest.raises(SourceError, match="'http' is not one of https, ssh, git"):
         clone(url, history.head, tmp_path, lambda words: None)
@@ -267,8 +247,8 @@ def test_a_protocol_that_sends_passwords_in_the_clear_is_refused(
 
 
 def test_no_setting_of_the_user_leads_to_another_protocol(
-    remote: Remote, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    remote, history, tmp_path, monkeypatch
+):
     config = tmp_path / "config"
     config.write_text(
         f'[url "{history.folder.as_uri()}"]\ninsteadOf = https://example.org/owner/name\n'
@@ -291,13 +271,13 @@ def test_no_setting_of_the_user_leads_to_another_protocol(
     [("owner/none", SHA, "not found"), ("owner/name", SHA, "not our ref")],
 )
 def test_what_the_remote_does_not_have_is_told_in_one_line(
-    remote: Remote,
-    history: History,
-    tmp_path: Path,
-    path: str,
-    revision: str,
-    reason: str,
-) -> None:
+    remote,
+    history,
+    tmp_path,
+    path,
+    revision,
+    reason,
+):
     with pytest.raises(SourceError) as caught:
         bring(remote, revision, tmp_path, path)
     message = str(caught.value)
@@ -308,8 +288,8 @@ def test_what_the_remote_does_not_have_is_told_in_one_line(
 
 
 def test_nothing_of_the_remote_or_the_user_is_executed(
-    remote: Remote, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    remote, history, tmp_path, monkeypatch
+):
     canary = tmp_path / "canary"
     hooks = tmp_path / "template/hooks"
     hooks.mkdir(parents=True)
@@ -336,12 +316,10 @@ def test_nothing_of_the_remote_or_the_user_is_executed(
     assert not (cloned(tmp_path / "clones") / "modules").exists()
 
 
-def test_two_at_once_are_refused(
-    remote: Remote, history: History, tmp_path: Path
-) -> None:
+def test_two_at_once_are_refused(remote, history, tmp_path):
     errors: list[str] = []
 
-    def again(words: bytes) -> None:
+    def again(words):
         with pytest.raises(SourceError) as caught:
             bring(remote, history.head, tmp_path)
         errors.append(str(caught.value))
@@ -351,9 +329,7 @@ def test_two_at_once_are_refused(
     assert "another 'make clone' works on it" in errors[0]
 
 
-def test_a_clone_is_a_source_at_its_revision(
-    remote: Remote, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clone_is_a_source_at_its_revision(remote, history, tmp_path, monkeypatch):
     pinned = history.head
     grow(history, 2)
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,6 @@ from tests.support.source_fixtures import find, make_params
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.places import (
-    Sources,
     clone_folder,
     find_places,
     find_sources,
@@ -17,11 +16,11 @@ from diffscribe.samples.builder import History
 SHA = "0123456789" * 4
 
 
-def names(sources: Sources) -> list[str]:
+def names(sources):
     return [source.name for source in sources.kept]
 
 
-def repository(folder: Path, remote: str = "") -> History:
+def repository(folder, remote=""):
     folder.parent.mkdir(parents=True, exist_ok=True)
     history = History(folder)
     history.commit("feat: begin", {"a": "1\n"})
@@ -30,14 +29,14 @@ def repository(folder: Path, remote: str = "") -> History:
     return history
 
 
-def test_a_folder_is_searched_four_levels_down(tmp_path: Path) -> None:
+def test_a_folder_is_searched_four_levels_down(tmp_path):
     for path in ("x1", "1/x2", "1/2/x3", "1/2/3/x4", "1/2/3/4/x5", "x1/inner"):
         repository(tmp_path / "code" / path)
     assert names(find(str(tmp_path / "code"))) == ["x1", "x2", "x3", "x4"]
     assert names(find(str(tmp_path / "code" / "1" / "*"))) == ["x2", "x3", "x4", "x5"]
 
 
-def test_a_search_passes_over_links_and_hidden_folders(tmp_path: Path) -> None:
+def test_a_search_passes_over_links_and_hidden_folders(tmp_path):
     repository(tmp_path / "elsewhere")
     repository(tmp_path / "code/.cache/hidden")
     repository(tmp_path / "code/open")
@@ -48,7 +47,7 @@ def test_a_search_passes_over_links_and_hidden_folders(tmp_path: Path) -> None:
     assert names(find(str(tmp_path / "code/.cache"))) == ["hidden"]
 
 
-def test_a_glob_passes_over_what_is_no_repository(tmp_path: Path) -> None:
+def test_a_glob_passes_over_what_is_no_repository(tmp_path):
     repository(tmp_path / "code/one")
     repository(tmp_path / "two").bundle(tmp_path / "code/two.bundle")
     (tmp_path / "code/notes.txt").write_text("hello")
@@ -58,7 +57,7 @@ def test_a_glob_passes_over_what_is_no_repository(tmp_path: Path) -> None:
         find(str(tmp_path / "code/notes.txt"))
 
 
-def test_bare_repositories_are_find(tmp_path: Path) -> None:
+def test_bare_repositories_are_find(tmp_path):
     import pygit2
 
     repository(tmp_path / "one")
@@ -68,7 +67,7 @@ def test_bare_repositories_are_find(tmp_path: Path) -> None:
     assert names(find(str(tmp_path / "code"))) == ["one"]
 
 
-def test_a_repository_is_read_once_whatever_it_is_called(tmp_path: Path) -> None:
+def test_a_repository_is_read_once_whatever_it_is_called(tmp_path):
     repository(tmp_path / "code/one")
     (tmp_path / "link").symlink_to(tmp_path / "code/one")
     sources = find(
@@ -86,9 +85,7 @@ def test_a_repository_is_read_once_whatever_it_is_called(tmp_path: Path) -> None
     "remote",
     ["git@example.org:owner/name.git", "https://user@EXAMPLE.org:443/Owner/name/"],
 )
-def test_of_two_clones_of_a_remote_the_first_in_params_is_read(
-    tmp_path: Path, remote: str
-) -> None:
+def test_of_two_clones_of_a_remote_the_first_in_params_is_read(tmp_path, remote):
     repository(tmp_path / "a", remote)
     repository(tmp_path / "b", "https://example.org/owner/name")
     sources = find({"path": str(tmp_path / "b"), "license": "MIT"}, str(tmp_path / "*"))
@@ -98,16 +95,14 @@ def test_of_two_clones_of_a_remote_the_first_in_params_is_read(
     assert sources.duplicates == 2
 
 
-def test_equal_names_without_a_remote_are_told_apart_by_no_one(tmp_path: Path) -> None:
+def test_equal_names_without_a_remote_are_told_apart_by_no_one(tmp_path):
     repository(tmp_path / "x/same")
     repository(tmp_path / "y/same")
     with pytest.raises(SourceError, match="are both named 'same'; keep one"):
         find(str(tmp_path))
 
 
-def test_every_bad_source_is_told_and_the_good_ones_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     repository(tmp_path / "code/good")
     (tmp_path / "code/broken.bundle").write_text("")
@@ -137,9 +132,7 @@ def test_every_bad_source_is_told_and_the_good_ones_stay(
     )
 
 
-def test_a_clone_without_the_pinned_commit_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clone_without_the_pinned_commit_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "data/clones/example.org/owner/name.git"
     history = repository(folder)
@@ -154,7 +147,7 @@ def test_a_clone_without_the_pinned_commit_is_refused(
     assert (source.name, source.head) == ("example.org/owner/name", first)
 
 
-def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_named(tmp_path):
     repository(tmp_path / "code/good")
     errors: list[SourceError] = []
     (tmp_path / "loop").symlink_to("loop")
@@ -183,7 +176,7 @@ def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
         ("", None),
     ],
 )
-def test_a_remote_name_has_no_scheme_user_or_suffix(url: str, name: str | None) -> None:
+def test_a_remote_name_has_no_scheme_user_or_suffix(url, name):
     assert remote_name(url) == name
 
 
@@ -197,7 +190,7 @@ def test_a_remote_name_has_no_scheme_user_or_suffix(url: str, name: str | None) 
         ("git://example.org/name", "git"),
     ],
 )
-def test_a_url_tells_its_protocol(url: str, protocol: str) -> None:
+def test_a_url_tells_its_protocol(url, protocol):
     assert protocol_of(url) == protocol
 
 
@@ -214,19 +207,19 @@ def test_a_url_tells_its_protocol(url: str, protocol: str) -> None:
         "",
     ],
 )
-def test_what_is_no_url_of_a_remote_is_refused(url: str) -> None:
+def test_what_is_no_url_of_a_remote_is_refused(url):
     with pytest.raises(SourceError, match="is no URL of a repository"):
         protocol_of(url)
 
 
-def test_a_password_is_refused_and_not_repeated() -> None:
+def test_a_password_is_refused_and_not_repeated():
     with pytest.raises(SourceError) as caught:
         protocol_of("https://user:hunter2@example.org/owner/name")
     assert "example.org/owner/name holds a password" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_clone_lies_below_the_folder_of_clones() -> None:
+def test_a_clone_lies_below_the_folder_of_clones():
     folder = clone_folder("git@example.org:owner/na.me.git", Path("clones"))
     assert folder == Path("clones/example.org/owner/na.me.git")
 
@@ -244,6 +237,6 @@ def test_a_clone_lies_below_the_folder_of_clones() -> None:
         "/srv/name",
     ],
 )
-def test_no_url_leads_out_of_the_folder_of_clones(url: str) -> None:
+def test_no_url_leads_out_of_the_folder_of_clones(url):
     with pytest.raises(SourceError, match="is no plain URL of a repository"):
         clone_folder(url, Path("clones"))

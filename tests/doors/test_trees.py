@@ -1,6 +1,4 @@
 import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.source_fixtures import git_bytes
@@ -17,16 +15,16 @@ from diffscribe.doors.trees import (
     write_tree,
 )
 from diffscribe.harvest.history import list_commits, read_commits
-from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
+from diffscribe.samples.builder import EXECUTABLE, SYMLINK
 
 
-def raw(folder: Path, base: str, head: str) -> bytes:
+def raw(folder, base, head):
     return git_bytes(
         folder, "diff-tree", "-r", "--raw", "-z", "--no-renames", base, head
     )
 
 
-def grow(history: History) -> None:
+def grow(history):
     text = "text\n" * 9
     history.commit("feat: 0", {"a": "0\n", "d/e/f": text, "d.x": "1\n", "same": "1\n"})
     history.commit("feat: 1", {"a": "1\n", "new\n": "1\n", "d/e/g": "1\n"})
@@ -37,9 +35,7 @@ def grow(history: History) -> None:
     history.commit("feat: 6", {"same": "1\n", "d": None, "d/e": "back\n"})
 
 
-def test_squashed_lists_are_what_git_lists_between_the_ends(
-    history: History, opened: Any
-) -> None:
+def test_squashed_lists_are_what_git_lists_between_the_ends(history, opened):
     grow(history)
     source = opened(history.folder)
     list_commits(source, 100)
@@ -52,9 +48,7 @@ def test_squashed_lists_are_what_git_lists_between_the_ends(
             assert squash_entries([each.entries for each in window]) == listed
 
 
-def test_a_tree_with_the_entries_written_is_the_other_tree(
-    history: History, opened: Any
-) -> None:
+def test_a_tree_with_the_entries_written_is_the_other_tree(history, opened):
     grow(history)
     source = opened(history.folder)
     list_commits(source, 100)
@@ -65,11 +59,11 @@ def test_a_tree_with_the_entries_written_is_the_other_tree(
             assert write_tree(source.repository, base, entries) == head
 
 
-def test_no_list_has_no_entries() -> None:
+def test_no_list_has_no_entries():
     assert parse_entries(b"") == parse_entries(b"\0\n") == ()
 
 
-def test_leaves_out_comments_and_blanks() -> None:
+def test_leaves_out_comments_and_blanks():
     content = (
         b"\xef\xbb\xbf# logs\r\n*.log\r\n\n   \n!keep.log \n\\#name\n trail\\ \nlast"
     )
@@ -94,17 +88,15 @@ def test_leaves_out_comments_and_blanks() -> None:
         ("!/dist", "!/web/dist"),
     ],
 )
-def test_prefixes_the_patterns_of_a_folder(pattern: str, anchored: str) -> None:
+def test_prefixes_the_patterns_of_a_folder(pattern, anchored):
     assert anchor(pattern, "web") == anchored
 
 
-def test_takes_the_folder_literally() -> None:
+def test_takes_the_folder_literally():
     assert anchor("x", "[a]*") == "/\\[a]\\*/**/x"
 
 
-def test_collects_all_files_of_a_tree_root_first(
-    patterns_of: Any, history: History
-) -> None:
+def test_collects_all_files_of_a_tree_root_first(patterns_of, history):
     history.commit(
         "feat: begin",
         {
@@ -119,8 +111,8 @@ def test_collects_all_files_of_a_tree_root_first(
 
 
 def test_git_ignores_the_same_files_by_the_collected_patterns(
-    patterns_of: Any, history: History, tmp_path: Path
-) -> None:
+    patterns_of, history, tmp_path
+):
     paths = [
         "x.log", "keep.log", "a/x.log", "a/keep.log", "a/one", "a/b/one", "a/b/two",
         "a/b/c/two", "two", "b/two", "a/b/d/e", "a/d/e", "[g]/f", "g/f", "a/out/x",
@@ -144,7 +136,7 @@ def test_git_ignores_the_same_files_by_the_collected_patterns(
     assert "a/b/c/two" in ignored(flat, paths)
 
 
-def test_names_a_tree_that_no_project_has(patterns_of: Any, history: History) -> None:
+def test_names_a_tree_that_no_project_has(patterns_of, history):
     blob = history.repository.create_blob(b"x")
     builder = history.repository.TreeBuilder()
     builder.insert("file", blob, 0o100644)
@@ -160,14 +152,14 @@ def test_names_a_tree_that_no_project_has(patterns_of: Any, history: History) ->
 
 @pytest.fixture
 def patterns_of(opened):
-    def read(history: History, tree: str = "") -> tuple[str, ...]:
+    def read(history, tree=""):
         own = str(history.repository[history.head].tree_id)
         return join_gitignores(read_gitignores(opened(history.folder), tree or own))
 
     return read
 
 
-def ignored(folder: Path, paths: list[str]) -> list[str]:
+def ignored(folder, paths):
     return subprocess.run(
         ["git", "check-ignore", *paths], cwd=folder, capture_output=True, text=True
     ).stdout.splitlines()

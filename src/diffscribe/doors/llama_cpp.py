@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from diffscribe.core.errors import SourceError, ToolError
-from diffscribe.doors.tether import tethered
 
 QWEN2_PRETOKENIZER_REGEX = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -139,6 +139,28 @@ def _installed() -> Iterator[Path]:
 
 def _title(command: Sequence[str | Path]) -> str:
     return " ".join(Path(part).name for part in command[:2])
+
+
+_TETHER = """
+import ctypes, os, signal, sys
+parent, program, *arguments = sys.argv[1:]
+if sys.platform == "linux":
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+# The parent may have died before prctl; then no signal would ever come.
+if os.getppid() == int(parent):
+    os.execv(program, [program, *arguments])
+"""
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """Return the command that runs a command tied to the calling thread.
+
+    A process that gets SIGKILL cannot stop its children. Linux does it for it, by
+    PR_SET_PDEATHSIG; other systems have no such call, and the program runs untied.
+    """
+    # -I -S skips site-packages, so Python starts in milliseconds.
+    return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
 
 
 HOST = "127.0.0.1"
