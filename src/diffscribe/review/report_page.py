@@ -202,8 +202,8 @@ def overview(
 
 
 def _tested(found: Comparison) -> str:
-    verdict = "" if found.verdict == "not shown" else f" {found.verdict}"
-    return f"{cell(found.difference)}{verdict}, p {p_value(found.p_holm)}"
+    verdict = "" if found.verdict == "not shown" else f"{found.verdict}, "
+    return f"{cell(found.difference)}\n{verdict}p {p_value(found.p_holm)}"
 
 
 def _parts(parts: Iterable[Slice], scores: Mapping[str, Score]) -> str:
