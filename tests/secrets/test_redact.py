@@ -163,6 +163,37 @@ def test_texts_lose_trailers_and_the_bodies_of_private_keys():
     assert all(line.startswith("+") for line in texts[0].split("\n") if line)
 
 
+NO_NAME = "<personal:trailer>"
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("+Signed-off-by: Jane Roe <jane@corp.io>\n", f"+Signed-off-by: {NO_NAME}\n"),
+        ("-  Reviewed-by: Jane Roe\n+x\n", f"-  Reviewed-by: {NO_NAME}\n+x\n"),
+        ("+Cc: Jane <jane@corp.io>, x\n", f"+Cc: {NO_NAME}, x\n"),
+        (
+            r'{"m": "fix\n\nCo-authored-by: Ren\u00e9 <rene\u0040corp.io>\nFixes: 7"}',
+            rf'{{"m": "fix\n\nCo-authored-by: {NO_NAME}\nFixes: 7"}}',
+        ),
+        (r"'fix\n\nAcked-by: J Roe <j@corp.io>')", rf"'fix\n\nAcked-by: {NO_NAME}')"),
+        (r'"mail": "jane\u0040corp.io"', '"mail": "<personal:email:1>"'),
+        ("+sorted-by: name\n+To: the point\n", None),
+        (r'+print("Dear\nFrom: here to there")', None),
+        (r"+at = re.compile(r'\u0040media')", None),
+    ],
+)
+def test_people_behind_signs_and_escapes_do_not_leave(text, sent):
+    redacted = redact_texts([text])
+    assert redacted.texts == (text if sent is None else sent,)
+    assert redact_texts(redacted.texts).texts == redacted.texts
+
+
+def test_the_lines_of_a_diff_that_name_people_stay_in_its_row(labeled):
+    diff = as_diff("Signed-off-by: Jane Roe", "a.patch")
+    assert redact(labeled(diff=diff)).change.diff == diff
+
+
 def test_a_dump_in_a_prompt_is_emptied():
     many = MAX_SECRET_BYTES // len(TOKEN) + 1
     dump = "\n".join(TOKENS["github_token"](Random(n)) for n in range(many))

@@ -21,6 +21,7 @@ from diffscribe.secrets.rules import (
     compile_linear,
     find_private_keys,
     find_secrets,
+    hide_trailers,
     strip_trailers,
 )
 
@@ -121,11 +122,12 @@ def redact_texts(texts: Sequence[str]) -> RedactedTexts:
 
     They share their placeholders, which are numbered by kind. Each may hold a diff, so
     a sign at the start of a line is no part of a secret. Lines that name people, such
-    as Signed-off-by, are cut out.
+    as Signed-off-by, are cut out, or emptied within a diff and within JSON.
     """
     stripped = [strip_trailers(text) for text in texts]
-    redacted = _redact([_Text(text, is_diff=True) for text, _ in stripped])
-    redacted.counts[TRAILER] += sum(number for _, number in stripped)
+    hidden = [hide_trailers(text) for text, _ in stripped]
+    redacted = _redact([_Text(text, is_diff=True) for text, _ in hidden])
+    redacted.counts[TRAILER] += sum(number for _, number in stripped + hidden)
     return redacted._replace(texts=tuple(map(redacted.without, redacted.texts)))
 
 

@@ -99,8 +99,18 @@ def strip_trailers(message: str) -> tuple[str, int]:
 
     Other trailers stay: `Fixes`, `BREAKING CHANGE`, `Change-Id`.
     """
-    kept, trailers = _trailer().subn("", message)
+    kept, trailers = _trailer("pattern").subn("", message)
     return (kept.rstrip() if trailers else message), trailers
+
+
+def hide_trailers(text: str) -> tuple[str, int]:
+    """Return a text with `<personal:trailer>` for who is named behind a diff's sign.
+
+    Or behind an escaped line feed, as in JSON. The number of places is returned too.
+    """
+    return _trailer("within").subn(
+        lambda line: text[line.start() : line.start(1)] + f"<personal:{TRAILER}>", text
+    )
 
 
 def list_kinds() -> tuple[str, ...]:
@@ -180,7 +190,7 @@ def is_basic_auth(value: str) -> bool:
 def is_person(address: str) -> bool:
     """Tell a person's address from a role's, a machine's and an example's."""
     harmless = _data()["harmless"]
-    name, _, host = address.lower().rpartition("@")
+    name, _, host = address.lower().replace("\\u0040", "@").rpartition("@")
     return not (
         name in harmless["roles"].split()
         or "noreply" in name
@@ -296,9 +306,9 @@ def _harmless() -> dict[str, Any]:
 
 
 @cache
-def _trailer() -> re.Pattern[str]:
-    # Messages may hold lone surrogates, which RE2 cannot read; the pattern is linear.
-    return re.compile(_data()["trailers"]["pattern"])
+def _trailer(name: str) -> re.Pattern[str]:
+    # Messages may hold lone surrogates, which RE2 cannot read; the patterns are linear.
+    return re.compile(_data()["trailers"][name])
 
 
 def compile_linear(pattern: bytes) -> Any:
