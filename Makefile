@@ -83,6 +83,8 @@ mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)
 
 .PHONY: serve
 serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
+	@test -f models/gguf/student-$(TYPE).gguf || { echo "serve: no models/gguf/student-$(TYPE).gguf;" \
+		"run 'make repro' first, or name a type of merge_quantize.types with TYPE=" >&2; exit 2; }
 	@server=$$(python -c 'from diffscribe.doors.llama_cpp import program; print(program("llama-server"))'); \
 	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
 

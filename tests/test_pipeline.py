@@ -154,6 +154,19 @@ def test_repro_without_an_environment_stops_at_the_first_stage_in_one_line(tmp_p
     assert done.stdout.count("Running stage") == 1
 
 
+def test_a_queued_experiment_runs_the_code_it_was_queued_with(tmp_path):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    copy = tmp_path / ".dvc/tmp/exps/tmpabc"
+    for folder in (tmp_path, copy):
+        (folder / "src/diffscribe").mkdir(parents=True)
+        (folder / "src/diffscribe/__init__.py").write_text("")
+    program = "import diffscribe; print(diffscribe.__file__)"
+    command = [str(ROOT / "tools/python"), "-c", program]
+    done = subprocess.run(command, cwd=copy, env=bare(), capture_output=True, text=True)
+    assert done.stdout == f"{copy}/src/diffscribe/__init__.py\n", done.stderr
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_script_answers_help_within_a_second(stage):
     assert any(help_cpu_s(stage) < 0.7 for _ in range(3))
