@@ -179,6 +179,22 @@ def test_a_line_that_failed_is_told_with_its_words_and_asked_by_the_next_run(tmp
         assert [len(server.files[f"file-{n}"].splitlines()) for n in (0, 3)] == [12, 2]
 
 
+def test_what_a_model_refuses_is_left_out_of_the_next_batch(tmp_path):
+    def answer(body):
+        for name in ("max_tokens", "temperature", "seed"):
+            if name in body:
+                words = f"unsupported: {name}; use max_completion_tokens"
+                return 400, {"error": {"message": words if "x" in name else name}}
+        return echo(body)
+
+    with BatchServer(answer=answer) as server:
+        said, teacher = label(tmp_path, server.base_url, 5)
+        assert len(server.batches) == 4
+    assert said == texts(5)
+    assert teacher.counts.asked == 5
+    assert teacher.counts.failed == 0
+
+
 @pytest.mark.parametrize(
     ("state", "left", "words"),
     [
@@ -368,8 +384,8 @@ def test_an_answer_of_vllm_that_failed_has_its_words(tmp_path):
         {"custom_id": "b", "response": None, "error": "broken"},
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    said = [(key, str(error)) for key, error in read_answers(file)]
-    assert said == [("a", "HTTP 400: too long"), ("b", "broken")]
+    said = [(key, error.code, error.words) for key, error in read_answers(file)]
+    assert said == [("a", 400, "too long"), ("b", 0, "broken")]
 
 
 def test_a_budget_holds_and_all_that_was_answered_is_kept(tmp_path):

@@ -22,9 +22,21 @@ from diffscribe.asking.budget import Budget, Cost
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import repository_root, write_json, write_lines
-from diffscribe.doors.batches import BatchService, read_answers, request_line
+from diffscribe.doors.batches import (
+    DIALECT,
+    BatchService,
+    read_answers,
+    request_line,
+)
 from diffscribe.doors.endpoint import Outgoing, prepare
-from diffscribe.doors.reply import Answer, AnswerError, Question, question_key
+from diffscribe.doors.reply import (
+    MAX_WORDS_CHARS,
+    Answer,
+    AnswerError,
+    AttemptError,
+    Question,
+    question_key,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -183,6 +195,7 @@ class BatchAsker:
         self._requests: dict[str, _Request] = {}
         """What this run asks by the next batch, or by the open one."""
         self._bytes = 0
+        self._dialect = self._next_dialect = DIALECT
         self._lock = hold(folder)
         self._state = read_state(folder)
         if service and self._state and not self._state.file:
@@ -279,7 +292,7 @@ class BatchAsker:
         """Put a question down for the next batch, if no batch is open."""
         if self._state or key in self._requests:
             return
-        line = request_line(key, sent)
+        line = request_line(key, sent, self._dialect)
         if len(line) > MAX_BYTES:
             words = f"{len(line)} bytes are more than a batch takes"
             self.failed[key] = AnswerError(words)
@@ -366,7 +379,9 @@ class BatchAsker:
                 model, about = left.pop(key)
                 if isinstance(result, Answer):
                     puts.append(self._ledger.put(key, model, result, about=about))
-                self._settle(key, model, result)
+                    self._settle(key, model, result)
+                else:
+                    self._settle(key, model, self._failure(result))
         for put in puts:
             put.result()
         return unreadable
@@ -382,6 +397,15 @@ class BatchAsker:
             self._settle(key, model, AnswerError(words) if is_final else None)
         _close(self._folder)
         self._state, self._requests, self._bytes = None, {}, 0
+        self._dialect = self._next_dialect
+
+    def _failure(self, error: AttemptError) -> AnswerError | None:
+        """Return why a question failed; None if it can be asked in another way."""
+        if milder := self._dialect.milder(error, asks_json=True):
+            self._next_dialect = milder
+            return None
+        prefix = f"HTTP {error.code}: " if error.code else ""
+        return AnswerError(f"{prefix}{error.words}"[:MAX_WORDS_CHARS])
 
     def _settle(
         self, key: str, model: str, result: Answer | AnswerError | None

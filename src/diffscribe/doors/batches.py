@@ -4,6 +4,7 @@ A batch costs less and is answered within a day. What is uploaded here was writt
 `Outgoing` questions for the same host, so it holds what may leave the machine.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -23,9 +24,7 @@ from diffscribe.doors.endpoint import (
     wait_s,
 )
 from diffscribe.doors.reply import (
-    MAX_WORDS_CHARS,
     Answer,
-    AnswerError,
     AttemptError,
     Fault,
     hide_key,
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 URL = "/v1/chat/completions"
 DIALECT = Dialect(Rung.JSON_SCHEMA)
-"""Nobody can be probed before a batch, so this is what most services take."""
+"""Nobody can be probed before a batch, so the first is asked as most services want."""
 _RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
 _OVER = ("batch_expired", "batch_cancelled")
 """Codes of requests that were neither answered nor refused."""
@@ -65,7 +64,7 @@ class BatchStatus(NamedTuple):
         return self.state in _RUNNING
 
 
-def request_line(key: str, sent: Outgoing, dialect: Dialect = DIALECT) -> bytes:
+def request_line(key: str, sent: Outgoing, dialect: Dialect) -> bytes:
     """Return the line of a question in a file of requests."""
     body = dialect.body(sent.question)
     line = {"custom_id": key, "method": "POST", "url": URL, "body": body}
@@ -220,7 +219,7 @@ class _Line(BaseModel):
     error: Any = None
 
 
-def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AnswerError]]:
+def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AttemptError]]:
     """Yield the result of each request, from a service or `vllm run-batch`.
 
     A line that is no answer of a batch is a failure of an unknown request, None.
@@ -231,30 +230,19 @@ def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AnswerError]
             try:
                 line = _Line.model_validate_json(text)
             except ValidationError:
-                yield None, AnswerError("no answer of a batch")
+                yield None, AttemptError(Fault.NONSENSE, "no answer of a batch")
                 continue
             if not (isinstance(line.error, dict) and line.error.get("code") in _OVER):
                 yield line.custom_id, _result(line)
 
 
-def _result(line: _Line) -> Answer | AnswerError:
-    response = line.response
-    if response is None or response.status_code != 200 or line.error:
-        return AnswerError(_words(line))
-    try:
-        return read_body(response.body)
-    except AttemptError as error:
-        return AnswerError(error.words)
-
-
-def _words(line: _Line) -> str:
-    """Return the words of a failed line, wherever a service puts them."""
-    body = line.response.body if line.response else None
-    for place in (body, line.error):
-        said = place.get("error", place) if isinstance(place, dict) else place
-        words = said.get("message") if isinstance(said, dict) else said
-        if words:
-            code = line.response.status_code if line.response else 0
-            prefix = f"HTTP {code}: " if code else ""
-            return f"{prefix}{words}"[:MAX_WORDS_CHARS]
-    return "no answer in the batch"
+def _result(line: _Line) -> Answer | AttemptError:
+    response = line.response or _Response(status_code=0)
+    if response.status_code == 200 and not line.error:
+        try:
+            return read_body(response.body)
+        except AttemptError as error:
+            return error
+    # A failure is told in the body, beside it, or not at all.
+    said = response.body or line.error or "no answer in the batch"
+    return status_error(response.status_code, {}, json.dumps(said).encode())

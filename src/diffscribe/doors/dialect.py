@@ -61,7 +61,7 @@ class Dialect(NamedTuple):
         named = {"name": "answer", "schema": schema, "strict": is_strict}
         return {"type": "json_schema", "json_schema": named}
 
-    def milder(self, failure: AttemptError, question: Question) -> "Dialect | None":
+    def milder(self, failure: AttemptError, *, asks_json: bool) -> "Dialect | None":
         """Return what to try after a refusal, or None if it was about other things."""
         said = f"{failure.words} {failure.names}".lower()
         if failure.code not in _REFUSALS or is_about_one(failure):
@@ -72,7 +72,7 @@ class Dialect(NamedTuple):
             # Models say that in many ways: unsupported, deprecated, only 1 is allowed.
             if name not in self.left_out and re.search(rf"\b{name}\b", said):
                 return self._replace(left_out=self.left_out | {name})
-        if question.schema is None or self.rung == Rung.TEXT:
+        if not asks_json or self.rung == Rung.TEXT:
             return None
         if _FORMAT.search(said) or _SCHEMA.search(said):
             rungs = list(Rung)

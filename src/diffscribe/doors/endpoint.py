@@ -282,8 +282,9 @@ class Endpoint:
             try:
                 return await self._retried(question, dialect), dialect
             except AttemptError as failure:
-                milder = None if self._fixed else dialect.milder(failure, question)
-                if milder is None:
+                asks_json = question.schema is not None
+                milder = dialect.milder(failure, asks_json=asks_json)
+                if milder is None or self._fixed:
                     is_alive = self._answers > answers_before
                     raise self._explained(failure, question.model, is_alive) from None
                 dialect = milder
