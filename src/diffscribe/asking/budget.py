@@ -5,7 +5,6 @@ exceeded.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -133,8 +132,7 @@ class Budget:
         self._max_tokens = max_tokens
         self._charged = self._reserved = FREE
         self._open = 0
-        self._waiting: deque[tuple[Cost, asyncio.Future[None]]] = deque()
-        self._exhausted: BudgetError | None = None
+        self._settled = asyncio.Event()
 
     def most(self, question: Question) -> Cost:
         """Return the most that a question can cost.
@@ -147,15 +145,15 @@ class Budget:
         return self._cost(question.model, most_tokens(question))
 
     async def admit(self, most: Cost) -> None:
-        """Reserve as soon as it fits, in the order of asking.
+        """Reserve as soon as it fits beside what is open.
 
         Raises:
-            BudgetError: if it never will; no question is open any more.
+            BudgetError: if it never will, as nothing is open any more.
         """
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((most, turn))
-        self._admit_waiting()
-        await turn
+        while not self.reserve(most):
+            if not self._open:
+                raise self.exhausted()
+            await self._settled.wait()
 
     def reserve(self, most: Cost) -> bool:
         """Set aside the cost of a question, or return False if it does not fit."""
@@ -180,7 +178,9 @@ class Budget:
             self.bill.add(model, usage)
             real = self._cost(model, usage) if is_counted(usage) else most
             self._charged = self._charged.plus(real)
-        self._admit_waiting()
+        # All that wait look again; a later waiter waits for the next one.
+        self._settled.set()
+        self._settled = asyncio.Event()
 
     def exhausted(self) -> BudgetError:
         """Return the error that says that the next question does not fit."""
@@ -209,17 +209,3 @@ class Budget:
                 "budget_tokens instead"
             )
         return Cost(tokens, cost_usd(usage, price))
-
-    def _admit_waiting(self) -> None:
-        while self._waiting:
-            most, turn = self._waiting[0]
-            if not turn.done() and not self._exhausted:
-                if self.reserve(most):
-                    turn.set_result(None)
-                elif self._open:
-                    return
-                else:
-                    self._exhausted = self.exhausted()
-            if self._exhausted and not turn.done():
-                turn.set_exception(self._exhausted)
-            self._waiting.popleft()

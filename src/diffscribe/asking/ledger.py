@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -104,6 +104,10 @@ def ledger_path() -> Path:
     return repository_root() / ".cache" / "teacher.sqlite"
 
 
+_Put = tuple[dict[str, Any], Future[Answer]]
+"""The columns of an answer, and the future of the one that counts."""
+
+
 class Ledger:
     """Answers by key; close it, or use it as a context."""
 
@@ -160,7 +164,18 @@ class Ledger:
         future: Future[Answer] = Future()
         # A running future cannot be cancelled, so that every paid answer is kept.
         future.set_running_or_notify_cancel()
-        self._puts.put(_Put(key, model, about, _storable(answer), future))
+        values = {
+            "key": key,
+            "model": model,
+            "about": about,
+            # sqlite refuses lone surrogates.
+            "text": answer.text.encode("utf-8", "replace").decode(),
+            "finish_reason": answer.finish_reason,
+            **answer.usage._asdict(),
+            "latency_s": answer.latency_s,
+            "answered_at": datetime.now(UTC).strftime(TIME),
+        }
+        self._puts.put((values, future))
         return future
 
     def claim(self, key: str) -> bool:
@@ -194,24 +209,18 @@ class Ledger:
             self._commit(connection, [put for put in puts if put])
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, puts: list["_Put"]) -> None:
+    def _commit(self, connection: sqlite3.Connection, puts: list[_Put]) -> None:
         try:
             with explained(self._path), transaction(connection):
-                counting = [_insert(connection, put) for put in puts]
+                connection.executemany(INSERT, [values for values, _ in puts])
+                keys = [(values["key"],) for values, _ in puts]
+                found = [connection.execute(ANSWER, key).fetchone() for key in keys]
         except (DiffscribeError, sqlite3.Error, OverflowError) as error:
-            for put in puts:
-                put.future.set_exception(error)
+            for _, future in puts:
+                future.set_exception(error)
         else:
-            for put, answer in zip(puts, counting, strict=True):
-                put.future.set_result(answer)
-
-
-class _Put(NamedTuple):
-    key: str
-    model: str
-    about: str
-    answer: Answer
-    future: Future[Answer]
+            for (_, future), values in zip(puts, found, strict=True):
+                future.set_result(_answer(values))
 
 
 def _claim_byte(key: str) -> int:
@@ -219,13 +228,7 @@ def _claim_byte(key: str) -> int:
     return int(key[:15], 16)
 
 
-def _storable(answer: Answer) -> Answer:
-    """Return an answer without lone surrogates, which sqlite refuses."""
-    text = answer.text.encode("utf-8", "replace").decode()
-    return answer._replace(text=text)
-
-
-def _taken(puts: "SimpleQueue[_Put | None]") -> list[_Put | None]:
+def _taken(puts: SimpleQueue[_Put | None]) -> list[_Put | None]:
     """Wait for one put, and return it with all others that wait by then."""
     taken = [puts.get()]
     while True:
@@ -233,23 +236,6 @@ def _taken(puts: "SimpleQueue[_Put | None]") -> list[_Put | None]:
             taken.append(puts.get_nowait())
         except Empty:
             return taken
-
-
-def _insert(connection: sqlite3.Connection, put: _Put) -> Answer:
-    """Keep an answer, and return the one that counts."""
-    values = {
-        "key": put.key,
-        "model": put.model,
-        "about": put.about,
-        "text": put.answer.text,
-        "finish_reason": put.answer.finish_reason,
-        **put.answer.usage._asdict(),
-        "latency_s": put.answer.latency_s,
-        "answered_at": datetime.now(UTC).strftime(TIME),
-    }
-    if connection.execute(INSERT, values).rowcount:
-        return put.answer
-    return _answer(connection.execute(ANSWER, (put.key,)).fetchone())
 
 
 def _answer(values: tuple[Any, ...]) -> Answer:
