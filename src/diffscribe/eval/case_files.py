@@ -171,7 +171,8 @@ def _unjudgeable(case: Case) -> str | None:
     commits = case.target.commits
     known, targets = set(case.files), {path for each in commits for path in each.files}
     if len(known) < len(case.files):
-        return f"files has {_twice(case.files)} twice"
+        twice = next(path for path, n in Counter(case.files).items() if n > 1)
+        return f"files has {twice} twice"
     for name, paths in (("junk", set(case.junk)), ("target", targets)):
         if unknown := sorted(paths - known):
             return f"{name} has {unknown[0]}, which is not in files"
@@ -184,10 +185,6 @@ def _unjudgeable(case: Case) -> str | None:
     if not all(each.files for each in commits):
         return "its target has a commit without files"
     return None
-
-
-def _twice(paths: Iterable[str]) -> str:
-    return next(path for path, times in Counter(paths).items() if times > 1)
 
 
 # Rows of our own stages ---------------------------------------------------------------

@@ -39,10 +39,10 @@ class Comparison(Record):
 
 
 class Pair(NamedTuple):
-    """What two systems have on one sample."""
+    """The values of two systems on one sample."""
 
     cluster: str
-    """The change, a sample and its variants; no other repository has its name."""
+    """Id of the change, which a sample shares with its variants."""
     first: float
     second: float
     repo: str = ""

@@ -1,7 +1,7 @@
 """Make plans without a model: what a model has to beat to be worth running.
 
-Rules say the constant subject SUBJECT and take their type from the paths, where
-nothing else is said. They leave junk in commits; only the baseline knows it.
+Unless its docstring says otherwise, a rule gives every commit the subject SUBJECT and
+takes the type from the paths. Rules leave junk in commits; only the baseline tells it.
 """
 
 import re

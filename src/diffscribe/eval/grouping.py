@@ -43,7 +43,7 @@ class Judgement(NamedTuple):
 def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
     """Return the measures of grouping and junk, and what was found.
 
-    Found are why a plan is not valid, and which paths and patterns are to blame.
+    The findings say why a plan is not valid and name the wrong paths and patterns.
     """
     if case.task == "message":
         return Judgement(dict.fromkeys(NAMES), {})
@@ -62,11 +62,11 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
         "moves": moves(grouped),
         "junk": junk_routed(case, plan),
         "patterns_sane": 1 - len(absurd) / max(1, len(plan.gitignore)),
-        # That no pattern matches a secret does not matter: it is not published.
+        # A secret in no commit is not published, even if no pattern matches it.
         "secrets_kept_out": len(secrets - listed) / len(secrets) if secrets else None,
     }
     if prediction.plan is None:
-        # Nobody knows what becomes of patterns and secrets then.
+        # An unreadable answer may publish a secret, so it gets the worst value.
         lost = {n: values[n] and 0.0 for n in ("patterns_sane", "secrets_kept_out")}
         return Judgement(values | lost, {})
     found = {
@@ -183,11 +183,11 @@ def junk_routed(case: Case, plan: Plan) -> float | None:
 
 
 def is_absurd(pattern: str, case: Case) -> bool:
-    """Tell a pattern that nobody would want in a .gitignore.
+    """Tell a pattern that does not belong into a .gitignore.
 
-    It matches a real file of the change or an ordinary path of a project, such
-    as `*`, `*.py` and `src/` do, or nothing that there could be, as `/` does, or
-    nobody can say what, as of `*?*?*?*?*`.
+    It matches a real file of the change or an ordinary path of a project, such as
+    `*`, `*.py` and `src/`; or it can match nothing, such as `/`; or it is too wild to
+    be matched in bounded time, such as `*?*?*?*?*`.
     """
     real = set(case.files) - set(case.junk)
     if is_too_wild(pattern) or not pattern.strip("/ "):

@@ -36,7 +36,8 @@ _GENERIC = re.compile(
 def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Judgement:
     """Return the measures of types, grounding, text and style, and what was found.
 
-    Found are wrong types, absent names, refuted claims, empty phrases, broken rules.
+    The findings name wrong types, absent names, refuted claims, generic subjects and
+    broken rules.
     """
     commits = prediction.plan.commits if prediction.plan else ()
     pairs = align(case.target, Plan(commits=commits))

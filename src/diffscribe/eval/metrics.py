@@ -102,7 +102,7 @@ class SystemResult(Record):
     tokens_per_s: float | None
     """Answer tokens a second of latency, prompt included; None without tokens."""
     latency_p50_s: float | None
-    """Of those that answered; None if none did, as the next."""
+    """Median of the answered requests; None without one, as the next."""
     latency_p95_s: float | None
     size_mb: float | None
     """Of the GGUF, in 10^6 bytes; None for a control."""

@@ -44,7 +44,7 @@ def write_report(
 
 
 def terminal_table(evaluation: Evaluation, columns: int) -> str:
-    """Return one row a system for a terminal of so many columns.
+    """Return a table with a row for each system, at most `columns` wide.
 
     Scores are in percent, each with the ends of its 95 % interval. Columns that do
     not fit come below, with the systems again; 160 columns hold all.

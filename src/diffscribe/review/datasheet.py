@@ -1,4 +1,4 @@
-"""What the data is, as one HTML page without network and as a dataset card."""
+"""Describe the data as one HTML page without network and as a dataset card."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""What can be told of a label without a person: five measures, and what to look at."""
+"""Judge a label without a person: five measures, and flags of what to look at."""
 
 import re
 from collections.abc import Iterator

@@ -164,7 +164,7 @@ def gate_page(
 
 
 def _row(labels: tuple[LabeledChange, ...], names: Sequence[str]) -> dict[str, Any]:
-    # The ballot is of the row as it is; the page shows what may leave the machine.
+    # The ballot digests the row as it is; the page shows the redacted one.
     shown = [redact(row).change for row in labels]
     change = shown[0]
     commits = len(change.commits)

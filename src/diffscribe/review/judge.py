@@ -129,7 +129,7 @@ def judge(
     texts = load_judge_prompts(prompts)
     missing: Counter[Missing] = Counter()
     voted: list[_Voted] = []
-    # What no metric holds is in no run of MLflow either.
+    # The votes are in no metric, so there is no run in MLflow to open.
     with connected_teacher(params, TrackedRun()) as asker:
 
         async def ask(pair: _Pair) -> _Voted | Missing:

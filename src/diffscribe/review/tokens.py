@@ -19,7 +19,7 @@ class Token(NamedTuple):
 
 
 _MOST_BYTES = 4
-"""Of a letter in UTF-8; more tokens than these never wait for each other."""
+"""A letter has at most four bytes in UTF-8, so at most four tokens share one."""
 
 
 def tokens_of(tokenizer: Any, masked: Sequence[tuple[int, bool]]) -> list[Token]:

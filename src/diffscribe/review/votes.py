@@ -1,4 +1,4 @@
-"""What voters said of pairs of plans: who is preferred, and how far voters agree."""
+"""Count votes on pairs of plans: which is preferred, and how far voters agree."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
