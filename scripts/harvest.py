@@ -39,6 +39,8 @@ def main(
     )
     for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
+    for sentence in counts.disagreements:
+        click.echo(f"harvest.py: {sentence}", err=True)
     totals = counts.metrics(values.harvest)
     write_json(metrics, {"changes": totals["changes"]})
     report(

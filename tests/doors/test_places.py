@@ -95,6 +95,28 @@ def test_of_two_clones_of_a_remote_the_first_in_params_is_read(tmp_path, remote)
     assert sources.duplicates == 2
 
 
+def test_what_one_entry_marks_as_private_is_private_in_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    url = "https://example.org/owner/name"
+    for name in ("a", "b"):
+        repository(tmp_path / name, url)
+    repository(tmp_path / "other")
+    everything, first = str(tmp_path / "*"), str(tmp_path / "a")
+    marks = [
+        {"path": first, "private": True},
+        {"path": str(tmp_path / "b"), "private": True},
+        {"url": url, "revision": SHA, "private": True},
+    ]
+    for mark in marks:
+        for entries in ([mark, everything], [everything, mark]):
+            sources = find_sources(make_params(*entries).sources, lambda _: None)
+            private = {each.name: each.settings.private for each in sources.kept}
+            assert private == {"example.org/owner/name": True, "other": False}
+    assert find(everything, everything).disagreements == []
+    [told] = find(everything, {"path": first, "private": True}).disagreements
+    assert told.startswith("harvest.sources names 'example.org/owner/name' more than")
+
+
 def test_equal_names_without_a_remote_are_told_apart_by_no_one(tmp_path):
     repository(tmp_path / "x/same")
     repository(tmp_path / "y/same")
@@ -123,10 +145,10 @@ def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path, monkeypatch):
     told = [str(error) for error in errors]
     assert [bool(line.count("\n")) for line in told] == [False] * 5
     assert f"'{tmp_path}/missing' matches no repository" in told[0]
-    assert "pointer: cannot be read as a git repository" in told[1]
-    assert "strange: cannot be read as a git repository" in told[2]
-    assert "unborn: the repository has no commit" in told[3]
-    assert told[4] == (
+    assert "pointer: cannot be read as a git repository" in told[2]
+    assert "strange: cannot be read as a git repository" in told[3]
+    assert "unborn: the repository has no commit" in told[4]
+    assert told[1] == (
         "https://example.org/owner/name: not cloned to "
         "data/clones/example.org/owner/name.git yet; run 'make clone'"
     )

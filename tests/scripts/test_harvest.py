@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_harvest(
-    folder: Path, *sources: str, test_repos: tuple[str, ...] = (), **changed: object
+    folder: Path, *sources: object, test_repos: tuple[str, ...] = (), **changed: object
 ) -> subprocess.CompletedProcess[str]:
     """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -103,3 +103,19 @@ def test_reports_what_it_leaves_out_where_params_say_so(
     counts = json.loads((tmp_path / "reports/harvest.json").read_text())
     assert (counts["sources"], counts["sources_bad"]) == (1, 2)
     assert counts["changes"] == 3
+
+
+def test_a_repository_that_one_entry_marks_is_private_and_the_other_is_told(
+    history: History, tmp_path: Path
+) -> None:
+    for number in range(3):
+        history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
+    done = run_harvest(tmp_path, "*", {"path": "repository", "private": True})
+    assert done.returncode == 0
+    assert done.stderr == (
+        "harvest.py: harvest.sources names 'repository' more than once, with other "
+        "settings: the first entry counts, and it is private if any entry says so\n"
+    )
+    rows = list(read_jsonl(tmp_path / "data/harvested.jsonl", Change))
+    assert len(rows) == 3
+    assert all(row.private for row in rows)

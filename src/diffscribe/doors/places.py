@@ -24,6 +24,9 @@ PASSWORD = re.compile(r"\w+://[^/@]*:[^/@]*@")
 MAX_NAME_CHARS = 200
 PLAIN_PART = re.compile(r"[\w~][\w.~+-]*")
 
+_PLACE = {"path", "url"}
+"""The settings that say where a source is; others say how it is read."""
+
 OnError = Callable[[SourceError], None]
 """Takes the error of one source; it may raise it to end the search."""
 
@@ -35,6 +38,8 @@ class Sources(NamedTuple):
     """Sorted by name; each repository once."""
     duplicates: int
     """Sources left out because an earlier one has their objects or remote."""
+    disagreements: list[str]
+    """A sentence for each source whose entries have other settings."""
 
 
 class Place(NamedTuple):
@@ -49,24 +54,48 @@ def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources
     """Return the sources that params name; of equal ones the first wins.
 
     Two sources are equal if they share a real path, a folder of objects or a remote.
-    A source that cannot be used goes to `on_error` and is left out.
+    A source that any of its entries marks as private is private, even if that entry
+    cannot be used. A source that cannot be used goes to `on_error` and is left out.
     """
     kept: dict[str, Source] = {}
-    seen: set[Path] = set()
-    duplicates = 0
-    for place in find_places(params, on_error):
+    names: dict[Path, str] = {}
+    entries: dict[str, list[SourceParams]] = {}
+    places = list(find_places(params, on_error))
+    private = {place.path for place in places if place.settings.private}
+    private_names = {remote_name(each.url or "") for each in params if each.private}
+    for place in places:
         try:
             source = _source(place)
-            same = kept.get(source.name.casefold())
-            if (source.git_folder or source.path) in seen or _is_same(source, same):
-                duplicates += 1
-                continue
+            content = source.git_folder or source.path
+            if content not in names:
+                name = source.name.casefold()
+                _refuse_namesake(source, kept.get(name))
+                names[content] = name
         except SourceError as error:
             on_error(error)
             continue
-        kept[source.name.casefold()] = source
-        seen.add(source.git_folder or source.path)
-    return Sources(sorted(kept.values(), key=lambda each: each.name), duplicates)
+        first = kept.setdefault(names[content], source)
+        entries.setdefault(first.name, []).append(place.settings)
+        if place.settings.private or source.path in private:
+            private_names.add(first.name)
+    sources = [
+        each._replace(
+            settings=each.settings.model_copy(
+                update={"private": each.name in private_names}
+            )
+        )
+        for each in kept.values()
+    ]
+    return Sources(
+        sorted(sources, key=lambda each: each.name),
+        sum(len(each) - 1 for each in entries.values()),
+        [
+            f"harvest.sources names '{name}' more than once, with other "
+            "settings: the first entry counts, and it is private if any entry says so"
+            for name, each in entries.items()
+            if len({entry.model_dump_json(exclude=_PLACE) for entry in each}) > 1
+        ],
+    )
 
 
 def _source(place: Place) -> Source:
@@ -93,12 +122,10 @@ def _source(place: Place) -> Source:
     )
 
 
-def _is_same(source: Source, other: Source | None) -> bool:
-    """Tell whether two sources of one name are equal; raise if nobody can tell."""
-    if other is None:
-        return False
-    if source.has_remote and other.has_remote:
-        return True
+def _refuse_namesake(source: Source, other: Source | None) -> None:
+    """Raise if nobody can tell whether two sources of one name are equal."""
+    if other is None or (source.has_remote and other.has_remote):
+        return
     raise SourceError(
         f"{source.path} and {other.path} are both named '{source.name}'; "
         "keep one of them in harvest.sources"

@@ -56,6 +56,8 @@ class HarvestCounts:
         self.duplicates = 0
         self.bad: list[SourceError] = []
         """Errors of the sources that were left out."""
+        self.disagreements: list[str] = []
+        """A sentence for each source whose entries in params have other settings."""
         self.commits: Counter[str | None] = Counter()
         """By reason; None counts the kept ones. The same holds for windows."""
         self.windows: Counter[str | None] = Counter()
@@ -147,7 +149,7 @@ def harvest(
     if split:
         # Here the mistake is free; the stage split finds it after labels are paid for.
         split.refuse_unknown([source.name for source in found.kept])
-    counts.duplicates = found.duplicates
+    counts.duplicates, counts.disagreements = found.duplicates, found.disagreements
     per_repo = {
         source.name: source.settings.max_changes or params.max_per_repo
         for source in found.kept
