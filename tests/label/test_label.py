@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from tests.support.style import STYLE
 from tests.support.teaching import label_params
@@ -21,12 +23,13 @@ from diffscribe.label.labeler import (
 )
 from diffscribe.secrets.redact import Problem
 
+FOLDER = Path(__file__).parents[2] / "prompts/teacher"
 REJECT = label_params(source="history", nonconventional="reject")
 SPENT = Spent("wise", TokenUsage(10, 4, 3, 1), False)
 
 
 def recorded(changes):
-    return outcomes(changes, None, None, REJECT, STYLE, TrackedRun(), print)
+    return outcomes(changes, None, FOLDER, REJECT, STYLE, TrackedRun(), print)
 
 
 def failed(change, reason=PlanProblem.MISSING_PATH, head="b1"):

@@ -26,9 +26,9 @@ def folder(tmp_path, labeled):
     return tmp_path
 
 
-def label(stage, folder):
+def label(stage, folder, prompts="prompts/teacher"):
     names = ("labeled.jsonl", "label_failures.jsonl", "label.json", "metrics.json")
-    inputs = (ROOT / "prompts/teacher", folder / "harvested.jsonl")
+    inputs = (ROOT / prompts, folder / "harvested.jsonl")
     return stage("label", *inputs, *(folder / name for name in names))
 
 
@@ -69,6 +69,13 @@ def test_a_broken_line_is_named_and_nothing_is_written(folder, stage):
     answer = label(stage, folder)
     assert answer.returncode == 65
     assert "harvested.jsonl:4: not a Change" in answer.stderr
+    assert [path.name for path in folder.iterdir()] == ["harvested.jsonl"]
+
+
+def test_prompts_of_another_stage_are_refused_though_no_model_is_asked(folder, stage):
+    answer = label(stage, folder, "prompts/student")
+    assert answer.returncode == 2
+    assert "prompts/student/" in answer.stderr and "cannot be read" in answer.stderr
     assert [path.name for path in folder.iterdir()] == ["harvested.jsonl"]
 
 

@@ -54,25 +54,27 @@ def outcomes(
     Args:
         changes: those of `harvested`, drawn as they are needed.
         harvested: read for the changes of the gate, before all others.
-        prompts: the folder of the teacher's; not read if no model is asked.
+        prompts: the folder of the teacher's, read before the first change even if
+            no model is asked, so that a bad one is known before rows are written.
         params: who labels, and how.
         style: what messages keep to.
         run: where questions are traced and the figures of asking go.
         show: called after each change with what was asked and what it cost.
 
     Raises:
+        InputError: if a prompt cannot be read, or has an unknown $variable.
         ParamsError: if the key is missing, or a private change would be sent away.
         GateError: if too few labels of the gate's changes were accepted.
         BudgetError: before the budget is exceeded.
         ToolError: if the endpoint cannot be used.
     """
+    texts = load_teacher_prompts(prompts, style)
     if not params.asks:
         for change in changes:
             plan = history_plan(change, params)
             result = own_label(plan, {}) if isinstance(plan, Plan) else plan
             yield Outcome(change, result, ())
         return
-    texts = load_teacher_prompts(prompts, style)
     with connected_teacher(params, run) as asker:
         label = Labeler(asker.ask, texts, params).label
 
