@@ -86,6 +86,12 @@ def test_the_first_word_may_stand_for_a_type(subject, expected):
             Header("revert", "api", False, "add it"),
         ),
         (
+            'Revert "feat(api): add it" (#9)',
+            ["a.py"],
+            Header("revert", "api", False, "add it"),
+        ),
+        ('Revert "Add i', ["a.md"], Header("revert", None, False, "Add i")),
+        (
             'Revert "Revert "add it""',
             ["a.py"],
             Header("revert", None, False, "reapply add it"),

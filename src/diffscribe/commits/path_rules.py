@@ -62,7 +62,8 @@ _ALIASES = {
     "hotfix": "fix",
     "tests": "test",
 }
-_REVERT = re.compile(r'(?P<verb>Revert|Reapply) "(?P<subject>.*)"?$')
+_REVERT = re.compile(r'(?P<verb>Revert|Reapply) "(?P<subject>.*?)(?:"[^"]*)?$')
+"""The subject ends at the last quote; what follows, as in `(#9)`, is not in it."""
 _PREFIX = re.compile(
     r"(?P<fix>(?i:fix(?:e[sd])? +))?(?P<area>[a-z][\w./*-]{0,39}): +(?P<subject>\S.*)"
 )
@@ -78,7 +79,7 @@ def guess_header(text: str, paths: Collection[str]) -> Header:
     """
     revert = _REVERT.match(text)
     if revert is not None:
-        return _reverted(revert["verb"], revert["subject"].removesuffix('"'))
+        return _reverted(revert["verb"], revert["subject"])
     prefix = _PREFIX.fullmatch(text)
     scope, subject = (prefix["area"], prefix["subject"]) if prefix else (None, text)
     if scope in _ALIASES:
@@ -92,7 +93,7 @@ def _reverted(verb: str, subject: str) -> Header:
     """Name the reverted subject; a revert of a revert reapplies it."""
     again = _REVERT.match(subject)
     if again is not None:
-        verb, subject = "Reapply", again["subject"].removesuffix('"')
+        verb, subject = "Reapply", again["subject"]
     inner = parse_header(subject) or Header("revert", None, False, subject)
     words = f"reapply {inner.subject}" if verb == "Reapply" else inner.subject
     return Header("revert", inner.scope, False, words)
