@@ -1,3 +1,5 @@
+"""The grammar, and the rules of Conventional Commits 1.0.0 on both sides of each."""
+
 import time
 
 import pytest
@@ -6,98 +8,98 @@ from diffscribe.commits.grammar import (
     TYPES,
     Footer,
     Header,
+    Violation,
     format_header,
     parse_header,
+    split_header,
     split_message,
+    violation,
 )
 from diffscribe.core.records import PlannedCommit
 
+HEADER = Violation.HEADER
+BLANK = Violation.NO_BLANK_LINE
+BREAKING = Violation.BREAKING_FOOTER
 
-def header(kind, subject, scope=None, breaking=False):
-    return Header(kind, scope, breaking, subject)
+
+def fix(subject, scope=None, breaking=False):
+    return Header("fix", scope, breaking, subject)
 
 
-CONVENTIONAL = [
-    *[(f"{kind}: add a thing", header(kind, "add a thing")) for kind in TYPES],
-    ("feat(api): add a thing", header("feat", "add a thing", "api")),
-    ("feat!: drop Python 3.10", header("feat", "drop Python 3.10", None, True)),
-    ("feat(api)!: drop v1", header("feat", "drop v1", "api", True)),
-    ("Feat: add", header("feat", "add")),
-    ("FIX(Core): it", header("fix", "it", "Core")),
-    ("fix(a b): it", header("fix", "it", "a b")),
-    ("fix( a ): it", header("fix", "it", "a")),
-    ("fix(a/b): it", header("fix", "it", "a/b")),
-    ("fix(a,b): it", header("fix", "it", "a,b")),
-    ("fix(@scope/pkg): it", header("fix", "it", "@scope/pkg")),
-    ("fix(*): it", header("fix", "it", "*")),
-    ("fix(größe): it", header("fix", "it", "größe")),
-    ("fix(a:b): it", header("fix", "it", "a:b")),
-    ("fix(a!): it", header("fix", "it", "a!")),
-    ("fix:  two spaces", header("fix", "two spaces")),
-    ("fix: trailing space ", header("fix", "trailing space")),
-    ("fix: a: b", header("fix", "a: b")),
-    ("fix: (x)", header("fix", "(x)")),
-    ("fix: !", header("fix", "!")),
-    ("fix: 修复", header("fix", "修复")),
-    ("fix: ✨ sparkle", header("fix", "✨ sparkle")),
-    ("fix: it\n", header("fix", "it")),
-    ("revert: feat(api): add", header("revert", "feat(api): add")),
-]
+STRICT = {
+    **{
+        f"{kind}: add a thing": Header(kind, None, False, "add a thing")
+        for kind in TYPES
+    },
+    "wip: it": Header("wip", None, False, "it"),
+    "bug-fix: it": Header("bug-fix", None, False, "it"),
+    "db2_x: it": Header("db2_x", None, False, "it"),
+    "fEaT(API)!: it": Header("fEaT", "API", True, "it"),
+    "fix!: it": fix("it", None, True),
+    "fix(api)!: it": fix("it", "api", True),
+    **{
+        f"fix({scope}): it": fix("it", scope)
+        for scope in (
+            *("a", "1", "a-v2", "a_v2", "a/b", "a,b", "a, b", "a b", "src/a.py", "*"),
+            *("@scope/pkg", "größe", "#12", "a:b", "a!", "app/[slug]"),
+        )
+    },
+    **{
+        f"fix: {subject}": fix(subject)
+        for subject in (
+            *("a: b", "(x)", "!", "#12", "BREAKING CHANGE", "修复", "✨ sparkle"),
+            *("ends with a stop.", "Capitalised", "trailing space ", "long " * 40),
+            "feat(api): add",
+        )
+    },
+}
+"""Within the rules; any noun is a type."""
+LOOSE = {
+    "fix:  it": fix("it"),
+    "fix( a ): it": fix("it", "a"),
+    "fix( a)!: it": fix("it", "a", True),
+}
+"""Read, though they break a rule."""
 OTHER = [
-    "",
-    " ",
-    "fix",
-    "fix:",
-    "fix: ",
-    "fix:it",
-    "fix:\tit",
-    "fix : it",
-    "fix it",
-    "fix(): it",
-    "fix( ): it",
-    "fix(a: it",
-    "fix a): it",
-    "fix(a)(b): it",
-    "fix((a)): it",
-    "fix(a) : it",
-    "fix (a): it",
-    "fix!(a): it",
-    "fix!!: it",
-    "fix\uff01: it",
-    "fix\uff1a it",
-    "fix(a\nb): it",
-    "fix: it\nmore",
-    "fixes: it",
-    "bugfix: it",
-    "feature: it",
-    "wip: it",
-    "BREAKING CHANGE: it",
-    "feat/api: it",
-    "feat-api: it",
-    ": it",
-    "(api): it",
-    "!: it",
-    "[fix] it",
-    ":sparkles: feat: add",
-    "Merge branch 'main'",
-    'Revert "feat: add"',
-    "http: it",
+    *("", " ", "fix", "fix it", "fix:", "fix: ", "fix:it", "fix:\tit", "fix:\n it"),
+    *("fix : it", "fix. it", "fix; it", "fix - it", "fix\uff1a it", "fix\uff01: it"),
+    *("fix(): it", "fix( ): it", "fix(a: it", "fix a): it", "fix(a)(b): it"),
+    *("fix((a)): it", "fix(a(b)): it", "fix (a): it", "fix(a) : it", "fix(a):it"),
+    *("fix(a) it", "fix[a]: it", "fix{a}: it", "fix<a>: it", "fix(a\nb): it"),
+    *("fix!(a): it", "fix!!: it", "fix !: it", "fix! : it", "fix!:it", "fix!it"),
+    *("fix(a)!!: it", "fix(a) !: it", "!: it", ": it", "(api): it", "(api)!: it"),
+    *("bug fix: it", "feat/api: it", "feat.api: it", "feat,fix: it", "feat|fix: it"),
+    *("BREAKING CHANGE: it", "[fix] it", "[fix]: it", "#12: it", "12: it", "-fix: it"),
+    *("✨: it", ":sparkles: feat: add", "Merge branch 'main'", 'Revert "feat: add"'),
+    *("Fixes #12", "```\nfix: it\n```", '"fix: it"', "So:\n\nfix: it"),
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), CONVENTIONAL)
-def test_a_conventional_header_is_taken_apart(text, expected):
-    assert parse_header(text) == expected
+@pytest.mark.parametrize(("text", "parts"), STRICT.items())
+def test_a_header_within_the_rules_is_taken_apart_and_put_together(text, parts):
+    assert violation(text) is violation(f"{text}\n\n") is None
+    assert split_header(text) == parts
+    assert format_header(parts) == text
+    kind, subject = parts.type.lower(), parts.subject.strip()
+    ours = parts._replace(type=kind, subject=subject) if kind in TYPES else None
+    assert parse_header(text) == parse_header(f" {text}\n") == ours
+
+
+@pytest.mark.parametrize(("text", "parts"), LOOSE.items())
+def test_a_header_with_more_spaces_breaks_a_rule_and_is_read(text, parts):
+    assert violation(text) is HEADER
+    assert parse_header(text) == parts
 
 
 @pytest.mark.parametrize("text", OTHER)
-def test_another_header_is_none(text):
+def test_another_header_breaks_a_rule_and_is_none(text):
+    assert violation(text) is HEADER
     assert parse_header(text) is None
 
 
-@pytest.mark.parametrize("expected", [expected for _, expected in CONVENTIONAL])
-def test_a_formatted_header_parses_to_itself(expected):
-    assert parse_header(format_header(expected)) == expected
+@pytest.mark.parametrize("text", [" fix: it", "\n\nfix: it", "fix: it\nmore"])
+def test_lines_around_a_header_break_a_rule(text):
+    assert violation(text) is not None
 
 
 def test_a_planned_commit_has_a_header():
@@ -178,3 +180,55 @@ def test_a_scope_that_never_ends_takes_no_time():
     started = time.process_time()
     assert parse_header("fix(" + "a " * 40_000) is None
     assert time.process_time() - started < 1
+
+
+MESSAGES = [
+    ("fix: it\n\nBecause.", None),
+    ("fix: it\n\nBecause.\n\nTwice.\n\n\nAnd free-form.", None),
+    ("fix: it\nBecause.", BLANK),
+    ("fix: it\n \nBecause.", BLANK),
+    ("fix: it\n\n\nBecause.", BLANK),
+    ("fix: it\nReviewed-by: Z", BLANK),
+    ("fix: it\nBREAKING CHANGE: a", BLANK),
+    ("fix: it\n- a list", BLANK),
+    ("fix: it\n\n- a list\n- of two", None),
+    ("fix: it\n\nReviewed-by: Z", None),
+    ("fix: it\n\nReviewed-by: Z\nRefs: #123", None),
+    ("fix: it\n\nWhy.\n\nReviewed-by: Z\nRefs #133", None),
+    ("fix: it\n\nFixes #12", None),
+    ("fix: it\n\nCloses #1, #2", None),
+    ("fix: it\n\nReviewed by Z", None),
+    ("fix: it\n\nNote: prose that looks like a footer", None),
+    ("feat: it\n\nBREAKING CHANGE: `extends` means another thing", None),
+    ("feat: it\n\nBREAKING-CHANGE: a", None),
+    ("feat!: it\n\nBREAKING CHANGE: a", None),
+    ("feat: it\n\nWhy.\n\nBREAKING CHANGE: a\nthat wraps\n\nand goes on", None),
+    ("feat: it\n\nWhy.\n\nReviewed-by: Z\nBREAKING CHANGE: a", None),
+    ("feat: it\n\nWhy.\n\nRefs #1\nBREAKING CHANGE: a\nReviewed-by: Z", None),
+    ("feat: it\n\nBREAKING CHANGE: a\n\nBREAKING CHANGE: b", None),
+    ("feat: it\n\nThis is a BREAKING CHANGE: mid-sentence prose", None),
+    ("feat: it\n\nBREAKING CHANGES are listed below", None),
+    ("feat: it\n\nbreaking changes: a list in prose", None),
+    ("feat: it\n\nbreaking change: a", BREAKING),
+    ("feat: it\n\nBreaking Change: a", BREAKING),
+    ("feat: it\n\nbreaking-change: a", BREAKING),
+    ("feat: it\n\nBREAKING CHANGE:a", BREAKING),
+    ("feat: it\n\nBREAKING CHANGE:", BREAKING),
+    ("feat: it\n\nBREAKING CHANGE: ", BREAKING),
+    ("feat: it\n\nBREAKING CHANGE:\na", BREAKING),
+    ("feat: it\n\nBREAKING CHANGE #12", BREAKING),
+    ("feat: it\n\nBREAKING-CHANGE #12", BREAKING),
+    ("feat: it\n\nWhy.\nBREAKING CHANGE: a", BREAKING),
+    ("feat: it\n\n- a list\nBREAKING CHANGE: a", BREAKING),
+]
+
+
+@pytest.mark.parametrize(("message", "broken"), MESSAGES)
+def test_bodies_and_footers(message, broken):
+    assert violation(message) is broken
+
+
+def test_many_breaking_lines_take_time_by_their_number():
+    started = time.process_time()
+    assert violation("fix: a\n\n" + "BREAKING CHANGE: x\n" * 50_000) is None
+    assert time.process_time() - started < 2

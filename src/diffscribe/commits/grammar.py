@@ -12,7 +12,7 @@ TYPES: tuple[str, ...] = get_args(CommitType)
 """The types a plan may use."""
 
 _HEADER = re.compile(
-    r"(?P<type>[A-Za-z]+)"
+    r"(?P<type>[A-Za-z][\w-]*)"
     r"(?:\((?P<scope>(?=[^()\r\n]*[^()\s])[^()\r\n]*)\))?"
     r"(?P<breaking>!)?: [ ]*(?P<subject>\S[^\r\n]*)"
 )
@@ -58,19 +58,27 @@ class ParsedMessage(NamedTuple):
         return tuple(f.value for f in self.footers if f.token in _BREAKING)
 
 
-def parse_header(text: str) -> Header | None:
-    """Take a conventional header apart, or return None if it is none.
+def split_header(text: str) -> Header | None:
+    """Take a header apart, or return None if it has another form; any noun is a type.
 
-    The type may be in any case and comes back in lower case; a type outside
-    TYPES is not conventional here.
+    More than one space after the colon and spaces around the scope are left out.
     """
-    match = _HEADER.fullmatch(text.strip())
-    if match is None or match["type"].lower() not in TYPES:
+    match = _HEADER.fullmatch(text)
+    if match is None:
         return None
     scope = match["scope"].strip() if match["scope"] else None
-    return Header(
-        match["type"].lower(), scope, bool(match["breaking"]), match["subject"]
-    )
+    return Header(match["type"], scope, bool(match["breaking"]), match["subject"])
+
+
+def parse_header(text: str) -> Header | None:
+    """Take a header with one of TYPES apart, or return None if it is none.
+
+    The type may be in any case and comes back in lower case.
+    """
+    header = split_header(text.strip())
+    if header is None or header.type.lower() not in TYPES:
+        return None
+    return header._replace(type=header.type.lower())
 
 
 def format_header(commit: PlannedCommit | Header) -> str:
@@ -134,15 +142,9 @@ def _footers(block: str) -> list[Footer]:
     return footers
 
 
-_STRICT_HEADER = re.compile(
-    r"[A-Za-z][\w-]*"  # 1, 14, 15: a noun, any, in any case
-    r"(?:\((?=[^\s()])[^()\r\n]*(?<=[^\s(])\))?"  # 4: a scope in parentheses
-    r"!?: "  # 1, 13: `!` right before the colon, which a space follows
-    r"\S[^\r\n]*"  # 5: the description, immediately
-)
 _MEANT = re.compile(r"breaking[ -]change(?=:| #)", re.IGNORECASE)
 _BREAKING_FOOTER = re.compile(r"BREAKING[ -]CHANGE: \S")
-_STRICT_FOOTER = re.compile(r"(?:BREAKING CHANGE: |[A-Za-z][\w-]*(?:: | #))\S")
+_STRICT_FOOTER = re.compile(r"(?:BREAKING CHANGE|[A-Za-z][\w-]*)(?:: | #)\S")
 
 
 class Violation(StrEnum):
@@ -166,7 +168,8 @@ def violation(message: str) -> Violation | None:
     that begins with BREAKING CHANGE and a separator is surely meant as a footer.
     """
     header, *rest = message.rstrip("\n").split("\n")
-    if not _STRICT_HEADER.fullmatch(header):
+    parts = split_header(header)
+    if parts is None or format_header(parts) != header:
         return Violation.HEADER
     if rest and (rest[0] != "" or rest[1:2] == [""]):
         return Violation.NO_BLANK_LINE

@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 from functools import lru_cache
 
-from diffscribe.commits.grammar import CLOSING, REFERENCE
+from diffscribe.commits.grammar import CLOSING, REFERENCE, split_header
 from diffscribe.commits.words import words
 from diffscribe.core.params import StyleParams
 
@@ -38,7 +38,6 @@ class StyleRule(StrEnum):
 _MAX_CHARS = 1000
 """Of a subject that is matched: what is longer breaks LONG_HEADER anyway, and
 some expressions take quadratic time within one word."""
-_HEADER = re.compile(r"(?P<type>[\w-]+)(?:\([^()]*\))?!?:\s*(?P<subject>.*)")
 _CAPITALISED = re.compile(r"[^\W\d_](?<![a-z])[a-z']*(?![\w.(/-])")
 
 
@@ -49,11 +48,11 @@ def broken_rules(message: str, style: StyleParams) -> tuple[StyleRule, ...]:
     A message without a type is judged as if its first line were the subject.
     """
     header, *lines = message.strip().split("\n")
-    parts = _HEADER.fullmatch(header[:_MAX_CHARS])
-    subject = parts["subject"] if parts else header[:_MAX_CHARS]
+    parts = split_header(header[:_MAX_CHARS])
+    subject = parts.subject if parts else header[:_MAX_CHARS]
     body = "\n".join(lines).strip()
     breaks = {
-        StyleRule.OTHER_TYPE: parts is None or parts["type"] not in style.types,
+        StyleRule.OTHER_TYPE: parts is None or parts.type not in style.types,
         StyleRule.LONG_HEADER: len(header) > style.max_header_chars,
         StyleRule.FULL_STOP: not style.full_stop and subject.endswith((".", "。")),
         StyleRule.CAPITALISED: style.lower_case
