@@ -1,5 +1,4 @@
 import subprocess
-from pathlib import Path
 
 import pytest
 from tests.support.rows import patch
@@ -14,11 +13,11 @@ from diffscribe.commits.diff import (
 from diffscribe.core.errors import RecordError
 
 
-def joined(text: str) -> str:
+def joined(text):
     return "".join(patch.text for patch in parse_diff(text))
 
 
-def diff_of(folder: Path, before: dict[str, bytes], after: dict[str, bytes]) -> str:
+def diff_of(folder, before, after):
     """Return what git prints between two trees."""
     for name, files in (("before", before), ("after", after)):
         for path, content in files.items():
@@ -26,7 +25,7 @@ def diff_of(folder: Path, before: dict[str, bytes], after: dict[str, bytes]) -> 
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
-    def git(*arguments: str) -> str:
+    def git(*arguments):
         return subprocess.run(
             ["git", "-c", "core.quotePath=off", *arguments],
             cwd=folder,
@@ -42,11 +41,11 @@ def diff_of(folder: Path, before: dict[str, bytes], after: dict[str, bytes]) -> 
     return git("diff", "-M", *trees)
 
 
-def test_takes_an_empty_diff_for_no_files() -> None:
+def test_takes_an_empty_diff_for_no_files():
     assert parse_diff("") == ()
 
 
-def test_splits_a_file_into_header_and_hunks(tmp_path: Path) -> None:
+def test_splits_a_file_into_header_and_hunks(tmp_path):
     lines = [f"line {number}\n".encode() for number in range(40)]
     changed = [b"first\n", *lines[1:-1], b"last\n"]
     text = diff_of(tmp_path, {"a.py": b"".join(lines)}, {"a.py": b"".join(changed)})
@@ -79,7 +78,7 @@ def test_splits_a_file_into_header_and_hunks(tmp_path: Path) -> None:
         "bell\x07.txt",
     ],
 )
-def test_reads_the_path_however_git_writes_it(tmp_path: Path, path: str) -> None:
+def test_reads_the_path_however_git_writes_it(tmp_path, path):
     edited = diff_of(tmp_path / "edited", {path: b"1\n"}, {path: b"2\n"})
     added = diff_of(tmp_path / "added", {"keep": b""}, {"keep": b"", path: b""})
     binary = diff_of(tmp_path / "binary", {path: b"\0"}, {path: b"\0\1"})
@@ -90,7 +89,7 @@ def test_reads_the_path_however_git_writes_it(tmp_path: Path, path: str) -> None
         assert patch.text == text
 
 
-def test_carries_both_paths_of_a_rename_without_hunks(tmp_path: Path) -> None:
+def test_carries_both_paths_of_a_rename_without_hunks(tmp_path):
     content = b"same\n" * 20
     text = diff_of(tmp_path, {"old b/x": content}, {'new "b/x': content})
 
@@ -101,12 +100,12 @@ def test_carries_both_paths_of_a_rename_without_hunks(tmp_path: Path) -> None:
     assert patch.text == text
 
 
-def test_names_a_deleted_file_by_its_path_at_base(tmp_path: Path) -> None:
+def test_names_a_deleted_file_by_its_path_at_base(tmp_path):
     text = diff_of(tmp_path, {"gone": b"1\n", "x": b""}, {"x": b""})
     assert [patch.path for patch in parse_diff(text)] == ["gone"]
 
 
-def test_marks_binary_files_only(tmp_path: Path) -> None:
+def test_marks_binary_files_only(tmp_path):
     before = {"image": b"\0\1", "text": b"Binary files \n"}
     after = {"image": b"\0\2", "text": b"Binary files differ\n"}
     text = diff_of(tmp_path, before, after)
@@ -116,7 +115,7 @@ def test_marks_binary_files_only(tmp_path: Path) -> None:
     ]
 
 
-def test_takes_content_that_looks_like_headers_for_content(tmp_path: Path) -> None:
+def test_takes_content_that_looks_like_headers_for_content(tmp_path):
     before = b"-- a/x\n-- /dev/null\nsame\ndiff --git a/x b/x\n@@ -1 +1 @@\n"
     after = b"++ b/x\nsame\n@@ -9,9 +9,9 @@\ndiff --git a/y b/y\n"
     text = diff_of(tmp_path, {"f": before, "g": b"1"}, {"f": after, "g": b"2"})
@@ -128,9 +127,7 @@ def test_takes_content_that_looks_like_headers_for_content(tmp_path: Path) -> No
     assert first.text + second.text == text
 
 
-def test_keeps_carriage_returns_form_feeds_and_a_missing_line_feed(
-    tmp_path: Path,
-) -> None:
+def test_keeps_carriage_returns_form_feeds_and_a_missing_line_feed(tmp_path):
     before = {"f": b"1\r\n2\x0c3\r4", "g": b"x"}
     after = {"f": b"1\n2\x0c3\r5", "g": b"x\n"}
     text = diff_of(tmp_path, before, after)
@@ -142,7 +139,7 @@ def test_keeps_carriage_returns_form_feeds_and_a_missing_line_feed(
     assert joined(text) == text
 
 
-def test_splits_a_file_that_becomes_a_symlink_in_two(tmp_path: Path) -> None:
+def test_splits_a_file_that_becomes_a_symlink_in_two(tmp_path):
     (tmp_path / "after").mkdir()
     (tmp_path / "after" / "f").symlink_to("target")
     text = diff_of(tmp_path, {"f": b"1\n"}, {})
@@ -161,12 +158,12 @@ def test_splits_a_file_that_becomes_a_symlink_in_two(tmp_path: Path) -> None:
         ("diff --git x x\n", 1),
     ],
 )
-def test_names_the_line_that_git_would_not_print(text: str, line: int) -> None:
+def test_names_the_line_that_git_would_not_print(text, line):
     with pytest.raises(RecordError, match=f"^diff:{line}: "):
         parse_diff(text)
 
 
-def test_unquotes_octal_bytes_as_utf8() -> None:
+def test_unquotes_octal_bytes_as_utf8():
     assert unquote('"gr\\303\\266\\303\\237e\\t"') == "größe\t"
     assert unquote("plain\\t") == "plain\\t"
 

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,21 +10,21 @@ PROMPTS = Prompts(system="Plan.", user="F:\n$files\nI: $gitignore\nD:\n$diff")
 PLENTY = 10_000
 
 
-def words(text: str) -> int:
+def words(text):
     return len(re.findall(r"\S+|\n", text))
 
 
-def hunk(number: int, lines: int = 1) -> str:
+def hunk(number, lines=1):
     body = "".join(f"+line {number}\n" for _ in range(lines))
     return f"@@ -{number},0 +{number},{lines} @@ def f{number}():\n{body}"
 
 
-def patch(path: str, *hunks: str) -> str:
+def patch(path, *hunks):
     names = f"a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
     return f"diff --git {names}{''.join(hunks)}"
 
 
-def changed(path: str, **fields: object) -> FileChange:
+def changed(path, **fields):
     values = {
         "path": path,
         "old_path": None,
@@ -37,7 +36,7 @@ def changed(path: str, **fields: object) -> FileChange:
     return FileChange(**(values | fields))
 
 
-def change(files: list[FileChange], diff: str, gitignore: tuple[str, ...] = ()):
+def change(files, diff, gitignore=()):
     return Change(
         id="1",
         repo="r",
@@ -53,7 +52,7 @@ def change(files: list[FileChange], diff: str, gitignore: tuple[str, ...] = ()):
     )
 
 
-def user_text(subject: Change, max_tokens: int = PLENTY) -> str:
+def user_text(subject, max_tokens=PLENTY):
     rendered = render_prompt(subject, PROMPTS, max_tokens, 3, words)
     assert rendered is not None
     return rendered.messages[1].content
@@ -179,9 +178,7 @@ def test_context_is_cut_but_never_what_belongs_to_a_change(context_lines, shown)
         (b"costs 5 $", "only $diff, $files, $gitignore can be filled in; write"),
     ],
 )
-def test_an_unusable_prompt_is_named(
-    tmp_path: Path, user: bytes | None, reason: str
-) -> None:
+def test_an_unusable_prompt_is_named(tmp_path, user, reason):
     (tmp_path / "system.md").write_text("Split the change.")
     if user is not None:
         (tmp_path / "user.md").write_bytes(user)

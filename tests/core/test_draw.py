@@ -1,5 +1,7 @@
 from collections import Counter
 
+import pytest
+
 from diffscribe.core.draw import stratified
 
 
@@ -32,3 +34,13 @@ def test_order_plays_no_part_and_the_salt_does():
     chosen = stratified(everything, 8, "x")
     assert stratified(everything[::-1], 8, "x") == chosen
     assert stratified(everything, 8, "y") != chosen
+
+
+@pytest.mark.parametrize("places", [0, 1, 7, 50, 99, 100, 101])
+def test_exactly_as_many_are_drawn_as_asked_for(places):
+    assert len(stratified(members(a=70, b=29, c=1), places, "x")) == min(places, 100)
+
+
+def test_the_smallest_ids_are_no_more_likely_than_others():
+    chosen = stratified([(f"{n:03}", ()) for n in range(100)], 50, "x")
+    assert 40 < sum(map(int, chosen)) / 50 < 60

@@ -1,12 +1,8 @@
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from diffscribe.doors.repository import OpenSource
 from diffscribe.harvest.context import license_reader, recognise
-from diffscribe.samples.builder import History
 
 BSD = "Redistribution and use in source and binary forms, with or without\nmodification"
 ENDORSE = " be used to endorse or promote products\nderived from this software"
@@ -69,24 +65,22 @@ UNLICENSE = "This is free and unencumbered software released into the public dom
         ("", None),
     ],
 )
-def test_recognises_a_license_by_its_words(text: str, spdx_id: str | None) -> None:
+def test_recognises_a_license_by_its_words(text, spdx_id):
     assert recognise(text) == spdx_id
 
 
 @pytest.mark.parametrize("text", ["\n", " ", "gnu ", "the \n", "SPDX-", "spdx:\n\t"])
-def test_takes_no_time_for_a_text_that_was_made_to_take_long(text: str) -> None:
+def test_takes_no_time_for_a_text_that_was_made_to_take_long(text):
     begin = time.process_time()
     assert recognise(text * (2**20 // len(text))) is None
     assert time.process_time() - begin < 2
 
 
-def test_reads_the_first_known_license_file_of_the_root(
-    history: History, opened: Callable[[Path], OpenSource]
-) -> None:
+def test_reads_the_first_known_license_file_of_the_root(history, opened):
     history.commit("feat: begin", {"docs/LICENSE": ISC, "a": "1"})
     of_tree = license_reader(opened(history.folder))
 
-    def license_at_head() -> str | None:
+    def license_at_head():
         return of_tree(history.repository[history.head].tree_id)
 
     assert license_at_head() is None

@@ -1,5 +1,4 @@
 from datetime import date
-from typing import Any
 
 import pytest
 from tests.support.source_fixtures import make_params
@@ -17,7 +16,7 @@ from diffscribe.harvest.filters import (
 )
 
 
-def settings(**changed: Any) -> SourceParams:
+def settings(**changed):
     return SourceParams(path="x", **changed)
 
 
@@ -43,10 +42,14 @@ def settings(**changed: Any) -> SourceParams:
         ("fix: x\n\nWhat this reverts commit by commit", None),
     ],
 )
-def test_a_message_that_teaches_nothing_has_its_reason(
-    message: str, reason: str | None
-) -> None:
+def test_a_message_that_teaches_nothing_has_its_reason(message, reason):
     assert message_reason(message, make_params()) == reason
+
+
+def test_the_length_of_a_message_has_a_least_and_a_most():
+    params = make_params(min_message_chars=20, max_message_chars=500)
+    reasons = [message_reason("x" * length, params) for length in (19, 20, 500, 501)]
+    assert reasons == ["message_too_short", None, None, "message_too_long"]
 
 
 @pytest.mark.parametrize(
@@ -60,14 +63,12 @@ def test_a_message_that_teaches_nothing_has_its_reason(
         ("Bo[bot] <bo@b.c>", "other_author"),
     ],
 )
-def test_only_the_named_authors_are_read_and_no_bot(
-    author: str, reason: str | None
-) -> None:
+def test_only_the_named_authors_are_read_and_no_bot(author, reason):
     only = settings(authors=["ann", "@Example.org"])
     assert author_reason(author, only, ("[BOT]",)) == reason
 
 
-def test_anyone_is_read_if_no_author_is_named() -> None:
+def test_anyone_is_read_if_no_author_is_named():
     assert author_reason("Abbot <abbot@b.c>", settings(), ("[bot]",)) is None
 
 
@@ -80,7 +81,7 @@ def test_anyone_is_read_if_no_author_is_named() -> None:
         ("2024-03-01", "after_until"),
     ],
 )
-def test_both_ends_of_the_span_of_days_are_read(day: str, reason: str | None) -> None:
+def test_both_ends_of_the_span_of_days_are_read(day, reason):
     span = settings(since="2024-01-31", until="2024-02-29")
     assert day_reason(date.fromisoformat(day), span) == reason
     assert day_reason(date.fromisoformat(day), settings()) is None
@@ -110,7 +111,7 @@ def test_both_ends_of_the_span_of_days_are_read(day: str, reason: str | None) ->
         "\ufeff.git/config",
     ],
 )
-def test_no_work_tree_should_have_it(path: str) -> None:
+def test_no_work_tree_should_have_it(path):
     assert is_unsafe(path.encode())
 
 
@@ -131,11 +132,11 @@ def test_no_work_tree_should_have_it(path: str) -> None:
         "new\nline",
     ],
 )
-def test_a_work_tree_may_have_it(path: str) -> None:
+def test_a_work_tree_may_have_it(path):
     assert not is_unsafe(path.encode())
 
 
-def test_bytes_that_are_no_text_are_no_reason() -> None:
+def test_bytes_that_are_no_text_are_no_reason():
     assert not is_unsafe(b"caf\xe9/\xff")
 
 
@@ -169,32 +170,30 @@ def test_bytes_that_are_no_text_are_no_reason() -> None:
         ("assets", "src/png.py", False),
     ],
 )
-def test_lists_name_what_no_one_writes_by_hand(
-    name: str, path: str, is_left_out: bool
-) -> None:
+def test_lists_name_what_no_one_writes_by_hand(name, path, is_left_out):
     is_excluded = path_excluder([name])
     assert is_excluded is not None
     assert is_excluded(path) is is_left_out
 
 
-def test_patterns_are_read_as_in_gitignore_and_the_last_one_wins() -> None:
+def test_patterns_are_read_as_in_gitignore_and_the_last_one_wins():
     is_excluded = path_excluder(["lock_files", "my docs/", "/a.txt", "!yarn.lock"])
     assert is_excluded is not None
     paths = ("go.sum", "my docs/x", "x/my docs/y", "a.txt", "x/a.txt", "yarn.lock")
     assert [is_excluded(path) for path in paths] == [True] * 4 + [False] * 2
 
 
-def test_nothing_is_left_out_without_patterns() -> None:
+def test_nothing_is_left_out_without_patterns():
     assert path_excluder([]) is None
 
 
-def test_no_pattern_of_a_list_takes_back() -> None:
+def test_no_pattern_of_a_list_takes_back():
     patterns = [each for one in path_lists().values() for each in one]
     assert [each for each in patterns if each[0] in "!#"] == []
     assert len(patterns) == len(set(patterns))
 
 
-def test_of_a_rename_one_side_may_stay() -> None:
+def test_of_a_rename_one_side_may_stay():
     paths = (b"src/a.py", b"vendor/a.py", b"vendor/\xff.py", b"\xff.py")
     entries = tuple(TreeEntry(path, "100644", "100644", "1", "2") for path in paths)
     kept = exclude_files(entries, path_excluder(["vendored"]))

@@ -2,8 +2,6 @@ import hashlib
 import json
 import resource
 import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.source_fixtures import (
@@ -20,11 +18,12 @@ from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change, FileChange, FileStatus
 from diffscribe.doors.git import MAX_BLOB_BYTES, RESOURCE_LIMITS, encode
 from diffscribe.doors.trees import join_gitignores, read_gitignores
-from diffscribe.harvest.harvest import HarvestCounts
-from diffscribe.samples.builder import EXECUTABLE, SYMLINK, History
+from diffscribe.harvest.harvest import CapReason, HarvestCounts
+from diffscribe.harvest.windows import WindowReason
+from diffscribe.samples.builder import EXECUTABLE, SYMLINK
 
 
-def write_everything(history: History) -> None:
+def write_everything(history):
     """Write each kind of change that git prints in its own way."""
     lines = [f"line {number}\n" for number in range(60)]
     history.commit(
@@ -54,12 +53,12 @@ def write_everything(history: History) -> None:
 
 
 @pytest.fixture
-def everything(history: History) -> History:
+def everything(history):
     write_everything(history)
     return history
 
 
-def test_the_diff_is_what_git_prints_byte_for_byte(everything: History) -> None:
+def test_the_diff_is_what_git_prints_byte_for_byte(everything):
     changes, counts = read_changes(everything.folder)
 
     assert counts["changes"] == len(changes) == 8 + 7 + 6
@@ -78,7 +77,7 @@ def test_the_diff_is_what_git_prints_byte_for_byte(everything: History) -> None:
         assert "".join(patch.text for patch in parse_diff(change.diff)) == change.diff
 
 
-def test_the_diff_applied_to_base_gives_head(everything: History) -> None:
+def test_the_diff_applied_to_base_gives_head(everything):
     changes, _ = read_changes(everything.folder)
     for change in changes:
         if any(file.is_binary for file in change.files):
@@ -95,7 +94,7 @@ def test_the_diff_applied_to_base_gives_head(everything: History) -> None:
         assert tree == head
 
 
-def test_files_say_what_happened_to_each(everything: History) -> None:
+def test_files_say_what_happened_to_each(everything):
     changes, _ = read_changes(
         everything.folder, windows_per_commit=1, max_window_commits=1
     )
@@ -129,7 +128,7 @@ def test_files_say_what_happened_to_each(everything: History) -> None:
         assert list(change.files) == sorted(change.files, key=lambda file: file.path)
 
 
-def test_a_window_keeps_its_commits_oldest_first(history: History) -> None:
+def test_a_window_keeps_its_commits_oldest_first(history):
     root = history.commit("feat: begin", {"a": "1\n"})
     first = history.commit("feat: add b\n\nWhy.\n\n", {"b": "1\n" * 9})
     second = history.commit("fix: move b", {}, renames={"b": "c"})
@@ -150,7 +149,7 @@ def test_a_window_keeps_its_commits_oldest_first(history: History) -> None:
     assert both.committed_at == "2024-01-08T17:46:00+00:00"
 
 
-def test_no_window_spans_a_dropped_commit(history: History) -> None:
+def test_no_window_spans_a_dropped_commit(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: one", {"a": "1\n"})
     history.switch("topic")
@@ -177,7 +176,7 @@ def test_no_window_spans_a_dropped_commit(history: History) -> None:
     assert counts["changes_by_commits"] == {"1": 4, "2": 1, "3": 0}
 
 
-def test_drops_commits_that_teach_nothing(history: History) -> None:
+def test_drops_commits_that_teach_nothing(history):
     history.commit("feat: begin", {"a": "0\n"})
     messages = ("fixup! feat: x", "wip: more", "", 'Revert "feat: x"', "feat: wipe it")
     for number, message in enumerate(messages):
@@ -188,14 +187,14 @@ def test_drops_commits_that_teach_nothing(history: History) -> None:
     assert dropped(counts) == dict.fromkeys(reasons, 1)
 
 
-def test_drops_a_commit_that_changes_nothing(history: History) -> None:
+def test_drops_a_commit_that_changes_nothing(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("ci: run again", {})
     _, counts = read_changes(history.folder)
     assert dropped(counts) == {"root": 1, "empty": 1}
 
 
-def test_drops_a_message_that_cannot_be_decoded(history: History) -> None:
+def test_drops_a_message_that_cannot_be_decoded(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"})
     latin = git_bytes(history.folder, "cat-file", "commit", "HEAD")
@@ -211,7 +210,7 @@ def test_drops_a_message_that_cannot_be_decoded(history: History) -> None:
     assert change.commits[0].message == "feat: grösse"
 
 
-def test_drops_a_date_that_no_calendar_has(history: History) -> None:
+def test_drops_a_date_that_no_calendar_has(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: next", {"a": "1\n"})
     commit = git_bytes(history.folder, "cat-file", "commit", "HEAD")
@@ -220,7 +219,7 @@ def test_drops_a_date_that_no_calendar_has(history: History) -> None:
     assert dropped(counts) == {"root": 1, "bad_date": 1}
 
 
-def write_head(folder: Path, commit: bytes) -> None:
+def write_head(folder, commit):
     """Make a commit object of our own the head of main."""
     written = subprocess.run(
         ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
@@ -232,7 +231,7 @@ def write_head(folder: Path, commit: bytes) -> None:
     git_bytes(folder, "update-ref", "refs/heads/main", written.stdout.decode().strip())
 
 
-def test_limits_hold_on_both_sides(history: History) -> None:
+def test_limits_hold_on_both_sides(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: two files", {"a": "1\n", "b": "1\n"})
     (change,), _ = read_changes(history.folder)
@@ -253,23 +252,21 @@ def test_limits_hold_on_both_sides(history: History) -> None:
         (b"x" * (MAX_BLOB_BYTES + 1), "large_file"),
     ],
 )
-def test_drops_content_that_no_one_can_read(
-    history: History, content: bytes, reason: str
-) -> None:
+def test_drops_content_that_no_one_can_read(history, content, reason):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: add", {"b": content})
     none, counts = read_changes(history.folder)
     assert (none, dropped(counts, "windows")) == ([], {reason: 1})
 
 
-def test_keeps_a_renamed_large_file(history: History) -> None:
+def test_keeps_a_renamed_large_file(history):
     history.commit("feat: begin", {"a": b"x" * (MAX_BLOB_BYTES + 1)})
     history.commit("refactor: move", {}, renames={"a": "b"})
     (change,), _ = read_changes(history.folder)
     assert change.files[0].old_path == "a"
 
 
-def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
+def test_drops_a_window_whose_commits_cancel_out(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: there", {"a": "1\n"})
     history.commit("feat: not there", {"a": "0\n"})
@@ -278,7 +275,7 @@ def test_drops_a_window_whose_commits_cancel_out(history: History) -> None:
     assert dropped(counts, "windows") == {"empty_diff": 1}
 
 
-def test_reads_only_the_newest_commits(history: History) -> None:
+def test_reads_only_the_newest_commits(history):
     for number in range(6):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
     changes, counts = read_changes(history.folder, max_commits_per_source=2)
@@ -290,7 +287,7 @@ def test_reads_only_the_newest_commits(history: History) -> None:
     ]
 
 
-def test_changes_stay_when_the_history_grows(history: History) -> None:
+def test_changes_stay_when_the_history_grows(history):
     for number in range(12):
         history.commit(f"feat: {number}", {f"f{number % 3}": f"{number}\n" * number})
     before, _ = read_changes(history.folder, windows_per_commit=1.5)
@@ -301,9 +298,7 @@ def test_changes_stay_when_the_history_grows(history: History) -> None:
     assert len(after) > len(before)
 
 
-def test_takes_gitignore_at_base_and_license_and_languages_at_head(
-    history: History,
-) -> None:
+def test_takes_gitignore_at_base_and_license_and_languages_at_head(history):
     history.commit(
         "feat: begin", {".gitignore": "*.log\n", "web/.gitignore": "/dist\n"}
     )
@@ -321,10 +316,8 @@ def test_takes_gitignore_at_base_and_license_and_languages_at_head(
 
 
 def test_nothing_of_the_source_is_executed_or_changes_the_diff(
-    everything: History,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    everything, tmp_path, monkeypatch
+):
     clean, _ = read_changes(everything.folder)
     canary = tmp_path / "canary"
     script = tmp_path / "evil.sh"
@@ -355,38 +348,26 @@ def test_nothing_of_the_source_is_executed_or_changes_the_diff(
     assert not canary.exists()
 
 
-def test_the_source_is_left_as_it_was(everything: History) -> None:
-    def content() -> dict[str, bytes]:
+def test_the_source_is_left_as_it_was(everything):
+    def content():
         files = sorted(everything.folder.rglob("*"))
         return {str(path): path.read_bytes() for path in files if path.is_file()}
 
     before = content()
-    read_changes(everything.folder)
+    _, counts = read_changes(everything.folder, composites_per_commit=1.0)
+    assert counts["composites"] > 0
     assert content() == before
 
 
-def test_metrics_have_all_keys_before_anything_is_read() -> None:
+def test_metrics_have_all_keys_before_anything_is_read():
     params = make_params(max_window_commits=2)
     counts = json.loads(json.dumps(HarvestCounts().metrics(params)))
     assert counts["changes_by_commits"] == {"1": 0, "2": 0}
     assert set(counts["windows_dropped"].values()) == {0}
-    assert counts["windows_dropped"].keys() == {
-        "empty_diff",
-        "too_many_files",
-        "large_file",
-        "diff_too_long",
-        "binary_only",
-        "no_partner",
-        "not_applicable",
-        "max_per_repo",
-        "max_per_author",
-        "max_changes",
-    }
+    assert counts["windows_dropped"].keys() == {*WindowReason, *CapReason}
 
 
-def test_drops_the_commit_where_a_shallow_clone_ends(
-    history: History, tmp_path: Path
-) -> None:
+def test_drops_the_commit_where_a_shallow_clone_ends(history, tmp_path):
     for number in range(5):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
     git_bytes(tmp_path, "clone", "-q", "--depth=3", history.folder.as_uri(), "shallow")
@@ -399,9 +380,7 @@ def test_drops_the_commit_where_a_shallow_clone_ends(
     ]
 
 
-def test_a_partial_clone_is_refused_and_fetches_nothing(
-    history: History, tmp_path: Path
-) -> None:
+def test_a_partial_clone_is_refused_and_fetches_nothing(history, tmp_path):
     for number in range(3):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
     git_bytes(history.folder, "config", "uploadpack.allowFilter", "true")
@@ -413,7 +392,7 @@ def test_a_partial_clone_is_refused_and_fetches_nothing(
         read_changes(tmp_path / "partial")
 
 
-def test_a_missing_tree_is_never_taken_for_an_empty_change(history: History) -> None:
+def test_a_missing_tree_is_never_taken_for_an_empty_change(history):
     history.commit("feat: 0", {"a/b": "0\n"})
     history.commit("feat: 1", {"a/b": "1\n"})
     tree = git_bytes(history.folder, "rev-parse", "HEAD:a").decode().strip()
@@ -422,18 +401,14 @@ def test_a_missing_tree_is_never_taken_for_an_empty_change(history: History) -> 
         read_changes(history.folder)
 
 
-def test_rows_are_what_write_jsonl_writes(everything: History, tmp_path: Path) -> None:
+def test_rows_are_what_write_jsonl_writes(everything, tmp_path):
     rows, _ = harvest_rows(make_params(str(everything.folder)))
     changes = [Change.model_validate_json(row) for row in rows]
     write_jsonl(tmp_path / "again.jsonl", changes)
     assert (tmp_path / "again.jsonl").read_bytes() == b"".join(rows)
 
 
-def test_any_number_of_workers_gives_the_same_bytes(
-    history: History,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_any_number_of_workers_gives_the_same_bytes(history, tmp_path, monkeypatch):
     write_everything(history)
     for number in range(30):
         history.commit(f"feat: {number}", {f"f{number % 7}": f"{number}\n" * number})
@@ -455,7 +430,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_in_a_worker_is_explained(history: History, workers: int) -> None:
+def test_an_error_in_a_worker_is_explained(history, workers):
     for number in range(3):
         history.commit(f"feat: {number}", {"a": f"{number}\n" * 9})
     blob = git_bytes(history.folder, "rev-parse", "HEAD~1:a").decode().strip()
@@ -465,8 +440,8 @@ def test_an_error_in_a_worker_is_explained(history: History, workers: int) -> No
 
 
 def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
-    history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    history, monkeypatch
+):
     history.commit("feat: begin", {"a": "0\n"})
     # Long enough that git is still at work when it gets its bounds.
     for number in range(7):
@@ -480,7 +455,7 @@ def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
     assert changes == everything[:3] + everything[4:]
 
 
-def test_bytes_that_are_no_text_survive_and_are_marked(history: History) -> None:
+def test_bytes_that_are_no_text_survive_and_are_marked(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit(
         "feat: latin", {"a": b"gr\xf6\xdfe \xe2\x82\n", "b": "gr\u00f6sse\n"}
@@ -503,7 +478,7 @@ def test_bytes_that_are_no_text_survive_and_are_marked(history: History) -> None
     assert path.commits[0].files == (path.files[0].path,)
 
 
-def write_latin_path(folder: Path) -> None:
+def write_latin_path(folder):
     """Commit a file with a Latin-1 name on main."""
     entries = git_bytes(folder, "ls-tree", "HEAD")
     mode, kind, blob, _ = entries.split(None, 3)
@@ -517,7 +492,7 @@ def write_latin_path(folder: Path) -> None:
     write_head(folder, b"tree %s\nparent %s\n%s" % (tree, parent, author))
 
 
-def test_tells_what_kind_of_file_it_is(history: History) -> None:
+def test_tells_what_kind_of_file_it_is(history):
     pointer = (
         "version https://git-lfs.github.com/spec/v1\n"
         f"oid sha256:{'ab' * 32}\nsize {{}}\n"
@@ -553,7 +528,7 @@ def test_tells_what_kind_of_file_it_is(history: History) -> None:
     )
 
 
-def add_submodule(history: History) -> None:
+def add_submodule(history):
     """Commit a submodule that was never cloned on main."""
     folder = history.folder
     git_bytes(folder, "read-tree", "HEAD")
@@ -568,7 +543,7 @@ def add_submodule(history: History) -> None:
     write_head(folder, b"tree %s\nparent %s\n%s" % (tree, parent, author))
 
 
-def test_drops_a_change_of_pointers_alone(history: History) -> None:
+def test_drops_a_change_of_pointers_alone(history):
     history.commit("feat: begin", {"a": "0\n"})
     text = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     history.commit("feat: add", {"big.bin": text})
@@ -576,7 +551,7 @@ def test_drops_a_change_of_pointers_alone(history: History) -> None:
     assert (none, dropped(counts, "windows")) == ([], {"binary_only": 1})
 
 
-def test_a_large_file_is_refused_before_it_is_read(history: History) -> None:
+def test_a_large_file_is_refused_before_it_is_read(history):
     history.commit("feat: begin", {"a": "0\n"})
     history.commit("feat: add", {"b": bytes(range(256)) * (2**15)})
     blob = git_bytes(history.folder, "rev-parse", "HEAD:b").decode().strip()
@@ -588,7 +563,7 @@ def test_a_large_file_is_refused_before_it_is_read(history: History) -> None:
     assert (none, dropped(counts, "windows")) == ([], {"large_file": 1})
 
 
-def test_disjoint_windows_hold_every_commit_once(history: History) -> None:
+def test_disjoint_windows_hold_every_commit_once(history):
     history.commit("feat: begin", {"a": "0\n"})
     shas = []
     for number in range(40):
@@ -608,9 +583,7 @@ def test_disjoint_windows_hold_every_commit_once(history: History) -> None:
     assert shifted[-8:] == after[-8:]
 
 
-def test_gitignore_and_license_are_those_of_the_trees_all_along(
-    history: History, opened: Any
-) -> None:
+def test_gitignore_and_license_are_those_of_the_trees_all_along(history, opened):
     history.commit("feat: begin", {"a/b/.gitignore": "x\n", "LICENSE": "none\n"})
     history.commit("feat: 1", {".gitignore": "*.log\n", "a/.gitignore": "!y\n"})
     history.commit("feat: 2", {"LICENSE": "Mozilla Public License Version 2.0\n"})

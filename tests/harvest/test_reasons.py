@@ -7,14 +7,14 @@ import pytest
 
 from diffscribe.commits.path_rules import path_lists
 from diffscribe.core.params import SourceParams
-from diffscribe.harvest.caps import CapReason
 from diffscribe.harvest.filters import CommitReason
+from diffscribe.harvest.harvest import CapReason
 from diffscribe.harvest.windows import WindowReason
 
 DATA = (Path(__file__).parents[2] / "docs/harvest.md").read_text(encoding="utf-8")
 
 
-def named_in_first_column() -> set[str]:
+def named_in_first_column():
     """Return what tables of the page have in backticks before the second bar."""
     cells = re.findall(r"^\| (`[^|]*) \|", DATA, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
@@ -30,5 +30,5 @@ NAMES = {
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
-def test_each_has_its_line(names) -> None:
+def test_each_has_its_line(names):
     assert {str(name) for name in names} - named_in_first_column() == set()

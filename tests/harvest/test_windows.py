@@ -1,24 +1,18 @@
 import random
-import subprocess
 from collections import Counter
 from itertools import combinations, pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.source_fixtures import git_bytes, make_params, read_changes
 
-from diffscribe.core.params import HarvestParams
-from diffscribe.core.records import Change
 from diffscribe.harvest.windows import draw_sizes
-from diffscribe.samples.builder import History
 
 
-def make_limits(windows_per_commit: float, seed: int = 7) -> HarvestParams:
+def make_limits(windows_per_commit, seed=7):
     return make_params(windows_per_commit=windows_per_commit, seed=seed)
 
 
-def test_draws_distinct_sizes_in_order() -> None:
+def test_draws_distinct_sizes_in_order():
     for head in map(str, range(50)):
         sizes = draw_sizes(head, 3, make_limits(2.0))
         assert len(sizes) == 2
@@ -26,15 +20,13 @@ def test_draws_distinct_sizes_in_order() -> None:
         assert set(sizes) <= {1, 2, 3}
 
 
-def test_draws_every_size_where_there_are_no_more() -> None:
+def test_draws_every_size_where_there_are_no_more():
     assert draw_sizes("head", 1, make_limits(2.0)) == [1]
     assert draw_sizes("head", 3, make_limits(9.0)) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("windows_per_commit", [0.25, 1.0, 1.5])
-def test_draws_as_many_windows_as_asked_for_of_all_sizes(
-    windows_per_commit: float,
-) -> None:
+def test_draws_as_many_windows_as_asked_for_of_all_sizes(windows_per_commit):
     heads, params = range(3000), make_limits(windows_per_commit)
     drawn = [draw_sizes(str(head), 3, params) for head in heads]
     sizes = Counter(size for each in drawn for size in each)
@@ -43,7 +35,7 @@ def test_draws_as_many_windows_as_asked_for_of_all_sizes(
         assert sizes[size] / sizes.total() == pytest.approx(1 / 3, abs=0.04)
 
 
-def test_the_seed_and_the_head_decide() -> None:
+def test_the_seed_and_the_head_decide():
     heads = [str(head) for head in range(30)]
     one = [draw_sizes(head, 3, make_limits(1.0)) for head in heads]
     assert one == [draw_sizes(head, 3, make_limits(1.0)) for head in heads]
@@ -51,9 +43,7 @@ def test_the_seed_and_the_head_decide() -> None:
     assert len(set(map(tuple, one))) == 3
 
 
-def read_composites(
-    source: Path, **changed: Any
-) -> tuple[list[Change], dict[str, Any]]:
+def read_composites(source, **changed):
     changed = {"max_window_commits": 4, "composites_per_commit": 1.0} | changed
     changes, counts = read_changes(source, windows_per_commit=1.0, **changed)
     composites = [each for each in changes if each.head != each.commits[-1].sha]
@@ -61,7 +51,7 @@ def read_composites(
     return composites, counts
 
 
-def grow(history: History, commits: int) -> list[str]:
+def grow(history, commits):
     """Commit edits, additions, removals, modes and renames of a few files."""
     draw = random.Random(7)
     files = {f"src/{name}/{name}.py": f"{name}\n" * 40 for name in "abcdefghijkl"}
@@ -88,13 +78,11 @@ def grow(history: History, commits: int) -> list[str]:
 
 
 @pytest.fixture
-def grown(history: History) -> tuple[History, list[str]]:
+def grown(history):
     return history, grow(history, 60)
 
 
-def test_the_commits_are_not_adjacent_and_share_no_file(
-    grown: tuple[History, list[str]],
-) -> None:
+def test_the_commits_are_not_adjacent_and_share_no_file(grown):
     history, shas = grown
     composites, counts = read_composites(history.folder)
     assert len(composites) > 25
@@ -111,9 +99,7 @@ def test_the_commits_are_not_adjacent_and_share_no_file(
     assert {len(change.commits) for change in composites} == {2, 3, 4}
 
 
-def test_the_diff_is_what_the_commits_add_to_base_one_after_another(
-    grown: tuple[History, list[str]],
-) -> None:
+def test_the_diff_is_what_the_commits_add_to_base_one_after_another(grown):
     history, _ = grown
     composites, _ = read_composites(history.folder)
     for change in composites:
@@ -135,9 +121,7 @@ def test_the_diff_is_what_the_commits_add_to_base_one_after_another(
         assert change.diff == printed
 
 
-def test_a_composite_stays_when_the_history_grows(
-    history: History,
-) -> None:
+def test_a_composite_stays_when_the_history_grows(history):
     grow(history, 40)
     before, _ = read_composites(history.folder)
     for number in range(20):
@@ -147,9 +131,7 @@ def test_a_composite_stays_when_the_history_grows(
     assert len(after) > len(before)
 
 
-def test_commits_of_one_type_are_drawn_together(
-    history: History,
-) -> None:
+def test_commits_of_one_type_are_drawn_together(history):
     for number in range(12):
         history.commit(f"fix: {number}", {f"f{number}": f"{number}\n"})
     composites, _ = read_composites(history.folder)
@@ -157,25 +139,7 @@ def test_commits_of_one_type_are_drawn_together(
     assert all(c.message.startswith("fix: ") for x in composites for c in x.commits)
 
 
-def test_the_source_gets_no_object(
-    grown: tuple[History, list[str]],
-) -> None:
-    history, _ = grown
-
-    def objects() -> set[Path]:
-        return set((history.folder / ".git").rglob("*"))
-
-    before = objects()
-    composites, _ = read_composites(history.folder)
-    assert objects() == before
-    for change in composites:
-        with pytest.raises(subprocess.CalledProcessError):
-            git_bytes(history.folder, "cat-file", "-e", change.head)
-
-
-def test_a_share_of_commits_gets_a_composite(
-    grown: tuple[History, list[str]],
-) -> None:
+def test_a_share_of_commits_gets_a_composite(grown):
     history, _ = grown
     every, _ = read_composites(history.folder)
     some, _ = read_composites(history.folder, composites_per_commit=0.3)
@@ -185,9 +149,7 @@ def test_a_share_of_commits_gets_a_composite(
     assert (none, counts["windows_dropped"]["no_partner"]) == ([], 0)
 
 
-def test_a_file_in_the_way_of_a_folder_is_not_applicable(
-    history: History,
-) -> None:
+def test_a_file_in_the_way_of_a_folder_is_not_applicable(history):
     history.commit("feat: begin", {"name": "1\n", "z": "1\n"})
     history.commit("feat: base", {"z": "2\n"})
     history.commit("chore: make way", {"name": None}, author="x[bot] <x@example.org>")
@@ -197,9 +159,7 @@ def test_a_file_in_the_way_of_a_folder_is_not_applicable(
     assert counts["windows_dropped"]["not_applicable"] == 1
 
 
-def test_a_rename_across_two_commits_is_not_applicable(
-    history: History,
-) -> None:
+def test_a_rename_across_two_commits_is_not_applicable(history):
     text = "".join(f"line {number}\n" for number in range(40))
     history.commit("feat: begin", {"old": text, "z": "1\n"})
     history.commit("chore: remove", {"old": None})

@@ -13,9 +13,7 @@ from diffscribe.samples.builder import History
 ROOT = Path(__file__).parents[2]
 
 
-def run_harvest(
-    folder: Path, *sources: object, test_repos: tuple[str, ...] = (), **changed: object
-) -> subprocess.CompletedProcess[str]:
+def run_harvest(folder, *sources, test_repos=(), **changed):
     """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": list(sources), "windows_per_commit": 2.0} | changed
@@ -36,7 +34,7 @@ def run_harvest(
     )
 
 
-def test_writes_changes_metrics_and_one_line(history: History, tmp_path: Path) -> None:
+def test_writes_changes_metrics_and_one_line(history, tmp_path):
     for number in range(5):
         history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
 
@@ -59,9 +57,7 @@ def test_writes_changes_metrics_and_one_line(history: History, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["missing", "broken.bundle", "empty"])
-def test_explains_a_bad_source_in_one_line_and_writes_nothing(
-    tmp_path: Path, name: str
-) -> None:
+def test_explains_a_bad_source_in_one_line_and_writes_nothing(tmp_path, name):
     (tmp_path / "broken.bundle").write_text("# v2 git bundle\n")
     History(tmp_path / "empty")
     done = run_harvest(tmp_path, name)
@@ -72,8 +68,8 @@ def test_explains_a_bad_source_in_one_line_and_writes_nothing(
 
 
 def test_a_held_out_repository_that_is_no_source_is_refused_before_anything_is_paid(
-    history: History, tmp_path: Path
-) -> None:
+    history, tmp_path
+):
     for number in range(3):
         history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
     done = run_harvest(tmp_path, "repository", test_repos=("repositroy",))
@@ -85,9 +81,7 @@ def test_a_held_out_repository_that_is_no_source_is_refused_before_anything_is_p
     )
 
 
-def test_reports_what_it_leaves_out_where_params_say_so(
-    history: History, tmp_path: Path
-) -> None:
+def test_reports_what_it_leaves_out_where_params_say_so(history, tmp_path):
     for number in range(3):
         history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
     (tmp_path / "broken.bundle").write_text("# v2 git bundle\n")
@@ -106,8 +100,8 @@ def test_reports_what_it_leaves_out_where_params_say_so(
 
 
 def test_a_repository_that_one_entry_marks_is_private_and_the_other_is_told(
-    history: History, tmp_path: Path
-) -> None:
+    history, tmp_path
+):
     for number in range(3):
         history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
     done = run_harvest(tmp_path, "*", {"path": "repository", "private": True})

@@ -195,23 +195,6 @@ def test_a_private_change_stays_on_this_machine(taught, labeled):
     taught.assert_failed(done, 78, *words)
 
 
-def test_an_endpoint_that_refuses_schemas_is_asked_in_plain_words(taught, endpoint):
-    refusal = "This response_format type is unavailable now"
-    for _ in range(3):
-        endpoint.will_fail(400, refusal)
-    for number in range(3):
-        endpoint.will_say(f"Sure!\n```json\n{plan(subject=f'stop leak {number}')}\n```")
-    done = taught.run()
-    assert done.returncode == 0, done.stderr
-    assert metrics_of(taught)["from_teacher"] == 3
-    formats = [
-        (request.body.get("response_format") or {}).get("type")
-        for request in endpoint.requests
-    ]
-    assert formats == [*["json_schema"] * 2, "json_object", None, None, None]
-    assert '"enum":["a.py"]' in str(endpoint.requests[-1].body["messages"])
-
-
 def judged(place, choice):
     """Put down what a person says of the labels that were written last."""
     rows = read_jsonl(place.folder / "out/labeled.jsonl", LabeledChange)

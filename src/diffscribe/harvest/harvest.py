@@ -3,18 +3,21 @@
 The path of a row: `find_sources` -> `read_batches` lists the commits of a source, drops
 some (filters), draws windows of the others (windows) and cuts them into batches -> the
 process pool diffs each batch and writes its rows (rows) -> `harvest` yields those rows
-that the caps leave (caps).
+that the caps of repository, author and all leave (`apply_caps`).
 """
 
+import hashlib
 import logging
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from enum import StrEnum
 from itertools import chain, count, groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import SourceError
@@ -22,7 +25,6 @@ from diffscribe.core.params import HarvestParams, SourceParams, SplitParams
 from diffscribe.core.tracking import Statistics
 from diffscribe.doors.places import OnError, find_sources
 from diffscribe.doors.repository import OpenSource, Source, open_source
-from diffscribe.harvest.caps import CapReason, Caps, apply_caps
 from diffscribe.harvest.context import ContextReader
 from diffscribe.harvest.filters import (
     CommitReason,
@@ -46,6 +48,14 @@ BUFFER_BYTES = 2**20
 Watch = Callable[[Iterable[Commit], str, int], Iterable[Commit]]
 """Takes the commits of a source, its name and their number, and gives them back."""
 Results = Iterable[tuple[Batch | Failure, BatchResult | SourceError]]
+
+
+class CapReason(StrEnum):
+    """Which cap a change is beyond; also its key in the counts of harvest."""
+
+    MAX_PER_REPO = "max_per_repo"
+    MAX_PER_AUTHOR = "max_per_author"
+    MAX_CHANGES = "max_changes"
 
 
 class HarvestCounts:
@@ -332,3 +342,69 @@ def _put(windows: Iterable[Window | None], batch: Batch) -> None:
             batch.dropped[WindowReason.TOO_MANY_FILES] += 1
         else:
             batch.windows.append(window)
+
+
+class Caps(NamedTuple):
+    """Maximum numbers of changes; None is no limit."""
+
+    all: int | None
+    author: int | None
+    repo: Mapping[str, int | None]
+    """By name of the repository; one without an entry has no limit."""
+    seed: int
+
+
+def apply_caps(
+    rows: Iterable[Row], caps: Caps
+) -> Iterator[tuple[Row, CapReason | None]]:
+    """Yield each row in order, with the cap that it is beyond, if any.
+
+    Where there is a cap all rows are read first; their lines wait in a file.
+    """
+    if not any((caps.all, caps.author, *caps.repo.values())):
+        yield from ((row, None) for row in rows)
+        return
+    with tempfile.TemporaryFile() as lines:
+        waiting = []
+        for row in rows:
+            lines.write(row.line)
+            waiting.append(row._replace(line=b""))
+        beyond = beyond_caps(waiting, caps)
+        lines.seek(0)
+        for number, (line, row) in enumerate(zip(lines, waiting, strict=True)):
+            yield row._replace(line=line), beyond.get(number)
+
+
+def beyond_caps(rows: Sequence[Row], caps: Caps) -> dict[int, CapReason]:
+    """Return the positions of the rows that go, each with the first cap it is beyond.
+
+    Rows are taken in the order of a hash of seed and id, each if it is within the caps
+    of its repository, of its authors and of all. So a draw stays when a repository
+    grows: a new change replaces as few others as the caps allow.
+    """
+    beyond: dict[int, CapReason] = {}
+    taken = 0
+    repos: Counter[str] = Counter()
+    authors: Counter[str] = Counter()
+    for number in sorted(range(len(rows)), key=lambda at: _rank(rows[at], caps.seed)):
+        row = rows[number]
+        busiest = max((authors[name] for name in row.authors), default=0)
+        if _is_reached(caps.repo.get(row.repo), repos[row.repo]):
+            beyond[number] = CapReason.MAX_PER_REPO
+        elif _is_reached(caps.author, busiest):
+            beyond[number] = CapReason.MAX_PER_AUTHOR
+        elif _is_reached(caps.all, taken):
+            beyond[number] = CapReason.MAX_CHANGES
+        else:
+            taken += 1
+            repos[row.repo] += 1
+            authors.update(row.authors)
+    return beyond
+
+
+def _is_reached(cap: int | None, taken: int) -> bool:
+    return cap is not None and taken >= cap
+
+
+def _rank(row: Row, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}\0{row.id}".encode()).digest()
