@@ -1,6 +1,7 @@
 """A labeler asks a real endpoint on this machine; only its answers are made up."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ from tests.support.teaching import label_params
 
 from diffscribe.asking.connect import Remote, connected
 from diffscribe.commits.prompt import load_teacher_prompts
-from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.core.errors import ToolError
 from diffscribe.core.records import Label, PlannedCommit
 from diffscribe.label.from_history import LabelReason
-from diffscribe.label.labeler import Labeler, LabelFailure
+from diffscribe.label.labeler import LabelFailure, label_change
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"
 GOOD = {"files": ["a.py"], "type": "fix", "subject": "stop the leak"}
@@ -28,8 +29,8 @@ def label(endpoint, tmp_path, monkeypatch):
         params = label_params(base_url=base_url, **fields)
         texts = load_teacher_prompts(FOLDER, STYLE)
         with connected(Remote(base_url, "wise", concurrency=4, attempts=1)) as asker:
-            labeler = Labeler(asker.ask, texts, params)
-            (outcome,) = asker.in_order(labeler.label, [change])
+            work = partial(label_change, asker.ask, texts, params)
+            (outcome,) = asker.in_order(work, [change])
         return outcome
 
     return run
@@ -125,12 +126,6 @@ def test_an_endpoint_that_refuses_the_key_ends_all(label, endpoint, change):
     endpoint.will_fail(401, "bad key")
     with pytest.raises(ToolError, match="bad key"):
         label(change(("wip", ["a.py"])))
-
-
-def test_a_private_change_is_refused_before_anything_is_sent(label, change):
-    row = change(("wip", ["a.py"]), private=True)
-    with pytest.raises(ParamsError, match=r"may not be sent to api\.example\.com"):
-        label(row, base_url="https://api.example.com/v1")
 
 
 def test_secrets_leave_as_placeholders_and_paths_come_back_as_they_are(

@@ -10,10 +10,13 @@ from tests.support.teaching import label_params
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import InputError
 from diffscribe.doors.reply import question_key
+from diffscribe.label.check import FlawError
 from diffscribe.label.questions import (
     clean_question,
+    parse_rating,
     plan_question,
     rate_question,
+    rating_schema,
     reask_question,
 )
 
@@ -140,3 +143,33 @@ def test_a_missing_word_for_the_style_is_named_with_its_file(text, tmp_path):
     (folder / "style.yaml").write_text(text)
     with pytest.raises(InputError, match=r"style\.yaml: "):
         load_teacher_prompts(folder, STYLE)
+
+
+POINTS = {"format": 10, "clarity": 5, "imperative": 0, "agreement": 7}
+
+
+def test_a_rating_is_the_mean_of_its_four_criteria():
+    assert parse_rating(json.dumps(POINTS)).score == pytest.approx(0.55)
+    assert parse_rating(json.dumps(dict.fromkeys(POINTS, 10))).score == 1.0
+    assert parse_rating(json.dumps(dict.fromkeys(POINTS, 0))).score == 0.0
+
+
+@pytest.mark.parametrize("value", [11, -1, 7.5, "7", True, None])
+def test_points_are_never_clamped_or_guessed(value):
+    with pytest.raises(FlawError, match="clarity"):
+        parse_rating(json.dumps(POINTS | {"clarity": value}))
+
+
+def test_a_bare_number_and_a_missing_criterion_are_no_rating():
+    with pytest.raises(FlawError, match="no whole JSON object"):
+        parse_rating("0.8")
+    with pytest.raises(
+        FlawError, match="the keys format, clarity, imperative, agreement"
+    ):
+        parse_rating(
+            json.dumps({**POINTS, "agreement": None}).replace(', "agreement": null', "")
+        )
+
+
+def test_the_schema_asks_for_what_is_parsed():
+    assert rating_schema()["required"] == list(POINTS)

@@ -23,7 +23,7 @@ def estimate_command(harvested: Path, prompts: Path, params: Path) -> None:
     from diffscribe.core.files import read_jsonl
     from diffscribe.core.params import load_params
     from diffscribe.core.records import Change
-    from diffscribe.label.estimate import estimate, table, teachers
+    from diffscribe.label.estimate import estimate_labeling, estimate_table, teachers
 
     values = load_params(params)
     section = values.label
@@ -33,7 +33,7 @@ def estimate_command(harvested: Path, prompts: Path, params: Path) -> None:
         sums = totals(ledger_path())
         for each in teachers(section):
             changes = progress(read_jsonl(harvested, Change), each.teacher.model)
-            estimates.append(estimate(changes, texts, each, ledger, sums))
-    click.echo(table(estimates))
+            estimates.append(estimate_labeling(changes, texts, each, ledger, sums))
+    click.echo(estimate_table(estimates))
     if not section.asks:
         click.echo("label.source is history, which asks no model: this is for teacher")

@@ -4,8 +4,9 @@ The label stage runs on the ledger alone. A question that the ledger does not kn
 counted, and an answer is supposed that leads to all questions that may follow.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,7 +30,7 @@ from diffscribe.doors.reply import (
 )
 from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.label import prices
-from diffscribe.label.labeler import Labeler
+from diffscribe.label.labeler import label_change
 from diffscribe.label.questions import Rating
 
 CHARS_PER_TOKEN = 3.1
@@ -74,7 +75,7 @@ def teachers(params: LabelParams) -> list[LabelParams]:
     ]
 
 
-def estimate(
+def estimate_labeling(
     changes: Iterable[Change],
     texts: TeacherPrompts,
     params: LabelParams,
@@ -91,10 +92,11 @@ def estimate(
     """
     rehearsal = _Rehearsal(texts, params, ledger)
     rows = sum(in_order(rehearsal.wants, changes, window=1))
-    models = sorted({model for model, what in rehearsal.counts if what == "wanted"})
     counted = {each.model: each for each in totals if each.counted}
     expected = [
-        _expected(model, rehearsal.counts, counted.get(model)) for model in models
+        _expected(model, asked, counted.get(model))
+        for model, asked in sorted(rehearsal.asked.items())
+        if asked.wanted
     ]
     bill = Bill(prices(params))
     for each in expected:
@@ -102,7 +104,7 @@ def estimate(
     return LabelEstimate(
         model=params.teacher.model,
         rows=rows,
-        known=rehearsal.known,
+        known=sum(each.firsts + each.reasks for each in rehearsal.asked.values()),
         requests=sum(each.requests for each in expected),
         usage=bill.usage,
         usd=bill.usd,
@@ -111,29 +113,23 @@ def estimate(
     )
 
 
-def table(estimates: Sequence[LabelEstimate]) -> str:
+def estimate_table(estimates: Sequence[LabelEstimate]) -> str:
     """Return the estimates as a table, with their bases below it."""
     rows = [
-        (
-            each.model,
-            each.rows,
-            each.known,
-            each.requests,
-            each.usage.prompt_tokens,
-            each.usage.completion_tokens,
-            "-" if each.usd is None else dollars(each.usd),
-            "-" if each.time_s is None else duration(each.time_s),
-        )
+        {
+            "teacher": each.model,
+            "rows": each.rows,
+            "known": each.known,
+            "requests": each.requests,
+            "prompt tokens": each.usage.prompt_tokens,
+            "completion tokens": each.usage.completion_tokens,
+            "cost": "-" if each.usd is None else dollars(each.usd),
+            "time": "-" if each.time_s is None else duration(each.time_s),
+        }
         for each in estimates
     ]
-    headers = ["teacher", "rows", "known", "requests"]
-    headers += ["prompt tokens", "completion tokens", "cost", "time"]
-    text = tabulate(
-        rows,
-        headers=headers,
-        intfmt=",",
-        colalign=("left", *["right"] * (len(headers) - 1)),
-    )
+    alignment = ("left", *["right"] * 7)
+    text = tabulate(rows, headers="keys", intfmt=",", colalign=alignment)
     notes = dict.fromkeys(line for each in estimates for line in each.basis)
     return "\n".join([text, *notes])
 
@@ -145,17 +141,29 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+@dataclass
+class _Asked:
+    """The questions to one model: answers that are known, and those that are wanted."""
+
+    firsts: int = 0
+    reasks: int = 0
+    counted_chars: int = 0
+    """Of the known prompts whose tokens were counted, and their tokens."""
+    counted_tokens: int = 0
+    wanted: int = 0
+    prompt_chars: int = 0
+    answer_chars: int = 0
+
+
 class _Rehearsal:
     """Runs the stage on the ledger alone, and counts what is missing."""
 
     def __init__(
         self, texts: TeacherPrompts, params: LabelParams, ledger: Ledger
     ) -> None:
-        self.counts: Counter[tuple[str, str]] = Counter()
-        """By model and what is counted."""
-        self.known = 0
-        self._labeler = Labeler(self._ask, texts, params)
-        self._params = params
+        self.asked: defaultdict[str, _Asked] = defaultdict(_Asked)
+        """By model."""
+        self._texts, self._params = texts, params
         is_sent = params.mode != "batch_files"
         self._host = host_of(params.teacher.base_url) if is_sent else SOMEBODY
         self._ledger = ledger
@@ -166,39 +174,35 @@ class _Rehearsal:
         """Tell whether the ledger lacks an answer about a change."""
         before = len(self._wanted)
         self._plan_chars = _plan_chars(change, self._params)
-        await self._labeler.label(change)
+        await label_change(self._ask, self._texts, self._params, change)
         return len(self._wanted) > before
 
     async def _ask(self, asked: Question) -> Answer:
         sent = prepare(asked, self._host)
         request = sent.question
+        counts = self.asked[request.model]
         chars = sum(len(message.content) for message in request.messages)
         key = question_key(request)
         answer = self._ledger.get(key)
         if answer is None:
-            self._want(key, request, chars)
+            if key not in self._wanted:
+                self._wanted.add(key)
+                counts.wanted += 1
+                counts.prompt_chars += chars
+                counts.answer_chars += self._answer_chars(request)
             return _supposed(request)
-        self.known += 1
         is_reask = any(message.role == "assistant" for message in request.messages)
-        self._count(request.model, {"reasks" if is_reask else "firsts": 1})
+        counts.reasks += is_reask
+        counts.firsts += not is_reask
         if is_counted(answer.usage):
-            counted = {"chars": chars, "tokens": answer.usage.prompt_tokens}
-            self._count(request.model, counted)
+            counts.counted_chars += chars
+            counts.counted_tokens += answer.usage.prompt_tokens
         return answer._replace(key=key, replaced=sent.replaced)
 
-    def _want(self, key: str, request: Question, prompt_chars: int) -> None:
-        if key in self._wanted:
-            return
-        self._wanted.add(key)
-        # An answer with a plan or messages is about as long as the history's plan.
+    def _answer_chars(self, request: Question) -> int:
+        """A plan or messages are about as long as the history's plan."""
         is_rating = set(Rating.model_fields) == _properties(request).keys()
-        answer_chars = len(_POOR) if is_rating else self._plan_chars
-        more = {"prompt_chars": prompt_chars, "answer_chars": answer_chars}
-        self._count(request.model, {"wanted": 1, **more})
-
-    def _count(self, model: str, more: Mapping[str, int]) -> None:
-        for what, count in more.items():
-            self.counts[model, what] += count
+        return len(_POOR) if is_rating else self._plan_chars
 
 
 def _supposed(request: Question) -> Answer:
@@ -238,39 +242,32 @@ class _Expected(NamedTuple):
     basis: str
 
 
-def _expected(
-    model: str, counts: Counter[tuple[str, str]], known: Totals | None
-) -> _Expected:
+def _expected(model: str, asked: _Asked, known: Totals | None) -> _Expected:
     """Return what a model will be asked, by its known answers where it has any."""
-    firsts, reasks = counts[model, "firsts"], counts[model, "reasks"]
-    share = reasks / firsts if firsts else 0.0
-    tokens = counts[model, "tokens"]
-    chars_per_token = counts[model, "chars"] / tokens if tokens else CHARS_PER_TOKEN
-    requests = counts[model, "wanted"] * (1 + share)
-    prompt = counts[model, "prompt_chars"] / chars_per_token * (1 + share)
-    answer = counts[model, "answer_chars"] / chars_per_token * (1 + share)
+    share = asked.reasks / asked.firsts if asked.firsts else 0.0
+    chars_per_token = CHARS_PER_TOKEN
+    if asked.counted_tokens:
+        chars_per_token = asked.counted_chars / asked.counted_tokens
+    requests = asked.wanted * (1 + share)
+    prompt = asked.prompt_chars / chars_per_token * (1 + share)
+    answer = asked.answer_chars / chars_per_token * (1 + share)
+    reasks, answers = "no re-asks, supposed", "answers as long as the history's plans"
+    answers += ", without thoughts, supposed"
+    if asked.firsts:
+        reasks = f"{share:.2f} re-asks, as in {asked.firsts} known answers here"
     if known:
-        answer = requests * known.mean_completion_tokens
-    usage = TokenUsage(
-        prompt_tokens=round(prompt),
-        cached_tokens=0,
-        completion_tokens=round(answer),
-        reasoning_tokens=0,
+        mean = known.mean_completion_tokens
+        answer = requests * mean
+        answers = f"{mean:.0f} tokens an answer, as in {known.counted} of the ledger"
+    latency_s = known.mean_latency_s if known else None
+    return _Expected(
+        model,
+        round(requests),
+        TokenUsage(round(prompt), 0, round(answer), 0),
+        latency_s,
+        f"{model}: {chars_per_token:.2f} characters a token and {reasks}; {answers}"
+        + (f"; {latency_s:.2f} s each" if latency_s else ""),
     )
-    basis = f"{model}: {chars_per_token:.2f} characters a token"
-    if firsts:
-        basis += f" and {share:.2f} re-asks, as in {firsts} known answers here; "
-    else:
-        basis += " and no re-asks, supposed; "
-    if known:
-        basis += f"{known.mean_completion_tokens:.0f} tokens an answer"
-        basis += f", as in {known.counted} of the ledger"
-    else:
-        basis += "answers as long as the history's plans, without thoughts, supposed"
-    latency_s = known and known.mean_latency_s
-    if latency_s:
-        basis += f"; {latency_s:.2f} s each"
-    return _Expected(model, round(requests), usage, latency_s, basis)
 
 
 def _time_s(expected: Sequence[_Expected], teacher: TeacherParams) -> float | None:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.labeler import (
     FAILURES,
     WITHHELD,
-    Labeler,
     LabelFailure,
     Outcome,
+    label_change,
     own_label,
 )
 
@@ -76,7 +77,7 @@ def outcomes(
             yield Outcome(change, result, ())
         return
     with connected_teacher(params, run) as asker:
-        label = Labeler(asker.ask, texts, params).label
+        label = partial(label_change, asker.ask, texts, params)
 
         def labeled(rows: Iterable[Change]) -> Iterator[Outcome]:
             for outcome in asker.in_order(label, rows):

@@ -12,12 +12,7 @@ from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, StyleParams
 from diffscribe.core.records import Change, Label, Plan, Record, Usage
 from diffscribe.doors.endpoint import WithheldError
-from diffscribe.doors.reply import (
-    Answer,
-    AnswerError,
-    Question,
-    TokenUsage,
-)
+from diffscribe.doors.reply import Answer, AnswerError, Question, TokenUsage
 from diffscribe.label.check import (
     FLAWS,
     Flaw,
@@ -28,7 +23,6 @@ from diffscribe.label.check import (
 )
 from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.questions import (
-    agreement,
     clean_question,
     parse_messages,
     parse_rating,
@@ -89,37 +83,31 @@ class NoLabelError(Exception):
         self.answer = answer
 
 
-class Labeler:
-    """Labels changes as params say, one independent of the others."""
+async def label_change(
+    ask: Ask, prompts: TeacherPrompts, params: LabelParams, change: Change
+) -> Outcome:
+    """Return what becomes of a change; others play no part.
 
-    def __init__(self, ask: Ask, prompts: TeacherPrompts, params: LabelParams) -> None:
-        self._ask = ask
-        self._prompts = prompts
-        self._params = params
-
-    async def label(self, change: Change) -> Outcome:
-        """Return what becomes of a change.
-
-        Raises:
-            ParamsError: if it is private, and the endpoint another machine.
-            ToolError: if the endpoint cannot be used.
-        """
-        talk = _Talk(change, self._ask, self._prompts, self._params)
-        result: Label | LabelFailure | LabelReason
-        try:
-            result = await talk.label()
-        except NoLabelError as failure:
-            words, answer = redact_texts([str(failure), failure.answer]).texts
-            result = LabelFailure(
-                id=change.id,
-                repo=change.repo,
-                head=change.head,
-                reason=failure.reason,
-                words=words,
-                model=self._params.teacher.model,
-                answer=answer,
-            )
-        return Outcome(change, result, tuple(talk.spent))
+    Raises:
+        ParamsError: if it is private, and the endpoint another machine.
+        ToolError: if the endpoint cannot be used.
+    """
+    talk = _Talk(change, ask, prompts, params)
+    result: Label | LabelFailure | LabelReason
+    try:
+        result = await talk.label()
+    except NoLabelError as failure:
+        words, answer = redact_texts([str(failure), failure.answer]).texts
+        result = LabelFailure(
+            id=change.id,
+            repo=change.repo,
+            head=change.head,
+            reason=failure.reason,
+            words=words,
+            model=params.teacher.model,
+            answer=answer,
+        )
+    return Outcome(change, result, tuple(talk.spent))
 
 
 class _Talk:
@@ -219,8 +207,8 @@ class _Talk:
     async def _rate(self, plan: Plan) -> dict[str, float]:
         """Return the mean score of the original messages and of those of the plan.
 
-        From two raters on also how near they are, for the messages where they differ
-        most.
+        From two raters on also 1 less their widest difference, for the messages where
+        they differ most.
         """
         originals = [commit.message for commit in self._change.commits]
         ratings: dict[str, float] = {}
@@ -236,7 +224,7 @@ class _Talk:
                 )
                 scores.append(rating.score)
             ratings[kind] = round(fmean(scores), 4)
-            agreed.append(agreement(scores))
+            agreed.append(1.0 - (max(scores) - min(scores)))
         if len(self._params.raters) > 1:
             ratings["raters_agree"] = round(min(agreed), 4)
         return ratings

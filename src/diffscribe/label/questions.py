@@ -109,11 +109,6 @@ def parse_rating(text: str) -> Rating:
     return record_of(read_record(text, Rating))
 
 
-def agreement(scores: list[float]) -> float:
-    """Return 1 less the widest difference of scores: 1 if all raters agree."""
-    return 1.0 - (max(scores) - min(scores))
-
-
 TEMPERATURE = 0.0
 """Greedy: the most likely answer, and equal ones in a new run."""
 _CONTEXT_LINES = 3
