@@ -16,13 +16,14 @@ from diffscribe.core.records import Change
 from diffscribe.core.tracking import report
 from diffscribe.label.label import (
     LabelTally,
-    failures_file,
+    TooManyFailuresError,
     label_changes,
     label_run,
     outcomes,
     prices,
     row_count,
 )
+from diffscribe.label.labeler import LabelFailure
 
 
 @click.command(cls=Command)
@@ -48,13 +49,19 @@ def main(
     total = row_count(harvested) if section.asks else None
     changes = progress(read_jsonl(harvested, Change), "label", total)
     tally, show = LabelTally(prices(section)), changes.set_postfix_str
-    with label_run(values, tally) as run, failures_file(failures) as on_failure:
+    failed: list[LabelFailure] = []
+    with label_run(values, tally) as run:
         asked = outcomes(changes, harvested, prompts, section, values.style, run, show)
         # Closed before the run is, which has to hear of how it went.
         with closing(asked) as became:
             limit = section.max_failure_fraction
-            rows = label_changes(became, limit, tally, on_failure)
-            count = write_jsonl(labeled, rows)
+            rows = label_changes(became, limit, tally, failed)
+            try:
+                count = write_jsonl(labeled, rows)
+            except TooManyFailuresError:
+                write_jsonl(failures, failed)  # It says why of each.
+                raise
+    write_jsonl(failures, failed)
     counts = tally.metrics()
     summary = f"{count} of {counts['changes']} changes labeled from {section.source}"
     if section.asks:

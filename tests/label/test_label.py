@@ -53,7 +53,7 @@ def labeled(change, head="b1"):
 
 def run(found, allowed=1.0):
     tally, failures = LabelTally(), []
-    rows = list(label_changes(found, allowed, tally, failures.append))
+    rows = list(label_changes(found, allowed, tally, failures))
     return rows, failures, tally
 
 

@@ -1,8 +1,8 @@
 """Give each change a commit plan: from its history, from a teacher, or a blend.
 
 `outcomes` yields what becomes of each change, in order: a label, a failure, or the
-reason why its history holds no plan. `label_changes` turns outcomes into rows, hands
-failures on, and counts everything in a LabelTally.
+reason why its history holds no plan. `label_changes` turns outcomes into rows,
+collects failures, and counts everything in a LabelTally.
 """
 
 import contextlib
@@ -14,13 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from diffscribe.asking.budget import Bill, Budget, Price
 from diffscribe.commits.prompt import load_teacher_prompts
-from diffscribe.core.errors import StorageError, ToolError
-from diffscribe.core.files import read_jsonl, whole_file
-from diffscribe.core.params import LabelParams, Params, PriceParams, StyleParams
+from diffscribe.core.errors import ToolError
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.params import LabelParams, Params, StyleParams
 from diffscribe.core.records import Change, Label, LabeledChange, Plan
 from diffscribe.core.tracking import Statistics, TrackedRun, tracked_run
 from diffscribe.label import gate
@@ -131,30 +129,20 @@ def connected_teacher(
 
 
 def prices(params: LabelParams) -> tuple[Price, ...]:
-    """Return the prices of params, for the mode that they ask in.
+    """Return the latest price of each model, for the mode that params ask in.
 
     A model whose discount is not known has no price in a batch.
     """
-    if params.mode != "batch":
-        return tuple(_price(each, 1.0) for each in params.prices)
-    latest = {
-        each.model: each for each in sorted(params.prices, key=lambda each: each.date)
-    }
-    return tuple(
-        _price(each, 1.0 - each.batch_discount)
-        for each in latest.values()
-        if each.batch_discount is not None
-    )
-
-
-def _price(price: PriceParams, share: float) -> Price:
-    return Price(
-        model=price.model,
-        date=price.date,
-        prompt=share * price.prompt,
-        cached=share * price.cached,
-        completion=share * price.completion,
-    )
+    ordered = sorted(params.prices, key=lambda each: each.date)
+    latest = {each.model: each for each in ordered}
+    found = []
+    for each in latest.values():
+        discount = each.batch_discount if params.mode == "batch" else 0.0
+        if discount is not None:
+            usd = (each.prompt, each.cached, each.completion)
+            paid = (price * (1.0 - discount) for price in usd)
+            found.append(Price(each.model, each.date, *paid))
+    return tuple(found)
 
 
 def row_count(path: Path) -> int:
@@ -268,9 +256,9 @@ def label_changes(
     outcomes: Iterable[Outcome],
     max_failure_fraction: float,
     tally: LabelTally,
-    on_failure: Callable[[LabelFailure], object],
+    failures: list[LabelFailure],
 ) -> Iterator[LabeledChange]:
-    """Yield the changes that got a label, in order; count all, hand on failures.
+    """Yield the changes that got a label, in order; count all, collect failures.
 
     Raises:
         TooManyFailuresError: at the end, or once they are a trend.
@@ -278,7 +266,7 @@ def label_changes(
     for outcome in outcomes:
         tally.count(outcome)
         if isinstance(outcome.result, LabelFailure):
-            on_failure(outcome.result)
+            failures.append(outcome.result)
             logger.info("%s: no label", outcome.change.id[:12])
             if tally.asked["changes"] >= _ENOUGH_TO_JUDGE:
                 _judge(tally, max_failure_fraction)
@@ -307,32 +295,3 @@ def _judge(tally: LabelTally, max_failure_fraction: float) -> None:
         "each; mend the prompt, the model or the limits and run again: no answer is "
         "paid for twice"
     )
-
-
-_FORMAT = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-
-
-@contextlib.contextmanager
-def failures_file(path: Path) -> Iterator[Callable[[LabelFailure], object]]:
-    """Give a function that writes failures to a file, which appears when whole.
-
-    It also appears if there are too many of them, since it says why.
-    """
-    too_many: TooManyFailuresError | None = None
-    told: StorageError | None = None
-    try:
-        with whole_file(path) as partial, partial.open("wb") as lines:
-            try:
-                yield lambda failure: lines.write(
-                    orjson.dumps(failure.model_dump(mode="json"), option=_FORMAT)
-                )
-            except TooManyFailuresError as error:
-                too_many = error
-            except StorageError as error:
-                told = error
-                raise
-    except StorageError as error:
-        # Of two files on a full disk, the error of the other one names the cause.
-        raise told or error from None
-    if too_many is not None:
-        raise too_many
