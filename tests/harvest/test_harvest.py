@@ -563,26 +563,6 @@ def test_a_large_file_is_refused_before_it_is_read(history):
     assert (none, dropped(counts, "windows")) == ([], {"large_file": 1})
 
 
-def test_disjoint_windows_hold_every_commit_once(history):
-    history.commit("feat: begin", {"a": "0\n"})
-    shas = []
-    for number in range(40):
-        is_bot = number in (13, 14, 30)
-        author = "x[bot] <x@example.org>" if is_bot else "Ann <ann@example.org>"
-        sha = history.commit(f"feat: {number}", {f"f{number}": "1\n"}, author=author)
-        shas += [] if is_bot else [sha]
-    options = {"windows": "disjoint", "windows_per_commit": 0.5}
-    before, counts = read_changes(history.folder, **options)
-    assert [commit.sha for change in before for commit in change.commits] == shas
-    assert all(counts["changes_by_commits"].values())
-    for number in range(10):
-        history.commit(f"feat: new {number}", {f"new{number}": "1\n"})
-    after, _ = read_changes(history.folder, **options)
-    assert after[: len(before) - 1] == before[:-1]
-    shifted, _ = read_changes(history.folder, max_commits_per_source=31, **options)
-    assert shifted[-8:] == after[-8:]
-
-
 def test_gitignore_and_license_are_those_of_the_trees_all_along(history, opened):
     history.commit("feat: begin", {"a/b/.gitignore": "x\n", "LICENSE": "none\n"})
     history.commit("feat: 1", {".gitignore": "*.log\n", "a/.gitignore": "!y\n"})

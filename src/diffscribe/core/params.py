@@ -198,9 +198,7 @@ class HarvestParams(Section):
     max_window_commits: Positive
     """A change squashes 1 to this many consecutive first-parent commits."""
     windows_per_commit: Annotated[float, Field(gt=0)]
-    """Mean number of overlapping windows that end at a commit."""
-    windows: Literal["overlapping", "disjoint"]
-    """Disjoint puts every kept commit into one window; windows_per_commit is unused."""
+    """Mean number of windows that end at a commit."""
     composites_per_commit: Fraction
     """Share of kept commits that end a change of 2 or more non-adjacent commits."""
     max_commits_per_source: Positive

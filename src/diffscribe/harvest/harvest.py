@@ -328,7 +328,6 @@ def _cut(
         if len(batch.windows) >= min(BATCH_WINDOWS, most):
             yield batch
             batch = new_batch()
-    _put(draw.finish(), batch)
     yield batch
 
 

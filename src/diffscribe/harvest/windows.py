@@ -85,28 +85,17 @@ class WindowDraw:
         if self._params.composites_per_commit:
             yield from self._composite(commit, kept)
 
-    def finish(self) -> Iterator[Window]:
-        """Yield the last disjoint window, if it is not complete."""
-        if self._run and self._params.windows == "disjoint":
-            yield squash_commits(self._run)
-        self._run = []
-
     def _windows(self, commit: Commit, kept: KeptCommit | None) -> Iterator[Window]:
-        is_disjoint = self._params.windows == "disjoint"
-        if kept is None or commit.parent != self._head:
-            yield from self.finish()
-            self._run = [] if is_disjoint else self._runs.get(commit.parent, [])
+        if commit.parent != self._head:
+            self._run = self._runs.get(commit.parent, [])
         most = self._params.max_window_commits
         self._run = [*self._run, kept][-most:] if kept is not None else []
         self._head = commit.sha
         # A branch may begin here later; long lists of files would fill the memory.
         files = sum(len(each.commit.entries or ()) for each in self._run)
         self._runs[commit.sha] = self._run if files <= REMEMBERED_FILES else []
-        if not is_disjoint:
-            for size in draw_sizes(commit.sha, len(self._run), self._params):
-                yield squash_commits(self._run[-size:])
-        elif self._run and len(self._run) == _draw_length(self._run[0], self._params):
-            yield from self.finish()
+        for size in draw_sizes(commit.sha, len(self._run), self._params):
+            yield squash_commits(self._run[-size:])
 
     def _composite(
         self, commit: Commit, kept: KeptCommit | None
@@ -147,16 +136,6 @@ def draw_sizes(head: str, longest: int, params: HarvestParams) -> list[int]:
     whole = int(params.windows_per_commit)
     count = whole + (random.random() < params.windows_per_commit - whole)
     return sorted(random.sample(range(1, longest + 1), min(count, longest)))
-
-
-def _draw_length(first: KeptCommit, params: HarvestParams) -> int:
-    """Return the number of commits of the disjoint window that begins at a commit.
-
-    Windows that begin elsewhere, because older commits are no longer read, soon begin
-    at the same commits again.
-    """
-    random = seeded_random(params.seed, f"disjoint\0{first.commit.sha}")
-    return random.randint(1, params.max_window_commits)
 
 
 def _draw_composite(
