@@ -2,8 +2,7 @@ import random
 
 import pytest
 
-from diffscribe.harvest.history import list_commits, read_commits
-from diffscribe.harvest.patches import diff_trees
+from diffscribe.harvest.history import diff_trees, list_commits, read_commits
 from diffscribe.harvest.rows import BlobSizes, exceeds
 
 

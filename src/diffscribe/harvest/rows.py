@@ -21,7 +21,7 @@ from diffscribe.doors.git import MAX_BLOB_BYTES, decode
 from diffscribe.doors.repository import OpenSource, read_sizes
 from diffscribe.doors.trees import TreeEntry, writable_repository, write_tree
 from diffscribe.harvest.filters import CommitReason
-from diffscribe.harvest.patches import ChangedFile, Patch, diff_trees
+from diffscribe.harvest.history import ChangedFile, Patch, diff_trees
 from diffscribe.harvest.windows import KeptCommit, Window, WindowReason
 
 JSON_LINE = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
