@@ -286,29 +286,32 @@ def plan_schema(paths: Collection[str]) -> dict[str, Any]:
     its type and subject, since these say what the files have in common.
     """
     path = {"type": "string", "enum": sorted(paths)}
-    issue = _object({"path": path, "message": _string(200)}, ("path", "message"))
-    commit = _object(
+    issue = object_schema({"path": path, "message": _string(200)}, ("path", "message"))
+    commit = object_schema(
         {
-            "files": _array(path, len(paths), minimum=1),
+            "files": array_schema(path, len(paths), minimum=1),
             "type": {"type": "string", "enum": list(TYPES)},
             "subject": _string(_MAX_SUBJECT_CHARS),
             "scope": _string(40),
             "breaking": {"type": "boolean"},
             "body": _string(MAX_BODY_CHARS),
-            "issues": _array(issue, 8),
+            "issues": array_schema(issue, 8),
         },
         ("files", "type", "subject"),
     )
-    return _object(
+    return object_schema(
         {
-            "gitignore": _array(_string(100), len(paths)),
-            "commits": _array(commit, len(paths)),
+            "gitignore": array_schema(_string(100), len(paths)),
+            "commits": array_schema(commit, len(paths)),
         },
         ("gitignore", "commits"),
     )
 
 
-def _object(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+def object_schema(
+    properties: Mapping[str, Any], required: Iterable[str]
+) -> dict[str, Any]:
+    """Return the JSON Schema of an object with these properties and no other."""
     return {
         "type": "object",
         "properties": properties,
@@ -317,7 +320,10 @@ def _object(properties: dict[str, Any], required: Iterable[str]) -> dict[str, An
     }
 
 
-def _array(items: dict[str, Any], maximum: int, minimum: int = 0) -> dict[str, Any]:
+def array_schema(
+    items: dict[str, Any], maximum: int, minimum: int = 0
+) -> dict[str, Any]:
+    """Return the JSON Schema of an array whose items are of one kind."""
     return {"type": "array", "items": items, "minItems": minimum, "maxItems": maximum}
 
 

@@ -11,7 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from diffscribe.commits.plan import plan_schema, read_record
+from diffscribe.commits.plan import (
+    array_schema,
+    object_schema,
+    plan_schema,
+    read_record,
+)
 from diffscribe.commits.prompt import Prompts, TeacherPrompts, render_prompt
 from diffscribe.core.params import LabelParams
 from diffscribe.core.records import Change, Message, Record
@@ -32,27 +37,11 @@ class _Answer(Record):
 
 def messages_schema(count: int) -> dict[str, Any]:
     """Return the JSON Schema of `count` subjects with their bodies."""
-    message = {
-        "type": "object",
-        "properties": {
-            "subject": {"type": "string", "minLength": 1, "maxLength": 100},
-            "body": {"type": "string", "maxLength": 1000},
-        },
-        "required": ["subject"],
-        "additionalProperties": False,
-    }
-    messages = {
-        "type": "array",
-        "items": message,
-        "minItems": count,
-        "maxItems": count,
-    }
-    return {
-        "type": "object",
-        "properties": {"messages": messages},
-        "required": ["messages"],
-        "additionalProperties": False,
-    }
+    subject = {"type": "string", "minLength": 1, "maxLength": 100}
+    body = {"type": "string", "maxLength": 1000}
+    message = object_schema({"subject": subject, "body": body}, ["subject"])
+    messages = array_schema(message, count, minimum=count)
+    return object_schema({"messages": messages}, ["messages"])
 
 
 def parse_messages(text: str, count: int) -> tuple[CleanMessage, ...]:
@@ -91,13 +80,9 @@ class Rating(Record):
 def rating_schema() -> dict[str, Any]:
     """Return the JSON Schema of a rating."""
     points = {"type": "integer", "minimum": 0, "maximum": _HIGHEST}
-    criteria = list(Rating.model_fields)
-    return {
-        "type": "object",
-        "properties": dict.fromkeys(criteria, points),
-        "required": criteria,
-        "additionalProperties": False,
-    }
+    return object_schema(
+        dict.fromkeys(Rating.model_fields, points), Rating.model_fields
+    )
 
 
 def parse_rating(text: str) -> Rating:
