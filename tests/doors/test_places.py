@@ -105,7 +105,7 @@ def test_what_one_entry_marks_as_private_is_private_in_all(tmp_path, monkeypatch
     marks = [
         {"path": first, "private": True},
         {"path": str(tmp_path / "b"), "private": True},
-        {"url": url, "revision": SHA, "private": True},
+        {"url": "https://example.org/Owner/name", "revision": SHA, "private": True},
     ]
     for mark in marks:
         for entries in ([mark, everything], [everything, mark]):

@@ -61,8 +61,9 @@ def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources
     names: dict[Path, str] = {}
     entries: dict[str, list[SourceParams]] = {}
     places = list(find_places(params, on_error))
-    private = {place.path for place in places if place.settings.private}
-    private_names = {remote_name(each.url or "") for each in params if each.private}
+    hidden = {place.path for place in places if place.settings.private}
+    remotes = (remote_name(each.url or "") or "" for each in params if each.private)
+    private = {remote.casefold() for remote in remotes}
     for place in places:
         try:
             source = _source(place)
@@ -74,23 +75,22 @@ def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources
         except SourceError as error:
             on_error(error)
             continue
-        first = kept.setdefault(names[content], source)
-        entries.setdefault(first.name, []).append(place.settings)
-        if place.settings.private or source.path in private:
-            private_names.add(first.name)
+        name = names[content]
+        kept.setdefault(name, source)
+        entries.setdefault(name, []).append(place.settings)
+        if place.settings.private or source.path in hidden:
+            private.add(name)
     sources = [
-        each._replace(
-            settings=each.settings.model_copy(
-                update={"private": each.name in private_names}
-            )
+        source._replace(
+            settings=source.settings.model_copy(update={"private": name in private})
         )
-        for each in kept.values()
+        for name, source in kept.items()
     ]
     return Sources(
         sorted(sources, key=lambda each: each.name),
         sum(len(each) - 1 for each in entries.values()),
         [
-            f"harvest.sources names '{name}' more than once, with other "
+            f"harvest.sources names '{kept[name].name}' more than once, with other "
             "settings: the first entry counts, and it is private if any entry says so"
             for name, each in entries.items()
             if len({entry.model_dump_json(exclude=_PLACE) for entry in each}) > 1
