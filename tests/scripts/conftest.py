@@ -62,6 +62,7 @@ class Workplace:
         self.params: dict[str, Any] = yaml.safe_load(
             (ROOT / "params.yaml").read_text(encoding="utf-8")
         )
+        self.params["baseline"]["trees"] = 5
         # Names of sample repositories, which no source of a workplace has.
         self.params["split"] |= {"validation_repos": [], "test_repos": []}
         for each in (*inputs.split(), "gguf/", "sft/"):
