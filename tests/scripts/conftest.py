@@ -133,7 +133,7 @@ class Workplace:
         """Run the stage in this process, which is quick: for what ends at once."""
         _, script, *arguments = self.command()
         main = run_path(script)["main"]
-        runner = CliRunner()
+        runner = CliRunner(env={"DISABLE_MLFLOW_INTEGRATION": "true"})
         with contextlib.chdir(self.folder):
             done = runner.invoke(main, arguments, prog_name=Path(script).name)
         return SimpleNamespace(returncode=done.exit_code, stderr=done.stderr)

@@ -64,7 +64,9 @@ def test_baseline_names_a_split_that_was_not_made(workplace, missing):
     place = workplace("baseline")
     for name in {"train.jsonl", "validation.jsonl", "test.jsonl"} - {missing}:
         place.put(f"in/splits/{name}")
-    place.assert_failed(place.run(), 2, f"in/splits/{missing}' cannot be read: No such")
+    place.assert_failed(
+        place.run_here(), 2, f"in/splits/{missing}' cannot be read: No such"
+    )
 
 
 @pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl"])
@@ -72,13 +74,15 @@ def test_train_names_a_split_that_was_not_rendered(workplace, missing):
     place = workplace("train")
     place.put("in/sft/train.jsonl", SAMPLE)
     (place.folder / "in/sft" / missing).unlink()
-    place.assert_failed(place.run(), 2, f"in/sft/{missing}' cannot be read: No such")
+    place.assert_failed(
+        place.run_here(), 2, f"in/sft/{missing}' cannot be read: No such"
+    )
 
 
 def test_render_names_a_prompt_that_is_gone(workplace):
     place = workplace("render")
     (place.folder / "in/prompts/user.md").unlink()
-    place.assert_failed(place.run(), 2, "in/prompts/user.md' cannot be read")
+    place.assert_failed(place.run_here(), 2, "in/prompts/user.md' cannot be read")
 
 
 def test_a_folder_in_place_of_a_file_is_named(workplace):
@@ -86,7 +90,7 @@ def test_a_folder_in_place_of_a_file_is_named(workplace):
     path = place.folder / "in/harvested.jsonl"
     path.unlink()
     path.mkdir()
-    place.assert_failed(place.run(), 2, f"'{path}' cannot be read: Is a directory")
+    place.assert_failed(place.run_here(), 2, f"'{path}' cannot be read: Is a directory")
 
 
 @pytest.mark.parametrize(
@@ -112,19 +116,19 @@ def test_a_corrupt_line_is_named_with_its_file_and_number(
     place.put("in/splits/train.jsonl")
     place.put(f"in/{path}", f"{good}{corrupt}\n")
     line = 2 if good else 1
-    place.assert_failed(place.run(), 65, f"in/{path}:{line}: not a ", "again")
+    place.assert_failed(place.run_here(), 65, f"in/{path}:{line}: not a ", "again")
 
 
 def test_baseline_without_a_single_row_says_where_they_went(workplace):
     place = workplace("baseline")
     for name in ("train", "validation", "test"):
         place.put(f"in/splits/{name}.jsonl")
-    place.assert_failed(place.run(), 65, "no commits to learn from; see reports/")
+    place.assert_failed(place.run_here(), 65, "no commits to learn from; see reports/")
 
 
 def test_train_without_a_single_sample_says_where_they_went(workplace):
     place = workplace("train")
-    place.assert_failed(place.run(), 65, "no samples to train on; see reports/")
+    place.assert_failed(place.run_here(), 65, "no samples to train on; see reports/")
 
 
 def test_a_folder_that_is_no_repository_is_no_source(workplace):

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +23,7 @@ def run(folder: Path, commits: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_writes_a_bundle_for_each_repository_and_counts_them(tmp_path: Path) -> None:
     assert run(tmp_path, 40).returncode == 0
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())

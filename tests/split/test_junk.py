@@ -15,39 +15,46 @@ PATHS = ("src/app.py", "web/ui.ts", "Main.java", "lib.rs", "x.go", "y.c", "z.sh"
 
 
 def variants(curated, count=60, **fields):
+    """So many changes and their variants, each of which is checked here."""
     rows = [curated(head=str(n), **{"paths": PATHS, **fields}) for n in range(count)]
-    return [(row, junk_variant(row, PARAMS)) for row in rows]
+    pairs = [(row, junk_variant(row, PARAMS)) for row in rows]
+    for parent, variant in pairs:
+        check_files(parent, variant)
+        check_plan(parent, variant)
+    return pairs
 
 
-def test_a_variant_is_its_parent_with_1_to_max_junk_files(curated):
-    counts = set()
-    for parent, variant in variants(curated):
-        counts.add(len(variant.junk))
-        added = [file for file in variant.files if file.path in variant.junk]
-        assert list(variant.junk) == sorted(set(variant.junk))
-        assert [file.path for file in added] == list(variant.junk)
-        assert [f for f in variant.files if f not in added] == list(parent.files)
-        bare = [c.model_copy(update={"issues": ()}) for c in variant.label.plan.commits]
-        assert bare == list(parent.label.plan.commits)
-        assert variant.parent_id == parent.id != variant.id
-    assert counts == {1, 2, 3}
+def check_files(parent, variant):
+    """The junk is added, each file's patch at its place, and nothing else changes."""
+    assert variant.parent_id == parent.id != variant.id
+    assert list(variant.junk) == sorted(set(variant.junk)) != []
+    by_path = {file.path: file for file in variant.files}
+    assert list(by_path) == sorted({*variant.junk, *(f.path for f in parent.files)})
+    assert set(by_path.values()) > set(parent.files)
+    patches = parse_diff(variant.diff)
+    assert [patch.path for patch in patches] == sorted(patch.path for patch in patches)
+    real = [patch.text for patch in patches if patch.path not in variant.junk]
+    assert "".join(real) == parent.diff
+    assert all(each.is_binary == by_path[each.path].is_binary for each in patches)
 
 
-def test_the_plan_ignores_the_junk_and_nothing_else(curated):
-    for _, variant in variants(curated):
-        paths = [file.path for file in variant.files]
-        plan = variant.label.plan
-        assert ignored(plan.gitignore, paths) == set(variant.junk)
-        assert plan_problem(plan, paths) is None
-        assert list(plan.gitignore) == sorted(set(plan.gitignore))
+def check_plan(parent, variant):
+    """It ignores the junk and nothing else, without a superfluous pattern."""
+    plan = variant.label.plan
+    bare = [commit.model_copy(update={"issues": ()}) for commit in plan.commits]
+    kept = [c.model_copy(update={"issues": ()}) for c in parent.label.plan.commits]
+    assert bare == kept
+    paths = [file.path for file in variant.files]
+    assert ignored(plan.gitignore, paths) == set(variant.junk)
+    assert plan_problem(plan, paths) is None
+    assert list(plan.gitignore) == sorted(set(plan.gitignore))
+    for pattern in plan.gitignore:
+        rest = [each for each in plan.gitignore if each != pattern]
+        assert ignored(rest, variant.junk) < set(variant.junk)
 
 
-def test_no_pattern_of_a_variant_is_superfluous(curated):
-    for _, variant in variants(curated):
-        patterns = variant.label.plan.gitignore
-        for pattern in patterns:
-            rest = [each for each in patterns if each != pattern]
-            assert ignored(rest, variant.junk) < set(variant.junk)
+def test_a_variant_has_1_to_max_junk_files(curated):
+    assert {len(variant.junk) for _, variant in variants(curated)} == {1, 2, 3}
 
 
 SUFFIXES = ("py", "ipynb", "js", "ts", "tsx", "rs", "go", "java", "cs", "c", "rb")
@@ -114,17 +121,6 @@ def test_remarks_of_the_label_stay_and_come_first(curated):
         second, first = variant.label.plan.commits
         assert first.issues[0] == remark
         assert second.issues == ()
-
-
-def test_the_diff_has_each_files_patch_in_the_order_of_the_files(curated):
-    for parent, variant in variants(curated):
-        patches = parse_diff(variant.diff)
-        assert [patch.path for patch in patches] == [f.path for f in variant.files]
-        real = [patch.text for patch in patches if patch.path not in variant.junk]
-        assert "".join(real) == parent.diff
-        by_path = {file.path: file for file in variant.files}
-        for patch in patches:
-            assert patch.is_binary == by_path[patch.path].is_binary
 
 
 def test_git_applies_the_text_of_a_variant(curated, tmp_path):

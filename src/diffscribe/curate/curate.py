@@ -44,7 +44,7 @@ MIN_SUBJECT_CHARS = 8
 """A shorter description, such as `fix it`, says nothing."""
 
 
-class Judged(NamedTuple):
+class Candidate(NamedTuple):
     """What a filter looks at."""
 
     change: LabeledChange
@@ -57,39 +57,39 @@ class Judged(NamedTuple):
         return self.change.label.plan.commits
 
 
-Filter = Callable[[Judged], bool]
+Filter = Callable[[Candidate], bool]
 """Tells whether a row is dropped."""
 
 
-def _has_plan_problem(problem: PlanProblem, row: Judged) -> bool:
+def _has_plan_problem(problem: PlanProblem, row: Candidate) -> bool:
     paths = [file.path for file in row.change.files]
     return plan_problem(row.change.label.plan, paths) == problem
 
 
-def _breaks(rule: StyleRule, row: Judged) -> bool:
+def _breaks(rule: StyleRule, row: Candidate) -> bool:
     messages = map(format_message, row.commits)
     return any(rule in broken_rules(message, row.style) for message in messages)
 
 
-def _is_ungrounded(row: Judged) -> bool:
+def _is_ungrounded(row: Candidate) -> bool:
     text = "\n".join(f"{each.subject}\n{each.body}" for each in row.commits)
     share = grounded_share(text, evidence_of(row.change))
     return share < row.style.min_grounded_share
 
 
-def _is_rated_low(row: Judged) -> bool:
+def _is_rated_low(row: Candidate) -> bool:
     ratings = row.change.label.ratings
     return any(
         ratings.get(name, 1.0) < low for name, low in row.limits.min_ratings.items()
     )
 
 
-def _teacher_disagrees(row: Judged) -> bool:
+def _teacher_disagrees(row: Candidate) -> bool:
     least = row.limits.min_teacher_agreement
     return any(share < least for share in agreements(row.change))
 
 
-def _is_not_conventional(row: Judged) -> bool:
+def _is_not_conventional(row: Candidate) -> bool:
     return row.limits.conventional_only and None in _original_headers(row.change)
 
 
@@ -167,7 +167,7 @@ def first_reason(
     change: LabeledChange, params: CurateParams, style: StyleParams
 ) -> str | None:
     """Return the reason of the first filter that drops a row, or None."""
-    row = Judged(change, params, style)
+    row = Candidate(change, params, style)
     return next((reason for reason, drops in FILTERS.items() if drops(row)), None)
 
 
