@@ -30,7 +30,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no worker ends alone."""
+    """Mark what needs a model or a browser as slow, and begin with the longest files.
+
+    A long file at the end would leave one worker alone with it.
+    """
+    for item in items:
+        if {"browser", "tiny_base"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     longest = {path for path in slow if path.parent.name == "smoke"}
     items.sort(key=lambda item: (item.path not in longest, item.path not in slow))

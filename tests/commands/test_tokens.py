@@ -12,8 +12,6 @@ from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.review.tokens import Token, tokens_colours, tokens_of
 from diffscribe.train.trainer import masked_ids
 
-pytestmark = pytest.mark.slow
-
 
 def sample(id_, answer="feat: read it\n"):
     return Sample(

@@ -124,6 +124,7 @@ def test_groupings_agree_with_their_definitions(seed):
     assert (exact_partition(pair) == 1) == (moves(pair) == 0)
 
 
+@pytest.mark.slow
 def test_the_rand_index_agrees_with_scikit_learn_on_10_000_partitions():
     rng = np.random.default_rng(7)
     worst = 0.0

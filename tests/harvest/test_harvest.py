@@ -439,6 +439,7 @@ def test_an_error_in_a_worker_is_explained(history, workers):
         read_changes(history.folder, workers=workers)
 
 
+@pytest.mark.slow
 def test_more_patches_than_git_may_print_at_once_are_asked_for_in_parts(
     history, monkeypatch
 ):

@@ -121,6 +121,7 @@ def test_another_seed_tells_another_story(tmp_path: Path) -> None:
     assert one.messages[-2] != two.messages[-2]
 
 
+@pytest.mark.slow
 def test_there_are_four_thousand_commits_in_six_languages(
     histories: dict[str, History],
 ) -> None:

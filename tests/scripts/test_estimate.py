@@ -46,6 +46,7 @@ def estimate(place):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_after_a_few_answers_it_foretells_what_the_rest_will_take(
     place, labeled, endpoint
 ):

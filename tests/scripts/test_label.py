@@ -202,6 +202,7 @@ def judged(place, choice):
     write_jsonl(place.folder / VOTES, votes)
 
 
+@pytest.mark.slow
 def test_a_long_run_waits_for_the_gate_and_pays_for_its_sample_once(taught, endpoint):
     section = taught.params["label"]
     section |= {"gate_threshold": 0.9, "gate_rows": 2}

@@ -76,6 +76,7 @@ def test_a_short_secret_is_not_cut_out_of_longer_words(labeled):
     assert "abckR7vQ2mXdef" in redact(labeled(diff=diff)).change.diff
 
 
+@pytest.mark.slow
 def test_of_5000_planted_secrets_99_in_100_are_gone_and_diffs_keep_their_shape(labeled):
     left = 0
     for number, each in enumerate(planted(5000)):

@@ -61,6 +61,7 @@ def test_a_secret_is_found_by_what_is_around_it(kind):
     assert sum(hits) >= 48
 
 
+@pytest.mark.slow
 def test_of_what_is_found_95_in_100_are_secrets():
     """5,000 secrets and 20,000 strings that only look like some."""
     hits = sum(bool(found(each.text.encode())) for each in planted(5000))
