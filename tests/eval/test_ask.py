@@ -222,16 +222,6 @@ def test_what_is_not_in_the_ledger_fails_where_nothing_may_be_asked(answers, que
     assert "the ledger has no answer" in known[2].error
 
 
-def test_predictions_are_in_the_order_of_the_cases_in_several_slots(answers, questions):
-    cases = questions(20)
-    with FaultServer(latency_s=0.02) as server:
-        found = answers(server.base_url, *cases, slots=8)
-        assert server.most_open > 1
-    assert [json.loads(each.text)["said"] for each in found] == [
-        each.id for each in cases
-    ]
-
-
 @pytest.mark.slow
 def test_a_gguf_is_named_by_its_digest_and_answers_alike_each_time(
     tiny_gguf, tmp_path, monkeypatch, questions

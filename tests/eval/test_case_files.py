@@ -251,12 +251,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         read_case_file(tmp_path / "none.jsonl")
 
 
-def test_every_format_is_named_where_none_fits(read):
-    with pytest.raises(RecordError) as refused:
-        read({})
-    assert all(each.name in str(refused.value) for each in FORMATS)
-
-
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

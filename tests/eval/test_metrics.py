@@ -103,18 +103,6 @@ def test_the_main_student_is_compared_with_base_and_controls_alone():
     assert list(found[0].comparisons) == list(HEADLINE)
 
 
-def test_differences_are_paired_by_sample():
-    better = [score("student-q8_0", n, valid=1.0) for n in range(10)]
-    worse = [score("base", n, valid=float(n != 4)) for n in reversed(range(10))]
-    [difference] = evaluation(better + worse).differences
-    found = difference.comparisons
-    assert found["valid"].difference.value == pytest.approx(0.1)
-    # The Rand indices differ a lot between samples and not at all in pairs.
-    assert found["ari"].difference.value == 0.0
-    assert found["ari"].difference.high == pytest.approx(1 - 0.025 ** (1 / 5))
-    assert found["junk"].difference.n == 0
-
-
 def test_the_headline_is_eight_numbers_even_where_there_is_nothing_to_measure():
     assert headline(evaluation()) == {
         **dict.fromkeys(HEADLINE),

@@ -78,19 +78,6 @@ def test_it_gathers_what_the_stages_wrote(folder):
     assert len(sheet.samples) == 3
 
 
-def test_the_page_shows_samples_as_text_and_runs_nothing(folder, open_page):
-    path = folder / "index.html"
-    path.write_text(page(gather(folder, folder)), encoding="utf-8")
-    tab = open_page(path)
-    titles = tab.texts("summary")
-    assert [each.rpartition(" ")[0] for each in titles] == [
-        *["train · acme/app ·"] * 2,
-        "test · x/<b>|y ·",
-    ]
-    assert tab.page.locator("pre").first.text_content() == EVIL
-    assert tab.page.evaluate("document.scripts.length") == 0
-
-
 def test_a_private_repository_is_counted_and_not_named(folder):
     rows = (
         (folder / "curated.jsonl")

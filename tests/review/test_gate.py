@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from scipy.stats import binomtest
 
 from diffscribe.core.ballots import FORMAT, Ballot, Vote
 from diffscribe.core.errors import InputError, RecordError
@@ -156,15 +155,6 @@ def test_only_changes_with_a_vote_on_both_plans_count():
     pairs = [("a", "b"), ("a", "d"), ("b", "e"), ("a", "c"), ("a", "f"), ("d", "b")]
     assert paired_votes(pairs, said) == (1, 2, 0, 1, 0.5)
     assert paired_votes([("a", "b")], {}) == (0, 0, 0, 0, 1.0)
-
-
-def test_the_test_is_mcnemars_exact_one():
-    """Equal to the binomial test of who is ahead among the changes that differ."""
-    pairs = [("a", "b")] * 9 + [("b", "a")] * 2 + [("a", "a")] * 30
-    result = paired_votes(pairs, votes(a="accept", b="reject"))
-    assert result[:4] == (30, 9, 2, 0)
-    assert result.p == pytest.approx(2 * (1 + 11 + 55) / 2**11)
-    assert result.p == pytest.approx(binomtest(9, 11).pvalue)
 
 
 def measured(valid=1.0, grouping=1.0, types=1.0, grounded=1.0, junk=1.0):

@@ -10,9 +10,7 @@ from tests.support.teaching import label_params
 
 from diffscribe.core.ballots import Choice
 from diffscribe.core.errors import ParamsError, RecordError
-from diffscribe.core.files import write_json
 from diffscribe.review.judge import JudgedPair, Missing, agreed, judge
-from diffscribe.review.votes import votes_report
 
 
 def judgement(overall, **axes):
@@ -177,14 +175,3 @@ def test_orders_of_a_plan_reach_the_judge_as_material_alone(report):
         users = [each.body["messages"][1]["content"] for each in server.received]
     assert systems == {(PROMPTS / "system.md").read_text().strip()}
     assert all(f"+# {attack} $schema" in user for user in users)
-
-
-def test_the_votes_are_read_beside_those_of_people(report, tmp_path):
-    with FaultServer(answer=fair) as server:
-        found = judged(report(), server)
-    path = tmp_path / "judge.json"
-    write_json(path, found.votes.model_dump(mode="json"))
-    text = votes_report([path, path])
-    assert "6 votes of judge: wise-judge" in text
-    assert "student over base" in text
-    assert "student and target" in text

@@ -49,14 +49,6 @@ def test_interval_and_p_are_the_exact_ones_of_the_decided_votes():
     assert overall.interval == pytest.approx((0.5175, 0.9972), abs=1e-4)
 
 
-def test_swapping_the_systems_mirrors_the_preference():
-    names = str.maketrans("sb", "bs")
-    one = by_axis(votes_of("sssbt"))["overall"]
-    other = by_axis(votes_of("sssbt".translate(names)))["overall"]
-    assert (one.wins, one.losses, one.p) == (other.losses, other.wins, other.p)
-    assert one.interval.low == pytest.approx(1 - other.interval.high)
-
-
 def test_ties_alone_decide_nothing():
     overall = by_axis(votes_of("ttt"))["overall"]
     assert (overall.share, overall.p, overall.interval) == (None, 1.0, (0.0, 1.0))
