@@ -1,6 +1,7 @@
 """The rules of the house: which package may import which, and what goes outside."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,20 @@ DOORS = {
 }
 """The only places that may import what leads outside; llama.cpp's programs are
 started through subprocess."""
+
+OF_ONE_IMPORTER = {
+    "baseline.grouping": "the model that groups files",
+    "baseline.messages": "the model that types commits and words them",
+    "commits.near_duplicates": "clusters of changes that are much alike",
+    "core.engine": "the pool of processes, for any stage that cuts its work into jobs",
+    "harvest.caps": "the draw of what stays within the caps",
+    "harvest.context": "patterns of .gitignore and the license at a commit",
+    "harvest.patches": "git's own diff of two trees",
+    "review.flags": "what a reader of a label should look at",
+    "split.junk": "variants of a change with junk files",
+}
+"""What each module is that only one other imports. A script imports the entry of its
+stage, a command that of its verb or page; these are not among them."""
 
 BROKEN_BEFORE = {
     "Eval->Label": ("eval", "label"),
@@ -107,6 +122,44 @@ def wrong_doors(root):
         if library in DOORS
         and not (file := path.relative_to(source).as_posix()).startswith(DOORS[library])
     }
+
+
+DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def names_of(root):
+    """Return the modules in which each public function or class is defined."""
+    found = defaultdict(list)
+    for name, path in modules(root).items():
+        if not name.startswith(("scripts.", "samples.")):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, DEFINITION):
+                    found[node.name].append(name)
+    return {name: at for name, at in found.items() if not name.startswith("_")}
+
+
+def imported_once(root):
+    """Return the modules with one importer, which is no script and no command."""
+    importers = defaultdict(set)
+    for name, targets in house_of(root).items():
+        for target in targets:
+            importers[target].add(name)
+    return {
+        name
+        for name, (first, *more) in importers.items()
+        if not more
+        and not name.startswith("samples.")
+        and not first.startswith(("scripts.", "commands."))
+    }
+
+
+def test_a_public_name_stands_in_one_module():
+    assert {name: at for name, at in names_of(ROOT).items() if len(at) > 1} == {}
+
+
+def test_few_modules_have_one_importer_and_each_is_a_thing_of_its_own():
+    assert imported_once(ROOT) == set(OF_ONE_IMPORTER)
+    assert len(OF_ONE_IMPORTER) <= 10
 
 
 def test_packages_import_only_what_they_may():
