@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from diffscribe.commits.grammar import format_header
 from diffscribe.core.cli import INPUT, Command
 from diffscribe.core.errors import InputError, RecordError, shown
+from diffscribe.core.files import first_problem
 from diffscribe.core.records import Change, Plan
 
 T = TypeVar("T")
@@ -172,8 +173,7 @@ def _named(place: str) -> Iterator[None]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         reason = str(error)
         if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            reason = first_problem(error)
         elif isinstance(error, LookupError):
             reason = f"no {reason}"
         raise RecordError(

@@ -7,13 +7,15 @@ those of a model.
 
 import hashlib
 import json
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from diffscribe.core.files import read_exported, refuse_twice
+from diffscribe.core.errors import InputError, RecordError
+from diffscribe.core.files import first_problem
 from diffscribe.core.records import Record
 
 FORMAT: Literal["diffscribe votes 2"] = "diffscribe votes 2"
@@ -90,8 +92,24 @@ def read_votes(path: Path) -> Votes:
         InputError: if it cannot be read.
         RecordError: if it holds no votes, or two on one ballot.
     """
-    votes = read_exported(path, Votes, "votes", "a gate or evaluation page")
-    refuse_twice(path, (vote.ballot for vote in votes.votes), "ballot")
+    try:
+        votes = Votes.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"votes '{path}' cannot be read: {error.strerror}; export them from a gate "
+            "or evaluation page with the key e, and name that file"
+        ) from error
+    except ValidationError as error:
+        raise RecordError(
+            f"{path}: no votes of a gate or evaluation page: {first_problem(error)}; "
+            "export them again, nothing was recorded"
+        ) from error
+    ballot, number = Counter(vote.ballot for vote in votes.votes).most_common(1)[0]
+    if number > 1:
+        raise RecordError(
+            f"{path}: ballot {ballot} is there twice; export them again, nothing was "
+            "recorded"
+        )
     return votes
 
 

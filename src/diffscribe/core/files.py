@@ -7,13 +7,12 @@ import json
 import logging
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.core.records import Record
@@ -62,15 +61,19 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
             try:
                 yield kind.model_validate_json(line.rstrip(b"\n"))
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"])
-                reason = first["msg"].replace(" at line 1 column", " at column")
                 raise RecordError(
-                    f"{path}:{number}: not a {kind.__name__}: "
-                    f"{where + ': ' if where else ''}{reason}; "
+                    f"{path}:{number}: not a {kind.__name__}: {first_problem(error)}; "
                     "mend the line, or run the stage that writes the file again"
                 ) from error
     logger.info("%s: %d rows read", path, number)
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return where the first value is that does not fit, and why, on one line."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    reason = first["msg"].replace(" at line 1 column", " at column")
+    return f"{where}: {reason}" if where else reason
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -245,49 +248,3 @@ def _is_full(path: Path, error: BaseException) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return shutil.disk_usage(path.parent).free < FULL_BYTES
     return False
-
-
-E = TypeVar("E", bound=BaseModel)
-
-
-def read_exported(path: Path, form: type[E], what: str, page: str) -> E:
-    """Return the record that a page exported.
-
-    Args:
-        path: the file.
-        form: the type of the record.
-        what: the plural of what the file holds, for messages.
-        page: the path of the page that exports it, for messages.
-
-    Raises:
-        InputError: if it cannot be read.
-        RecordError: if it is no such record.
-    """
-    try:
-        return form.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"{what} '{path}' cannot be read: {error.strerror}; export them from "
-            f"{page} with the key e, and name that file"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(
-            f"{path}: no {what} of {page}: {where + ': ' if where else ''}"
-            f"{first['msg']}; export them again, nothing was recorded"
-        ) from error
-
-
-def refuse_twice(path: Path, names: Iterable[str], what: str) -> None:
-    """Refuse a file that names something twice.
-
-    Raises:
-        RecordError: naming the first.
-    """
-    twice = next((name for name, n in Counter(names).items() if n > 1), None)
-    if twice is not None:
-        raise RecordError(
-            f"{path}: {what} {twice} is there twice; export them again, nothing was "
-            "recorded"
-        )

@@ -178,11 +178,22 @@ class TrackedRun:
 
     def log_step(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point to each named curve."""
-        self._log_numbers(values, step)
+
+        def log() -> None:
+            from mlflow.entities import Metric
+
+            now_ms = time.time_ns() // 1_000_000
+            points = [Metric(key, value, now_ms, step) for key, value in values.items()]
+            self._client.log_batch(self._run_id, metrics=points)
+
+        self._mirror(log)
 
     def log_metrics(self, metrics: Mapping[str, object]) -> None:
         """Add the numbers of a metrics document, nested keys joined by dots."""
-        self._log_numbers(_numbers(metrics), 0)
+        leaves = dict(_leaves(metrics))
+        self.log_step(
+            0, {k: float(v) for k, v in leaves.items() if isinstance(v, int | float)}
+        )
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags, such as the digest of a GGUF file."""
@@ -232,7 +243,7 @@ class TrackedRun:
         An exception from the block is in the trace, and goes on.
         """
         if not self.traces or self._client is None:
-            yield _ignore
+            yield lambda answer: None  # noqa: ARG005
             return
         import mlflow
 
@@ -252,6 +263,7 @@ class TrackedRun:
         _be_quick_and_quiet()
         uri = _tracking_uri()
         from mlflow import MlflowClient
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
         def open_runs() -> None:
             _refuse_broken_sqlite(uri)
@@ -268,7 +280,8 @@ class TrackedRun:
                 self._client, self._experiment_id, stage, tags, values
             )
             self._closes_parent = stage == "eval"
-            self._monitor = _start_monitor(self._run_id, uri)
+            self._monitor = SystemMetricsMonitor(self._run_id, tracking_uri=uri)
+            self._monitor.start()
 
         self._client = True
         self._mirror(open_runs)
@@ -278,20 +291,12 @@ class TrackedRun:
         if self._monitor:
             self._monitor.finish()
         if self.traces:
-            self._mirror(_write_traces)
+            from mlflow import flush_trace_async_logging
+
+            self._mirror(flush_trace_async_logging)
         self._mirror(lambda: self._client.set_terminated(self._run_id, status))
         if self._closes_parent and status == "FINISHED":
             self._mirror(lambda: self._client.set_terminated(self._parent_id, status))
-
-    def _log_numbers(self, values: Mapping[str, float], step: int) -> None:
-        def log() -> None:
-            from mlflow.entities import Metric
-
-            now_ms = time.time_ns() // 1_000_000
-            points = [Metric(key, value, now_ms, step) for key, value in values.items()]
-            self._client.log_batch(self._run_id, metrics=points)
-
-        self._mirror(log)
 
     def _mirror(self, call: Callable[[], object]) -> None:
         """Call MLflow, unless an earlier call failed: then the mirror is lost."""
@@ -340,16 +345,6 @@ def _delete_traces(client: Any, experiment_id: str, repository: str) -> int:
             experiment_id, trace_ids=ids[first : first + TRACES_A_PAGE]
         )
     return len(ids)
-
-
-def _write_traces() -> None:
-    import mlflow
-
-    mlflow.flush_trace_async_logging()
-
-
-def _ignore(answer: Mapping[str, object]) -> None:
-    """Take an answer that is not traced."""
 
 
 def _tracking_uri() -> str:
@@ -408,25 +403,8 @@ def _create_run(
         tags = {**tags, "DVC_EXP_NAME": experiment_name}
     run = client.create_run(experiment_id, tags=resolve_tags(tags), run_name=name)
     rows = [Param(key, str(value)) for key, value in _leaves(values)]
-    for first in range(0, len(rows), 100):  # the most that one call may carry
-        client.log_batch(run.info.run_id, params=rows[first : first + 100])
+    client.log_batch(run.info.run_id, params=rows)
     return str(run.info.run_id)
-
-
-def _start_monitor(run_id: str, uri: str) -> Any:
-    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-    monitor = SystemMetricsMonitor(run_id, tracking_uri=uri)
-    monitor.start()
-    return monitor
-
-
-def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
-    return {
-        key: float(value)
-        for key, value in _leaves(metrics)
-        if isinstance(value, int | float)
-    }
 
 
 def _leaves(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, Any]]:
