@@ -50,9 +50,8 @@ OF_ONE_IMPORTER = {
     "baseline.messages": "the model that types commits and words them",
     "commits.near_duplicates": "clusters of changes that are much alike",
     "core.engine": "the pool of processes, for any stage that cuts its work into jobs",
-    "harvest.caps": "the draw of what stays within the caps",
     "harvest.context": "patterns of .gitignore and the license at a commit",
-    "harvest.patches": "git's own diff of two trees",
+    "harvest.rows": "the rows of a run of commits, with git's own diffs",
     "review.flags": "what a reader of a label should look at",
     "split.junk": "variants of a change with junk files",
 }

@@ -63,7 +63,7 @@ class Missing(StrEnum):
     """An answer that is no JudgedPair."""
 
 
-class Judged(NamedTuple):
+class JudgeResult(NamedTuple):
     """What became of the ballots."""
 
     votes: Votes
@@ -101,7 +101,7 @@ def judge(
     prompts: Path,
     model: str,
     params: LabelParams,
-) -> Judged:
+) -> JudgeResult:
     """Ask a model about every ballot of a report, in both orders.
 
     Args:
@@ -149,7 +149,7 @@ def judge(
             "ask a model that answers by a JSON Schema"
         )
     votes = tuple(each.vote for each in voted)
-    return Judged(
+    return JudgeResult(
         Votes(format=FORMAT, voter=f"judge: {model}", votes=votes),
         missing,
         sum(each.is_stable for each in voted),
