@@ -156,23 +156,19 @@ def test_another_revision_is_added_to_what_is_there(remote, history, tmp_path):
 
 
 @pytest.mark.usefixtures("short_steps")
-def test_fetches_a_few_generations_at_a_time(remote, history, tmp_path):
-    bring(remote, history.head, tmp_path)
-    assert remote.packs >= 4
-    assert git(cloned(tmp_path), "rev-list", "--count", "HEAD") == "8"
-    assert not (cloned(tmp_path) / "shallow").exists()
-
-
-@pytest.mark.usefixtures("short_steps")
-def test_merged_branches_come_too(remote, history, tmp_path):
+def test_fetches_a_few_generations_at_a_time_with_merged_branches(
+    remote, history, tmp_path
+):
     history.switch("topic")
     grow(history, 5)
     history.switch("main")
     history.commit("feat: aside", {"b": "1\n"})
     history.merge("topic", "Merge branch 'topic'")
     bring(remote, history.head, tmp_path)
+    assert remote.packs >= 4
     wanted = git(history.folder, "rev-list", "--all", "--count")
     assert git(cloned(tmp_path), "rev-list", "--count", "HEAD") == wanted == "15"
+    assert not (cloned(tmp_path) / "shallow").exists()
 
 
 STEPWISE = """

@@ -27,46 +27,36 @@ def grown(history):
     return history
 
 
-@pytest.fixture
-def opened_head(opened):
-    """A function that opens a source and returns its head, proven to be readable."""
-
-    def read(path):
-        source = opened(path)
-        assert source.read(source.head).message == "feat: 3\n"
-        return source.head
-
-    return read
-
-
 def only(source):
     (found,) = find(source).kept
     return found
 
 
-def test_opens_a_work_tree_and_its_git_folder(opened_head, grown):
-    assert opened_head(grown.folder) == grown.head
-    assert opened_head(grown.folder / ".git") == grown.head
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("status", "repository"),
+        ("status", "repository/.git"),
+        ("clone -q --bare repository bare.git", "bare.git"),
+        ("clone -q --shared repository borrower", "borrower"),
+        ("-C repository bundle create -q ../a.bundle HEAD", "a.bundle"),
+        ("-C repository bundle create -q ../a.bundle --all", "a.bundle"),
+        ("-C repository bundle create -q ../a.bundle main", "a.bundle"),
+    ],
+)
+def test_opens_a_repository_in_any_shape(opened, grown, tmp_path, command, path):
+    git(grown.folder if command == "status" else tmp_path, *command.split())
+    source = opened(tmp_path / path)
+    assert source.head == grown.head
+    assert source.read(source.head).message == "feat: 3\n"
 
 
-def test_opens_a_bare_repository_under_its_name(opened_head, grown, tmp_path):
+def test_a_name_is_that_of_the_folder_or_file(grown, tmp_path):
     git(tmp_path, "clone", "-q", "--bare", "repository", "bare.git")
     git(tmp_path / "bare.git", "remote", "remove", "origin")
-    assert opened_head(tmp_path / "bare.git") == grown.head
     assert only(str(tmp_path / "bare.git")).name == "bare"
-
-
-def test_opens_a_clone_that_borrows_objects(opened_head, grown, tmp_path):
-    git(tmp_path, "clone", "-q", "--shared", "repository", "borrower")
-    assert opened_head(tmp_path / "borrower") == grown.head
-
-
-@pytest.mark.parametrize("references", [["HEAD"], ["--all"], ["main"]])
-def test_opens_a_bundle(opened_head, grown, tmp_path, references):
-    path = tmp_path / "all of it.bundle"
-    git(grown.folder, "bundle", "create", "-q", str(path), *references)
-    assert opened_head(path) == grown.head
-    assert only(str(path)).name == "all of it"
+    grown.bundle(tmp_path / "all of it.bundle")
+    assert only(str(tmp_path / "all of it.bundle")).name == "all of it"
 
 
 def test_globs_are_sorted_and_each_path_is_read_once(grown, tmp_path, monkeypatch):
