@@ -311,11 +311,14 @@ def test_a_refusal_says_whether_this_question_or_all_fail(
 
 @pytest.mark.parametrize("code", [401, 402, 403])
 def test_an_endpoint_that_takes_nothing_is_asked_once_by_however_many(endpoint, code):
-    for _ in range(64):
-        endpoint.will_fail(code, "Insufficient Balance")
-    with pytest.raises(ToolError, match=f"HTTP {code}: Insufficient Balance"):
-        ask(endpoint, *[request(str(n)) for n in range(64)], slots=64)
-    time.sleep(0.1)
+    endpoint.will_fail(code, "Insufficient Balance")
+
+    async def work(words):
+        with pytest.raises(ToolError, match=f"HTTP {code}: Insufficient Balance"):
+            await client.ask(request(words))
+
+    client = endpoint_of(endpoint, slots=64)
+    list(in_order(work, map(str, range(64)), 64, client.close))
     assert len(endpoint.requests) == 1
 
 

@@ -224,6 +224,7 @@ class Endpoint:
         self._found: dict[tuple[str, bool], Dialect] = {}
         """By model and whether JSON is asked for."""
         self._answers = 0
+        self._unusable: ToolError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def ask(self, sent: Outgoing) -> Answer:
@@ -279,6 +280,9 @@ class Endpoint:
         """Return an answer and the dialect that got it, milder after refusals."""
         answers_before = self._answers
         while True:
+            if self._unusable:
+                # Those that waited for the first question would all be refused too.
+                raise self._unusable
             try:
                 return await self._retried(question, dialect), dialect
             except AttemptError as failure:
@@ -376,10 +380,11 @@ class Endpoint:
                 "check the address and that the server runs"
             )
         if failure.code in _UNUSABLE or (failure.code == 429 and not is_alive):
-            return ToolError(
+            self._unusable = ToolError(
                 f"{self._base_url} refuses {model}: {words}; check the key, "
                 "its quota, the address and the model's name"
             )
+            return self._unusable
         if failure.code in (400, 422) and not is_about_one(failure):
             return RefusalError(f"{self._base_url} refuses {model}", words)
         return AnswerError(words)
