@@ -66,16 +66,9 @@ def test_splits_a_file_into_header_and_hunks(tmp_path):
 @pytest.mark.parametrize(
     "path",
     [
-        "plain.txt",
-        "with space.txt",
-        "a b/x b/y.txt",
-        "tab\there.txt",
-        'quote"d.txt',
-        "back\\slash.txt",
-        "größe/日本.txt",
-        "line\nfeed.txt",
-        "diff --git a",
-        "bell\x07.txt",
+        *("plain.txt", "with space.txt", "a b/x b/y.txt", "tab\there.txt"),
+        *('quote"d.txt', "back\\slash.txt", "größe/日本.txt", "line\nfeed.txt"),
+        *("diff --git a", "bell\x07.txt"),
     ],
 )
 def test_reads_the_path_however_git_writes_it(tmp_path, path):
@@ -231,13 +224,8 @@ def test_a_hunk_may_look_like_headers():
     )
     lines = changed_lines(diff)
     assert lines == [
-        "--- a/y",
-        "+++ b/y",
-        "-diff --git a/y b/y",
-        "+@@ -1 +1 @@",
-        "-a\rb\x0bc\u2028d",
-        "+e",
-        "-z",
+        *("--- a/y", "+++ b/y", "-diff --git a/y b/y", "+@@ -1 +1 @@"),
+        *("-a\rb\x0bc\u2028d", "+e", "-z"),
     ]
     hunks = [hunk for file in parse_diff(diff) for hunk in file.hunks]
     parsed = [line for hunk in hunks for line in hunk.lines if line[0] in "-+"]

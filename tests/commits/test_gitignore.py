@@ -7,17 +7,8 @@ import pytest
 from diffscribe.commits.gitignore import ignored, is_too_wild
 
 PATHS = [
-    "a.log",
-    "keep.log",
-    "logs/b.log",
-    "src/__pycache__/a.pyc",
-    "src/a.py",
-    "build/x",
-    "src/build/x",
-    "größe.log",
-    "#a",
-    "with space ",
-    "sub/dir/deep/f",
+    *("a.log", "keep.log", "logs/b.log", "src/__pycache__/a.pyc", "src/a.py"),
+    *("build/x", "src/build/x", "größe.log", "#a", "with space ", "sub/dir/deep/f"),
 ]
 
 

@@ -80,24 +80,11 @@ def test_a_long_message_takes_time_by_its_length(piece):
 @pytest.mark.parametrize(
     "subject",
     [
-        "update README.md",
-        "updated the readme file",
-        "update changelog.",
-        "prepare version 0.2.0",
-        "bump version to v1.2.3-SNAPSHOT",
-        "modify Dockerfile",
-        "update submodules",
-        "fix typo",
-        "fixes",
-        "minor changes",
-        "cleanup code",
-        "WIP",
-        "v1.2.0",
-        "initial commit",
-        "ABC-123",
-        "fixes #12",
-        "#1, #2",
-        "closes GH-4",
+        *("update README.md", "updated the readme file", "update changelog."),
+        *("prepare version 0.2.0", "bump version to v1.2.3-SNAPSHOT"),
+        *("modify Dockerfile", "update submodules", "fix typo", "fixes"),
+        *("minor changes", "cleanup code", "WIP", "v1.2.0", "initial commit"),
+        *("ABC-123", "fixes #12", "#1, #2", "closes GH-4"),
     ],
 )
 def test_a_subject_that_could_be_of_any_change_is_trivial(subject):
@@ -107,16 +94,10 @@ def test_a_subject_that_could_be_of_any_change_is_trivial(subject):
 @pytest.mark.parametrize(
     "subject",
     [
-        "update README with the new install command",
-        "bump version of the parser",
-        "bump ruby to 2.6",
-        "fix typo in the docs of Choice",
-        "fix leak",
-        "update lock file format",
-        "clean up temporary folders",
-        "refactor parser",
-        "test on Python 3.11",
-        "fix ABC-123 by closing the file",
+        *("update README with the new install command", "bump version of the parser"),
+        *("bump ruby to 2.6", "fix typo in the docs of Choice", "fix leak"),
+        *("update lock file format", "clean up temporary folders", "refactor parser"),
+        *("test on Python 3.11", "fix ABC-123 by closing the file"),
     ],
 )
 def test_a_subject_that_names_what_it_is_about_is_not_trivial(subject):
@@ -126,8 +107,7 @@ def test_a_subject_that_names_what_it_is_about_is_not_trivial(subject):
 @pytest.mark.parametrize(
     "text",
     [
-        "修复登录页面的错误",
-        "исправить ошибку в парсере",
+        *("修复登录页面的错误", "исправить ошибку в парсере"),
         "ajoute une option pour les tests",
         "añade soporte para los ficheros de la red",
         "füge die Tests für den Parser und das Modul hinzu",
@@ -141,14 +121,9 @@ def test_other_languages_are_told(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "add die() to the parser",
-        "support de and la locales in the menu",
-        "read /usr/de/la/el/los.txt",
-        "rename café to cafe",
-        "exp: data status",
-        "",
-        "use the von Neumann neighbourhood",
-        "修复 login page parser",
+        *("add die() to the parser", "support de and la locales in the menu"),
+        *("read /usr/de/la/el/los.txt", "rename café to cafe", "exp: data status"),
+        *("", "use the von Neumann neighbourhood", "修复 login page parser"),
     ],
 )
 def test_english_and_what_is_in_no_language_passes(text):
