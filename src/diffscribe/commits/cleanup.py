@@ -7,7 +7,7 @@ change; a model that learns them invents them.
 import re
 import textwrap
 
-from diffscribe.commits.grammar import CLOSING
+from diffscribe.commits.grammar import CLOSING, Header, parse_header, split_message
 from diffscribe.commits.words import words
 
 _STANDARDS = """
@@ -82,6 +82,14 @@ def strip_marks(header: str) -> str:
     while match := _FINAL_MARK.search(text):
         text = text[: match.start()]
     return text.strip()
+
+
+def conventional_header(message: str) -> Header | None:
+    """Return the header of a message of a history, or None if it is not conventional.
+
+    Marks before and after it do not count.
+    """
+    return parse_header(strip_marks(split_message(message).header))
 
 
 def references(text: str) -> list[str]:

@@ -14,14 +14,12 @@ from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from diffscribe.commits.cleanup import strip_marks
+from diffscribe.commits.cleanup import conventional_header
 from diffscribe.commits.diff import diff_digest
 from diffscribe.commits.grammar import (
     TYPES,
     Header,
     format_message,
-    parse_header,
-    split_message,
 )
 from diffscribe.commits.grounding import evidence_of, grounded_share
 from diffscribe.commits.path_rules import is_machine_made
@@ -128,10 +126,7 @@ def _together(pair: tuple[str, str], commits: Sequence[set[str]]) -> bool:
 
 
 def _original_headers(change: LabeledChange) -> list[Header | None]:
-    return [
-        parse_header(strip_marks(split_message(commit.message).header))
-        for commit in change.commits
-    ]
+    return [conventional_header(commit.message) for commit in change.commits]
 
 
 FILTERS: dict[str, Filter] = {

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from diffscribe.commits.cleanup import strip_marks
-from diffscribe.commits.grammar import parse_header, split_message
+from diffscribe.commits.cleanup import conventional_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.ballots import CHOICES, Ballot, Choice, Vote, digest
 from diffscribe.core.draw import stratified
@@ -155,6 +154,6 @@ def sampled(path: Path, rows: int, kind: type[C]) -> list[C]:
 
 def _stratum(change: Change) -> tuple[str, int, str]:
     first = change.commits[0].message if change.commits else ""
-    header = parse_header(strip_marks(split_message(first).header))
+    header = conventional_header(first)
     commits = min(len(change.commits), _MOST_COMMITS_APART)
     return change.repo, commits, header.type if header else ""

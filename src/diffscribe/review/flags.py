@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from diffscribe.commits.cleanup import strip_marks
+from diffscribe.commits.cleanup import conventional_header
 from diffscribe.commits.gitignore import ignored
-from diffscribe.commits.grammar import format_header, parse_header, split_message
+from diffscribe.commits.grammar import format_header
 from diffscribe.commits.grounding import (
     Entity,
     EntityKind,
@@ -114,7 +114,7 @@ def original_plan(row: LabeledChange, without: frozenset[str] = frozenset()) -> 
     for number, commit in enumerate(row.commits):
         files = sorted(path for path in last if last[path] == number)
         files = [path for path in files if path not in without]
-        header = parse_header(strip_marks(split_message(commit.message).header))
+        header = conventional_header(commit.message)
         if files:
             commits.append(
                 PlannedCommit(
