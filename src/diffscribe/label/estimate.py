@@ -200,7 +200,7 @@ class _Rehearsal:
         return answer._replace(key=key, replaced=sent.replaced)
 
     def _answer_chars(self, request: Question) -> int:
-        """A plan or messages are about as long as the history's plan."""
+        """Return the supposed length; a plan is as long as the history's."""
         is_rating = set(Rating.model_fields) == _properties(request).keys()
         return len(_POOR) if is_rating else self._plan_chars
 
