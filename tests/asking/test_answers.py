@@ -187,6 +187,7 @@ def killed_after(path, first, answers, wait_s):
     return [int.from_bytes(text[at : at + 4]) for at in range(0, len(text), 4)]
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_loses_no_answer_that_was_returned(path):
     draw = random.Random(7)
     returned = []

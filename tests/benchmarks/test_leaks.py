@@ -55,6 +55,7 @@ def test_every_planted_leak_is_found_and_nothing_else(benchmark, rows, kind):
     assert benchmark.count_found(rows, kind, EACH, seed=7) == (EACH, 0)
 
 
+@pytest.mark.slow
 def test_planted_near_duplicates_differ_up_to_the_limit(benchmark, rows):
     held_out = rows["validation"] + rows["test"]
     draw = random.Random(7)

@@ -65,6 +65,7 @@ def test_a_bug_in_a_worker_is_shown_as_what_it_is() -> None:
         list(run_jobs(refuse, range(3), 2))
 
 
+@pytest.mark.slow
 def test_workers_that_have_just_begun_end_as_well() -> None:
     """The first may fail before the last leaves its parent's group."""
     for _ in range(20):

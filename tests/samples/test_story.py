@@ -24,6 +24,8 @@ from diffscribe.samples.builder import History
 from diffscribe.samples.domains import all_repositories
 from diffscribe.samples.story import tell
 
+pytestmark = pytest.mark.slow
+
 REPOSITORIES = all_repositories()
 SECTION = SamplesParams(commits_per_repository=80, seed=7)
 GRAMMARS = {
@@ -121,7 +123,6 @@ def test_another_seed_tells_another_story(tmp_path: Path) -> None:
     assert one.messages[-2] != two.messages[-2]
 
 
-@pytest.mark.slow
 def test_there_are_four_thousand_commits_in_six_languages(
     histories: dict[str, History],
 ) -> None:

@@ -99,7 +99,7 @@ def on_small_disk(place, size_kib):
 @needs_mount
 @pytest.mark.parametrize(
     ("name", "output", "size_kib"),
-    [("samples", "samples", 64), ("split", "splits", 16), ("baseline", "baseline", 64)],
+    [("samples", "samples", 64), ("split", "splits", 16)],
 )
 def test_a_folder_that_finds_no_space_leaves_nothing(source, name, output, size_kib):
     place = source(name)

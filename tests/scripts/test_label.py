@@ -278,6 +278,7 @@ def test_files_of_requests_are_answered_elsewhere_reasks_too(taught, endpoint):
     assert taught.written() == online
 
 
+@pytest.mark.slow
 def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
     answer = json.loads(completion(plan()))
     with BatchServer(looks=0, answer=lambda _: (200, answer)) as server:
@@ -309,6 +310,7 @@ def gate_page_of(place):
     )
 
 
+@pytest.mark.slow
 def test_keys_of_twenty_formats_are_in_nothing_that_is_sent_or_kept(taught, endpoint):
     kinds = sorted(TOKENS)[:: len(TOKENS) // 20][:20]
     keys = [TOKENS[kind](Random(kind)) for kind in kinds]
