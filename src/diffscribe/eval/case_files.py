@@ -77,7 +77,13 @@ def read_case_file(path: Path) -> CaseFile:
     rows = list(_rows(path))
     if not rows:
         raise RecordError(f"{path}: holds no case; name a file with at least one line")
-    form = _format_of(rows[0][1], f"{path}:{rows[0][0]}")
+    number, first = rows[0]
+    form = next((each for each in FORMATS if each.keys <= first.keys()), None)
+    if form is None:
+        keys = ", ".join(sorted(first)[:12]) or "none"
+        raise RecordError(
+            f"{path}:{number}: its keys ({keys}) are of no format; {_known_formats()}"
+        )
     if form.case_of is None:
         cases = read_cases(path, path.parent.parent / "splits" / path.name)
     else:
@@ -106,16 +112,6 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
         if not isinstance(row, dict):
             raise RecordError(f"{path}:{number}: not a JSON object; {_known_formats()}")
         yield number, row
-
-
-def _format_of(row: Row, where: str) -> CaseFormat:
-    found = next((each for each in FORMATS if each.keys <= row.keys()), None)
-    if found is None:
-        keys = ", ".join(sorted(row)[:12]) or "none"
-        raise RecordError(
-            f"{where}: its keys ({keys}) are of no format; {_known_formats()}"
-        )
-    return found
 
 
 def _known_formats() -> str:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from diffscribe.asking.ask import Asker
 from diffscribe.asking.batch import BatchAsker
-from diffscribe.commits.plan import read_record
+from diffscribe.commits.plan import object_schema, read_record
 from diffscribe.commits.prompt import VARIABLES, Prompts, read_prompt, render_prompt
 from diffscribe.core.ballots import CHOICES, FORMAT, Axis, Ballot, Choice, Vote, Votes
 from diffscribe.core.errors import ParamsError, RecordError
@@ -40,7 +40,6 @@ _MAX_PLAN_CHARS = 6000
 _TURNED = {Choice.A: Choice.B, Choice.B: Choice.A, Choice.TIE: Choice.TIE}
 
 PairChoice = Literal[Choice.A, Choice.TIE, Choice.B]
-_PAIR = list(CHOICES[2])
 
 
 class JudgedPair(Record):
@@ -248,7 +247,9 @@ def judge_question(
         model: its name at the endpoint.
         teacher: how the endpoint is asked.
     """
-    schema = judgement_schema()
+    choice = {"type": "string", "enum": list(CHOICES[2])}
+    names = JudgedPair.model_fields
+    schema = object_schema(dict.fromkeys(names, choice), names)
     shown = {"a": _cut(a), "b": _cut(b), "schema": json.dumps(schema)}
     rendered = render_prompt(
         change, prompts, teacher.max_prompt_chars, _CONTEXT_LINES, len, shown
@@ -266,17 +267,6 @@ def judge_question(
         about=change.repo,
         private=change.private,
     )
-
-
-def judgement_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a JudgedPair."""
-    names = list(JudgedPair.model_fields)
-    return {
-        "type": "object",
-        "properties": {name: {"type": "string", "enum": _PAIR} for name in names},
-        "required": names,
-        "additionalProperties": False,
-    }
 
 
 def _cut(plan: str) -> str:
