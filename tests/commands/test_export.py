@@ -2,12 +2,13 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from tests.support.rows import make_sample
 
 from diffscribe.commands.export import SHAPES
 from diffscribe.commands.main import main
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.records import Message, Plan, Sample
+from diffscribe.core.records import Message
 from diffscribe.doors.model_folder import chat_template_kwargs, load_tokenizer
 
 TRICKY = 'naïve 漢字 👩‍👩‍👧\r\n\ttab \x00 \u2028 <|im_start|> $x \\n "q"  \n'
@@ -15,17 +16,8 @@ TRICKY = 'naïve 漢字 👩‍👩‍👧\r\n\ttab \x00 \u2028 <|im_start|> $x 
 
 def sample(name="1", roles=("system", "user"), answer="{}"):
     prompt = tuple(Message(role=role, content=f"{role} {TRICKY}") for role in roles)
-    return Sample(
-        id=name,
-        parent_id=None,
-        repo="r",
-        task="plan",
-        prompt=prompt,
-        completion=(Message(role="assistant", content=answer),),
-        files=("a.py",),
-        junk=(),
-        target=Plan(commits=()),
-    )
+    completion = (Message(role="assistant", content=answer),)
+    return make_sample(id=name, prompt=prompt, completion=completion)
 
 
 def chat(row):

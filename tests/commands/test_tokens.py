@@ -2,31 +2,26 @@
 
 import pytest
 from click.testing import CliRunner
+from tests.support.rows import make_sample
 from tests.support.tab import EVIL
 
 from diffscribe.commands.main import main
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.params import load_params
-from diffscribe.core.records import Message, Plan, Sample
+from diffscribe.core.records import Message, Sample
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.review.tokens import Token, tokens_colours, tokens_of
 from diffscribe.train.trainer import masked_ids
 
 
 def sample(id_, answer="feat: read it\n"):
-    return Sample(
-        id=id_ * 64,
-        parent_id=None,
-        repo="acme/app",
-        task="plan",
-        prompt=(
-            Message(role="system", content="Split the change."),
-            Message(role="user", content=f"a.py naïve {EVIL}\u202e"),
-        ),
-        completion=(Message(role="assistant", content=answer),),
-        files=("a.py",),
-        junk=(),
-        target=Plan(commits=()),
+    prompt = (
+        Message(role="system", content="Split the change."),
+        Message(role="user", content=f"a.py naïve {EVIL}\u202e"),
+    )
+    completion = (Message(role="assistant", content=answer),)
+    return make_sample(
+        id=id_ * 64, repo="acme/app", prompt=prompt, completion=completion
     )
 
 

@@ -1,11 +1,11 @@
+import contextlib
 import errno
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +26,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_records_come_back_equal_and_in_order(tmp_path: Path) -> None:
-    records = [HARD, Issue(path="b", message=""), Issue(path="a", message="z")]
-    assert write_jsonl(tmp_path / "new/folder/rows.jsonl", records) == 3
+@pytest.mark.parametrize("count", [0, 3])
+def test_records_come_back_equal_and_in_order(tmp_path: Path, count: int) -> None:
+    known = [HARD, Issue(path="b", message=""), Issue(path="a", message="z")]
+    records = known[:count]
+    assert write_jsonl(tmp_path / "new/folder/rows.jsonl", records) == count
     assert list(read_jsonl(tmp_path / "new/folder/rows.jsonl", Issue)) == records
 
 
@@ -46,12 +48,6 @@ def test_json_is_indented_with_sorted_keys(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == (
         '{\n  "a": {\n    "é": null\n  },\n  "b": 1\n}\n'
     )
-
-
-def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
-    assert write_jsonl(tmp_path / "rows.jsonl", []) == 0
-    assert (tmp_path / "rows.jsonl").read_bytes() == b""
-    assert list(read_jsonl(tmp_path / "rows.jsonl", Issue)) == []
 
 
 @pytest.mark.parametrize(
@@ -101,31 +97,19 @@ def test_an_input_that_cannot_be_opened_says_who_writes_it(
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
-def test_a_failed_file_leaves_the_old_version_and_nothing_else(
-    tmp_path: Path, error: type[BaseException]
+@pytest.mark.parametrize("write", [whole_file, whole_folder])
+def test_a_failed_output_leaves_the_old_version_and_nothing_else(
+    tmp_path: Path, error: type[BaseException], write: Any
 ) -> None:
-    def rows() -> Iterator[Issue]:
-        yield HARD
-        raise error
-
-    (tmp_path / "rows.jsonl").write_text("old")
-    with pytest.raises(error):
-        write_jsonl(tmp_path / "rows.jsonl", rows())
-    assert (tmp_path / "rows.jsonl").read_text() == "old"
-    assert names(tmp_path) == ["rows.jsonl"]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
-def test_a_failed_folder_leaves_the_old_version_and_nothing_else(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model/old").write_text("old")
-    with pytest.raises(error), whole_folder(tmp_path / "model") as folder:
-        (folder / "new").write_text("new")
-        raise error
-    assert names(tmp_path) == ["model"]
-    assert names(tmp_path / "model") == ["old"]
+    for text in ("old", "new"):
+        with contextlib.suppress(error), write(tmp_path / "out") as partial:
+            target = partial / "a" if partial.is_dir() else partial
+            target.write_text(text)
+            if text == "new":
+                raise error
+    assert names(tmp_path) == ["out"]
+    out = tmp_path / "out"
+    assert (out / "a" if out.is_dir() else out).read_text() == "old"
 
 
 def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
@@ -230,37 +214,27 @@ def test_a_failure_that_no_user_can_mend_stays_what_it_is(tmp_path: Path) -> Non
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def test_metrics_read_back_as_they_were(tmp_path: Path) -> None:
-    write_json(tmp_path / "metrics.json", {"kept": 3, "loss": 0.25})
-    text = (tmp_path / "metrics.json").read_text(encoding="utf-8")
-    assert json.loads(text) == {"kept": 3, "loss": 0.25}
-
-
-@pytest.mark.parametrize("whole", ["whole_file", "whole_folder"])
+@pytest.mark.parametrize("write", [whole_file, whole_folder])
 def test_a_second_writer_of_one_output_is_refused_and_harms_nothing(
-    tmp_path: Path, whole: str
+    tmp_path: Path, write: Any
 ) -> None:
     second = (
         "from pathlib import Path\n"
-        f"from diffscribe.core.files import {whole}\n"
-        f"with {whole}(Path('out')) as partial: print('got it')\n"
+        f"from diffscribe.core.files import {write.__name__} as write\n"
+        "with write(Path('out')) as partial: print('got it')\n"
     )
-    command = [sys.executable, "-c", second]
-    writer = whole_file if whole == "whole_file" else whole_folder
-    with writer(tmp_path / "out") as partial:
-        target = partial if whole == "whole_file" else partial / "a"
-        target.write_text("first")
+    with write(tmp_path / "out") as partial:
+        (partial / "a" if partial.is_dir() else partial).write_text("first")
         done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-c", second], cwd=tmp_path, capture_output=True, text=True
         )
-        assert done.returncode == 1
-        assert done.stdout == ""
+        assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[-1] == (
             "diffscribe.core.errors.StorageError: out: another run writes this output; "
             "wait for it or end it, then run again"
         )
-    target = tmp_path / "out" if whole == "whole_file" else tmp_path / "out/a"
-    assert target.read_text() == "first"
+    out = tmp_path / "out"
+    assert (out / "a" if out.is_dir() else out).read_text() == "first"
     assert names(tmp_path) == ["out"]
 
 

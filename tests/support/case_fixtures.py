@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.records import Message, Sample, SplitChange
+from diffscribe.core.records import SplitChange
 from diffscribe.eval.cases import Case
 from tests.support.planned import commit, make_case, plan
-from tests.support.rows import make_curated, patch
+from tests.support.rows import make_curated, make_sample, patch
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def split(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
     def write(*ids: str) -> tuple[Path, Path]:
         rows = [_row(each) for each in ids]
         write_jsonl(tmp_path / "splits.jsonl", rows)
-        write_jsonl(tmp_path / "sft.jsonl", map(_shown, rows))
+        write_jsonl(tmp_path / "sft.jsonl", map(make_sample, rows))
         return tmp_path / "sft.jsonl", tmp_path / "splits.jsonl"
 
     return write
@@ -52,17 +52,3 @@ def _row(row_id: str) -> SplitChange:
         id=row_id,
     )
     return SplitChange(**dict(curated), parent_id=None, junk=("x.log",))
-
-
-def _shown(row: SplitChange) -> Sample:
-    return Sample(
-        id=row.id,
-        parent_id=None,
-        repo=row.repo,
-        task="plan",
-        prompt=(Message(role="user", content=f"{row.id}?"),),
-        completion=(),
-        files=(*(file.path for file in row.files), *row.junk),
-        junk=row.junk,
-        target=row.label.plan,
-    )

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.records import Sample, SplitChange
+from diffscribe.core.records import SplitChange
 from diffscribe.eval.cases import read_cases
 from diffscribe.review.judge import JudgedPair
 from diffscribe.review.report_page import ballots_of, by_system
 from tests.support.planned import commit, plan, prediction
-from tests.support.rows import make_curated
+from tests.support.rows import make_curated, make_sample
 
 PROMPTS = Path(__file__).parents[2] / "prompts" / "judge"
 GOOD, POOR = "stop the leak of readers", "update files"
@@ -37,7 +37,7 @@ def write_report(folder, count=3, **fields):
     """Write what eval left; return the paths that a judge reads."""
     rows = [row(number, **fields) for number in range(count)]
     write_jsonl(folder / "splits/test.jsonl", rows)
-    write_jsonl(folder / "sft.jsonl", map(sample, rows))
+    write_jsonl(folder / "sft.jsonl", map(make_sample, rows))
     cases = read_cases(folder / "sft.jsonl", folder / "splits/test.jsonl")
     predictions = [
         prediction(plan(commit("a.py", "fix", subject)), case_id=case.id, system=name)
@@ -47,12 +47,7 @@ def write_report(folder, count=3, **fields):
     ballots = ballots_of(cases, by_system(predictions), None)
     write_jsonl(folder / "reports/predictions.jsonl", predictions)
     write_jsonl(folder / "reports/ballots.jsonl", ballots)
-    return (
-        folder / "reports",
-        folder / "splits",
-        folder / "sft.jsonl",
-        PROMPTS,
-    )
+    return folder / "reports", folder / "splits", folder / "sft.jsonl", PROMPTS
 
 
 def row(number, **fields):
@@ -60,17 +55,3 @@ def row(number, **fields):
     head = f"h{number}"
     values = {"plan": target, "paths": ("a.py",), "head": head, **fields}
     return SplitChange(**dict(make_curated(**values)), parent_id=None, junk=())
-
-
-def sample(row):
-    return Sample(
-        id=row.id,
-        parent_id=None,
-        repo=row.repo,
-        task="plan",
-        prompt=(),
-        completion=(),
-        files=tuple(file.path for file in row.files),
-        junk=(),
-        target=row.label.plan,
-    )

@@ -10,9 +10,11 @@ from diffscribe.core.records import (
     FileStatus,
     Label,
     LabeledChange,
+    Message,
     OriginalCommit,
     Plan,
     PlannedCommit,
+    Sample,
 )
 
 
@@ -88,6 +90,19 @@ def make_labeled(
 def make_curated(cluster=None, **fields):
     row = make_labeled(**fields)
     return CuratedChange(**dict(row), cluster=cluster or row.id)
+
+
+def make_sample(row=None, **fields):
+    """What the student is shown of a row of a split, but for the fields."""
+    values = {"id": "1", "parent_id": None, "repo": "r", "task": "plan", "prompt": ()}
+    values |= {"completion": (), "files": ("a.py",), "junk": ()}
+    values["target"] = Plan(commits=())
+    if row:
+        values |= {"id": row.id, "repo": row.repo, "junk": row.junk}
+        values["prompt"] = (Message(role="user", content=f"{row.id}?"),)
+        values["files"] = (*(file.path for file in row.files), *row.junk)
+        values["target"] = row.label.plan
+    return Sample(**{**values, **fields})
 
 
 def split_params(**fields):
