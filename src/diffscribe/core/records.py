@@ -4,10 +4,11 @@ harvest ─ Change ─► label ─ LabeledChange ─► curate ─ CuratedChang
 ─► split ─ SplitChange ─► render ─ Sample ─► train, eval ─ Prediction, Score
 """
 
+import re
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
@@ -181,11 +182,28 @@ class SplitChange(CuratedChange):
     """Sorted paths of the injected junk files; empty unless a variant."""
 
 
+_SPECIAL_TOKEN = re.compile(
+    r"<(?=\|[^<>|\s]{1,40}\|>|(?:repo_?name|file_sep|filename|gh_stars|empty_output"
+    r"|issue_(?:start|comment|closed)|jupyter_(?:start|text|code|output|script))>)"
+)
+"""The bracket of what code models read as one token: ChatML's and StarCoder's."""
+
+
+def as_text(content: str) -> str:
+    """Return content in which no special token of a code model is spelled out.
+
+    transformers and llama-server look for special tokens in a chat after the template
+    is filled in. A diff that holds `<|im_end|>` would end its turn there, and the rest
+    of it would speak for the system; it is shown as `< |im_end|>`.
+    """
+    return _SPECIAL_TOKEN.sub("< ", content)
+
+
 class Message(Record):
-    """One chat message."""
+    """One chat message, which cannot end its own turn."""
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: Annotated[str, AfterValidator(as_text)]
 
 
 class Sample(Record):
