@@ -4,6 +4,7 @@ Usage: python scripts/merge_quantize.py prompts/student models/base models/adapt
            models/merged models/gguf reports/merge_quantize.json
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,10 +12,10 @@ import click
 from diffscribe.commits.prompt import load_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
-from diffscribe.core.params import load_params
+from diffscribe.core.params import QuantizationType, load_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.llama_cpp import version
-from diffscribe.merge_quantize.gguf import modelfile, write_ggufs
+from diffscribe.merge_quantize.gguf import Contents, modelfile, write_ggufs
 from diffscribe.merge_quantize.merge import merge_adapter
 
 
@@ -54,8 +55,16 @@ def main(
             "student": {kind: each._asdict() for kind, each in student.items()},
             "base": {kind: each._asdict() for kind, each in untuned.items()},
         },
-        f"{student[default].parameters:,} parameters, {', '.join(student)}; "
-        f"{default} is {student[default].size_bytes / 1e6:.1f} MB",
+        f"{student[default].parameters:,} parameters; {_sizes(student)}",
+    )
+
+
+def _sizes(student: Mapping[QuantizationType, Contents]) -> str:
+    """Return each type with its size, and with what of it is of another type."""
+    return ", ".join(
+        f"{kind} {each.size_bytes / 1e6:.1f} MB"
+        + (f" ({each.fallback_tensors} tensors fell back)" * bool(each.fallbacks))
+        for kind, each in student.items()
     )
 
 

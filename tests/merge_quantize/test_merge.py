@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from diffscribe.core.errors import SourceError
+from diffscribe.merge_quantize.gguf import convert
 from diffscribe.merge_quantize.merge import merge_adapter
 
 
@@ -72,6 +73,28 @@ def test_a_fully_tuned_model_is_stored_in_16_bits(
     config = json.loads((tmp_path / "merged" / "config.json").read_text())
     assert config["dtype"] == expected
     assert (tmp_path / "merged" / "chat_template.jinja").is_file()
+
+
+@pytest.mark.slow
+def test_a_base_that_draws_its_answers_gives_that_to_nothing(
+    tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    from gguf import GGUFReader
+
+    drawing = {"do_sample": True, "repetition_penalty": 1.1, "temperature": 0.7}
+    base = shutil.copytree(tiny_base, tmp_path / "base")
+    ends = json.loads((base / "generation_config.json").read_text())
+    (base / "generation_config.json").write_text(
+        json.dumps(ends | drawing | {"top_k": 20, "top_p": 0.8})
+    )
+    merge_adapter(base, tiny_adapter, tmp_path / "merged")
+    merged = json.loads((tmp_path / "merged/generation_config.json").read_text())
+    assert not merged.keys() & {*drawing, "top_k", "top_p"}
+    # The untuned base is converted as it is.
+    for folder in (base, tmp_path / "merged"):
+        convert(folder, tmp_path / "out.gguf", "x")
+        fields = GGUFReader(tmp_path / "out.gguf").fields
+        assert not [name for name in fields if "sampling" in name]
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def test_every_type_of_params_has_its_block() -> None:
     assert set(BLOCKS) == set(get_args(QuantizationType))
 
 
-@pytest.mark.parametrize("kind", ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m"])
+@pytest.mark.parametrize("kind", sorted(set(BLOCKS) - {"f16"}))
 def test_rows_of_whole_blocks_never_fall_back(
     kind: QuantizationType, tiny_gguf: Path, tmp_path: Path
 ) -> None:
@@ -51,12 +51,18 @@ def test_fallbacks_are_as_many_as_llama_quantize_reports(
     AutoTokenizer.from_pretrained(tiny_base).save_pretrained(folder)
     f16 = tmp_path / "f16.gguf"
     convert(folder, f16, "uneven")
-    for kind, expected in (("q4_k_m", config.num_hidden_layers), ("q8_0", 0)):
+    layers = config.num_hidden_layers
+    for kind, expected in (("q4_k_m", layers), ("q8_0", 0), ("q4_1", 0)):
         path = tmp_path / f"{kind}.gguf"
         said = run_tool([program("llama-quantize"), f16, path, kind])
         counts = re.findall(r"(\d+) of \d+ tensor\(s\) required fallback", said)
-        assert contents(path, kind).fallback_tensors == expected
-        assert sum(map(int, counts)) == expected
+        found = contents(path, kind)
+        assert found.fallback_tensors == sum(map(int, counts)) == expected
+        names = list(found.fallbacks)
+        assert names == (["blk.*.ffn_down.weight"] if expected else [])
+        assert all(
+            types.keys() <= {"q5_0", "q8_0"} for types in found.fallbacks.values()
+        )
 
 
 def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path: Path) -> None:

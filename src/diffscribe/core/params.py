@@ -410,7 +410,8 @@ class BaseParams(Section):
     """The model to start from."""
 
     source: str
-    """`scratch`, a folder, or a hub id such as `Qwen/Qwen2.5-Coder-0.5B`."""
+    """`smollm2-135m` of the package index, `scratch`, a folder, or a hub id such as
+    `Qwen/Qwen2.5-Coder-0.5B`."""
     revision: str | None
     """The hub commit to pin; needed for a hub id, null otherwise."""
     scratch: ScratchParams
@@ -455,7 +456,18 @@ class TrainParams(Section):
     seed: int
 
 
-QuantizationType = Literal["f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m"]
+QuantizationType = Literal[
+    "f16",
+    "q8_0",
+    "q6_k",
+    "q5_k_m",
+    "q5_1",
+    "q5_0",
+    "q4_k_m",
+    "q4_1",
+    "q4_0",
+    "q3_k_m",
+]
 
 
 class MergeQuantizeParams(Section):

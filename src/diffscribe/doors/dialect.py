@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from diffscribe.doors.llama_cpp import NEUTRAL_SAMPLING
 from diffscribe.doors.reply import AttemptError, Question
 
 _REFUSALS = (400, 422, 500, 501)
@@ -35,6 +36,8 @@ class Dialect(NamedTuple):
     limit_name: str = "max_tokens"
     left_out: frozenset[str] = frozenset()
     """Parameters that the endpoint refuses and an answer can do without."""
+    is_llama_cpp: bool = False
+    """Whether all of llama-server's sampling is sent, which no other endpoint knows."""
 
     def body(self, question: Question) -> dict[str, Any]:
         """Return the JSON to send to /chat/completions."""
@@ -48,6 +51,8 @@ class Dialect(NamedTuple):
             "temperature": question.temperature,
             "seed": question.seed,
         }
+        if self.is_llama_cpp:
+            body |= NEUTRAL_SAMPLING
         if question.reasoning_effort is not None:
             body["reasoning_effort"] = question.reasoning_effort
         if question.schema is not None and self.rung != Rung.TEXT:

@@ -206,7 +206,8 @@ class Endpoint:
             timeout_s: for one attempt, from its first byte to the answer's last.
             attempts: number of tries while failures look transient.
             limiter: of the requests to this endpoint.
-            rung: how to ask for JSON; None finds out with the first question.
+            rung: how to ask a llama-server of ours for JSON; None finds out how any
+                endpoint is asked, with the first question.
 
         Raises:
             ValueError: if the address holds what may be a key, as it is logged.
@@ -220,7 +221,8 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._limiter = limiter
-        self._fixed = None if rung is None else Dialect(rung)
+        self._is_llama_cpp = rung is not None
+        self._fixed = None if rung is None else Dialect(rung, is_llama_cpp=True)
         self._found: dict[tuple[str, bool], Dialect] = {}
         """By model and whether JSON is asked for."""
         self._answers = 0
@@ -249,9 +251,13 @@ class Endpoint:
             # One question finds out for all how this endpoint wants to be asked.
             async with self._probing:
                 if kind not in self._found:
-                    answer, self._found[kind] = await self._understood(
-                        question, Dialect()
-                    )
+                    dialect = Dialect(is_llama_cpp=self._is_llama_cpp)
+                    answer, dialect = await self._understood(question, dialect)
+                    if self._is_llama_cpp and not dialect.is_llama_cpp:
+                        # That answer was drawn as the model's own file says.
+                        dialect = dialect._replace(is_llama_cpp=True)
+                        answer, dialect = await self._understood(question, dialect)
+                    self._found[kind] = dialect
                     return answer
             dialect = self._found[kind]
         return (await self._understood(question, dialect))[0]
@@ -361,6 +367,7 @@ class Endpoint:
         # The transport maps some of aiohttp's errors, and lets others through.
         except (openai.APIConnectionError, aiohttp.ClientError) as error:
             raise AttemptError(Fault.CONNECTION, _first_cause(error)) from None
+        self._is_llama_cpp |= reply.headers.get("Server") == "llama.cpp"
         return reply.content
 
     def _explained(

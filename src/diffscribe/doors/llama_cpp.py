@@ -163,6 +163,17 @@ def tethered(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
 
 
+NEUTRAL_SAMPLING: dict[str, float] = {
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repeat_penalty": 1.0,
+}
+"""Settings that change no probability, by their names in llama.cpp and Ollama.
+
+Where a request leaves one out, llama-server takes the GGUF's or its own default.
+"""
+
 HOST = "127.0.0.1"
 BIND_ATTEMPTS = 5
 POLL_S = 0.05

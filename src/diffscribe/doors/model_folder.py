@@ -1,5 +1,6 @@
 """A folder with a transformers model: where it comes from, and its tokenizer."""
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,47 @@ def download(model: str, revision: str, patterns: Sequence[str], folder: Path) -
         ) from error
     # Download records carry times, and equal inputs must give equal bytes.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+
+DRAWING = frozenset(
+    {
+        *("do_sample", "temperature", "top_k", "top_p", "top_h", "min_p", "typical_p"),
+        *("epsilon_cutoff", "eta_cutoff", "repetition_penalty", "penalty_alpha"),
+        *("encoder_repetition_penalty", "no_repeat_ngram_size", "length_penalty"),
+        *("encoder_no_repeat_ngram_size", "num_beams", "num_beam_groups"),
+        *("diversity_penalty", "exponential_decay_length_penalty", "bad_words_ids"),
+    }
+)
+"""Options of transformers' GenerationConfig, which old models have in config.json."""
+
+NO_DRAWING = ("_from_model_config", "transformers_version", "use_cache", "max_length")
+"""What generation_config.json may hold besides the ids of tokens."""
+
+
+def drop_sampling(folder: Path) -> None:
+    """Remove from a model folder how its maker would draw answers.
+
+    llama.cpp's converter would copy it into a GGUF, where llama-server takes it for
+    every request that says nothing else. A repetition penalty there forbids exactly
+    what a plan repeats: types, scopes and paths.
+    """
+    for name, is_kept in (
+        ("generation_config.json", _is_no_drawing),
+        ("config.json", lambda key: key not in DRAWING),
+    ):
+        path = folder / name
+        if not path.is_file():
+            continue
+        with damage_explained(path):
+            values = json.loads(path.read_text(encoding="utf-8"))
+        kept = {key: value for key, value in values.items() if is_kept(key)}
+        if kept != values:
+            text = json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False)
+            path.write_text(text + "\n", encoding="utf-8")
+
+
+def _is_no_drawing(key: str) -> bool:
+    return key in NO_DRAWING or key.endswith("_token_id") or key.startswith("output_")
 
 
 def load_tokenizer(base: Path) -> Any:

@@ -9,6 +9,7 @@ of Qwen2 by how it is built; all others go the official way.
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_file
 from diffscribe.core.params import QuantizationType
 from diffscribe.doors.llama_cpp import (
+    NEUTRAL_SAMPLING,
     QWEN2_PRETOKENIZER_REGEX,
     program,
     run_tool,
@@ -33,7 +35,11 @@ BLOCKS: dict[QuantizationType, int] = {
     "q8_0": 32,
     "q6_k": 256,
     "q5_k_m": 256,
+    "q5_1": 32,
+    "q5_0": 32,
     "q4_k_m": 256,
+    "q4_1": 32,
+    "q4_0": 32,
     "q3_k_m": 256,
 }
 """Weights that share a scale; a row of a tensor has to be whole blocks."""
@@ -46,6 +52,8 @@ class Contents(NamedTuple):
     parameters: int
     fallback_tensors: int
     """Tensors in another type, as their rows are no whole blocks of theirs."""
+    fallbacks: dict[str, dict[str, int]]
+    """These tensors by name, `*` for the layer, with how many are of which type."""
 
 
 def convert(model: Path, path: Path, name: str) -> None:
@@ -108,15 +116,18 @@ def contents(path: Path, kind: QuantizationType) -> Contents:
     from gguf import GGMLQuantizationType, GGUFReader
 
     tensors = GGUFReader(path).tensors
-    quantized = [
-        each for each in tensors if each.tensor_type != GGMLQuantizationType.F32
-    ]
+    fallbacks: dict[str, dict[str, int]] = {}
+    for each in tensors:
+        is_quantized = each.tensor_type != GGMLQuantizationType.F32
+        if is_quantized and int(each.shape[0]) % BLOCKS[kind]:
+            types = fallbacks.setdefault(re.sub(r"\d+", "*", each.name, count=1), {})
+            name = each.tensor_type.name.lower()
+            types[name] = types.get(name, 0) + 1
     return Contents(
         size_bytes=path.stat().st_size,
         parameters=sum(int(each.n_elements) for each in tensors),
-        fallback_tensors=sum(
-            int(each.shape[0]) % BLOCKS[kind] > 0 for each in quantized
-        ),
+        fallback_tensors=sum(sum(types.values()) for types in fallbacks.values()),
+        fallbacks=fallbacks,
     )
 
 
@@ -150,8 +161,9 @@ def modelfile(gguf: str, system: str, num_ctx: int) -> str:
             f"the system text holds {QUOTES}, which a Modelfile cannot quote; "
             "reword prompts/student/system.md"
         )
-    # At temperature 0 the likeliest token is taken: the same answer every time.
-    parameters = {"num_ctx": num_ctx, "temperature": 0}
+    # At temperature 0 the likeliest token is taken: the same answer every time. The
+    # others are said because Ollama has defaults of its own, such as a penalty.
+    parameters = {"num_ctx": num_ctx, "temperature": 0} | NEUTRAL_SAMPLING
     lines = [
         f"FROM ./{gguf}",
         f"TEMPLATE {QUOTES}{TEMPLATE}{QUOTES}",
@@ -204,6 +216,9 @@ def run_converter() -> None:
         return name
 
     text_model.get_vocab_base_pre = get_vocab_base_pre
+    # Sampling in a GGUF holds for every request that says nothing else.
+    metadata = import_module("gguf.metadata").Metadata
+    metadata.load_generation_config = staticmethod(lambda *_: {})
     import_module("convert_hf_to_gguf").main()
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_folder
-from diffscribe.doors.model_folder import damage_explained
+from diffscribe.doors.model_folder import damage_explained, drop_sampling
 
-TOKENIZER_FILES = (
+BASE_FILES = (
+    "LICENSE",
+    "NOTICE",
     "added_tokens.json",
     "chat_template.jinja",
     "merges.txt",
@@ -18,7 +20,8 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "vocab.json",
 )
-"""Copied as they are: saving a loaded tokenizer may change how it splits."""
+"""Copied as they are: the terms of the base, and its tokenizer, since saving a loaded
+one may change how it splits."""
 
 
 def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
@@ -82,6 +85,7 @@ def _save(model: Any, base: Path, merged: Path) -> None:
         model = model.to(torch.float16)
     with whole_folder(merged) as folder:
         model.save_pretrained(folder)
-        for name in TOKENIZER_FILES:
+        drop_sampling(folder)
+        for name in BASE_FILES:
             if (base / name).is_file():
                 shutil.copyfile(base / name, folder / name)
