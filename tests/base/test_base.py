@@ -140,3 +140,14 @@ def test_a_pickled_base_is_not_trained(base, params):
         base, lambda folder: load_student(folder, "trl", params, CONFIG, None)
     )
     assert "no file named model.safetensors" in words
+
+
+def test_how_its_maker_draws_answers_is_left_out(copy, base):
+    drawing = {"do_sample": True, "repetition_penalty": 1.1, "temperature": 0.7}
+    ends = {"eos_token_id": [2, 0], "pad_token_id": 0}
+    config = json.loads((base / "config.json").read_text())
+    for name, kept in (("generation_config.json", ends), ("config.json", config)):
+        (base / name).write_text(json.dumps(kept | drawing | {"top_k": 20}))
+    folder = copy(base)
+    assert json.loads((folder / "generation_config.json").read_text()) == ends
+    assert json.loads((folder / "config.json").read_text()) == config

@@ -1,4 +1,4 @@
-"""The model to start from: made here, copied from a folder, or from the hub."""
+"""The model to start from: SmolLM2 of the package index, a folder's, or the hub's."""
 
 import json
 import logging
@@ -7,28 +7,42 @@ import re
 import shutil
 from pathlib import Path
 
+from diffscribe.base.smollm2 import SMOLLM2, convert, original_gguf
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import BaseParams
-from diffscribe.doors.model_folder import damage_explained, download, load_tokenizer
+from diffscribe.doors.model_folder import (
+    damage_explained,
+    download,
+    drop_sampling,
+    load_tokenizer,
+)
 
 logger = logging.getLogger(__name__)
 
 SCRATCH = "scratch"
 
-PATTERNS = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "*.model", "LICENSE*")
+PATTERNS = (
+    *("*.safetensors", "*.json", "*.jinja", "merges.txt", "*.model"),
+    *("LICENSE*", "NOTICE*"),
+)
 """The files that are taken from a folder or the hub: no pickles and no code."""
 
 
 def copy_base(params: BaseParams, folder: Path) -> None:
     """Fill an empty folder with the model that params name.
 
+    How its maker would draw answers is left out; see `drop_sampling`.
+
     Raises:
         ParamsError: for a hub id without a pinned revision.
         SourceError: if a local folder is no model that transformers can load.
-        ToolError: if the hub cannot be reached or does not have it.
+        StorageError: if the disk is full.
+        ToolError: if hub or package index cannot be reached or do not have it.
     """
     local = Path(params.source).expanduser()
-    if local.is_dir():
+    if params.source == SMOLLM2:
+        convert(original_gguf(), folder)
+    elif local.is_dir():
         _check_model(local)
         for pattern in PATTERNS:
             for file in sorted(local.glob(pattern)):
@@ -44,9 +58,10 @@ def copy_base(params: BaseParams, folder: Path) -> None:
         _check_model(folder)
     else:
         raise SourceError(
-            f"base.source '{params.source}' is no folder; give 'scratch', a model "
-            "folder, or a hub id such as Qwen/Qwen2.5-Coder-0.5B-Instruct"
+            f"base.source '{params.source}' is no folder; give {SMOLLM2}, scratch, a "
+            "model folder, or a hub id such as Qwen/Qwen2.5-Coder-0.5B-Instruct"
         )
+    drop_sampling(folder)
 
 
 def _check_model(folder: Path) -> None:

