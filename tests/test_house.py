@@ -46,10 +46,12 @@ DOORS = {
 started through subprocess."""
 
 OF_ONE_IMPORTER = {
+    "base.smollm2": "the default's base: where it is, and its exact conversion",
     "baseline.grouping": "the model that groups files",
     "baseline.messages": "the model that types commits and words them",
     "commits.near_duplicates": "clusters of changes that are much alike",
     "core.engine": "the pool of processes, for any stage that cuts its work into jobs",
+    "doors.package_index": "a pinned file out of a wheel, of which nothing is run",
     "harvest.context": "patterns of .gitignore and the license at a commit",
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
     "review.flags": "what a reader of a label should look at",

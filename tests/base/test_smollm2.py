@@ -12,7 +12,7 @@ import pytest
 from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.base.base import copy_base
-from diffscribe.base.smollm2 import SMOLLM2, convert, original_gguf
+from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import BaseParams, load_params
 from diffscribe.core.records import Message, Plan, Sample, as_text
@@ -22,9 +22,8 @@ from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.llama_cpp import HOST, serve
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.doors.reply import Question
-from diffscribe.merge_quantize.gguf import convert as convert_back
-from diffscribe.merge_quantize.gguf import quantize
-from diffscribe.train.sft import masked_ids
+from diffscribe.merge_quantize.gguf import convert, quantize
+from diffscribe.train.trainer import masked_ids
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +43,7 @@ NASTY = [
 
 def converted(gguf, folder):
     folder.mkdir(parents=True)
-    convert(gguf, folder)
+    convert_gguf(gguf, folder)
     return folder
 
 
@@ -92,7 +91,7 @@ def base(tmp_path_factory):
 def q8_0(base):
     """The base's GGUF as merge-quantize makes it."""
     f16 = base.parent / "f16.gguf"
-    convert_back(base, f16, "base")
+    convert(base, f16, "base")
     quantize(f16, base.parent / "q8_0.gguf", "q8_0")
     f16.unlink()
     return base.parent / "q8_0.gguf"

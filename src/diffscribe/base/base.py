@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from diffscribe.base.smollm2 import SMOLLM2, convert, original_gguf
+from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import BaseParams
 from diffscribe.doors.model_folder import (
@@ -41,7 +41,7 @@ def copy_base(params: BaseParams, folder: Path) -> None:
     """
     local = Path(params.source).expanduser()
     if params.source == SMOLLM2:
-        convert(original_gguf(), folder)
+        convert_gguf(original_gguf(), folder)
     elif local.is_dir():
         _check_model(local)
         for pattern in PATTERNS:

@@ -66,7 +66,7 @@ def original_gguf(tools: Path | None = None) -> Path:
     return kept_file(PACKAGED, (tools or repository_root() / ".tools") / SMOLLM2)
 
 
-def convert(gguf: Path, folder: Path) -> None:
+def convert_gguf(gguf: Path, folder: Path) -> None:
     """Fill a folder with the transformers model of a GGUF; equal bytes every time.
 
     Args:
