@@ -16,7 +16,9 @@ from diffscribe.commits.plan import (
     plan_schema,
     read_plan,
     read_record,
+    restore_paths,
 )
+from diffscribe.commits.units import FileUnits
 from diffscribe.core.records import Issue, Plan, PlannedCommit, Record
 from diffscribe.eval.ask import read_answer
 from diffscribe.label.check import FlawError, record_of
@@ -70,13 +72,95 @@ PLANS = [
 ]
 
 
+FILES = [FileUnits("a.py", 3, False), FileUnits("b.py", 1, False), FileUnits("x.log")]
+
+
+def split(*hunks, **fields):
+    """Commits of a.py, each with these hunks of it, the first with b.py too."""
+    return [
+        commit("a.py", *(["b.py"] if at == 0 else []), hunks={"a.py": each}, **fields)
+        for at, each in enumerate(hunks)
+    ]
+
+
+UNIT_PLANS = [
+    (plan(*split((1, 3), (2,)), gitignore=["*.log"]), None),
+    (plan(*split((3,), (2,), (1,)), commit("x.log")), None),
+    (plan(commit("a.py", "b.py", "x.log")), None),
+    (plan(commit("a.py", hunks={"x.log": (1,)})), PlanProblem.STRAY_HUNKS),
+    (plan(commit("a.py", hunks={"a.py": ()})), PlanProblem.STRAY_HUNKS),
+    (plan(*split((1, 4), (2, 3))), PlanProblem.UNKNOWN_HUNK),
+    (plan(*split((0, 1), (2, 3))), PlanProblem.UNKNOWN_HUNK),
+    (plan(commit("b.py", hunks={"b.py": (1,)})), PlanProblem.UNKNOWN_HUNK),
+    (plan(*split((1, 2, 3))), PlanProblem.WHOLE_FILE_AS_HUNKS),
+    (plan(*split((1, 2))), PlanProblem.WHOLE_FILE_AS_HUNKS),
+    (plan(*split((1, 2)), commit("a.py")), PlanProblem.DUPLICATE_PATH),
+    (plan(*split((1, 2), (2, 3))), PlanProblem.DUPLICATE_HUNK),
+    (plan(*split((1, 1), (2, 3))), PlanProblem.DUPLICATE_HUNK),
+    (plan(*split((1,), (3,))), PlanProblem.MISSING_HUNK),
+    (
+        plan(commit("a.py"), gitignore=["*.log", "b.py"]),
+        PlanProblem.IGNORES_KNOWN_PATH,
+    ),
+    (plan(*split((1,), (2, 3))), PlanProblem.MISSING_PATH),
+]
+
+
+@pytest.mark.parametrize(("candidate", "problem"), UNIT_PLANS)
+def test_hunks_of_split_files_are_judged_like_files(candidate, problem):
+    assert plan_problem(candidate, FILES) == problem
+
+
+def test_paths_alone_are_files_that_are_never_split():
+    assert plan_problem(plan(*split((1,), (2,))), PATHS) is PlanProblem.UNKNOWN_HUNK
+
+
+def test_types_may_be_others_than_those_of_conventional_commits():
+    plain = plan(commit(*PATHS, kind=""))
+    assert plan_problem(plain, PATHS) is PlanProblem.UNKNOWN_TYPE
+    assert plan_problem(plain, PATHS, types=("",)) is None
+
+
+def test_a_plan_without_hunks_has_no_trace_of_them():
+    whole = commit("a.py")
+    assert "hunks" not in whole.model_dump_json()
+    assert "hunks" not in plan_json(plan(whole))
+    assert plan_schema(PATHS) == plan_schema([FileUnits(path) for path in PATHS])
+    assert "hunks" not in json.dumps(plan_schema(PATHS))
+
+
+def test_a_plan_with_hunks_is_written_and_read_and_fits_the_schema():
+    made = plan(*split((1, 3), (2,), scope="x"), gitignore=["*.log"])
+    assert Plan.model_validate_json(made.model_dump_json()) == made
+    answer = plan_json(made)
+    assert '"subject":"stop the leak","hunks":{"a.py":[1,3]},"scope":"x"' in answer
+    assert read_plan(answer) == (made, None, False)
+    schema = plan_schema(FILES)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(answer), schema)
+    for bad in ({"a.py": (4,)}, {"b.py": (1,)}, {"a.py": ()}):
+        with pytest.raises(jsonschema.ValidationError):
+            answer = plan_json(plan(commit("a.py", hunks=bad)))
+            jsonschema.validate(json.loads(answer), schema)
+
+
+def test_a_plan_with_hunks_can_be_a_key():
+    one, other = plan(*split((1,), (2, 3))), plan(*split((1, 2), (3,)))
+    assert len({one, other, plan(*split((1,), (2, 3)))}) == 2
+
+
+def test_hunks_follow_a_path_that_is_restored():
+    hidden = plan(commit("<p>.py", hunks={"<p>.py": (1,)}))
+    assert restore_paths(hidden, {"<p>": "a"}).commits[0].hunks == {"a.py": (1,)}
+
+
 @pytest.mark.parametrize(("candidate", "problem"), PLANS)
 def test_a_plan_is_valid_or_has_one_named_problem(candidate, problem):
     assert plan_problem(candidate, PATHS) == problem
 
 
 def test_every_problem_has_an_example():
-    assert {problem for _, problem in PLANS} == {None, *PlanProblem}
+    assert {problem for _, problem in PLANS + UNIT_PLANS} == {None, *PlanProblem}
 
 
 def random_plan(seed):

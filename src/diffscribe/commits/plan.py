@@ -14,16 +14,17 @@ bench and judge agree on what counts. An answer counts as it stands, or repaired
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from diffscribe.commits.gitignore import ignored, is_too_wild
 from diffscribe.commits.grammar import TYPES, parse_header, split_message
+from diffscribe.commits.units import FileUnits
 from diffscribe.core.records import Issue, Plan, PlannedCommit, Record
 
 R = TypeVar("R", bound=Record)
@@ -230,6 +231,38 @@ def _schema_of(kind: type[Record]) -> dict[str, Any]:
     return kind.model_json_schema()
 
 
+MessageStyle = Literal["conventional", "plain"]
+"""Plain is a capitalised first line without type, scope and `!`."""
+
+
+class Limits(NamedTuple):
+    """The longest plan that an answer can hold.
+
+    They bound the length of an answer, so that the limit of tokens can lie above it.
+    """
+
+    commits: int = 12
+    subject_chars: int = 100
+    scope_chars: int = 40
+    body_lines: int = 24
+    """Of all commits together; blank lines do not count."""
+    line_chars: int = 100
+    """Of a line of a body as it is written."""
+
+
+LIMITS = Limits()
+
+VISIBLE_ASCII = "!-~"
+VISIBLE_OTHERS = (
+    r"\u00a1-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e\u2030-\u205e\u2060-\u2fff"
+    r"\u3001-\ud7ff\ue000-\U0010ffff"
+)
+"""What a message is made of besides blanks and line feeds, as ranges of characters.
+
+Left out are control characters, lone surrogates, and white space of every kind.
+"""
+
+
 class PlanProblem(StrEnum):
     """Why a plan is not valid, in the order of the checks."""
 
@@ -237,61 +270,122 @@ class PlanProblem(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     EMPTY_SUBJECT = "empty_subject"
     UNKNOWN_PATH = "unknown_path"
+    STRAY_HUNKS = "stray_hunks"
+    """A commit has hunks of a file that it does not list, or an empty list of them."""
+    UNKNOWN_HUNK = "unknown_hunk"
+    """A file has no hunk of this number, or is never split."""
+    WHOLE_FILE_AS_HUNKS = "whole_file_as_hunks"
+    """Hunks are named of a file that only one commit lists."""
     DUPLICATE_PATH = "duplicate_path"
+    DUPLICATE_HUNK = "duplicate_hunk"
+    MISSING_HUNK = "missing_hunk"
     IGNORES_EVERYTHING = "ignores_everything"
     IGNORES_COMMITTED_PATH = "ignores_committed_path"
+    IGNORES_KNOWN_PATH = "ignores_known_path"
+    """A file is no junk if HEAD has it: git goes on to track it."""
     MISSING_PATH = "missing_path"
 
 
-def plan_problem(plan: Plan, paths: Collection[str]) -> PlanProblem | None:
+def plan_problem(
+    plan: Plan,
+    files: Iterable[str | FileUnits],
+    types: Collection[str] = TYPES,
+) -> PlanProblem | None:
     """Name the first reason why a plan does not fit a change, or None.
 
-    A plan is valid if every changed path is in exactly one commit, or in none
-    and matched by its gitignore; a rename counts by its new path. No commits
-    at all is fine if everything is junk.
+    A plan is valid if every unit of the change is in exactly one commit, or its file
+    in none and matched by the plan's gitignore; a rename counts by its new path. No
+    commits at all is fine if everything is junk.
+
+    Args:
+        plan: what is judged.
+        files: the changed files. A path alone stands for a file that is never split
+            and that may be junk.
+        types: those that a commit may have.
     """
     for commit in plan.commits:
         if not commit.files:
             return PlanProblem.EMPTY_COMMIT
-        if commit.type not in TYPES:
+        if commit.type not in types:
             return PlanProblem.UNKNOWN_TYPE
         if not commit.subject.strip():
             return PlanProblem.EMPTY_SUBJECT
-    return _path_problem(plan, paths)
+    units = {
+        file.path: file
+        for each in files
+        for file in [FileUnits(each) if isinstance(each, str) else each]
+    }
+    return _unit_problem(plan.commits, units) or _junk_problem(plan, units)
 
 
-def _path_problem(plan: Plan, paths: Collection[str]) -> PlanProblem | None:
-    listed = [path for commit in plan.commits for path in commit.files]
-    committed = set(listed)
-    if not committed <= set(paths):
+def _unit_problem(
+    commits: Iterable[PlannedCommit], files: Mapping[str, FileUnits]
+) -> PlanProblem | None:
+    parts: dict[str, list[Collection[int]]] = defaultdict(list)
+    strays = False
+    for commit in commits:
+        for path in commit.files:
+            parts[path].append(commit.hunks.get(path, ()))
+        strays |= not commit.hunks.keys() <= {*commit.files}
+        strays |= not all(commit.hunks.values())
+    if not parts.keys() <= files.keys():
         return PlanProblem.UNKNOWN_PATH
-    if len(committed) < len(listed):
+    if strays:
+        return PlanProblem.STRAY_HUNKS
+    problems = (_hunk_problem(parts[path], files[path].hunks) for path in parts)
+    return next(filter(None, problems), None)
+
+
+def _hunk_problem(parts: list[Collection[int]], count: int) -> PlanProblem | None:
+    """Name what is wrong with one file's hunks, by commit; empty is the whole file."""
+    numbers = [number for part in parts for number in part]
+    if not {*numbers} <= {*range(1, count + 1)} or (numbers and count == 1):
+        return PlanProblem.UNKNOWN_HUNK
+    if len(parts) == 1:
+        return PlanProblem.WHOLE_FILE_AS_HUNKS if numbers else None
+    if not all(parts):
         return PlanProblem.DUPLICATE_PATH
-    junk = ignored(plan.gitignore, [*paths, _PROBE])
+    if len({*numbers}) < len(numbers):
+        return PlanProblem.DUPLICATE_HUNK
+    return PlanProblem.MISSING_HUNK if len(numbers) < count else None
+
+
+def _junk_problem(plan: Plan, files: Mapping[str, FileUnits]) -> PlanProblem | None:
+    committed = {path for commit in plan.commits for path in commit.files}
+    junk = ignored(plan.gitignore, [*files, _PROBE])
     if _PROBE in junk or any(map(is_too_wild, plan.gitignore)):
         return PlanProblem.IGNORES_EVERYTHING
     if committed & junk:
         return PlanProblem.IGNORES_COMMITTED_PATH
-    if not set(paths) <= committed | junk:
-        return PlanProblem.MISSING_PATH
-    return None
+    if not all(files[path].may_be_junk for path in junk):
+        return PlanProblem.IGNORES_KNOWN_PATH
+    return None if files.keys() <= committed | junk else PlanProblem.MISSING_PATH
 
 
-def plan_schema(paths: Collection[str]) -> dict[str, Any]:
-    """Return the JSON Schema of the plans for one change.
+def plan_schema(files: Collection[str | FileUnits]) -> dict[str, Any]:
+    """Return the JSON Schema of the plans for one change; a path alone is never split.
 
     llama.cpp compiles it to a grammar that puts required keys first, so they
     are first here, and plan_json writes the same order. What is junk comes
     before the commits, since no commit may list it; a commit's files come before
     its type and subject, since these say what the files have in common.
     """
-    path = {"type": "string", "enum": sorted(paths)}
+    units = [FileUnits(each) if isinstance(each, str) else each for each in files]
+    path = {"type": "string", "enum": sorted(each.path for each in units)}
     issue = object_schema({"path": path, "message": _string(200)}, ("path", "message"))
+    hunks = {
+        each.path: array_schema(
+            {"type": "integer", "minimum": 1, "maximum": each.hunks}, each.hunks, 1
+        )
+        for each in sorted(units)
+        if each.hunks > 1
+    }
     commit = object_schema(
         {
-            "files": array_schema(path, len(paths), minimum=1),
+            "files": array_schema(path, len(files), minimum=1),
             "type": {"type": "string", "enum": list(TYPES)},
             "subject": _string(_MAX_SUBJECT_CHARS),
+            **({"hunks": object_schema(hunks, ())} if hunks else {}),
             "scope": _string(40),
             "breaking": {"type": "boolean"},
             "body": _string(MAX_BODY_CHARS),
@@ -301,8 +395,8 @@ def plan_schema(paths: Collection[str]) -> dict[str, Any]:
     )
     return object_schema(
         {
-            "gitignore": array_schema(_string(100), len(paths)),
-            "commits": array_schema(commit, len(paths)),
+            "gitignore": array_schema(_string(100), len(files)),
+            "commits": array_schema(commit, len(files)),
         },
         ("gitignore", "commits"),
     )
@@ -342,12 +436,13 @@ def plan_json(plan: Plan) -> str:
             "files": commit.files,
             "type": commit.type,
             "subject": commit.subject,
+            "hunks": dict(sorted(commit.hunks.items())),
             "scope": commit.scope,
             "breaking": commit.breaking,
             "body": commit.body,
             "issues": [issue.model_dump() for issue in commit.issues],
         }
-        optional = ("scope", "breaking", "body", "issues")
+        optional = ("hunks", "scope", "breaking", "body", "issues")
         commits.append({k: v for k, v in fields.items() if v or k not in optional})
     answer = {"gitignore": plan.gitignore, "commits": commits}
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
@@ -373,8 +468,12 @@ def restore_paths(plan: Plan, replaced: Mapping[str, str]) -> Plan:
             issue.model_copy(update={"path": restore(issue.path)})
             for issue in commit.issues
         )
-        files = tuple(map(restore, commit.files))
-        return commit.model_copy(update={"files": files, "issues": issues})
+        update = {
+            "files": tuple(map(restore, commit.files)),
+            "hunks": {restore(path): each for path, each in commit.hunks.items()},
+            "issues": issues,
+        }
+        return commit.model_copy(update=update)
 
     if not replaced:
         return plan

@@ -5,6 +5,7 @@ harvest ─ Change ─► label ─ LabeledChange ─► curate ─ CuratedChang
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -110,6 +111,11 @@ class PlannedCommit(Record):
     """One commit of a plan; its header reads `type(scope)!: subject`."""
 
     files: tuple[str, ...]
+    hunks: Mapping[str, tuple[int, ...]] = Field(
+        default_factory=dict, exclude_if=lambda hunks: not hunks
+    )
+    """Numbers from 1 of the hunks that are in this commit, by path; only of files that
+    are split over commits, else not there."""
     type: str
     scope: str | None = None
     breaking: bool = False
@@ -117,6 +123,10 @@ class PlannedCommit(Record):
     """The description only: no type, no scope, no full stop."""
     body: str = ""
     issues: tuple[Issue, ...] = ()
+
+    def __hash__(self) -> int:
+        """Return a hash without the hunks: a mapping has none, and caches need one."""
+        return hash((self.files, self.type, self.subject, self.body))
 
 
 class Plan(Record):

@@ -118,6 +118,18 @@ def _of_plan(problem: PlanProblem, plan: Plan, paths: Sequence[str]) -> str:
         case PlanProblem.UNKNOWN_PATH:
             strange = [path for path in listed if path not in paths]
             return f"the change has no files {_few(strange)}; copy the listed paths"
+        case PlanProblem.STRAY_HUNKS:
+            return "a commit names hunks of a file that it does not list"
+        case PlanProblem.UNKNOWN_HUNK:
+            return "a commit names hunks that its file does not have"
+        case PlanProblem.WHOLE_FILE_AS_HUNKS:
+            return "hunks of a file that one commit alone lists; leave them out"
+        case PlanProblem.DUPLICATE_HUNK:
+            return "a hunk is in more than one commit"
+        case PlanProblem.MISSING_HUNK:
+            return "a hunk of a split file is in no commit"
+        case PlanProblem.IGNORES_KNOWN_PATH:
+            return "gitignore matches files that git tracks already; commit those"
         case PlanProblem.DUPLICATE_PATH:
             counts = Counter(listed)
             twice = [path for path in counts if counts[path] > 1]
