@@ -1,0 +1,371 @@
+"""The answer as lines: how a student writes a plan, and how its answer is read.
+
+    1 1 2 (1 3 3) -
+    feat(api): retry requests that time out
+
+    The client gives up after five attempts.
+    %%
+    docs: tell how retries work
+    %%
+    fix(cli): close the log
+
+The first line has an entry for each file in the order of the prompt: the number of its
+commit, `-` for junk, or in brackets the commits of its hunks. Numbers appear in the
+order of their first use. The messages follow in the order of the numbers, with a line
+`%%` between two. A line of a body that is two or more `%` and nothing else has one `%`
+more. If all files are junk, no message follows. Nothing stands after the last message.
+
+Every plan has one canonical form (`canonical_plan`), and that has one spelling.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from diffscribe.commits.cleanup import wrap_long_lines
+from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.grammar import TYPES, format_header, parse_header
+from diffscribe.commits.junk_kinds import junk_kinds
+from diffscribe.commits.plan import (
+    LIMITS,
+    MAX_CHARS,
+    VISIBLE_ASCII,
+    VISIBLE_OTHERS,
+    Limits,
+    MessageStyle,
+    Reading,
+    plan_problem,
+)
+from diffscribe.commits.units import (
+    FileUnits,
+    Group,
+    PlanLinesError,
+    read_first_line,
+    write_first_line,
+)
+from diffscribe.core.records import Plan, PlannedCommit
+
+_REFUSED = re.compile(rf"[^{VISIBLE_ASCII}{VISIBLE_OTHERS}\s]")
+_SEPARATOR = "%%"
+_LIKE_SEPARATOR = re.compile("%%+")
+_SPECIAL = re.compile(r"[\\*?\[ ]")
+"""What stands for itself in a pattern only after a backslash; blanks at its end."""
+_TAB_CHARS = 4
+
+
+# The canonical form.
+
+
+def canonical_plan(
+    plan: Plan, files: Sequence[FileUnits], message: MessageStyle = "conventional"
+) -> Plan:
+    """Return a valid plan in the form in which an answer is read.
+
+    - Commits come in the order of the first unit that each has, files in the order of
+      the list, and hunks ascend. Hunks that are all in one commit are left out.
+    - A header has no blanks but single ones inside. In the style `plain` it begins
+      with a capital, and type, scope and `!` are left out.
+    - A body is as `git stripspace` leaves it: no blanks at the end of a line, no two
+      blank lines together, none at either end. Tabs become blanks, other white space
+      one blank, control characters go, and lines of over 100 characters are wrapped.
+    - The patterns for .gitignore are those of `junk_patterns`.
+    - Issues are left out: the lines have no place for them.
+
+    Raises:
+        PlanLinesError: if the plan does not fit the files.
+    """
+    commits = [_canonical_message(commit, message) for commit in plan.commits]
+    plan = _with_whole_files(plan.model_copy(update={"commits": commits}), files)
+    problem = plan_problem(plan, files, _types(message))
+    if problem is not None:
+        raise PlanLinesError(f"the plan does not fit the change: {problem}")
+    groups = _groups(plan, files)
+    order = list(dict.fromkeys(number for group in groups for number in group))
+    place = {number: at for at, number in enumerate(order, start=1)}
+    groups = [tuple(place[number] for number in group) for group in groups]
+    return _joined(files, groups, [plan.commits[number - 1] for number in order])
+
+
+def _types(message: MessageStyle) -> Collection[str]:
+    return TYPES if message == "conventional" else ("",)
+
+
+def _canonical_message(commit: PlannedCommit, message: MessageStyle) -> PlannedCommit:
+    subject = _one_line(commit.subject)
+    update: dict[str, Any] = {
+        "subject": subject,
+        "scope": _one_line(commit.scope or "") or None,
+        "body": _canonical_body(commit.body),
+        "issues": (),
+    }
+    if message == "plain":
+        capital = subject[:1].upper() if subject[:1].isascii() else subject[:1]
+        update |= {"subject": capital + subject[1:], "type": "", "scope": None}
+        update |= {"breaking": False}
+    return commit.model_copy(update=update)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_REFUSED.sub("", text).split())
+
+
+def _canonical_body(body: str) -> str:
+    lines = [_plain_line(line) for line in body.splitlines()]
+    wrapped = wrap_long_lines("\n".join(lines), LIMITS.line_chars).split("\n")
+    kept = [line.rstrip() for line in wrapped]
+    return re.sub("\n{3,}", "\n\n", "\n".join(kept).strip("\n"))
+
+
+def _plain_line(line: str) -> str:
+    return re.sub(r"\s", " ", _REFUSED.sub("", line.expandtabs(_TAB_CHARS))).rstrip()
+
+
+def _with_whole_files(plan: Plan, files: Sequence[FileUnits]) -> Plan:
+    """Return the plan without the hunks of files that are whole in one commit."""
+    every = {file.path: tuple(range(1, file.hunks + 1)) for file in files}
+
+    def with_whole_files(commit: PlannedCommit) -> PlannedCommit:
+        hunks = {
+            path: numbers
+            for path, numbers in commit.hunks.items()
+            if tuple(sorted(numbers)) != every.get(path)
+        }
+        return commit.model_copy(update={"hunks": hunks})
+
+    return plan.model_copy(
+        update={"commits": tuple(map(with_whole_files, plan.commits))}
+    )
+
+
+def _groups(plan: Plan, files: Sequence[FileUnits]) -> list[Group]:
+    """Return the commits, counted from 1, that each file of a valid plan is in."""
+    commits_of: dict[str, dict[int, int]] = {}
+    for number, commit in enumerate(plan.commits, start=1):
+        for path in commit.files:
+            hunks = commits_of.setdefault(path, {})
+            hunks.update(dict.fromkeys(commit.hunks.get(path, (1,)), number))
+    found = (commits_of.get(file.path, {}) for file in files)
+    return [tuple(hunks[at] for at in sorted(hunks)) for hunks in found]
+
+
+def _joined(
+    files: Sequence[FileUnits],
+    groups: Sequence[Group],
+    messages: Sequence[PlannedCommit],
+) -> Plan:
+    """Return the plan of groups that count from 1, one message for each number."""
+    paths: list[list[str]] = [[] for _ in messages]
+    hunks: list[dict[str, tuple[int, ...]]] = [{} for _ in messages]
+    for file, group in zip(files, groups, strict=True):
+        for number in dict.fromkeys(group):
+            paths[number - 1].append(file.path)
+            if len(group) > 1:
+                here = tuple(at for at, each in enumerate(group, 1) if each == number)
+                hunks[number - 1][file.path] = here
+    pairs = list(zip(files, groups, strict=True))
+    return Plan(
+        commits=tuple(
+            message.model_copy(update={"files": tuple(paths[at]), "hunks": hunks[at]})
+            for at, message in enumerate(messages)
+        ),
+        gitignore=junk_patterns(
+            [file.path for file, group in pairs if not group],
+            [file.path for file, group in pairs if group],
+        ),
+    )
+
+
+def junk_patterns(junk: Sequence[str], committed: Collection[str]) -> tuple[str, ...]:
+    """Return the sorted patterns for .gitignore that leave the junk files out.
+
+    For each file it is the first pattern of the table of junk kinds that matches it
+    and no file that is committed, else the path itself, anchored and escaped.
+    """
+    return tuple(sorted({_pattern_for(path, committed) for path in junk}))
+
+
+def _pattern_for(path: str, committed: Collection[str]) -> str:
+    for pattern in _usual_patterns():
+        if ignored([pattern], [path]) and not ignored([pattern], committed):
+            return pattern
+    return "/" + _SPECIAL.sub(r"\\\g<0>", path)
+
+
+@cache
+def _usual_patterns() -> tuple[str, ...]:
+    """Return the patterns of all kinds of junk that name no file of one change."""
+    every = (pattern for kind in junk_kinds() for pattern in kind.patterns)
+    return tuple(dict.fromkeys(each for each in every if "$" not in each))
+
+
+# Writing.
+
+
+def write_plan_lines(
+    plan: Plan,
+    files: Sequence[FileUnits],
+    message: MessageStyle = "conventional",
+    limits: Limits = LIMITS,
+) -> str:
+    """Return the answer that gives a plan for the files of a change.
+
+    `read_plan_lines` reads it as the plan's canonical form.
+
+    Raises:
+        PlanLinesError: if the plan does not fit the files, or is over a limit.
+    """
+    plan = canonical_plan(plan, files, message)
+    problem = next(_over_limits(plan, limits), None)
+    if problem is not None:
+        raise PlanLinesError(problem)
+    return _text(plan, files)
+
+
+def _text(plan: Plan, files: Sequence[FileUnits]) -> str:
+    messages = f"\n{_SEPARATOR}\n".join(map(_written, plan.commits))
+    return "\n".join(filter(None, [write_first_line(_groups(plan, files)), messages]))
+
+
+def first_line_of(plan: Plan, files: Sequence[FileUnits]) -> str:
+    """Return the first line of a plan's answer, whatever its messages are.
+
+    Raises:
+        PlanLinesError: if the plan does not fit the files.
+    """
+    named = [
+        commit.model_copy(update={"type": TYPES[0], "subject": "-"})
+        for commit in plan.commits
+    ]
+    plan = plan.model_copy(update={"commits": tuple(named)})
+    return write_first_line(_groups(canonical_plan(plan, files), files))
+
+
+def _written(commit: PlannedCommit) -> str:
+    if not commit.body:
+        return format_header(commit)
+    return f"{format_header(commit)}\n\n" + "\n".join(map(_escaped, _lines(commit)))
+
+
+def _lines(commit: PlannedCommit) -> list[str]:
+    return commit.body.split("\n") if commit.body else []
+
+
+def _escaped(line: str) -> str:
+    return f"%{line}" if _LIKE_SEPARATOR.fullmatch(line) else line
+
+
+def _over_limits(plan: Plan, limits: Limits) -> Iterator[str]:
+    """Yield what a canonical plan has too much of."""
+    if len(plan.commits) > limits.commits:
+        yield f"{len(plan.commits)} commits; at most {limits.commits} can be written"
+    for number, commit in enumerate(plan.commits, start=1):
+        if len(commit.subject) > limits.subject_chars:
+            most = limits.subject_chars
+            yield f"message {number}: the subject has over {most} characters"
+        if len(commit.scope or "") > limits.scope_chars:
+            most = limits.scope_chars
+            yield f"message {number}: the scope has over {most} characters"
+        if re.search("[()]", commit.scope or ""):
+            yield f"message {number}: the scope has brackets"
+    lines = [_escaped(line) for each in plan.commits for line in _lines(each) if line]
+    if len(lines) > limits.body_lines:
+        most = limits.body_lines
+        yield f"bodies of {len(lines)} lines; at most {most} can be written"
+    if any(len(line) > limits.line_chars for line in lines):
+        yield f"a word of a body has over {limits.line_chars} characters"
+
+
+def longest_answer_chars(
+    files: Sequence[FileUnits],
+    message: MessageStyle = "conventional",
+    limits: Limits = LIMITS,
+) -> int:
+    """Return how many characters no answer for these files is longer than.
+
+    A tokenizer of bytes needs no more tokens than an answer has bytes, which are as
+    many as its characters if these are ASCII, and four times as many at most.
+    """
+    commits = min(limits.commits, sum(file.hunks for file in files))
+    width = len(str(commits))
+    entries = sum(
+        width if file.hunks == 1 else file.hunks * (width + 1) + 1 for file in files
+    )
+    header = limits.subject_chars
+    if message == "conventional":
+        header += max(map(len, TYPES)) + len("()!: ") + limits.scope_chars
+    between = len(f"\n{_SEPARATOR}\n")
+    bodies = limits.body_lines * (limits.line_chars + len("\n\n")) if commits else 0
+    return entries + max(0, len(files) - 1) + commits * (header + between) + bodies
+
+
+# Reading.
+
+
+def read_plan_lines(
+    text: str, files: Sequence[FileUnits], message: MessageStyle = "conventional"
+) -> Reading[Plan]:
+    """Return the canonical plan in an answer, or in one line why there is none.
+
+    An answer in another spelling than `write_plan_lines` gives is repaired if it has one
+    meaning: blanks and blank lines too many, a type in capitals, `(2 2)` for `2`. All
+    else is refused. Limits are not checked: a plan over them is valid too.
+    """
+    if len(text) > MAX_CHARS:
+        return Reading(None, f"the answer is longer than {MAX_CHARS} characters", False)
+    first, *rest = text.strip().splitlines() or [""]
+    try:
+        groups = read_first_line(first, files)
+        messages = _read_messages(rest, message)
+        count = max((number for group in groups for number in group), default=0)
+        if len(messages) != count:
+            raise PlanLinesError(f"{len(messages)} messages for {count} commits")
+        commits = [_canonical_message(each, message) for each in messages]
+        plan = _joined(files, groups, commits)
+        problem = plan_problem(plan, files, _types(message))
+        if problem is not None:
+            raise PlanLinesError(f"the plan does not fit the change: {problem}")
+    except PlanLinesError as error:
+        return Reading(None, str(error), False)
+    return Reading(plan, None, text != _text(plan, files))
+
+
+def _read_messages(lines: Sequence[str], style: MessageStyle) -> list[PlannedCommit]:
+    """Return the messages below the first line, each as a commit without files."""
+    parts: list[list[str]] = [[]]
+    for line in map(_plain_line, lines):
+        if line == _SEPARATOR:
+            parts.append([])
+        else:
+            is_escaped = _LIKE_SEPARATOR.fullmatch(line)
+            parts[-1].append(line[1:] if is_escaped else line)
+    if len(parts) == 1 and not any(parts[0]):
+        return []
+    return [_read_message(part, style, at) for at, part in enumerate(parts, start=1)]
+
+
+def _read_message(
+    lines: Sequence[str], style: MessageStyle, number: int
+) -> PlannedCommit:
+    header, *below = "\n".join(lines).strip("\n").split("\n")
+    if below and below[0]:
+        raise PlanLinesError(
+            f"message {number}: the line below its header is not blank"
+        )
+    body = "\n".join(below)
+    if style == "plain":
+        if not header:
+            raise PlanLinesError(f"message {number} is empty")
+        return PlannedCommit(files=(), type="", subject=header, body=body)
+    parsed = parse_header(header)
+    if parsed is None:
+        words = f"message {number} begins with no `type(scope): subject`"
+        raise PlanLinesError(words)
+    return PlannedCommit(
+        files=(),
+        type=parsed.type,
+        scope=parsed.scope,
+        breaking=parsed.breaking,
+        subject=parsed.subject,
+        body=body,
+    )
