@@ -307,9 +307,9 @@ def read_plan_lines(
 ) -> Reading[Plan]:
     """Return the canonical plan in an answer, or in one line why there is none.
 
-    An answer in another spelling than `write_plan_lines` gives is repaired if it has one
-    meaning: blanks and blank lines too many, a type in capitals, `(2 2)` for `2`. All
-    else is refused. Limits are not checked: a plan over them is valid too.
+    An answer in another spelling than that of `write_plan_lines` is repaired if it has
+    one meaning: blanks and blank lines too many, a type in capitals, `(2 2)` for `2`.
+    All else is refused. Limits are not checked: a plan over them is valid too.
     """
     if len(text) > MAX_CHARS:
         return Reading(None, f"the answer is longer than {MAX_CHARS} characters", False)

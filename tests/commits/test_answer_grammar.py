@@ -1,0 +1,343 @@
+import contextlib
+import json
+import random
+import string
+import urllib.request
+from itertools import product
+
+import pytest
+from tests.support.gbnf import Gbnf
+
+from diffscribe.commits.answer import (
+    first_line_of,
+    longest_answer_chars,
+    read_plan_lines,
+    write_plan_lines,
+)
+from diffscribe.commits.answer_grammar import answer_grammar
+from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.plan import LIMITS, Limits, plan_problem
+from diffscribe.commits.units import FileUnits, PlanLinesError
+from diffscribe.core.records import Plan, PlannedCommit
+from diffscribe.doors.llama_cpp import serve
+
+
+def files_of(shape):
+    """`1`, `2`, ... is a file with so many hunks, `-` one that is new."""
+    return [
+        FileUnits(f"src/{at}.py", 1 if each == "-" else int(each), each == "-")
+        for at, each in enumerate(shape)
+    ]
+
+
+def every_plan(files, most):
+    """Yield all plans, valid or not, that put a unit in a commit or ignore a file."""
+    choices = []
+    for file in files:
+        commits = product(range(1, most + 1), repeat=file.hunks)
+        choices.append([None, *commits])
+    for assigned in product(*choices):
+        numbers = {each for part in assigned if part for each in part}
+        if numbers != {*range(1, len(numbers) + 1)}:
+            continue
+        commits = []
+        for number in sorted(numbers):
+            paths, hunks = [], {}
+            for file, part in zip(files, assigned, strict=True):
+                if part and number in part:
+                    paths.append(file.path)
+                    if len({*part}) > 1:
+                        here = [at for at, n in enumerate(part, 1) if n == number]
+                        hunks[file.path] = tuple(here)
+            commits.append(
+                PlannedCommit(files=tuple(paths), hunks=hunks, type="fix", subject="a")
+            )
+        ignored = [
+            f"/{f.path}" for f, part in zip(files, assigned, strict=True) if not part
+        ]
+        yield Plan(commits=tuple(commits), gitignore=tuple(ignored))
+
+
+SHAPES = ["1", "-", "2", "3", "11", "--", "1-", "2-1", "22", "31-", "-2-", "1-11", "23"]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 12])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_first_lines_of_the_grammar_are_those_of_the_valid_plans(shape, most):
+    files, limits = files_of(shape), Limits(commits=most)
+    units = sum(file.hunks for file in files)
+    plans = [
+        plan
+        for plan in every_plan(files, min(most, units))
+        if plan_problem(plan, files) is None
+    ]
+    lines = {
+        write_plan_lines(plan, files, limits=limits).split("\n")[0] for plan in plans
+    }
+    grammar = Gbnf(answer_grammar(files, limits=limits))
+    assert grammar.language("1234567()- \n", until="\n") == lines
+    assert plans
+
+
+def commit_of(path, subject="a", **fields):
+    return PlannedCommit(files=(path,), type="fix", subject=subject, **fields)
+
+
+def strings(alphabet, most, least=0):
+    return [
+        "".join(each)
+        for n in range(least, most + 1)
+        for each in product(alphabet, repeat=n)
+    ]
+
+
+def written(plans, files, message, limits):
+    """Return the answers of those plans that have one."""
+    for plan in plans:
+        with contextlib.suppress(PlanLinesError):
+            yield write_plan_lines(plan, files, message, limits)
+
+
+def test_the_headers_of_the_grammar_are_those_that_are_written():
+    files, limits = (
+        files_of("1"),
+        Limits(1, subject_chars=2, scope_chars=2, body_lines=0),
+    )
+    plans = [
+        Plan(commits=(commit_of("src/0.py", subject, scope=scope, breaking=breaking),))
+        for subject in strings("fix:()! ", 2)
+        for scope in (None, *strings("fix:()! ", 2))
+        for breaking in (False, True)
+    ]
+    expected = {*written(plans, files, "conventional", limits)}
+    grammar = Gbnf(answer_grammar(files, ("fix",), limits=limits))
+    texts = grammar.language("fix:()! \n", after="1\n")
+    assert {f"1\n{each}" for each in texts} == expected
+
+
+def test_the_plain_headers_of_the_grammar_are_those_that_are_written():
+    files, limits = files_of("1"), Limits(1, subject_chars=3, body_lines=0)
+    plans = [
+        Plan(commits=(commit_of("src/0.py", subject, scope="x", breaking=True),))
+        for subject in strings("aA`é ", 3)
+    ]
+    expected = {*written(plans, files, "plain", limits)}
+    grammar = Gbnf(answer_grammar(files, message="plain", limits=limits))
+    texts = grammar.language("aA`é \n", after="1\n")
+    assert {f"1\n{each}" for each in texts} == expected
+
+
+def test_the_bodies_of_the_grammar_are_those_that_are_written():
+    """Two messages share two lines of three characters."""
+    files = files_of("11")
+    limits = Limits(2, subject_chars=1, body_lines=2, line_chars=3)
+    lines = strings("A% ", 3)
+    pairs = [a + gap + b for a, b in product(lines, lines) for gap in ("\n", "\n\n")]
+    one = {
+        text.partition("\n")[2]
+        for text in written(
+            [
+                Plan(commits=(commit_of("src/0.py", "A", body=body),))
+                for body in lines + pairs
+            ],
+            files[:1],
+            "plain",
+            limits,
+        )
+    }
+    bodies = sorted(each[1:] for each in one)
+    grammar = Gbnf(answer_grammar(files[:1], message="plain", limits=limits))
+    assert grammar.language("A% \n", after="1\n") == {
+        subject + body for subject in "A%" for body in bodies
+    }
+    both = {
+        f"{a}{first}\n%%\n{b}{second}"
+        for first, second in product(bodies, bodies)
+        if lines_of(first) + lines_of(second) <= limits.body_lines
+        for a, b in product("A%", "A%")
+    }
+    grammar = Gbnf(answer_grammar(files, (), "plain", "1 2", limits))
+    assert grammar.language("A% \n", after="1 2\n") == both
+    for text in sorted(both)[::50]:
+        reading = read_plan_lines(f"1 2\n{text}", files, "plain")
+        assert reading.problem is None, text
+        assert (
+            write_plan_lines(reading.record, files, "plain", limits) == f"1 2\n{text}"
+        )
+
+
+def lines_of(body):
+    return sum(map(bool, body.split("\n")))
+
+
+LETTERS = [*string.printable, *"%%%%%%    \n\n-é漢🎉\u200b\u3000\x85"]
+LARGE = [
+    [FileUnits(f"lib/{at}.py", hunks=1, may_be_junk=at % 3 == 0) for at in range(300)],
+    [
+        FileUnits(
+            f"lib/{at}.py", hunks=4 if at % 10 == 0 else 1, may_be_junk=at % 7 == 2
+        )
+        for at in range(100)
+    ],
+    [FileUnits("a.py", 40, False), FileUnits("b.py"), FileUnits("c.py", 2, False)],
+]
+
+
+@pytest.mark.parametrize("message", ["conventional", "plain"])
+@pytest.mark.parametrize("files", LARGE)
+def test_whatever_the_grammar_admits_is_the_answer_of_a_valid_plan(files, message):
+    grammar = Gbnf(answer_grammar(files, message=message))
+    draw = random.Random(7)
+    for _ in range(30):
+        text = grammar.walk(draw, LETTERS)
+        reading = read_plan_lines(text, files, message)
+        assert (reading.problem, reading.is_repaired) == (None, False), text
+        assert write_plan_lines(reading.record, files, message) == text
+        assert len(text) <= longest_answer_chars(files, message)
+
+
+@pytest.mark.parametrize("message", ["conventional", "plain"])
+@pytest.mark.parametrize("files", LARGE)
+def test_the_grammar_admits_the_answer_of_every_valid_plan(files, message):
+    draw = random.Random(8)
+    grammar = Gbnf(answer_grammar(files, message=message))
+    for _ in range(10):
+        plan = random_plan(files, draw)
+        text = write_plan_lines(plan, files, message)
+        assert grammar.admits(text), text
+        forced = answer_grammar(files, TYPES, message, first_line_of(plan, files))
+        assert Gbnf(forced).admits(text), text
+
+
+def random_plan(files, draw):
+    count = draw.randint(1, 12)
+    commits = [
+        {"files": [], "hunks": {}, "subject": words(draw, 30), "scope": words(draw, 9)}
+        for _ in range(count)
+    ]
+    junk = []
+    for file in files:
+        if file.may_be_junk and draw.random() < 0.3:
+            junk.append(file.path)
+            continue
+        numbers = [draw.randrange(count) for _ in range(file.hunks)]
+        whole = draw.random() < 0.3 or len({*numbers}) == 1
+        for number in {numbers[0]} if whole else {*numbers}:
+            commits[number]["files"].append(file.path)
+            if not whole:
+                here = [at for at, each in enumerate(numbers, 1) if each == number]
+                commits[number]["hunks"][file.path] = here
+    bodies = 0
+    planned = []
+    for fields in commits:
+        if fields["files"]:
+            body = "\n".join(words(draw, 90) for _ in range(draw.randint(0, 3)))
+            fields |= {"body": body if bodies < 20 else ""}
+            bodies += 3
+            planned.append(
+                PlannedCommit(
+                    type=draw.choice(TYPES), breaking=draw.random() < 0.2, **fields
+                )
+            )
+    return Plan(commits=tuple(planned), gitignore=tuple(f"/{each}" for each in junk))
+
+
+def words(draw, most):
+    letters = string.ascii_letters + "%%    é漢🎉\t\x00"
+    return "x" + "".join(draw.choices(letters, k=draw.randint(0, most)))
+
+
+def test_a_forced_first_line_leaves_only_the_messages_free():
+    files = files_of("1-2")
+    for line in ("1 - 1", "1 2 (1 3)", "1 1 1"):
+        grammar = Gbnf(answer_grammar(files, first_line=line))
+        assert grammar.language("123()- \n", until="\n") == {line}
+    with pytest.raises(PlanLinesError, match="comes before"):
+        answer_grammar(files, first_line="1 3 2")
+    with pytest.raises(PlanLinesError, match="at most 2"):
+        answer_grammar(files, first_line="1 2 3", limits=LIMITS._replace(commits=2))
+
+
+def test_if_all_is_junk_nothing_follows():
+    files = files_of("--")
+    assert Gbnf(answer_grammar(files, first_line="- -")).language("-1 \n") == {"- -"}
+    assert Gbnf(answer_grammar(files)).admits("- -")
+    assert not Gbnf(answer_grammar(files)).admits("- -\n")
+
+
+def test_no_plan_has_more_commits_than_its_limit():
+    files = files_of("1" * 13)
+    grammar = Gbnf(answer_grammar(files))
+    line = " ".join(map(str, range(1, 13)))
+    message = "\n%%\n".join(["fix: a"] * 12)
+    assert grammar.admits(f"{line} 12\n{message}")
+    assert not grammar.admits(f"{line} 13\n{message}\n%%\nfix: a")
+
+
+def test_the_longest_answer_is_as_long_as_the_grammar_allows():
+    files = [*files_of("11111111111--"), FileUnits("x", 5, False)]
+    grammar = Gbnf(answer_grammar(files))
+    line = " ".join([*map(str, range(1, 12)), "12", "12", "(12 12 12 12 11)"])
+    header = f"refactor({'s' * 40})!: {'x' * 100}"
+    bodies = "\n".join(["", *["\n" + "x" * 100] * 24])
+    text = f"{line}\n{header}{bodies}" + f"\n%%\n{header}" * 11
+    assert grammar.admits(text)
+    assert len(text) <= longest_answer_chars(files) <= len(text) + 30
+
+
+@pytest.mark.slow
+def test_all_that_a_server_writes_under_the_grammar_is_a_valid_plan(tiny_gguf):
+    """The model has random weights, so that the grammar alone makes its answers."""
+    files = [*files_of("1-32"), *LARGE[1]]
+    limits = Limits(4, subject_chars=12, scope_chars=6, body_lines=3, line_chars=12)
+    most = longest_answer_chars(files, limits=limits)
+    seen = set()
+    with serve(tiny_gguf, context_tokens=8192, threads=1) as url:
+        for seed in range(12):
+            shown = files if seed % 4 == 0 else files[:4]
+            for message in ("conventional", "plain"):
+                grammar = answer_grammar(shown, TYPES, message, limits=limits)
+                text = generated(url, grammar, seed, most * 4)
+                reading = read_plan_lines(text, shown, message)
+                assert (reading.problem, reading.is_repaired) == (None, False), text
+                # Without the limits: a wrong byte is one letter to llama.cpp, and
+                # several in the text that the server sends.
+                assert write_plan_lines(reading.record, shown, message) == text
+                seen.add(len(reading.record.commits))
+    assert len(seen) > 2
+
+
+def generated(url, grammar, seed, max_tokens):
+    answer = ask_server(
+        f"{url}/chat/completions",
+        messages=[{"role": "user", "content": "Plan"}],
+        grammar=grammar,
+        seed=seed,
+        temperature=2.0,
+        top_k=0,
+        top_p=1.0,
+        min_p=0.0,
+        max_tokens=max_tokens,
+        logit_bias=[[at, False] for at in special_tokens(url)],
+    )
+    choice = answer["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    return choice["message"]["content"]
+
+
+def special_tokens(url):
+    """Return the tokens whose text the grammar sees and the server leaves out."""
+    texts = ["<|im_start|>", "<|endoftext|>"]
+    root = url.removesuffix("/v1")
+    found = [
+        ask_server(f"{root}/tokenize", content=each, parse_special=True)["tokens"]
+        for each in texts
+    ]
+    return [tokens[0] for tokens in found if len(tokens) == 1]
+
+
+def ask_server(url, **question):
+    body = json.dumps(question).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        return json.load(response)
