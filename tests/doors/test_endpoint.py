@@ -240,7 +240,7 @@ def test_of_500_rows_at_30_percent_faults_none_is_lost_doubled_or_mixed_up():
             return error
 
     with FaultServer(share=0.3, faults=faults) as server:
-        endpoint = endpoint_of(server, slots=64, attempts=attempts, timeout_s=0.5)
+        endpoint = endpoint_of(server, slots=64, attempts=attempts, timeout_s=2.0)
         outcomes = list(in_order(work, rows, 256, endpoint.close))
         received = [each.body["messages"][-1]["content"] for each in server.received]
     asked = Counter(received)
