@@ -4,10 +4,12 @@ Usage: python scripts/harvest.py data/samples data/harvested.jsonl
            reports/harvest.json metrics/harvest.json
 """
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+from diffscribe.commits.lesson import no_lesson
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import write_json, write_lines
 from diffscribe.core.params import load_params
@@ -34,9 +36,12 @@ def main(
     """
     values = load_params(params)
     counts = HarvestCounts()
-    write_lines(
-        harvested, harvest(values.harvest, counts, progress, split=values.split)
-    )
+    screen = None
+    if values.label.keeps_messages:
+        nonconventional = values.label.nonconventional
+        screen = partial(no_lesson, style=values.style, nonconventional=nonconventional)
+    rows = harvest(values.harvest, counts, progress, values.split, screen)
+    write_lines(harvested, rows)
     for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
     for sentence in counts.disagreements:

@@ -65,9 +65,11 @@ def test_every_stage_has_one_section_of_params_below_what_they_share():
 def test_stage_depends_on_its_own_section_and_what_it_shares(stage):
     section = getattr(load_params(ROOT / "params.yaml"), word(stage))
     draws = "'seed'" in str(section.model_dump())
-    styled = stage in ("label", "curate", "eval")
+    styled = stage in ("harvest", "label", "curate", "eval")
     shared = ["seed"] * draws + ["style"] * styled
-    assert STAGES[stage]["params"] == [*shared, word(stage)]
+    messages = [f"label.{each}" for each in ("source", "cleanup", "nonconventional")]
+    screened = messages * (stage == "harvest")
+    assert STAGES[stage]["params"] == [*shared, word(stage), *screened]
 
 
 @pytest.mark.parametrize("stage", STAGES)

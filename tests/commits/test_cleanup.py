@@ -2,7 +2,13 @@ import time
 
 import pytest
 
-from diffscribe.commits.cleanup import clean_body, clean_subject, strip_marks
+from diffscribe.commits.cleanup import (
+    clean_body,
+    clean_subject,
+    is_cut,
+    prose_body,
+    strip_marks,
+)
 
 SUBJECTS = [
     ("", ""),
@@ -10,7 +16,7 @@ SUBJECTS = [
     ("Add a thing.", "add a thing"),
     ("Add a thing...", "add a thing"),
     ("Add  a\n thing", "add a thing"),
-    ("Add thing (#12)", "add thing"),
+    ("Add valve (#12)", "add valve"),
     ("add foo (#1) (#2)", "add foo"),
     ("add foo (#1, #2)", "add foo"),
     ("add foo(#12)", "add foo"),
@@ -41,9 +47,16 @@ SUBJECTS = [
     ("add foo (https://github.com/a/b/pull/3)", "add foo"),
     ("add foo from a@b.co", "add foo"),
     ("add foo <a@b.co>", "add foo"),
-    ("add a note about #12", "add a note"),
-    ("undo 97b300c1", "undo"),
+    ("undo the valve of 97b300c1", "undo the valve"),
     ("restore foo from commit 97b300c", "restore foo"),
+    ("open the valve as following up #17402", "open the valve"),
+    # What is left would be no sentence, or fit any change.
+    ("changelog for #1827", ""),
+    ("test case for #66", ""),
+    ("add a valve after #12", ""),
+    ("add a test after 3e312c0", ""),
+    ("undo 97b300c1", ""),
+    ("add a note about #12", ""),
     # Nothing readable is left.
     ("#12", ""),
     ("fix #12", ""),
@@ -57,6 +70,8 @@ SUBJECTS = [
     ("decode UTF-8", "decode UTF-8"),
     ("hash with SHA-256", "hash with SHA-256"),
     ("follow RFC-9110 and PEP-8", "follow RFC-9110 and PEP-8"),
+    ("read UTF-16 and CSS-3 selectors", "read UTF-16 and CSS-3 selectors"),
+    ("pin foo to v0.0.0-2026-73592393e1ad", "pin foo to v0.0.0-2026-73592393e1ad"),
     ("fix CVE-2024-1234", "fix CVE-2024-1234"),
     ("support C# and F#10", "support C# and F#10"),
     ("use #include once", "use #include once"),
@@ -153,6 +168,82 @@ def test_a_body_keeps_only_what_is_about_the_change(body, expected):
     assert clean_body(expected) == expected
 
 
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "\U0001f916 Generated with [Claude Code](https://claude.com/claude-code)",
+        "Generated with Codex CLI",
+        "Co-Authored-By: Claude <noreply@example.org>",
+        "Assisted-by: Gemini",
+        "Written by GPT-5 in Cursor",
+        "<details>\n<summary>Notes</summary>\n\n- one\n</details>",
+        "## Test plan\n\nRan it on a pump.",
+        "**Checklist:**\n\n- [x] docs",
+    ],
+)
+def test_what_tools_and_templates_add_is_no_body(footer):
+    assert clean_body(f"It closes at once.\n\n{footer}") == "It closes at once."
+    assert clean_body(f"{footer}\n") == ""
+
+
+def test_sections_about_the_change_stay_without_their_headings():
+    body = "## Summary\n\nIt closes.\n\n## How it was tested\n\nBy hand."
+    assert clean_body(body) == "It closes."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "The valve stayed open after a leap second, since time went back.",
+        "- close the valve at once\n- say so in the log",
+        "Print machine-readable output.",
+    ],
+)
+def test_prose_about_the_change_is_a_body(body):
+    assert prose_body(body, "close it") == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "Too short.",
+        "* close the valve at once\n* fix the lint of pumps",
+        "- fix(valve): close it at once\n- docs: tell of pumps",
+        "I was doing the tutorial and the valve stayed open.",
+        "We\u2019ve had an open valve for two days by now.",
+        "Feel free to close it if the valve does not fit.",
+        "This PR closes the valve when time goes back.",
+        "The valve is described at https://example.org/valve too.",
+        "Thanks to @ann the valve closes when time goes back.",
+        "Updates from OwlBot post-processor for the valve.",
+        "Homebrew 5.1\n()\nscrubs the valve of the pump",
+        "which closes the valve when time goes back.",
+        "> the valve is open\n\nNo longer, by any means.",
+        "| valve | state |\n|---|---|\n| one | open |",
+        "Close the valve at last.",
+        "A page about valves. " * 40,
+        "0x7f 0x80 0x81 [ 12 ] { 34 } => 56 %% == 78 :: 9",
+    ],
+)
+def test_what_is_no_prose_about_the_change_is_no_body(body):
+    assert prose_body(body, "close the valve at last") == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("close the valve when its pu\u2026 (#12)", True),
+        ("close the valve when its...", True),
+        ("close the valve...(#12)", True),
+        ("spread ...args over the valve", False),
+        ("close the valve.", False),
+    ],
+)
+def test_a_header_that_a_host_cut_is_told(header, expected):
+    assert is_cut(header) is expected
+
+
 def test_a_paragraph_that_lost_a_sentence_is_wrapped_at_72_columns():
     body = "word " * 30 + "end. See #12. " + "More " * 30 + "end."
     lines = clean_body(body).split("\n")
@@ -170,6 +261,7 @@ def test_wrapping_breaks_no_word():
     "piece",
     [
         *("(", "[", "in ", "fixes ", "#", "a@", "```\n", ":a", "_a", "a-", "A1-", "a/"),
+        *("## a\n", "**aaa**\n", "<details>", "- ", "a ", "* ", "\n#", "a's "),
         *("#1 ", "(#1 ", "http://", "http://a/issues/", "🎉", " ", "\n", "a@b.", "a1"),
     ],
 )
@@ -179,5 +271,5 @@ def test_a_hostile_message_takes_time_by_its_length(piece, around):
     start = time.process_time()
     strip_marks(text)
     clean_subject(text)
-    clean_body(text)
+    prose_body(clean_body(text), "add a valve")
     assert time.process_time() - start < 2

@@ -1,12 +1,6 @@
 import pytest
 
-from diffscribe.commits.grammar import Header
-from diffscribe.commits.path_rules import (
-    guess_header,
-    is_machine_made,
-    type_of_paths,
-    type_of_verb,
-)
+from diffscribe.commits.path_rules import decided_type, is_machine_made, type_of_paths
 
 
 @pytest.mark.parametrize(
@@ -44,67 +38,22 @@ def test_paths_of_one_kind_have_a_type(paths, expected):
 
 
 @pytest.mark.parametrize(
-    ("subject", "expected"),
+    ("paths", "expected"),
     [
-        ("Fix it", "fix"),
-        ("fixes it", "fix"),
-        ("Fixed it", "fix"),
-        ("Add it", "feat"),
-        ("Adds it", "feat"),
-        ("added: it", "feat"),
-        ("adding it", "feat"),
-        ("Remove it", "refactor"),
-        ("Removed it", "refactor"),
-        ("Simplifies it", "refactor"),
-        ("Optimise it", "perf"),
-        ("Bump it", "build"),
-        ("Document it", "docs"),
-        ("Additional work", None),
-        ("Prefix it", None),
-        ("", None),
-        ("修复", None),
+        ([".github/workflows/a.yml", ".gitlab-ci.yml"], "ci"),
+        (["tests/test_a.py"], "test"),
+        (["README.md", "docs/a.svg"], "docs"),
+        (["package.json", "web/yarn.lock"], "chore"),
+        (["go.mod", "go.sum"], "chore"),
+        (["Dockerfile"], None),
+        (["src/a.py"], None),
+        (["README.md", "tests/test_a.py"], None),
+        (["package.json", "README.md"], None),
+        ([], None),
     ],
 )
-def test_the_first_word_may_stand_for_a_type(subject, expected):
-    assert type_of_verb(subject) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "paths", "expected"),
-    [
-        ("Fix it", ["a.py"], Header("fix", None, False, "Fix it")),
-        ("Fix it", ["a.md"], Header("docs", None, False, "Fix it")),
-        ("Tidy it", ["a.py"], Header("refactor", None, False, "Tidy it")),
-        ("net/http: fix it", ["a.go"], Header("fix", "net/http", False, "fix it")),
-        ("Fix tail: keep it", ["a.c"], Header("fix", "tail", False, "keep it")),
-        ("bugfix: tidy it", ["a.go"], Header("fix", None, False, "tidy it")),
-        ("Note: fix it", ["a.go"], Header("refactor", None, False, "Note: fix it")),
-        ('Revert "Add it"', ["a.md"], Header("revert", None, False, "Add it")),
-        (
-            'Revert "feat(api): add it"',
-            ["a.py"],
-            Header("revert", "api", False, "add it"),
-        ),
-        (
-            'Revert "feat(api): add it" (#9)',
-            ["a.py"],
-            Header("revert", "api", False, "add it"),
-        ),
-        ('Revert "Add i', ["a.md"], Header("revert", None, False, "Add i")),
-        (
-            'Revert "Revert "add it""',
-            ["a.py"],
-            Header("revert", None, False, "reapply add it"),
-        ),
-        (
-            'Reapply "feat: add it"',
-            ["a.py"],
-            Header("revert", None, False, "reapply add it"),
-        ),
-    ],
-)
-def test_a_header_that_is_not_conventional_gets_a_type(text, paths, expected):
-    assert guess_header(text, paths) == expected
+def test_files_of_one_kind_decide_what_authors_would_call_it(paths, expected):
+    assert decided_type(paths) == expected
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ OTHER_TYPE, LONG_HEADER, FULL_STOP, CAPITALISED, TRIVIAL, _, MOOD, _, LONG_LINE 
         ("fix: README says it", (MOOD,)),
         ("fix: leaks are stopped", (MOOD,)),
         ("fix: Stopped the leak.", (FULL_STOP, CAPITALISED, MOOD)),
-        ("fix: stop it\n\n" + "word " * 19 + "endofs", (LONG_LINE,)),
-        ("fix: stop it\n\n" + "word " * 19 + "ends", ()),
-        ("fix: stop it\n\n" + "x" * 200, ()),
+        ("fix: stop the leak\n\n" + "word " * 19 + "endofs", (LONG_LINE,)),
+        ("fix: stop the leak\n\n" + "word " * 19 + "ends", ()),
+        ("fix: stop the leak\n\n" + "x" * 200, ()),
     ],
 )
 def test_the_broken_rules_are_named_in_their_order(message, broken):
@@ -85,6 +85,10 @@ def test_a_long_message_takes_time_by_its_length(piece):
         *("modify Dockerfile", "update submodules", "fix typo", "fixes"),
         *("minor changes", "cleanup code", "WIP", "v1.2.0", "initial commit"),
         *("ABC-123", "fixes #12", "#1, #2", "closes GH-4"),
+        *("add changelog entry", "sync schema", "fix lint", "go mod tidy", "add tests"),
+        *("auto-update generated files", "apply clippy suggestions", "fix CI failure"),
+        *("prepare for v2.0", "changelog update for 1.2", "fix failing tests on CI"),
+        *("update README and docs", "v1.2.3-rc.1", "resolve 'valve is open'", "fix it"),
     ],
 )
 def test_a_subject_that_could_be_of_any_change_is_trivial(subject):
@@ -94,8 +98,9 @@ def test_a_subject_that_could_be_of_any_change_is_trivial(subject):
 @pytest.mark.parametrize(
     "subject",
     [
-        *("update README with the new install command", "bump version of the parser"),
+        *("update README with the installer's command", "bump version of the parser"),
         *("bump ruby to 2.6", "fix typo in the docs of Choice", "fix leak"),
+        *("add tests for valves", "upgrade lodash to v5", "add --json", "add `foo`"),
         *("update lock file format", "clean up temporary folders", "refactor parser"),
         *("test on Python 3.11", "fix ABC-123 by closing the file"),
     ],

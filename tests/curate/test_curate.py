@@ -45,8 +45,8 @@ def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
         ({"diff": "x" * 2001}, "long_diff"),
         ({"paths": ("a", "b", "c")}, None),
         ({"paths": ("a", "b", "c", "d")}, "too_many_files"),
-        ({"plan": plan("stop it")}, "short_subject"),
-        ({"plan": plan("stop all")}, None),
+        ({"plan": plan("stop it")}, "trivial_message"),
+        ({"plan": plan("stop pump")}, None),
         ({"plan": plan("stop " + "x" * 20)}, None),
         ({"plan": plan("stop " + "x" * 21)}, "long_header"),
         ({"plan": plan("stop " + "x" * 16, scope="abc")}, "long_header"),
@@ -79,7 +79,7 @@ def test_caps_take_from_what_all_else_left_and_keep_the_order(labeled):
     smallest = sorted(row.id for row in rows)[:2]
     assert [row.id for row in result.kept] == [r.id for r in rows if r.id in smallest]
     reasons = [row.reason for row in result.rejected]
-    assert reasons == ["short_subject", *["repository_cap"] * 4]
+    assert reasons == ["trivial_message", *["repository_cap"] * 4]
 
 
 def test_the_first_of_equal_diffs_wins_and_a_bad_row_shadows_none(labeled):
@@ -90,7 +90,7 @@ def test_the_first_of_equal_diffs_wins_and_a_bad_row_shadows_none(labeled):
     result = curate([bad, first, second, other])
     assert [row.id for row in result.kept] == [first.id, other.id]
     assert [(row.reason, row.change) for row in result.rejected] == [
-        ("short_subject", bad),
+        ("trivial_message", bad),
         ("duplicate_diff", second),
     ]
 
@@ -134,7 +134,7 @@ def test_near_duplicates_of_a_kept_row_go_and_those_less_alike_share_a_cluster(l
         (another.id, another.id),
     ]
     assert [(row.reason, row.change) for row in result.rejected] == [
-        ("short_subject", bad),
+        ("trivial_message", bad),
         ("near_duplicate", longer),
     ]
     assert result.metrics()["clusters"] == 2
@@ -149,7 +149,7 @@ def test_the_funnel_adds_up_and_has_every_key(labeled):
     two = Plan(
         commits=(
             PlannedCommit(files=("a.py",), type="fix", subject="stop the leak"),
-            PlannedCommit(files=("b.py",), type="docs", subject="tell of it"),
+            PlannedCommit(files=("b.py",), type="docs", subject="tell of leaks"),
         )
     )
     rows = [labeled(head="1"), labeled(head="2", plan=two), labeled(plan=plan("x"))]
@@ -187,7 +187,7 @@ def test_kept_and_rejected_rows_are_redacted_and_counted(labeled):
     kept = labeled(head="1", diff=as_diff(f"a = '{tokens[0]}'", "a.py"))
     short = labeled(head="2", plan=plan("x"), diff=as_diff(tokens[1], "a.py"))
     result = curate([kept, short, labeled(head="3")])
-    assert [row.reason for row in result.rejected] == ["short_subject"]
+    assert [row.reason for row in result.rejected] == ["trivial_message"]
     for row in (*result.kept, result.rejected[0].change):
         assert not any(token in row.model_dump_json() for token in tokens)
     redacted = result.metrics()["redacted"]
@@ -243,7 +243,7 @@ def test_no_more_than_the_cap_have_a_commit_of_one_type(labeled):
     two = Plan(
         commits=(
             PlannedCommit(files=("a.py",), type="fix", subject="stop it"),
-            PlannedCommit(files=("b.py",), type="docs", subject="tell of it"),
+            PlannedCommit(files=("b.py",), type="docs", subject="tell of leaks"),
         )
     )
     changes += [labeled(plan=two, head=f"two{number}") for number in range(6)]

@@ -116,7 +116,7 @@ def test_a_rating_below_its_threshold_drops_and_a_missing_one_passes(
 def taught(labeled, *messages):
     row = labeled(
         plan=plan(
-            ("fix", "stop the leak", ("a.py",)), ("docs", "tell of it", ("b.py",))
+            ("fix", "stop the leak", ("a.py",)), ("docs", "tell of leaks", ("b.py",))
         )
     )
     row = relabel(row, source="teacher", teacher="some-model")
@@ -179,7 +179,7 @@ def test_grouping_follows_a_file_that_was_renamed(change):
         ("let it call read_all", 0.0),
         ("let it call `ne`", 0.0),
         ("let a.py say `new`", 1.0),
-        ("let it be as it was", 1.0),
+        ("let pumps be as they were", 1.0),
     ],
 )
 def test_names_that_the_change_lacks_drop_it_below_the_share(subject, share, labeled):

@@ -202,7 +202,8 @@ def test_a_generic_subject_fits_any_change(subject, generic):
 
 
 def test_one_message_out_of_style_spoils_the_plan():
-    good, bad = commit("a.py", "fix", "stop early"), commit("b.py", "fix", "Stops it.")
+    good = commit("a.py", "fix", "stop early")
+    bad = commit("b.py", "fix", "Stops all pumps.")
     assert scores(make_case(), plan(good))["style"] == 1.0
     assert scores(make_case(), plan(good, bad))["style"] == 0.0
     broken = ["full_stop", "capitalised", "not_imperative"]

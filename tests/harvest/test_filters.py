@@ -10,6 +10,7 @@ from diffscribe.harvest.filters import (
     author_reason,
     day_reason,
     exclude_files,
+    is_bot,
     is_unsafe,
     message_reason,
     path_excluder,
@@ -59,17 +60,65 @@ def test_the_length_of_a_message_has_a_least_and_a_most():
         ("ANN LEE <a@b.c>", None),
         ("Bo <bo@EXAMPLE.org>", None),
         ("Bo <bo@example.com>", "other_author"),
-        ("Ann[bot] <ann@example.org>", "bot"),
+        ("Ann Pumps <ann@example.org>", "bot"),
         ("Bo[bot] <bo@b.c>", "other_author"),
     ],
 )
 def test_only_the_named_authors_are_read_and_no_bot(author, reason):
     only = settings(authors=["ann", "@Example.org"])
-    assert author_reason(author, only, ("[BOT]",)) == reason
+    assert author_reason(author, only, ("PUMPS",)) == reason
 
 
 def test_anyone_is_read_if_no_author_is_named():
-    assert author_reason("Abbot <abbot@b.c>", settings(), ("[bot]",)) is None
+    assert author_reason("Ann <ann@b.c>", settings(), ()) is None
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "dependabot[bot] <1+dependabot[bot]@users.noreply.example.org>",
+        "Renovate Bot <bot@example.org>",
+        "Mend Renovate <it@example.org>",
+        "GitHub Actions Bot <it@example.org>",
+        "GitHub Action <action@example.org>",
+        "Github Workflow (on behalf of ann) <it@example.org>",
+        "actions-user <it@example.org>",
+        "Jenkins <it@build-3>",
+        "Acme <jenkins@example.org>",
+        "Angular Robot <it@example.org>",
+        "OwlBot <it@example.org>",
+        "DPE bot <it@example.org>",
+        "Acme <acme-automation@example.org>",
+        "Yoshi Automation <it@example.org>",
+        "semantic-release <it@example.org>",
+        "greenkeeperio-bot <it@example.org>",
+        "Greenkeeper <it@example.org>",
+        "hugoreleaser <it@example.org>",
+        "Spring Builds <it@example.org>",
+        "Travis CI <it@example.org>",
+    ],
+)
+def test_programs_are_told_by_what_they_are_called_everywhere(author):
+    assert is_bot(author, ())
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "Ann Abbott <abbott@example.org>",
+        "Ann Abbot <abbot@example.org>",
+        "Bo Talbot <talbot@example.org>",
+        "Cy Jenkins <cjenkins@example.org>",
+        "Di Jenkinson <di@example.org>",
+        "Ed <jessebot@example.org>",
+        "Flo <flo@robotics.example.org>",
+        "Gus <gus@github.example.org>",
+        "Botho Strauss <botho@example.org>",
+        "Ada Actionson <ada+github@example.org>",
+    ],
+)
+def test_people_are_no_bots(author):
+    assert not is_bot(author, ())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from diffscribe.commits.lesson import NO_LESSON
 from diffscribe.commits.path_rules import path_lists
 from diffscribe.core.params import SourceParams
 from diffscribe.harvest.filters import CommitReason
@@ -22,6 +23,7 @@ def named_in_first_column():
 
 NAMES = {
     "commits": CommitReason,
+    "messages": NO_LESSON,
     "windows": WindowReason,
     "caps": CapReason,
     "paths": path_lists(),

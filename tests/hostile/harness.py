@@ -87,6 +87,8 @@ def write_params(path: Path, sources: list[Path], on_bad_source: str) -> None:
         "max_window_commits": 1,
         "windows_per_commit": 1.0,
     }
+    # Whatever the messages: a teacher would write better ones.
+    params["label"]["source"] = "teacher"
     params["split"] |= {"validation_repos": [], "test_repos": []}
     path.write_text(yaml.safe_dump(params))
 

@@ -14,6 +14,7 @@ from diffscribe.commits.plan import read_plan
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import PriceParams
+from diffscribe.core.records import Plan, PlannedCommit
 from diffscribe.doors.endpoint import prepare
 from diffscribe.doors.reply import Answer, TokenUsage, question_key
 from diffscribe.label.estimate import (
@@ -23,7 +24,6 @@ from diffscribe.label.estimate import (
     estimate_table,
     teachers,
 )
-from diffscribe.label.from_history import history_plan
 from diffscribe.label.questions import plan_question, reask_question
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"
@@ -90,8 +90,8 @@ def test_without_a_ledger_the_prompts_and_the_historys_plans_are_measured(
     assert (found.rows, found.known, found.requests) == (2, 0, 2)
     chars = prompt_chars(one) + prompt_chars(two)
     assert found.usage.prompt_tokens == round(chars / CHARS_PER_TOKEN)
-    plan = history_plan(one, label_params()).model_dump_json()
-    assert '"subject":"wip"' in plan
+    commit = PlannedCommit(files=("a.py",), type="chore", subject="wip")
+    plan = Plan(commits=(commit,)).model_dump_json()
     assert found.usage.completion_tokens == round(2 * len(plan) / CHARS_PER_TOKEN)
     assert (found.usd, found.time_s) == (None, None)
     assert "supposed" in found.basis[0]
@@ -153,7 +153,7 @@ def test_blend_asks_for_poor_history_alone_and_of_rated_history_for_all(
     estimated, change
 ):
     good = change(("fix: stop the leak", ["a.py"]))
-    poor = change(("wip", ["a.py"]), head="p")
+    poor = change(("fix: Poor pumps (#1)", ["a.py"]), head="p")
     assert estimated(good, poor, source="blend").requests == 1
     rated = estimated(good, poor, source="blend", raters=("critic", "critic"))
     # The good message is as clean as it was, so each rater sees it once.
@@ -162,17 +162,18 @@ def test_blend_asks_for_poor_history_alone_and_of_rated_history_for_all(
 
 
 def test_messages_are_cleaned_once_and_rated_before_and_after(estimated, change):
-    row = change(("fix: stop the leak", ["a.py"]), ("wip", ["b.py"]))
+    row = change(("fix: stop the leak", ["a.py"]), ("fix: wip", ["b.py"]))
     found = estimated(row, source="history", cleanup="teacher", raters=("critic",))
     assert found.requests == 3
     assert found.rows == 1
 
 
 def test_one_model_without_a_price_leaves_tokens_alone(estimated, change):
-    rows, fields = wips(change, 1), {"source": "blend", "raters": ("critic",)}
-    assert estimated(*rows, **fields, prices=(price(),)).usd is None
+    row = change(("fix: wip", ["a.py"]))
+    fields = {"source": "blend", "raters": ("critic",)}
+    assert estimated(row, **fields, prices=(price(),)).usd is None
     both = (price(), price("critic"))
-    assert estimated(*rows, **fields, prices=both).usd > 0
+    assert estimated(row, **fields, prices=both).usd > 0
 
 
 @pytest.mark.parametrize(("discount", "share"), [(0.5, 0.5), (0.0, 1.0), (None, None)])
@@ -220,7 +221,7 @@ def test_a_private_change_is_refused_here_too(estimated, change):
 
 
 def test_a_change_with_a_private_key_is_not_counted(estimated, change):
-    row = change(("wip", ["a.py"]))
+    row = change(("fix: wip", ["a.py"]))
     key = f"'-----BEGIN PRIVATE KEY-----{'MIIEvQIBADANBgkqhkiG9w0B' * 4}'"
     key_in = row.model_copy(update={"diff": row.diff.replace("new ", key)})
     there = "https://api.example.com/v1"

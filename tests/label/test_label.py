@@ -4,10 +4,10 @@ import pytest
 from tests.support.style import STYLE
 from tests.support.teaching import label_params
 
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.plan import PlanProblem
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.reply import TokenUsage
-from diffscribe.label.from_history import LabelReason
 from diffscribe.label.label import (
     LabelTally,
     TooManyFailuresError,
@@ -64,7 +64,7 @@ def test_changes_that_history_rejects_are_counted_under_their_reason(change):
     ]
     rows, failures, tally = run(recorded(changes))
     assert [row.head for row in rows] == ["2"]
-    assert tally.rejected == {LabelReason.NONCONVENTIONAL: 1}
+    assert tally.rejected == {LessonReason.NONCONVENTIONAL: 1}
     counts = {"processed": 2, "approved": 1}
     repo = changes[0].repo
     assert tally.statistics.metrics() == {**counts, "by_source": {repo: counts}}

@@ -9,10 +9,10 @@ from tests.support.style import STYLE
 from tests.support.teaching import label_params
 
 from diffscribe.asking.connect import Remote, connected
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ToolError
 from diffscribe.core.records import Label, PlannedCommit
-from diffscribe.label.from_history import LabelReason
 from diffscribe.label.labeler import LabelFailure, label_change
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"
@@ -164,7 +164,9 @@ def test_a_change_with_a_private_key_is_not_sent_to_another_machine(label, chang
 def test_clean_messages_of_a_model_replace_those_of_the_history(
     label, endpoint, change
 ):
-    row = change(("feat(io): added fast path\n\nJIRA-1", ["a.py"]), ("wip", ["b.py"]))
+    row = change(
+        ("feat(a): added fast path\n\nJIRA-1", ["a.py"]), ("fix: wip", ["b.py"])
+    )
     endpoint.will_say('{"messages": [{"subject": "add a fast path"}]}')
     endpoint.will_say(
         '{"messages": [{"subject": "add a fast path", "body": "It is quick."},'
@@ -172,7 +174,7 @@ def test_clean_messages_of_a_model_replace_those_of_the_history(
     )
     outcome = label(row, source="history", cleanup="teacher")
     first, second = outcome.result.plan.commits
-    assert (first.type, first.scope, first.subject) == ("feat", "io", "add a fast path")
+    assert (first.type, first.scope, first.subject) == ("feat", "a", "add a fast path")
     assert first.body == "It is quick."
     assert (second.subject, second.files) == ("stop the leak", ("b.py",))
     assert outcome.result.source == "history"
@@ -183,7 +185,7 @@ def test_clean_messages_of_a_model_replace_those_of_the_history(
 def test_messages_are_rated_as_they_were_and_cleaned(label, endpoint, change):
     for points in (2, 4, 9, 9):
         endpoint.will_say(rating(points))
-    row = change(("Fix it: stop the leak!!1 (#12)", ["a.py"]))
+    row = change(("Fixed: stop the leak!!1 (#12)", ["a.py"]))
     outcome = label(row, source="history", raters=("wise", "wise"))
     assert outcome.result.ratings == {
         "message": 0.3,
@@ -207,7 +209,7 @@ def test_one_rater_gives_no_figure_of_agreement(label, endpoint, change):
 
 def test_what_history_cannot_label_is_no_failure_of_a_model(label, endpoint, change):
     outcome = label(change(("fix: #1", ["a.py"])), source="history", raters=("wise",))
-    assert outcome.result == LabelReason.EMPTY_SUBJECT
+    assert outcome.result == LessonReason.EMPTY_SUBJECT
     assert endpoint.requests == []
 
 
@@ -226,11 +228,11 @@ def test_blend_keeps_what_the_history_gave_beside_the_teachers_plan(
 ):
     for answer in (rating(2), rating(6), plan(subject="stop all leaks")):
         endpoint.will_say(answer)
-    row = change(("fix(io): stop the leak (#1)", ["a.py"]))
+    row = change(("fix(a): stop the leak (#1)", ["a.py"]))
     result = label(row, source="blend", raters=("wise",)).result
     assert (result.source, result.ratings) == ("teacher", {})
     assert result.plan.commits[0].subject == "stop all leaks"
-    assert result.history.plan.commits[0].scope == "io"
+    assert result.history.plan.commits[0].scope == "a"
     assert result.history.ratings == {"message": 0.2, "cleaned": 0.6}
     again = Label.model_validate_json(result.model_dump_json())
     assert again == result

@@ -17,6 +17,8 @@ def run_harvest(folder, *sources, test_repos=(), **changed):
     """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": list(sources), "windows_per_commit": 2.0} | changed
+    # Whatever the messages: a teacher would write better ones.
+    params["label"]["source"] = "teacher"
     params["split"] |= {"validation_repos": [], "test_repos": [*test_repos]}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def folder(tmp_path, labeled):
-    messages = ["fix(io): Stop the leak (#12)", "Fix it all", "fix: #12"]
+    messages = ["fix(a): Stop the leak (#12)", "Fix a crash in it", "fix: #12"]
     rows = [labeled(message=message, paths=["a.py"]) for message in messages]
     changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
     write_jsonl(tmp_path / "harvested.jsonl", changes)
@@ -36,10 +36,11 @@ def test_every_change_is_labeled_or_counted(folder, stage):
     assert label(stage, folder).returncode == 0
     first, second = read_jsonl(folder / "labeled.jsonl", LabeledChange)
     assert first.label.plan.commits == (
-        PlannedCommit(files=("a.py",), type="fix", scope="io", subject="stop the leak"),
+        PlannedCommit(files=("a.py",), type="fix", scope="a", subject="stop the leak"),
     )
-    assert second.label.plan.commits[0].subject == "fix it all"
+    assert second.label.plan.commits[0].subject == "fix a crash in it"
     counts = {"processed": 3, "approved": 2}
+    *_, third = read_jsonl(folder / "harvested.jsonl", Change)
     metrics = json.loads((folder / "label.json").read_text())
     assert set(metrics.pop("failed").values()) == {0}
     assert metrics == {
@@ -47,7 +48,16 @@ def test_every_change_is_labeled_or_counted(folder, stage):
         "labeled": 2,
         "from_history": 2,
         "from_teacher": 0,
-        "rejected": {"empty_subject": 1, "nonconventional": 0},
+        "rejected": {
+            "revert": 0,
+            "cut_subject": 0,
+            "empty_subject": 1,
+            "nonconventional": 0,
+            "unsure_type": 0,
+        },
+        "refused": {
+            third.repo: {"empty_subject": {"count": 1, "examples": [third.head]}}
+        },
         "asked": {"changes": 0, "answers": 0, "reasks": 0},
         "tokens": {
             "prompt_tokens": 0,

@@ -22,7 +22,7 @@ def label_params(**fields):
     teacher |= {name: fields.pop(name) for name in list(fields) if name in teacher}
     values = {
         "source": "teacher",
-        "nonconventional": "path_rules",
+        "nonconventional": "guess",
         "mode": "online",
         "cleanup": "rules",
         "raters": (),

@@ -7,12 +7,13 @@ change; a model that learns them invents them.
 import re
 import textwrap
 
-from diffscribe.commits.grammar import CLOSING, Header, parse_header, split_message
-from diffscribe.commits.words import words
+from diffscribe.commits.grammar import CLOSING
+from diffscribe.commits.words import specific_words, words
 
 _STANDARDS = """
-    AES ANSI ARM AVX BASE BLAKE CP CRC CVE CWE ECMA ES FIPS GB GPT HTTP IEC IEEE IPV
-    ISO LATIN MD PEP PKCS RFC RSA SHA SSE TLS TOP UTF WIN
+    ADR AES ANSI ARM ARMV AVX BASE BLAKE C CP CRC CSS CUDA CVE CWE E2E EC ECMA ES EUC
+    FIPS GB GPT GTK H HTML HTTP IEC IEEE IPV ISO JSON KOI LATIN LTS MD MP OAUTH PCI PEP
+    PHP PKCS PSR PY QT RFC RSA SHA SM SQL SSE TLS TLSV TOP UCS USB UTF WIN X XML
 """
 """What looks like a ticket but names a standard: UTF-8, RFC-9110."""
 _ISSUE_URL = (
@@ -25,11 +26,12 @@ _REFERENCE = (
     r"|(?:(?<![\w&.-])[\w.-]{1,100}/[\w.-]{1,100}|(?<![\w&])(?:GH|gh)?)#[1-9]\d*\b"
     rf"|(?<![\w/.-])(?!(?:{'|'.join(_STANDARDS.split())})-)"
     r"[A-Z][A-Z0-9]{1,9}-[1-9]\d*\b(?!\.\d)"
-    r"|(?:(?i:commit)\s+)?\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7,40}\b)"
+    r"|(?:(?i:commit)\s+)?(?<![\w.+-])(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7,40}\b)"
 )
 _LEAD_IN = (
     rf"(?i:\b(?:{CLOSING}|closing|fixing|resolving|addresse?s?|implements|see(?:\s+also)?"
-    r"|refs?|references?|relate[sd]\s+to|part\s+of|follow-?up\s+(?:to|for|of|on)"
+    r"|refs?|references?|relate[sd]\s+to|part\s+of"
+    r"|follow(?:ing)?[ -]?up(?:\s+(?:to|for|of|on))?"
     r"|(?:as\s+)?(?:described|reported|discussed|mentioned|suggested|requested|noted)"
     r"(?:\s+(?:in|by|at|on))?"
     r"|about|regarding|for|in|of|from|per|via|by|to|on|as|and|with|the|this|issues?|bugs?|tickets?|tasks?"
@@ -70,26 +72,23 @@ _PLAIN_WORD = re.compile(
 )
 
 
-def strip_marks(header: str) -> str:
-    """Return a header without the marks before and after its text.
+def clean_header(header: str) -> str:
+    """Return a header with single blanks, cut where no style allows more."""
+    return " ".join(header[:_MAX_SUBJECT_CHARS].split())
+
+
+def strip_marks(header: str, *, ends: bool = True) -> str:
+    """Return a header without the marks before its text and, if `ends`, after it.
 
     Marks are emoji and their shortcodes, bullets, `[tags]`, and issues with a
     colon.
     """
-    text = " ".join(header[:_MAX_SUBJECT_CHARS].split())
+    text = clean_header(header)
     while match := _MARK.match(text):
         text = text[match.end() :]
-    while match := _FINAL_MARK.search(text):
+    while ends and (match := _FINAL_MARK.search(text)):
         text = text[: match.start()]
-    return text.strip()
-
-
-def conventional_header(message: str) -> Header | None:
-    """Return the header of a message of a history, or None if it is not conventional.
-
-    Marks before and after it do not count.
-    """
-    return parse_header(strip_marks(split_message(message).header))
+    return text.strip() if ends else text
 
 
 def references(text: str) -> list[str]:
@@ -97,15 +96,29 @@ def references(text: str) -> list[str]:
     return [match[0] for match in _REFERS.finditer(text)]
 
 
+_OPEN_END = re.compile(
+    r"(?i:\b(?:a|about|after|against|also|and|around|as|at|because|before|between|but"
+    r"|by|due|during|for|from|if|in|into|like|of|on|onto|or|over|per|regarding|since"
+    r"|than|that|the|through|to|under|until|via|when|where|while|with|within|without))$"
+)
+"""Words that want another one behind them, which went with a reference."""
+
+
+def is_cut(header: str) -> bool:
+    """Tell a header that a host cut, as in `call the ser… (#12)`."""
+    text = strip_marks(_BRACKETED.sub("", clean_header(header)))
+    return text.endswith(("...", "\u2026"))
+
+
 def clean_subject(subject: str) -> str:
     """Return a subject that says only what was changed, or an empty string.
 
-    It is empty if nothing is left, or if a reference was woven into the
+    It is empty if nothing specific is left, or if a reference was woven into the
     sentence, so that what is left would not be one. The first letter becomes
     small unless the word is a name, an acronym or an identifier.
     """
-    text = " ".join(subject[:_MAX_SUBJECT_CHARS].split())
-    text = strip_marks(_BRACKETED.sub("", text))
+    given = clean_header(subject)
+    text = strip_marks(_BRACKETED.sub("", given))
     start = _AT_START.match(text)
     if start is not None:
         text = text[start.end() :]
@@ -116,6 +129,8 @@ def clean_subject(subject: str) -> str:
         return ""
     text = strip_marks(text).rstrip(" ,;:\u2013\u2014.…。")
     text = text.removesuffix(" -").rstrip()
+    if _REFERS.search(given) and (_OPEN_END.search(text) or not specific_words(text)):
+        return ""
     word = _PLAIN_WORD.match(text)
     if word is not None and word[0] not in words("proper_nouns"):
         text = text[0].lower() + text[1:]
@@ -128,8 +143,16 @@ _FENCED = re.compile(
     r"(?<!\s)\s*^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
+_DETAILS = re.compile(r"<details\b.*?(?:</details>|\Z)", re.S | re.I)
+_TOOL = (
+    r"(?i:\W{0,9}(?:(?:generated|created|written|made|assisted|authored|built)[ -]"
+    r"(?:with|by|using|via):? |co-authored-by: )[^\n]{0,80}?\b(?:ai|aider|amp|chatgpt"
+    r"|claude|cline|codex|copilot|cursor|devin|gemini|gpt[\w.-]*|jules|llm|opencode"
+    r"|windsurf)\b)"
+)
+"""What tools that write code leave in a message."""
 _NOISE_LINE = re.compile(
-    r"\s*(?:[A-Z][A-Za-z]*(?:-[a-z]+)*-(?:by|on|to|from|with): "
+    rf"\s*(?:{_TOOL}|[A-Z][A-Za-z]*(?:-[a-z]+)*-(?:by|on|to|from|with): "
     r"|(?:Change-Id|Cc|CC|git-svn-id|PiperOrigin-RevId|Differential Revision|BUG|TBR): "
     r"|\(cherry picked from |This reverts commit |Conflicts:$|#{1,6} |[-*] \[[ xX]\]"
     r"|[-=_*]{3,}\s*$|Squashed commit of|\* commit '|---$)"
@@ -149,6 +172,7 @@ def clean_body(body: str) -> str:
     Fenced blocks go together with the sentence that announces them.
     """
     text = _COMMENT.sub("", body.replace("\r\n", "\n").replace(_CUT, ""))
+    text = _own_sections(_DETAILS.sub("", text))
     text = _FENCED.sub(lambda match: _cut_after(text[: match.start()]), text)
     lines = [each.rstrip() for each in text.split("\n") if not _NOISE_LINE.match(each)]
     paragraphs = re.split(r"\n{2,}", "\n".join(lines).strip("\n"))
@@ -156,6 +180,69 @@ def clean_body(body: str) -> str:
     while cleaned and cleaned[-1].endswith(":"):
         cleaned.pop()
     return wrap_long_lines("\n\n".join(cleaned), _MAX_LINE_CHARS)
+
+
+_HEADING = re.compile(r"^[^\w\n#]{0,9}#{1,6} +(.*)$|^\*\*([^*]{3,60}?):?\*\*:?$", re.M)
+_ABOUT_THE_CHANGE = re.compile(
+    r"(?i)\W*(?:summary|description|overview|what|why|motivation|background|context"
+    r"|rationale|problem|solution|changes?)\b"
+)
+
+
+def _own_sections(body: str) -> str:
+    """Return what stands before the first heading, and below those about the change.
+
+    Templates ask for test plans, check lists and screenshots too, which say nothing
+    of it.
+    """
+    start, kept, is_own = 0, [], True
+    for heading in _HEADING.finditer(body):
+        kept += [body[start : heading.start()]] * is_own
+        is_own = _ABOUT_THE_CHANGE.match(heading[1] or heading[2]) is not None
+        start = heading.end()
+    return "\n\n".join([*kept, *[body[start:]] * is_own]).strip()
+
+
+_NO_PROSE = re.compile(
+    # A list of squashed commits.
+    r"^\s*\* |^\s*[-+•] (?:\[|\w+(?:\(.*\))?!?: )"
+    # Links, people and markup, quotes, tables, logs, and what a removed link leaves.
+    r"|https?:|www\.|(?<![\w/])@[a-z]|\[[x ]\]|^\s*[>|]|</?\w[^>\n]{0,80}>|!\["
+    r"|\(\s*\)|\[\s*\]|^\s*(?:Traceback|Error:|\$ |at \S+\()|\b\d{6,}\b"
+    # The pull request, its tests and its review.
+    r"|\b(?:(?:pull|merge) requests?|patch set|this branch|follow[- ]?up|test plan"
+    r"|tested (?:by|with|on)|code review|discuss(?:ed|ion)|as requested|feel free"
+    r"|cherry[- ]pick\w*|merge conflicts?|post-processor|release notes"
+    r"|lint (?:errors?|fixes)|ci (?:fails?|failure))\b|^\s*(?:before|after)\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BODY_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_SENTENCE = re.compile(r"[A-Z`\"'(][^\n]*?(?:\s+\S+){2,}")
+_MIN_BODY_CHARS = 20
+MAX_PROSE_CHARS = 600
+"""A longer body is a page of documentation, not the reason of a change."""
+_MIN_LETTERS = 0.7
+_MIN_NEW_WORDS = 3
+
+
+def prose_body(body: str, subject: str) -> str:
+    """Return a clean body if a person wrote it about the change, else an empty string.
+
+    Prose has sentences, names neither people nor pull requests nor links, does not say
+    `I` or `we`, and says more than the subject.
+    """
+    if not _MIN_BODY_CHARS <= len(body) <= MAX_PROSE_CHARS or _NO_PROSE.search(body):
+        return ""
+    said = set(_BODY_WORD.findall(body.lower().replace("\u2019", "'")))
+    if not said.isdisjoint(words("chatter")):
+        return ""
+    if _SENTENCE.match(body) is None and not _LIST_ITEM.match(body):
+        return ""
+    shown = [char for char in body if not char.isspace()]
+    if sum(map(str.isalpha, shown)) < _MIN_LETTERS * len(shown):
+        return ""
+    new = {word for word in said if len(word) > 2 and word not in subject.lower()}
+    return body if len(new) >= _MIN_NEW_WORDS else ""
 
 
 def wrap_long_lines(body: str, max_chars: int) -> str:

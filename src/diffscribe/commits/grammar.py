@@ -26,7 +26,8 @@ _FOOTER = re.compile(
     rf"(?P<reference>{REFERENCE}.*)"
 )
 _SPECIAL_LINE = re.compile(r"\s*(?:[-*•+]\s|\(cherry picked from )")
-_BREAKING = ("BREAKING CHANGE", "BREAKING-CHANGE")
+_BREAKING = re.compile(r"BREAKING[ -]CHANGE")
+_NOTE = re.compile(rf"{_BREAKING.pattern}: ?")
 
 
 class Header(NamedTuple):
@@ -55,7 +56,7 @@ class ParsedMessage(NamedTuple):
     @property
     def breaking_notes(self) -> tuple[str, ...]:
         """Return what the BREAKING CHANGE footers say."""
-        return tuple(f.value for f in self.footers if f.token in _BREAKING)
+        return tuple(f.value for f in self.footers if _BREAKING.fullmatch(f.token))
 
 
 def split_header(text: str) -> Header | None:
@@ -98,7 +99,8 @@ def split_message(message: str) -> ParsedMessage:
     """Take a whole commit message apart.
 
     The header is the first paragraph on one line, as in git's `%s`, but ends
-    before a list or a footer that follows without a blank line.
+    before a list or a footer that follows without a blank line. Paragraphs below a
+    BREAKING CHANGE belong to it, as do the lines of a footer that wraps.
     """
     lines = message.replace("\r\n", "\n").strip().split("\n")
     end = 1
@@ -109,7 +111,9 @@ def split_message(message: str) -> ParsedMessage:
     first = len(paragraphs)
     while first > 0 and _is_footer_block(paragraphs[first - 1]):
         first -= 1
-    footers = tuple(f for each in paragraphs[first:] for f in _footers(each))
+    notes = (at for at, each in enumerate(paragraphs) if _NOTE.match(each))
+    first = min(first, next(notes, first))
+    footers = tuple(_footers("\n".join(paragraphs[first:])))
     return ParsedMessage(header, "\n\n".join(paragraphs[:first]).strip(), footers)
 
 
@@ -119,7 +123,7 @@ def _starts_anew(line: str) -> bool:
 
 def _is_footer_block(paragraph: str) -> bool:
     """Tell footers from prose: a BREAKING CHANGE may wrap, others may not."""
-    if paragraph.startswith(_BREAKING):
+    if _BREAKING.match(paragraph):
         return _FOOTER.match(paragraph.partition("\n")[0]) is not None
     return all(
         _FOOTER.match(line) or line.startswith((" ", "\t", "(cherry picked from "))

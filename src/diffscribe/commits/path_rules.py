@@ -1,4 +1,4 @@
-"""What paths say: the type of an untyped commit, and files that no person writes."""
+"""What paths say: the type of a commit, and which files no person writes."""
 
 import re
 import tomllib
@@ -7,8 +7,6 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from pathspec import GitIgnoreSpec
-
-from diffscribe.commits.grammar import Header, parse_header
 
 _PATHS = {
     "ci": (
@@ -37,66 +35,31 @@ _PATHS = {
 }
 """The type that a path stands for: the first whose expression matches it."""
 
-_VERBS = {
-    "feat": "add allow enable expose implement introduce let offer provide support",
-    "fix": "avoid catch correct ensure fix guard handle prevent repair resolve stop",
-    "refactor": "clean convert deduplicate drop extract inline merge move remove "
-    "rename reorganise reorganize replace restructure rewrite simplify split unify use",
-    "perf": "cache optimise optimize speed",
-    "style": "format indent lint reformat sort",
-    "docs": "clarify document explain",
-    "test": "assert cover test",
-    "build": "bump pin upgrade",
-    "chore": "ignore prepare release",
-    "revert": "reapply revert",
-}
-_TYPE_OF_VERB = {
-    verb: type_ for type_, verbs in _VERBS.items() for verb in verbs.split()
-}
-_ALIASES = {
-    "bug": "fix",
-    "bugfix": "fix",
-    "deps": "build",
-    "doc": "docs",
-    "feature": "feat",
-    "hotfix": "fix",
-    "tests": "test",
-}
-_REVERT = re.compile(r'(?P<verb>Revert|Reapply) "(?P<subject>.*?)(?:"[^"]*)?$')
-"""The subject ends at the last quote; what follows, as in `(#9)`, is not in it."""
-_PREFIX = re.compile(
-    r"(?P<fix>(?i:fix(?:e[sd])? +))?(?P<area>[a-z][\w./*-]{0,39}): +(?P<subject>\S.*)"
+_MANIFEST = re.compile(
+    r"(^|/)(package\.json|pnpm-workspace\.yaml|Cargo\.toml|go\.(mod|work)|pyproject\.toml"
+    r"|setup\.(py|cfg)|Gemfile|composer\.json|pom\.xml|mix\.exs|libs\.versions\.toml"
+    r"|(requirements|constraints)[^/]*\.(txt|in)|[^/]*\.(gemspec|csproj))$"
 )
+_DECIDED = {"ci": "ci", "test": "test", "docs": "docs", "manifest": "chore"}
+"""What most authors of public histories call a commit of such files alone. Manifests
+and lock files are `chore` to two thirds of them, and `build` to one in fourteen."""
 
 
-def guess_header(text: str, paths: Collection[str]) -> Header:
-    """Return a conventional header for a header that is not conventional.
-
-    git's `Revert "…"` is a revert; an area as in `net/http: fix a leak` is the
-    scope, unless it is another word for a type. The type comes from the paths
-    if all of them are of one kind, else from the verb, else it is `refactor`:
-    a change of code that claims neither a feature nor a fix.
-    """
-    revert = _REVERT.match(text)
-    if revert is not None:
-        return _reverted(revert["verb"], revert["subject"])
-    prefix = _PREFIX.fullmatch(text)
-    scope, subject = (prefix["area"], prefix["subject"]) if prefix else (None, text)
-    if scope in _ALIASES:
-        return Header(_ALIASES[scope], None, False, subject)
-    verb = type_of_verb(text if prefix and prefix["fix"] else subject)
-    type_ = type_of_paths(paths) or verb or "refactor"
-    return Header(type_, scope, False, subject)
+def decided_type(paths: Collection[str]) -> str | None:
+    """Return the type of a commit whose files are all of one decisive kind, or None."""
+    kinds = {"manifest" if is_manifest(path) else _kind(path) for path in paths}
+    return _DECIDED.get(kinds.pop() or "") if len(kinds) == 1 else None
 
 
-def _reverted(verb: str, subject: str) -> Header:
-    """Name the reverted subject; a revert of a revert reapplies it."""
-    again = _REVERT.match(subject)
-    if again is not None:
-        verb, subject = "Reapply", again["subject"]
-    inner = parse_header(subject) or Header("revert", None, False, subject)
-    words = f"reapply {inner.subject}" if verb == "Reapply" else inner.subject
-    return Header("revert", inner.scope, False, words)
+@lru_cache(maxsize=2**14)
+def is_manifest(path: str) -> bool:
+    """Tell whether a path is of what lists or locks the packages of a project."""
+    return _MANIFEST.search(path) is not None or _locks().match_file(path)
+
+
+@cache
+def _locks() -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(path_lists()["lock_files"])
 
 
 def type_of_paths(paths: Collection[str]) -> str | None:
@@ -112,17 +75,6 @@ def type_of_paths(paths: Collection[str]) -> str | None:
 
 def _kind(path: str) -> str | None:
     return next((kind for kind, rule in _PATHS.items() if re.search(rule, path)), None)
-
-
-def type_of_verb(subject: str) -> str | None:
-    """Return the type that the first word of a subject stands for, or None.
-
-    The word may be in the third person or the past, as in `Adds` or `fixed`.
-    """
-    first = re.match(r"[A-Za-z]+", subject)
-    word = first[0].lower() if first else ""
-    stems = (word, word[:-1], word[:-2], f"{word[:-3]}y", word[:-3])
-    return next((_TYPE_OF_VERB[stem] for stem in stems if stem in _TYPE_OF_VERB), None)
 
 
 @cache

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from diffscribe.commits.grammar import CLOSING, REFERENCE, split_header
-from diffscribe.commits.words import words
+from diffscribe.commits.words import specific_words, words
 from diffscribe.core.params import StyleParams
 
 
@@ -83,7 +83,11 @@ _TRIVIAL = re.compile(
     r"(?:fix(?:e[sd])?|updated?s?|change[sd]?|edit(?:s|ed)?|tweaks?|clean-? ?ups?"
     r"|improvements?|refactor(?:ed|ing)?|polish|typos?|stuff|things|work)"
     r"(?: (?:it|this|things|stuff|again|code|files?|bugs?|issues?|changes?|typos?))?"
-    r"|v?\d+(?:\.\d+)+",
+    r"|v?\d+(?:\.\d+)+(?:-[a-z]+[.\d]*)?"
+    # What hosts write for a person.
+    r"|(?:resolve|merge) [\"'].*[\"']|merge (?:branch|pull request|remote-track)\b.*"
+    # What programs are called by.
+    r"|(?:run )?(?:go mod tidy|(?:cargo |go )?fmt|(?:npm|yarn|pnpm)(?: i| install)?)",
     re.IGNORECASE,
 )
 """Whole subjects, without the full stop. Sources: NNGen (Liu et al., 2018), as
@@ -93,11 +97,18 @@ _REFERENCES = re.compile(rf"\b{CLOSING}\b|{REFERENCE}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
+_MIN_SUBJECT_CHARS = 8
+"""A shorter description, such as `fix it`, says nothing."""
+
+
 def is_trivial(subject: str) -> bool:
     """Tell a subject that could stand on any change, or only names an issue."""
     subject = subject[:_MAX_CHARS].strip().rstrip(".")
-    return bool(_TRIVIAL.fullmatch(subject)) or not _WORD.search(
-        _REFERENCES.sub("", subject)
+    return (
+        len(subject) < _MIN_SUBJECT_CHARS
+        or _TRIVIAL.fullmatch(subject) is not None
+        or not _WORD.search(without := _REFERENCES.sub("", subject))
+        or not specific_words(without)
     )
 
 

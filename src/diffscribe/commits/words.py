@@ -1,5 +1,6 @@
-"""The word lists of words.toml."""
+"""The word lists of words.toml, and what a subject says beyond the words of all."""
 
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -10,3 +11,71 @@ def words(name: str) -> frozenset[str]:
     """Return the words of one list."""
     table = files("diffscribe.commits").joinpath("words.toml")
     return frozenset(tomllib.loads(table.read_text(encoding="utf-8"))[name].split())
+
+
+_TOKEN = re.compile(r"[^\s\"'`()\[\]{},;:]+")
+_NUMBER = re.compile(r"[vV]?\d+(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
+_MAX_CHARS = 1000
+
+
+def specific_words(subject: str) -> list[str]:
+    """Return the words of a subject that few other subjects have.
+
+    Small words, numbers and versions, and the verbs and nouns that fit any change are
+    none, nor is a verb that comes first. `lint-staged` is one though `lint` is not.
+    """
+    tokens = [each.strip(".!?") for each in _TOKEN.findall(subject[:_MAX_CHARS])]
+    tokens = [each for each in tokens if re.search(r"[^\W_]", each)]
+    return [
+        token
+        for number, token in enumerate(tokens)
+        if not _NUMBER.fullmatch(token)
+        and not any(_is_common(form, number == 0) for form in word_forms(token.lower()))
+    ]
+
+
+def _is_common(word: str, comes_first: bool) -> bool:
+    return (
+        word in words("generic")
+        or word in words("english")
+        or (comes_first and word in words("imperatives"))
+    )
+
+
+def word_forms(word: str) -> tuple[str, ...]:
+    """Return a word and what it may be an inflection of: fixes, fixed and fixing.
+
+    Many of the forms are no words at all; look them up in a list.
+    """
+    stems = [word, word.removesuffix("s"), word.removesuffix("'s")]
+    for ending in ("es", "ed", "ing", "er"):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) > 1:
+            stems += [stem, f"{stem}e"]
+            if stem[-1] == stem[-2]:
+                stems.append(stem[:-1])
+    if word.endswith(("ies", "ied")):
+        stems.append(f"{word[:-3]}y")
+    return tuple(dict.fromkeys(stems))
+
+
+_INFLECTED = re.compile(r"[A-Za-z]+")
+_PREPOSITION = re.compile(r" +(?:and|for|from|in|of|on|or|to|with)\b")
+
+
+def imperative_form(subject: str) -> str:
+    """Return a subject whose first verb is in its base form: `added x` is `add x`.
+
+    Only verbs are changed that are hardly ever nouns or adjectives in that form, so
+    that `types of errors` and `missing link` stay.
+    """
+    first = _INFLECTED.match(subject)
+    if first is None or first[0] in words("imperatives"):
+        return subject
+    rest = subject[first.end() :]
+    if not rest.startswith(" "):
+        return subject
+    if first[0].endswith("s") and _PREPOSITION.match(rest):
+        return subject
+    known = (form for form in word_forms(first[0]) if form in words("inflected"))
+    return f"{next(known, first[0])}{rest}"

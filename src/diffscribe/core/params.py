@@ -109,6 +109,9 @@ class StyleParams(Section):
     """What a good message keeps to, for label, curate, gate and eval alike."""
 
     types: Annotated[tuple[CommitType, ...], Field(min_length=1)]
+    headers: Literal["by_paths", "as_written"]
+    """Of a history: types that the files decide and scopes that a path shows, which
+    can be learned from histories of many houses; or those of one house, as they are."""
     max_header_chars: Positive
     """Type and scope included."""
     max_line_chars: Positive
@@ -214,7 +217,7 @@ class HarvestParams(Section):
     max_per_author: Positive | None
     """The most changes of one e-mail address, over all repositories."""
     bot_authors: tuple[str, ...]
-    """Commits whose author name or e-mail contains one of these are dropped."""
+    """Parts of names or e-mails of bots, beside those that are known by their names."""
     workers: Natural
     """Processes that diff; 0 is one a core. The rows do not depend on it."""
     seed: int
@@ -268,8 +271,9 @@ class LabelParams(Section):
     source: Literal["history", "teacher", "blend"]
     """Blend: the history's messages where they keep to the rules and are rated
     high enough, the teacher's plan for all other changes."""
-    nonconventional: Literal["path_rules", "reject"]
-    """What to do with a header that is not conventional: guess a type, or reject."""
+    nonconventional: Literal["guess", "reject"]
+    """What to do with a header without a type: guess one, where files or words tell
+    it, or reject."""
     mode: Literal["online", "batch", "batch_files"]
     """Ask and wait; or by the endpoint's batches; or by files of requests that
     somebody answers, such as `vllm run-batch`."""
@@ -296,6 +300,11 @@ class LabelParams(Section):
     trace_fraction: Fraction
     """Share of the changes whose questions and answers MLflow shows; private changes
     are never shown."""
+
+    @property
+    def keeps_messages(self) -> bool:
+        """Tell whether the messages of the history are what is learned."""
+        return self.source == "history" and self.cleanup == "rules"
 
     @property
     def asks(self) -> bool:

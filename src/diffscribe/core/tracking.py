@@ -62,6 +62,41 @@ class Statistics(NamedTuple):
         ]
 
 
+_MOST_EXAMPLES = 3
+
+
+class Refusals:
+    """What was refused, by repository and reason, with the first few as examples."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, repo: str, reason: str, sha: str) -> None:
+        """Count one that was refused."""
+        self._add(repo, reason, 1, [sha])
+
+    def update(self, other: "Refusals") -> None:
+        """Add all that another one counted."""
+        for (repo, reason), count in other._counts.items():
+            self._add(repo, reason, count, other._examples[repo, reason])
+
+    def _add(self, repo: str, reason: str, count: int, shas: list[str]) -> None:
+        key = (repo, str(reason))
+        self._counts[key] += count
+        examples = self._examples.setdefault(key, [])
+        examples += shas[: _MOST_EXAMPLES - len(examples)]
+
+    def table(self) -> dict[str, dict[str, dict[str, object]]]:
+        """Return counts and examples by repository and by reason."""
+        found: dict[str, dict[str, dict[str, object]]] = {}
+        for key in sorted(self._counts):
+            repo, reason = key
+            row = {"count": self._counts[key], "examples": self._examples[key]}
+            found.setdefault(repo, {})[reason] = row
+        return found
+
+
 EXPERIMENT = "diffscribe"
 PIPELINE_TAG = "diffscribe.pipeline"
 REPOSITORY_TAG = "diffscribe.repository"

@@ -14,7 +14,6 @@ from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from diffscribe.commits.cleanup import conventional_header
 from diffscribe.commits.diff import diff_digest
 from diffscribe.commits.grammar import (
     TYPES,
@@ -22,6 +21,7 @@ from diffscribe.commits.grammar import (
     format_message,
 )
 from diffscribe.commits.grounding import evidence_of, grounded_share
+from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
 from diffscribe.commits.style import StyleRule, broken_rules
@@ -37,9 +37,6 @@ from diffscribe.secrets.redact import Problem, redact
 from diffscribe.secrets.rules import list_kinds
 
 logger = logging.getLogger(__name__)
-
-MIN_SUBJECT_CHARS = 8
-"""A shorter description, such as `fix it`, says nothing."""
 
 
 class Candidate(NamedTuple):
@@ -144,9 +141,6 @@ FILTERS: dict[str, Filter] = {
         is_machine_made(file.path) for file in row.change.files
     ),
     "not_conventional": _is_not_conventional,
-    "short_subject": lambda row: any(
-        len(each.subject) < MIN_SUBJECT_CHARS for each in row.commits
-    ),
     "long_body": lambda row: any(
         len(each.body) > MAX_BODY_CHARS for each in row.commits
     ),

@@ -9,9 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from diffscribe.commits.grammar import parse_header, split_message
-from diffscribe.commits.path_rules import guess_header, type_of_paths
+from diffscribe.commits.grammar import split_message
+from diffscribe.commits.headers import read_header
+from diffscribe.commits.path_rules import decided_type, type_of_paths
 from diffscribe.commits.plan import plan_json
+from diffscribe.commits.type_model import guess_type
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import (
@@ -222,10 +224,11 @@ def _commit(files: tuple[str, ...]) -> PlannedCommit:
 
 def _as_made(commit: OriginalCommit, files: tuple[str, ...]) -> PlannedCommit:
     message = split_message(commit.message)
-    header = parse_header(message.header) or guess_header(message.header, commit.files)
+    header = read_header(commit.message, commit.files)
+    by_words = guess_type(header.subject, commit.files).type
     return PlannedCommit(
         files=files,
-        type=header.type,
+        type=header.type or decided_type(commit.files) or by_words,
         scope=header.scope,
         breaking=header.breaking or bool(message.breaking_notes),
         subject=header.subject,

@@ -9,7 +9,9 @@ from functools import lru_cache
 from pathspec import GitIgnoreSpec
 
 from diffscribe.commits.grammar import parse_header
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.path_rules import path_lists
+from diffscribe.commits.style import StyleRule
 from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.doors.git import decode
 from diffscribe.doors.repository import OpenSource
@@ -53,6 +55,11 @@ class CommitReason(StrEnum):
     TOO_MANY_FILES = "too_many_files"
     UNSAFE_PATH = "unsafe_path"
     EXCLUDED_PATHS = "excluded_paths"
+    REPEATED_SUBJECT = "repeated_subject"
+
+
+DropReason = CommitReason | LessonReason | StyleRule
+"""Why a commit is dropped, for what it is or for what its message teaches."""
 
 
 def commit_reason(
@@ -60,7 +67,8 @@ def commit_reason(
 ) -> CommitReason | None:
     """Return the first reason to drop a commit, or None.
 
-    EXCLUDED_PATHS is not among them: `exclude_files` finds it.
+    EXCLUDED_PATHS and REPEATED_SUBJECT are not among them: they need the files that
+    are left, and the commits before.
     """
     if not commit.parents:
         is_boundary = commit.sha in source.shallow
@@ -95,10 +103,34 @@ def author_reason(
     author: str, settings: SourceParams, bot_authors: tuple[str, ...]
 ) -> CommitReason | None:
     """Return why the commits of `name <e-mail>` are dropped; case is ignored."""
-    folded = author.casefold()
-    if settings.authors and not _contains_any(folded, settings.authors):
+    if settings.authors and not _contains_any(author.casefold(), settings.authors):
         return CommitReason.OTHER_AUTHOR
-    return CommitReason.BOT if _contains_any(folded, bot_authors) else None
+    return CommitReason.BOT if is_bot(author, bot_authors) else None
+
+
+BOT = re.compile(
+    # dependabot[bot], Renovate Bot, leha-bot, GitBot, Angular Robot; not Ann Abbot.
+    r"\[bot\]|(?i:(?<![a-z])(?:ro)?bot(?![a-z]))|[a-z]Bot\b"
+    # What programs and their accounts are called.
+    r"|(?i:\b(?:dependabot|imgbot|mergify|renovate|greenkeeper|allcontributors"
+    r"|all-contributors|pre-commit-ci|weblate|crowdin|transifex|copybara|buildmaster"
+    r"|(?:hu)?goreleaser|semantic-release|release-(?:please|plz)|actions?-user"
+    r"|github[ -]actions?|github workflow|automations?|web-flow|codesandbox"
+    r"|(?:continuous integration|travis|circle|gitlab|build|release)[ -](?:ci|server)"
+    r"|(?:spring|nightly|automated) builds?)(?![\w@.]))"
+    # As the whole name or address: people are called Jenkins, too.
+    r"|^(?i:jenkins|ci|cibot|builder|travis|concourse|github|gitlab|bot)\s*<"
+    r"|<(?i:jenkins|ci|actions?|[\w.+-]*[.+_-]bot|bot|renovate|[\w.+-]+-automation)@"
+)
+"""Matches `name <e-mail>` of programs that commit, by what they are called
+everywhere."""
+
+
+def is_bot(author: str, bot_authors: tuple[str, ...]) -> bool:
+    """Tell whether `name <e-mail>` is of a program, or holds one of the names."""
+    return BOT.search(author) is not None or _contains_any(
+        author.casefold(), bot_authors
+    )
 
 
 def _contains_any(text: str, parts: tuple[str, ...]) -> bool:

@@ -19,15 +19,19 @@ from itertools import chain, count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from diffscribe.commits.lesson import NO_LESSON, LessonReason, subject_template
+from diffscribe.commits.style import StyleRule
 from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams, SplitParams
-from diffscribe.core.tracking import Statistics
+from diffscribe.core.tracking import Refusals, Statistics
+from diffscribe.doors.git import decode
 from diffscribe.doors.places import OnError, find_sources
 from diffscribe.doors.repository import OpenSource, Source, open_source
 from diffscribe.harvest.context import ContextReader
 from diffscribe.harvest.filters import (
     CommitReason,
+    DropReason,
     commit_reason,
     exclude_files,
     path_excluder,
@@ -44,9 +48,14 @@ LAST_BATCH_WINDOWS = 250
 LAST_BATCHES = 4
 """The last batches are smaller, so that no worker is busy alone for long."""
 BUFFER_BYTES = 2**20
+MOST_OF_A_TEMPLATE = 2
+"""Commits of one source whose subjects differ in numbers alone; the first ones stay, so
+that what is kept does not change when the repository grows."""
 
 Watch = Callable[[Iterable[Commit], str, int], Iterable[Commit]]
 """Takes the commits of a source, its name and their number, and gives them back."""
+NoLesson = Callable[[str, Sequence[str]], LessonReason | StyleRule | None]
+"""Tells why a message teaches nothing about a commit of these files."""
 Results = Iterable[tuple[Batch | Failure, BatchResult | SourceError]]
 
 
@@ -69,8 +78,11 @@ class HarvestCounts:
         self.disagreements: list[str] = []
         """A sentence for each source whose entries in params have other settings."""
         self.commits: Counter[str | None] = Counter()
-        """By reason; None counts the kept ones. The same holds for windows."""
+        """By reason; None counts the kept ones."""
+        self.refused = Refusals()
+        """The dropped commits, with examples."""
         self.windows: Counter[str | None] = Counter()
+        """By reason; None counts the changes."""
         self.windows_by_repo: Counter[str] = Counter()
         self.changes_by_repo: Counter[str] = Counter()
         self.changes_by_author: Counter[str] = Counter()
@@ -80,12 +92,14 @@ class HarvestCounts:
     def add_source(
         self,
         repo: str,
-        commits: Counter[CommitReason | None],
+        commits: Counter[DropReason | None],
         dropped: Counter[WindowReason],
+        refused: Refusals,
     ) -> None:
         """Count the commits and the dropped windows of a source."""
         self.sources += 1
         self.commits.update(commits)
+        self.refused.update(refused)
         self.windows.update(dropped)
         self.windows_by_repo[repo] += dropped.total()
 
@@ -115,7 +129,8 @@ class HarvestCounts:
             "sources_bad": len(self.bad),
             "commits": self.commits.total(),
             "commits_kept": self.commits[None],
-            "commits_dropped": _by_reason(self.commits, CommitReason),
+            "commits_dropped": _by_reason(self.commits, CommitReason, NO_LESSON),
+            "refused": self.refused.table(),
             "windows": self.windows.total(),
             "windows_dropped": _by_reason(self.windows, WindowReason, CapReason),
             "changes": self.windows[None],
@@ -139,10 +154,13 @@ def harvest(
     counts: HarvestCounts,
     watch: Watch,
     split: SplitParams | None = None,
+    no_lesson: NoLesson | None = None,
 ) -> Iterator[bytes]:
     """Yield the changes of all sources as lines of JSON: by name, then oldest first.
 
-    The lines do not depend on the number of workers. `watch` may show progress.
+    The lines do not depend on the number of workers. `watch` may show progress. A
+    commit for which `no_lesson` has a reason is dropped before windows are drawn, as
+    is one whose subject was seen twice but for its numbers.
 
     Raises:
         ParamsError: if `split` names a repository that is no source.
@@ -165,7 +183,7 @@ def harvest(
         for source in found.kept
     }
     caps = Caps(params.max_changes, params.max_per_author, per_repo, params.seed)
-    rows = _read_sources(found.kept, params, counts, watch, on_error)
+    rows = _read_sources(found.kept, params, counts, watch, no_lesson, on_error)
     for row, reason in apply_caps(rows, caps):
         counts.add_row(row, reason)
         if reason is None:
@@ -177,6 +195,7 @@ def _read_sources(
     params: HarvestParams,
     counts: HarvestCounts,
     watch: Watch,
+    no_lesson: NoLesson | None,
     on_error: OnError,
 ) -> Iterator[Row]:
     """Yield the rows of one source after another."""
@@ -187,7 +206,7 @@ def _read_sources(
             batch
             for source in sources
             for batch in read_batches(
-                source, folders[source.name], params, watch, failed
+                source, folders[source.name], params, watch, failed, no_lesson
             )
         )
         workers = params.workers or os.cpu_count() or 1
@@ -209,7 +228,8 @@ def _finish_source(
     on_error: OnError,
 ) -> Iterator[Row]:
     """Yield the rows of a source and count it, unless one of its batches failed."""
-    commits: Counter[CommitReason | None] = Counter()
+    commits: Counter[DropReason | None] = Counter()
+    refused = Refusals()
     dropped: Counter[WindowReason] = Counter()
     waiting: list[tuple[Path, list[Row]]] = []
     for batch, result in results:
@@ -219,6 +239,7 @@ def _finish_source(
                 on_error(result)
         elif isinstance(batch, Batch):
             commits.update(batch.commits)
+            refused.update(batch.refused)
             dropped.update(batch.dropped)
             dropped.update(result.dropped)
             waiting.append((batch.rows_file, result.rows))
@@ -228,7 +249,7 @@ def _finish_source(
             waiting.clear()
     if repo not in failed:
         yield from _read_rows(waiting)
-        counts.add_source(repo, commits, dropped)
+        counts.add_source(repo, commits, dropped, refused)
         logger.info("%s: %d commits read, %d fit", repo, commits.total(), commits[None])
         for reason, count in (*commits.items(), *dropped.items()):
             if reason is not None:
@@ -249,6 +270,7 @@ def read_batches(
     params: HarvestParams,
     watch: Watch,
     failed: set[str],
+    no_lesson: NoLesson | None = None,
 ) -> Iterator[Batch | Failure]:
     """Yield the windows of a source in batches; a Failure if it cannot be read.
 
@@ -261,7 +283,7 @@ def read_batches(
             opened, params.max_commits_per_source, source.settings.branches
         )
         commits = watch(read_commits(opened), source.name, total)
-        screened = _screen(commits, opened, source.settings, params)
+        screened = _screen(commits, opened, source.settings, params, no_lesson)
         for batch in _cut(screened, total, source, opened, params):
             yield batch
             if source.name in failed:
@@ -275,18 +297,27 @@ def _screen(
     source: OpenSource,
     settings: SourceParams,
     params: HarvestParams,
-) -> Iterator[tuple[Commit, KeptCommit | CommitReason]]:
+    no_lesson: NoLesson | None,
+) -> Iterator[tuple[Commit, KeptCommit | DropReason]]:
     """Yield each commit without its excluded files, and why it is dropped, if it is."""
     context = ContextReader(source)
     is_excluded = path_excluder(settings.paths_exclude)
+    templates: Counter[str] = Counter()
     for commit in commits:
         gitignore, license_id = context.read(commit)
-        reason = commit_reason(commit, source, settings, params)
+        reason: DropReason | None = commit_reason(commit, source, settings, params)
         entries = exclude_files(commit.entries or (), is_excluded)
         is_partial = len(entries) < len(commit.entries or ())
         screened = commit._replace(entries=entries) if is_partial else commit
         if reason is None and not entries:
             reason = CommitReason.EXCLUDED_PATHS
+        if reason is None and no_lesson is not None and commit.message is not None:
+            paths = sorted(decode(each.path) for each in entries)
+            reason = no_lesson(commit.message, paths)
+            template = subject_template(commit.message)
+            templates[template] += 1
+            if reason is None and templates[template] > MOST_OF_A_TEMPLATE:
+                reason = CommitReason.REPEATED_SUBJECT
         license_id = settings.license or license_id
         yield (
             screened,
@@ -295,7 +326,7 @@ def _screen(
 
 
 def _cut(
-    screened: Iterable[tuple[Commit, KeptCommit | CommitReason]],
+    screened: Iterable[tuple[Commit, KeptCommit | DropReason]],
     total: int,
     source: Source,
     opened: OpenSource,
@@ -314,6 +345,7 @@ def _cut(
             windows=[],
             commits=Counter(),
             dropped=Counter(),
+            refused=Refusals(),
         )
 
     batch, draw = new_batch(), WindowDraw(params)
@@ -323,6 +355,7 @@ def _cut(
             _put(draw.add(commit, outcome), batch)
         else:
             batch.commits[outcome] += 1
+            batch.refused.add(source.name, outcome, commit.sha)
             _put(draw.add(commit, None), batch)
         most = max(LAST_BATCH_WINDOWS, (total - number) // LAST_BATCHES)
         if len(batch.windows) >= min(BATCH_WINDOWS, most):

@@ -17,10 +17,11 @@ from diffscribe.commits.languages import languages_of
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.core.records import FileKind
+from diffscribe.core.tracking import Refusals
 from diffscribe.doors.git import MAX_BLOB_BYTES, decode
 from diffscribe.doors.repository import OpenSource, read_sizes
 from diffscribe.doors.trees import TreeEntry, writable_repository, write_tree
-from diffscribe.harvest.filters import CommitReason
+from diffscribe.harvest.filters import DropReason
 from diffscribe.harvest.history import ChangedFile, Patch, diff_trees
 from diffscribe.harvest.windows import KeptCommit, Window, WindowReason
 
@@ -42,10 +43,12 @@ class Batch(NamedTuple):
     params: HarvestParams
     rows_file: Path
     windows: list[Window]
-    commits: Counter[CommitReason | None]
+    commits: Counter[DropReason | None]
     """Commits that were read for this batch, by reason; None counts the kept ones."""
     dropped: Counter[WindowReason]
     """Windows that were drawn for this batch and cannot be changes."""
+    refused: Refusals
+    """The dropped commits, with examples."""
 
 
 class Failure(NamedTuple):

@@ -17,9 +17,10 @@ from diffscribe.asking.batch import SOMEBODY
 from diffscribe.asking.budget import NOTHING, Bill, dollars, is_counted
 from diffscribe.asking.ledger import Ledger
 from diffscribe.asking.upkeep import Totals
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.prompt import TeacherPrompts
-from diffscribe.core.params import LabelParams, TeacherParams
-from diffscribe.core.records import Change
+from diffscribe.core.params import LabelParams, StyleParams, TeacherParams
+from diffscribe.core.records import Change, Plan, PlannedCommit
 from diffscribe.doors.endpoint import host_of, prepare
 from diffscribe.doors.reply import (
     Answer,
@@ -28,7 +29,7 @@ from diffscribe.doors.reply import (
     TokenUsage,
     question_key,
 )
-from diffscribe.label.from_history import LabelReason, history_plan
+from diffscribe.label.from_history import history_plan
 from diffscribe.label.label import prices
 from diffscribe.label.labeler import label_change
 from diffscribe.label.questions import Rating
@@ -173,7 +174,7 @@ class _Rehearsal:
     async def wants(self, change: Change) -> bool:
         """Tell whether the ledger lacks an answer about a change."""
         before = len(self._wanted)
-        self._plan_chars = _plan_chars(change, self._params)
+        self._plan_chars = _plan_chars(change, self._params, self._texts.style)
         await label_change(self._ask, self._texts, self._params, change)
         return len(self._wanted) > before
 
@@ -226,12 +227,20 @@ def _properties(request: Question) -> Mapping[str, Any]:
     return found
 
 
-def _plan_chars(change: Change, params: LabelParams) -> int:
-    """Return the length of the history's plan as JSON."""
-    plan = history_plan(
-        change, params.model_copy(update={"nonconventional": "path_rules"})
-    )
-    return 0 if isinstance(plan, LabelReason) else len(plan.model_dump_json())
+def _plan_chars(change: Change, params: LabelParams, style: StyleParams) -> int:
+    """Return the length of the history's plan as JSON, or one like it."""
+    plan = history_plan(change, params, style)
+    if isinstance(plan, LessonReason):
+        first_lines = (
+            (each, each.message.split("\n", 1)[0]) for each in change.commits
+        )
+        plan = Plan(
+            commits=tuple(
+                PlannedCommit(files=each.files, type="chore", subject=line)
+                for each, line in first_lines
+            )
+        )
+    return len(plan.model_dump_json())
 
 
 class _Expected(NamedTuple):

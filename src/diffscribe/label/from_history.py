@@ -1,22 +1,14 @@
 """Make a plan of the original commits of a change, cleaned by rules."""
 
-from enum import StrEnum
-
-from diffscribe.commits.cleanup import clean_body, clean_subject, strip_marks
-from diffscribe.commits.grammar import Header, parse_header, split_message
-from diffscribe.commits.path_rules import guess_header
-from diffscribe.core.params import LabelParams
+from diffscribe.commits.grounding import evidence_of, grounded_share
+from diffscribe.commits.lesson import LessonReason, clean_commit
+from diffscribe.core.params import LabelParams, StyleParams
 from diffscribe.core.records import Change, OriginalCommit, Plan, PlannedCommit
 
 
-class LabelReason(StrEnum):
-    """Why a change gets no label; also its key in reports/label.json."""
-
-    NONCONVENTIONAL = "nonconventional"
-    EMPTY_SUBJECT = "empty_subject"
-
-
-def history_plan(change: Change, params: LabelParams) -> Plan | LabelReason:
+def history_plan(
+    change: Change, params: LabelParams, style: StyleParams
+) -> Plan | LessonReason:
     """Return the original commits as a plan, or the reason why there is none.
 
     A commit keeps its files that are in the change, renamed ones by their new path. A
@@ -28,10 +20,13 @@ def history_plan(change: Change, params: LabelParams) -> Plan | LabelReason:
         files = _files_in_change(original, change)
         if not files:
             continue
-        commit = _planned(original, files, params)
-        if isinstance(commit, LabelReason):
+        commit = clean_commit(
+            original.message, original.files, style, params.nonconventional
+        )
+        if isinstance(commit, LessonReason):
             return commit
-        planned.append(commit)
+        commit = _grounded(commit, change, style)
+        planned.append(commit.model_copy(update={"files": files}))
     return Plan(commits=tuple(planned))
 
 
@@ -41,30 +36,15 @@ def _files_in_change(original: OriginalCommit, change: Change) -> tuple[str, ...
     return tuple(sorted({now[path] for path in original.files if path in now}))
 
 
-def _planned(
-    original: OriginalCommit, files: tuple[str, ...], params: LabelParams
-) -> PlannedCommit | LabelReason:
-    message = split_message(original.message)
-    header = _header(message.header, files, params)
-    if header is None:
-        return LabelReason.NONCONVENTIONAL
-    subject = clean_subject(header.subject)
-    if not subject:
-        return LabelReason.EMPTY_SUBJECT
-    notes = [f"BREAKING CHANGE: {note}" for note in message.breaking_notes]
-    return PlannedCommit(
-        files=files,
-        type=header.type,
-        scope=header.scope,
-        breaking=header.breaking or bool(notes),
-        subject=subject,
-        body=clean_body("\n\n".join([message.body, *notes])),
-    )
+def _grounded(
+    commit: PlannedCommit, change: Change, style: StyleParams
+) -> PlannedCommit:
+    """Return a commit without its body if that names what the change does not show.
 
-
-def _header(text: str, files: tuple[str, ...], params: LabelParams) -> Header | None:
-    marked_off = strip_marks(text)
-    header = parse_header(marked_off)
-    if header is None and params.nonconventional == "path_rules":
-        return guess_header(marked_off, files)
-    return header
+    The body stays if it says what breaks.
+    """
+    if not commit.body or commit.breaking:
+        return commit
+    share = grounded_share(commit.body, evidence_of(change))
+    is_shown = share >= style.min_grounded_share
+    return commit if is_shown else commit.model_copy(update={"body": ""})

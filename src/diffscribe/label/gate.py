@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from diffscribe.commits.cleanup import conventional_header
+from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.ballots import CHOICES, Ballot, Choice, Vote, digest
 from diffscribe.core.draw import stratified

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffscribe.asking.budget import Bill, Budget, Price
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import LabelParams, Params, StyleParams
 from diffscribe.core.records import Change, Label, LabeledChange, Plan
-from diffscribe.core.tracking import Statistics, TrackedRun, tracked_run
+from diffscribe.core.tracking import Refusals, Statistics, TrackedRun, tracked_run
 from diffscribe.label import gate
-from diffscribe.label.from_history import LabelReason, history_plan
+from diffscribe.label.from_history import history_plan
 from diffscribe.label.labeler import (
     FAILURES,
     WITHHELD,
@@ -70,7 +71,7 @@ def outcomes(
     texts = load_teacher_prompts(prompts, style)
     if not params.asks:
         for change in changes:
-            plan = history_plan(change, params)
+            plan = history_plan(change, params, style)
             result = own_label(plan, {}) if isinstance(plan, Plan) else plan
             yield Outcome(change, result, ())
         return
@@ -174,7 +175,8 @@ class LabelTally:
         self.processed: Counter[str] = Counter()
         self.approved: Counter[str] = Counter()
         self.sources: Counter[str] = Counter()
-        self.rejected: Counter[LabelReason] = Counter()
+        self.rejected: Counter[LessonReason] = Counter()
+        self.refused = Refusals()
         self.failed: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
 
@@ -194,6 +196,7 @@ class LabelTally:
             self.failed[result.reason] += 1
         else:
             self.rejected[result] += 1
+            self.refused.add(repo, result, outcome.change.head)
         was_sent = isinstance(result, LabelFailure) and result.reason not in WITHHELD
         self.asked["changes"] += bool(outcome.spent) or was_sent
         for model, usage, is_reask in outcome.spent:
@@ -217,7 +220,10 @@ class LabelTally:
             "labeled": labeled,
             "from_history": self.sources["history"],
             "from_teacher": self.sources["teacher"],
-            "rejected": {reason.value: self.rejected[reason] for reason in LabelReason},
+            "rejected": {
+                reason.value: self.rejected[reason] for reason in LessonReason
+            },
+            "refused": self.refused.table(),
             "failed": {str(reason): self.failed[reason] for reason in FAILURES},
             "asked": {
                 "changes": self.asked["changes"],

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from diffscribe.commits.cleanup import wrap_long_lines
 from diffscribe.commits.grammar import format_message
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.plan import read_plan, restore_paths
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, StyleParams
@@ -21,7 +22,7 @@ from diffscribe.label.check import (
     check_plan,
     record_of,
 )
-from diffscribe.label.from_history import LabelReason, history_plan
+from diffscribe.label.from_history import history_plan
 from diffscribe.label.questions import (
     clean_question,
     parse_messages,
@@ -70,7 +71,7 @@ class Outcome(NamedTuple):
     """What became of a change: a label, a failure, or what its history lacks."""
 
     change: Change
-    result: Label | LabelFailure | LabelReason
+    result: Label | LabelFailure | LessonReason
     spent: tuple[Spent, ...]
 
 
@@ -93,7 +94,7 @@ async def label_change(
         ToolError: if the endpoint cannot be used.
     """
     talk = _Talk(change, ask, prompts, params)
-    result: Label | LabelFailure | LabelReason
+    result: Label | LabelFailure | LessonReason
     try:
         result = await talk.label()
     except NoLabelError as failure:
@@ -122,7 +123,7 @@ class _Talk:
         self._prompts = prompts
         self._params = params
 
-    async def label(self) -> Label | LabelReason:
+    async def label(self) -> Label | LessonReason:
         """Return the label of the source that params name.
 
         Raises:
@@ -173,10 +174,10 @@ class _Talk:
             ratings={},
         )
 
-    async def _from_history(self) -> Label | LabelReason:
+    async def _from_history(self) -> Label | LessonReason:
         """Return the history's plan, cleaned and rated as params say."""
-        plan = history_plan(self._change, self._params)
-        if isinstance(plan, LabelReason):
+        plan = history_plan(self._change, self._params, self._prompts.style)
+        if isinstance(plan, LessonReason):
             return plan
         ratings: dict[str, float] = {}
         if self._params.cleanup == "teacher":

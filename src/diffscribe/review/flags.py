@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from diffscribe.commits.cleanup import conventional_header
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.grounding import (
@@ -16,6 +15,7 @@ from diffscribe.commits.grounding import (
     entities,
     signs_of,
 )
+from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit

@@ -1,0 +1,111 @@
+import pytest
+from tests.support.style import style
+
+from diffscribe.commits.lesson import (
+    LessonReason,
+    clean_commit,
+    no_lesson,
+    subject_template,
+)
+from diffscribe.commits.style import StyleRule
+
+HOUSE = style(headers="as_written")
+PATHS = ("src/valve/close.py",)
+
+
+def learned(message, paths=PATHS, house=None, nonconventional="guess"):
+    found = clean_commit(message, paths, house or style(), nonconventional)
+    if isinstance(found, LessonReason):
+        return found
+    return (found.type, found.scope, found.subject, found.body)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ('Revert "feat: add a valve"', LessonReason.REVERT),
+        ("revert: add a valve", LessonReason.REVERT),
+        ('chore: revert "feat: add a valve"', LessonReason.REVERT),
+        ("fix: undo\n\nThis reverts commit 0123abc.", LessonReason.REVERT),
+        ("fix: close the valve when its pu\u2026 (#3)", LessonReason.CUT_SUBJECT),
+        ("fix: close the valve when\n\n\u2026it opens", LessonReason.CUT_SUBJECT),
+        ("fix: changelog for #12", LessonReason.EMPTY_SUBJECT),
+        ("#12", LessonReason.EMPTY_SUBJECT),
+        ("", LessonReason.EMPTY_SUBJECT),
+        ("fix: the valve is open", StyleRule.NOT_IMPERATIVE),
+        ("fix: update docs", StyleRule.TRIVIAL_MESSAGE),
+        ("Resolve 'the valve is open'", StyleRule.TRIVIAL_MESSAGE),
+        ("fix: close " + "the valve " * 8, StyleRule.LONG_HEADER),
+        ("fix: close the valve at once", None),
+        ("fix: added a valve (#3)", None),
+    ],
+)
+def test_a_message_teaches_nothing_for_a_reason(message, reason):
+    assert no_lesson(message, PATHS, style(), "guess") == reason
+
+
+def test_without_a_type_there_may_be_no_lesson():
+    assert learned("Close the valve", nonconventional="reject") == (
+        LessonReason.NONCONVENTIONAL
+    )
+    assert learned("Fix the valve of pumps")[0] == "fix"
+    assert learned("Fix the spelling of valve") == LessonReason.UNSURE_TYPE
+    assert learned("Tell of valves", ("README.md",))[0] == "docs"
+    assert learned("Valve and pump", ("src/a.zig", "x")) == LessonReason.UNSURE_TYPE
+
+
+@pytest.mark.parametrize(
+    ("message", "paths", "by_paths", "as_written"),
+    [
+        ("fix(ci): pin it", (".github/workflows/a.yml",), ("ci", None), ("fix", "ci")),
+        ("build: pin it", ("package.json",), ("chore", None), ("build", None)),
+        ("fix(valve): pin it", PATHS, ("fix", "valve"), ("fix", "valve")),
+        ("fix(pump): pin it", PATHS, ("fix", None), ("fix", "pump")),
+        ("fix: valve: pin it", PATHS, ("fix", "valve"), ("fix", "valve")),
+    ],
+)
+def test_headers_are_by_paths_or_as_written(message, paths, by_paths, as_written):
+    assert learned(message, paths)[:2] == by_paths
+    assert learned(message, paths, HOUSE)[:2] == as_written
+
+
+def test_a_scope_that_makes_the_header_too_long_is_left_out():
+    rest = "x" * 54
+    assert learned(f"fix(valve): add {rest}")[1] == "valve"
+    assert learned(f"fix(valve): add {rest}xxxx")[1] is None
+
+
+def test_a_bad_body_is_left_out_and_what_breaks_stays():
+    message = (
+        "feat: rename the flag\n\n* one\n* two\n\n"
+        "BREAKING CHANGE: The flag is --out, as we\nagreed in #4.\n\n"
+        "The old one fails.\n\nReviewed-by: Ann <ann@example.org>"
+    )
+    commit = clean_commit(message, PATHS, style(), "reject")
+    assert commit.breaking
+    assert commit.body == (
+        "BREAKING CHANGE: The flag is --out, as we\nagreed in #4.\nThe old one fails."
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "It repeats the long\nBREAKING CHANGES footers of the notes.",
+        "The parser passes over\nBREAKING CHANGE: in a body.",
+        "breaking change: the flag is --out",
+    ],
+)
+def test_prose_about_breaking_changes_breaks_nothing(body):
+    assert not clean_commit(
+        f"docs: tell it all\n\n{body}", (), HOUSE, "reject"
+    ).breaking
+
+
+def test_subjects_of_one_template_differ_in_numbers_alone():
+    templates = {
+        subject_template("chore: pin valve to v1.2.3 (#4)"),
+        subject_template("build(deps): Pin valve to v2.0"),
+        subject_template("pin valve to 17"),
+    }
+    assert templates == {"pin valve to vN", "pin valve to N"}
