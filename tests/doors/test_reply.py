@@ -150,6 +150,7 @@ def test_equal_questions_have_one_key_and_it_never_changes():
         {"seed": 8},
         {"reasoning_effort": "low"},
         {"place": "127.0.0.1:8000"},
+        {"grammar": 'root ::= "1"'},
     ],
 )
 def test_all_that_decides_the_answer_changes_the_key(change):

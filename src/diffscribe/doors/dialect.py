@@ -37,7 +37,7 @@ class Dialect(NamedTuple):
     left_out: frozenset[str] = frozenset()
     """Parameters that the endpoint refuses and an answer can do without."""
     is_llama_cpp: bool = False
-    """Whether all of llama-server's sampling is sent, which no other endpoint knows."""
+    """Whether llama-server's own fields are sent, all of its sampling and a grammar."""
 
     def body(self, question: Question) -> dict[str, Any]:
         """Return the JSON to send to /chat/completions."""
@@ -53,6 +53,7 @@ class Dialect(NamedTuple):
         }
         if self.is_llama_cpp:
             body |= NEUTRAL_SAMPLING
+            body |= {"grammar": question.grammar} if question.grammar else {}
         if question.reasoning_effort is not None:
             body["reasoning_effort"] = question.reasoning_effort
         if question.schema is not None and self.rung != Rung.TEXT:

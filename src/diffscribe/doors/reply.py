@@ -50,6 +50,8 @@ class Question(NamedTuple):
     """Whether MLflow may show question and answer."""
     place: str = ""
     """Where the answer must come from; empty if an answer from anywhere counts."""
+    grammar: str = ""
+    """GBNF that llama-server holds the answer to; no other endpoint is sent it."""
 
 
 TEMPLATE_TOKENS = 512
@@ -102,9 +104,10 @@ def question_key(question: Question) -> str:
     content = question._asdict()
     for name in ("about", "private", "traced"):
         del content[name]
-    if not question.place:
+    for name in ("place", "grammar"):
         # Without this, every key of an earlier ledger would be another.
-        del content["place"]
+        if not content[name]:
+            del content[name]
     content["messages"] = [message.model_dump() for message in question.messages]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
