@@ -57,8 +57,9 @@ def main(
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = read_jsonl(splits / "train.jsonl", SplitChange)
-    controls = fit_controls(training, planned(baseline))
-    systems = systems_of(ggufs, cases, full, section)
+    grouped = planned(baseline)
+    controls = fit_controls(training, grouped)
+    systems = systems_of(ggufs, cases, full, grouped, section)
     decoding = Decoding(section.max_answer_tokens, section.seed)
     with tracked_run("eval", values) as run:
         predictions = [

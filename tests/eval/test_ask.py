@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.fault_server import Fault, FaultServer
-from tests.support.planned import make_case
+from tests.support.planned import commit, make_case, plan
+from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.asking.connect import Gguf, Remote
-from diffscribe.commits.plan import plan_json, plan_schema
+from diffscribe.commits.plan import plan_json, plan_problem, plan_schema
 from diffscribe.commits.prompt import Prompts
-from diffscribe.core.errors import SourceError, ToolError
+from diffscribe.core.errors import ParamsError, SourceError, ToolError
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Message
 from diffscribe.eval.ask import (
@@ -20,6 +21,7 @@ from diffscribe.eval.ask import (
     read_answer,
     systems_of,
 )
+from diffscribe.eval.cases import case_units, with_groups
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +92,7 @@ def test_the_base_is_asked_in_full_too_if_there_is_room_for_it(models, case, cha
     cases = [case("a"), case("b")]
     params = PARAMS.model_copy(update={"full_prompt_chars": chars, "slots": 3})
     full = Prompts("Plan with care.", "$files\n$diff\n$schema")
-    systems = systems_of(find_models(models), cases, full, params)
+    systems = systems_of(find_models(models), cases, full, lump, params)
     names = ["student-q8_0", "student-f16", "student-q4_k_m", "base"]
     assert [each.name for each in systems[:4]] == names
     assert all(each.cases == cases and each.model.slots == 3 for each in systems[:4])
@@ -240,3 +242,114 @@ def test_a_gguf_is_named_by_its_digest_and_answers_alike_each_time(
     assert one == two
     assert all(each.completion_tokens for each in one)
     assert {each.model.split(":")[0] for each in one} == {"gguf"}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A random model with room for the longest answers."""
+    return write_tiny(tmp_path_factory.mktemp("tiny") / "t.gguf", context_tokens=8192)
+
+
+def lines_case(case_id, target, junk=(), hunks=1):
+    """A case that wants lines; its first file has so many hunks."""
+    files = [path for each in target.commits for path in each.files]
+    asked = make_case(plan(commit(" ".join(dict.fromkeys(files)))), junk, id=case_id)
+    more = "".join(f"@@ -{n}1 +{n}1 @@\n-old\n+new\n" for n in range(2, hunks + 1))
+    first, *rest = asked.diff.split("diff --git ")[1:]
+    diff = "".join(f"diff --git {each}" for each in (first + more, *rest))
+    prompt = (Message(role="user", content=f"Split {case_id}."),)
+    fields = {"answer": "lines", "diff": diff, "prompt": prompt, "target": target}
+    return asked.model_copy(update=fields)
+
+
+LINES = [
+    lines_case("whole", plan(commit("a.py b.py"), commit("c.py"))),
+    lines_case("junk", plan(commit("a.py"), gitignore=["*.log"]), junk=("x.log",)),
+    lines_case(
+        "split",
+        plan(
+            commit("a.py b.py", hunks={"a.py": (1, 3)}),
+            commit("a.py", hunks={"a.py": (2,)}),
+        ),
+        hunks=3,
+    ),
+]
+
+
+def lump(case):
+    return plan(commit(" ".join(case.files)))
+
+
+@pytest.mark.slow
+def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("LLAMA_CPP_DIR", str(ROOT / ".tools/llama.cpp"))
+    monkeypatch.chdir(tmp_path)
+    params = PARAMS.model_copy(
+        update={
+            "also": ("free", "hybrid", "groups_given"),
+            "context_tokens": 8192,
+            "threads": 1,
+        }
+    )
+    models = {"student-q8_0": tiny, "base": tiny}
+    full = Prompts("", "")
+    rows = systems_of(models, LINES, full, lump, params)
+    names = ["student-q8_0", "base", "student-free", "hybrid", "student-groups-given"]
+    assert [each.name for each in rows] == names
+    decoding = Decoding(6000, 7)
+    found = {each.name: ask(each, decoding, lambda rows, *_: rows) for each in rows}
+    for name in names:
+        problems = [
+            each.plan and plan_problem(each.plan, case_units(case))
+            for each, case in zip(found[name], LINES, strict=True)
+        ]
+        if name == "student-free":
+            assert all(each.error and each.plan is None for each in found[name])
+        else:
+            assert problems == [None] * 3
+            assert [each.error for each in found[name]] == [None] * 3
+    assert [each.text.split("\n")[0] for each in found["hybrid"]] == [
+        "1 1 1",
+        "1 1",
+        "1 1",
+    ]
+    given = [each.text.split("\n")[0] for each in found["student-groups-given"]]
+    assert given == ["1 1 2", "1 -", "(1 2 1) 1"]
+    for each in rows:
+        assert ask(each, decoding, lambda rows, *_: rows, True) == found[each.name]
+
+
+def test_an_answer_in_lines_that_was_cut_is_no_plan(endpoint, answers):
+    endpoint.will_say("1 1 1\nfix: sto", completion_tokens=64, finish_reason="length")
+    [prediction] = answers(endpoint.base_url, LINES[0])
+    assert prediction.plan is None
+    assert prediction.error.startswith("cut off after 64 tokens; an answer may have ")
+
+
+def test_an_endpoint_that_is_no_llama_cpp_is_asked_for_lines_without_a_grammar(
+    endpoint, answers
+):
+    endpoint.will_say("1 1 2\nfix: stop early\n%%\ndocs: say it", completion_tokens=9)
+    [prediction] = answers(endpoint.base_url, LINES[0])
+    [commits] = [prediction.plan.commits]
+    assert [(each.type, each.files) for each in commits] == [
+        ("fix", ("a.py", "b.py")),
+        ("docs", ("c.py",)),
+    ]
+    [request] = endpoint.requests
+    assert not {"grammar", "response_format"} & request.body.keys()
+
+
+def test_rows_that_need_lines_are_refused_for_samples_in_json(models, case):
+    params = PARAMS.model_copy(update={"also": ("hybrid",)})
+    found = find_models(models)
+    with pytest.raises(ParamsError, match="hybrid needs answers in lines"):
+        systems_of(found, [case("a")], Prompts("", ""), lump, params)
+
+
+def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):
+    asked = lines_case("many", plan(*(commit(f"f{n}.py") for n in range(13))))
+    assert [each.first_line for each in with_groups([asked], lump)] == ["1" + " 1" * 12]
+    apart = with_groups([asked], lambda each: each.target)
+    assert [each.first_line for each in apart] == [""]
+    assert with_groups([asked], lambda each: plan(commit("f0.py")))[0].first_line == ""

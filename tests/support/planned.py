@@ -10,7 +10,7 @@ from diffscribe.core.records import (
     Prediction,
 )
 from diffscribe.eval.cases import Case
-from tests.support.rows import patch
+from tests.support.rows import new_patch, patch
 from tests.support.style import STYLE
 
 HOUSE = STYLE
@@ -31,7 +31,10 @@ def plan(*commits, gitignore=()):
 def make_case(target=None, junk=(), **fields):
     """A case whose diff touches the files of its target and its junk."""
     target = target or plan(commit("a.py b.py", "fix", "stop early"))
-    files = [path for each in target.commits for path in each.files] + list(junk)
+    files = [path for each in target.commits for path in each.files]
+    diff = "".join(patch(path, "line") for path in files)
+    diff += "".join(new_patch(path, "line") for path in junk)
+    files += junk
     values = {
         "id": "s1",
         "parent_id": None,
@@ -40,7 +43,7 @@ def make_case(target=None, junk=(), **fields):
         "task": "plan",
         "files": tuple(files),
         "junk": tuple(junk),
-        "diff": "".join(patch(path, "line") for path in files),
+        "diff": diff,
         "gitignore": (),
         "prompt": (Message(role="user", content=f"Split {', '.join(files)}."),),
         "target": target,

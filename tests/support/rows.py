@@ -25,6 +25,14 @@ def patch(path, line):
     )
 
 
+def new_patch(path, line):
+    return (
+        f"diff --git a/{path} b/{path}\nnew file mode 100644\n"
+        f"index {'0' * 40}..{'2' * 40}\n--- /dev/null\n+++ b/{path}\n"
+        f"@@ -0,0 +1 @@\n+new {line}\n"
+    )
+
+
 def file_change(path, old_path=None, status=FileStatus.MODIFIED):
     return FileChange(
         path=path,

@@ -10,7 +10,9 @@ TEMPLATE = (
 )
 
 
-def write_tiny(path, architecture="llama", pre="smollm", sampling=None):
+def write_tiny(
+    path, architecture="llama", pre="smollm", sampling=None, context_tokens=256
+):
     """Write a random model of two layers with the parts of SmolLM2's file.
 
     Args:
@@ -18,6 +20,7 @@ def write_tiny(path, architecture="llama", pre="smollm", sampling=None):
         architecture: as llama.cpp names it.
         pre: llama.cpp's name for how the tokenizer splits.
         sampling: general.sampling.* by name, which a server draws answers by.
+        context_tokens: of prompt and answer together.
     """
     from gguf import GGMLQuantizationType, GGUFWriter
     from gguf.quants import quantize as pack
@@ -28,7 +31,7 @@ def write_tiny(path, architecture="llama", pre="smollm", sampling=None):
     merges = ["Ġ d", "Ġd e", "e f", "i m", "Ġ Ġ"]
     tokens = [*special, *letters, *(pair.replace(" ", "") for pair in merges)]
     writer = GGUFWriter(path, architecture)
-    writer.add_context_length(256)
+    writer.add_context_length(context_tokens)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(2 * WIDTH)

@@ -228,6 +228,10 @@ class Sample(Record):
     files: tuple[str, ...]
     """Every changed path, junk included, in the order of the prompt."""
     junk: tuple[str, ...]
+    answer: Literal["json", "lines"] = Field(
+        default="json", exclude_if=lambda answer: answer == "json"
+    )
+    """How the completion gives the plan; not there if as JSON."""
     target: Plan
     private: bool = Field(default=False, exclude_if=lambda private: not private)
     """Whether the change is private, so that no export has it; else not there."""

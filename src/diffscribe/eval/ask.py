@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffscribe.asking.connect import Gguf, Remote, connected
+from diffscribe.commits.answer import read_plan_lines
+from diffscribe.commits.answer_grammar import answer_grammar
 from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
 from diffscribe.commits.prompt import Prompts
-from diffscribe.core.errors import SourceError
+from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import EvalParams
 from diffscribe.core.records import Plan, Prediction
 from diffscribe.doors.reply import (
@@ -23,7 +25,15 @@ from diffscribe.doors.reply import (
     RefusalError,
     without_thoughts,
 )
-from diffscribe.eval.cases import TOO_LONG, Case, schema_of, with_prompts
+from diffscribe.eval.cases import (
+    TOO_LONG,
+    Case,
+    case_units,
+    longest_answer_tokens,
+    schema_of,
+    with_groups,
+    with_prompts,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +41,9 @@ _FENCE = "```"
 
 BASE = "base"
 FULL_PROMPT = "base-full-prompt"
+FREE = "student-free"
+HYBRID = "hybrid"
+GIVEN = "student-groups-given"
 TIMEOUT_S = 600.0
 """For one answer: a 30B that is partly in main memory takes minutes."""
 
@@ -44,6 +57,8 @@ class System(NamedTuple):
     name: str
     model: Gguf | Remote
     cases: Sequence[Case]
+    is_free: bool = False
+    """Whether neither schema nor grammar holds its answers, whatever Decoding says."""
 
 
 class Decoding(NamedTuple):
@@ -54,7 +69,7 @@ class Decoding(NamedTuple):
     seed: int
     temperature: float = 0.0
     with_schema: bool = True
-    """Whether the server holds plans to their JSON Schema."""
+    """Whether the server holds plans to their JSON Schema or grammar."""
     reasoning_effort: str | None = None
     """Such as `low`, where the model knows it."""
 
@@ -91,18 +106,47 @@ def _modelfile_system(modelfile: Path) -> str:
 
 
 def systems_of(
-    ggufs: Mapping[str, Path], cases: Sequence[Case], full: Prompts, params: EvalParams
+    ggufs: Mapping[str, Path],
+    cases: Sequence[Case],
+    full: Prompts,
+    grouped: Callable[[Case], Plan],
+    params: EvalParams,
 ) -> list[System]:
     """Return each GGUF with the cases as the student is asked them.
 
+    With `also` the student, which is the first of the GGUFs, is asked in more ways.
     With `full_prompt_chars` the base is asked a second time, with the words of `full`:
     a base that is told everything is what one has without training.
+
+    Args:
+        ggufs: by the names of the systems, the student first and BASE among them.
+        cases: to ask.
+        full: the words of the full prompt.
+        grouped: gives the plan whose groups and junk the hybrid takes.
+        params: the section eval.
+
+    Raises:
+        ParamsError: if `also` asks for what answers in JSON cannot give.
     """
     models = {
         name: Gguf(path, params.context_tokens, params.threads, params.slots, TIMEOUT_S)
         for name, path in ggufs.items()
     }
     systems = [System(name, model, cases) for name, model in models.items()]
+    if params.also and any(case.answer == "json" for case in cases):
+        raise ParamsError(
+            f"eval.also: {params.also[0]} needs answers in lines, and these samples "
+            "want JSON; set render.answer: lines, or leave eval.also empty"
+        )
+    student = next(iter(models.values()))
+    ways = {
+        "free": lambda: System(FREE, student, cases, is_free=True),
+        "hybrid": lambda: System(HYBRID, student, with_groups(cases, grouped)),
+        "groups_given": lambda: System(
+            GIVEN, student, with_groups(cases, lambda case: case.target)
+        ),
+    }
+    systems += [ways[each]() for each in params.also]
     if params.full_prompt_chars is not None:
         texts = {"plan": full, "message": full}
         told = with_prompts(cases, texts, params.full_prompt_chars)
@@ -129,6 +173,8 @@ def ask(
     Raises:
         ToolError: if the endpoint cannot be used at all; answers so far are kept.
     """
+    held = decoding._replace(with_schema=decoding.with_schema and not system.is_free)
+    _warn_of_short_limit(system, held)
     with connected(system.model, known_only=known_only) as asker:
 
         async def predict(case: Case) -> Prediction:
@@ -138,7 +184,7 @@ def ask(
             if not case.prompt:
                 return unanswered.model_copy(update={"error": TOO_LONG})
             try:
-                answer = await asker.ask(_question(case, asker.model, decoding))
+                answer = await asker.ask(_question(case, asker.model, held))
             except RefusalError as error:
                 # Every system is asked alike, so a refused request is a result.
                 return unanswered.model_copy(update={"error": error.words})
@@ -152,6 +198,20 @@ def ask(
         return read
 
 
+def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
+    """Log how many answers the limit of tokens may cut."""
+    longest = [longest_answer_tokens(each) for each in system.cases]
+    over = sum(tokens > decoding.max_tokens for tokens in longest)
+    if over:
+        logger.warning(
+            "%s: the grammar admits answers of more than %d characters to %d of %d "
+            "cases, of %d at most; one that is cut at %d tokens counts as failed, and "
+            "eval.max_answer_tokens may be raised",
+            *(system.name, decoding.max_tokens, over, len(longest), max(longest)),
+            decoding.max_tokens,
+        )
+
+
 def _question(case: Case, model: str, decoding: Decoding) -> Question:
     return Question(
         model=model,
@@ -163,7 +223,15 @@ def _question(case: Case, model: str, decoding: Decoding) -> Question:
         reasoning_effort=decoding.reasoning_effort,
         about=case.repo,
         private=case.private,
+        grammar=_grammar(case) if decoding.with_schema else "",
     )
+
+
+def _grammar(case: Case) -> str:
+    """Return the grammar of the answers to a case; empty if it wants no lines."""
+    if case.answer == "json":
+        return ""
+    return answer_grammar(case_units(case), first_line=case.first_line or None)
 
 
 def _read(case: Case, answer: Answer) -> dict[str, Any]:
@@ -172,7 +240,11 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
     if plan:
         plan = restore_paths(plan, answer.replaced)
     tokens = answer.usage.completion_tokens
-    if error and answer.finish_reason == "length":
+    if answer.finish_reason == "length" and case.answer == "lines":
+        # What is left may read as a plan whose last message ends too early.
+        plan, most = None, longest_answer_tokens(case)
+        error = f"cut off after {tokens} tokens; an answer may have {most} characters"
+    elif error and answer.finish_reason == "length":
         error = f"cut off after {tokens} tokens: {error}"
     return {
         "text": answer.text,
@@ -187,8 +259,12 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
 def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
     """Return the plan in an answer, or None and why there is none.
 
-    The answer to a message case is the message; its plan is one commit of all files.
+    Unless a message case wants lines, the answer is the message; its plan is one commit
+    of all files.
     """
+    if case.answer == "lines":
+        read = read_plan_lines(text, case_units(case))
+        return read.record, read.problem
     if case.task == "message":
         message = _bare_message(text)
         if not message:

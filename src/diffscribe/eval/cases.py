@@ -7,13 +7,16 @@ may bring its prompt, or get one in other words (`with_prompts`).
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from diffscribe.commits.answer import first_line_of, longest_answer_chars
+from diffscribe.commits.answer_grammar import answer_grammar
 from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.plan import plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
+from diffscribe.commits.units import FileUnits, PlanLinesError, units_of, units_of_diff
 from diffscribe.core.draw import rank
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl
@@ -50,6 +53,12 @@ class Case(Record):
     """Patterns in force at base."""
     prompt: tuple[Message, ...] = ()
     """The chat that a model is shown; empty if none was rendered."""
+    answer: Literal["json", "lines"] = "json"
+    """How the prompt wants a plan."""
+    first_line: str = ""
+    """That of an answer in lines, where the groups are given; else empty."""
+    units: tuple[FileUnits, ...] = ()
+    """Of each of the files; empty if only the diff is known. See `case_units`."""
     target: Plan
     """The plan that is wanted; for a message, one commit of all files."""
     originals: tuple[OriginalCommit, ...] = ()
@@ -97,10 +106,24 @@ def _case(sample: Sample, change: SplitChange) -> Case:
         diff=change.diff,
         gitignore=change.gitignore,
         prompt=sample.prompt,
+        answer=sample.answer,
+        first_line=" ".join("1" for _ in sample.files)
+        if sample.answer == "lines" and sample.task == "message"
+        else "",
+        units=units_of(change.files, change.diff),
         target=sample.target,
         originals=change.commits,
         private=change.private,
     )
+
+
+def case_units(case: Case) -> tuple[FileUnits, ...]:
+    """Return the units of a case; a file without a patch of git is never split."""
+    if case.units:
+        return case.units
+    is_patch = case.diff.startswith(_PATCH)
+    found = {each.path: each for each in units_of_diff(case.diff if is_patch else "")}
+    return tuple(found.get(path, FileUnits(path)) for path in case.files)
 
 
 def read_selection(
@@ -222,7 +245,11 @@ def with_prompts(
         case
         if case.prompt and case.task in keep
         else case.model_copy(
-            update={"prompt": _prompt(case, texts[case.task], max_chars)}
+            update={
+                "prompt": _prompt(case, texts[case.task], max_chars),
+                "answer": "json",
+                "first_line": "",
+            }
         )
         for case in cases
     ]
@@ -239,4 +266,38 @@ def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
 
 def schema_of(case: Case) -> Mapping[str, Any] | None:
     """Return the JSON Schema of the plans for a case; None for a message."""
-    return plan_schema(case.files) if case.task == "plan" and case.files else None
+    is_json = case.task == "plan" and case.answer == "json"
+    return plan_schema(case.files) if is_json and case.files else None
+
+
+# Answers in lines.
+
+
+def with_groups(cases: Iterable[Case], plan_of: Callable[[Case], Plan]) -> list[Case]:
+    """Return the cases, in each of which the groups of a plan are given.
+
+    A plan that lines cannot hold leaves the grouping to the model.
+    """
+    return [
+        case.model_copy(update={"first_line": _first_line(case, plan_of(case))})
+        for case in cases
+    ]
+
+
+def _first_line(case: Case, plan: Plan) -> str:
+    units = case_units(case)
+    try:
+        line = first_line_of(plan, units)
+        answer_grammar(units, first_line=line)  # It refuses too many commits.
+        return line
+    except PlanLinesError as error:
+        logger.warning("%s: its groups are not given: %s", case.id, error)
+        return ""
+
+
+def longest_answer_tokens(case: Case) -> int:
+    """Return how many tokens no answer in lines is longer than, if it is ASCII.
+
+    A token is at least a byte. 0 if the case wants no lines.
+    """
+    return 0 if case.answer == "json" else longest_answer_chars(case_units(case))
