@@ -29,6 +29,7 @@ def learned(message, paths=PATHS, house=None, nonconventional="guess"):
         ("fix: undo\n\nThis reverts commit 0123abc.", LessonReason.REVERT),
         ("fix: close the valve when its pu\u2026 (#3)", LessonReason.CUT_SUBJECT),
         ("fix: close the valve when\n\n\u2026it opens", LessonReason.CUT_SUBJECT),
+        ("fix: run go fix ./...", None),
         ("fix: changelog for #12", LessonReason.EMPTY_SUBJECT),
         ("#12", LessonReason.EMPTY_SUBJECT),
         ("", LessonReason.EMPTY_SUBJECT),
@@ -38,10 +39,21 @@ def learned(message, paths=PATHS, house=None, nonconventional="guess"):
         ("fix: close " + "the valve " * 8, StyleRule.LONG_HEADER),
         ("fix: close the valve at once", None),
         ("fix: added a valve (#3)", None),
+        ("fix: properly close the valve", None),
+        ("fix: deleted valves are shown", StyleRule.NOT_IMPERATIVE),
+        ("fix: close the valve\n\n* x\n\nThis reverts commit 0123abc.", None),
     ],
 )
 def test_a_message_teaches_nothing_for_a_reason(message, reason):
     assert no_lesson(message, PATHS, style(), "guess") == reason
+
+
+@pytest.mark.parametrize(
+    "paths", [("CHANGELOG.md",), ("docs/changes/12.md", "HISTORY.rst"), ("web/NEWS",)]
+)
+def test_a_commit_of_change_logs_alone_teaches_nothing(paths):
+    assert learned("docs: add the valve", paths) == LessonReason.CHANGE_LOG
+    assert learned("docs: add the valve", (*paths, "newsletter.md"))[0] == "docs"
 
 
 def test_without_a_type_there_may_be_no_lesson():

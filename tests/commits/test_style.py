@@ -143,6 +143,8 @@ def test_english_and_what_is_in_no_language_passes(text):
         ("re-add the test", True),
         ("don't fail on empty params", True),
         ("re-enable colours", True),
+        ("properly add a test", True),
+        ("use-after-free in a test", False),
         ("added a test", False),
         ("adds a test", False),
         ("readme for examples", False),

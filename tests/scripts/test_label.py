@@ -51,6 +51,7 @@ def test_every_change_is_labeled_or_counted(folder, stage):
         "rejected": {
             "revert": 0,
             "cut_subject": 0,
+            "change_log": 0,
             "empty_subject": 1,
             "nonconventional": 0,
             "unsure_type": 0,

@@ -13,7 +13,7 @@ from diffscribe.commits.words import specific_words, words
 _STANDARDS = """
     ADR AES ANSI ARM ARMV AVX BASE BLAKE C CP CRC CSS CUDA CVE CWE E2E EC ECMA ES EUC
     FIPS GB GPT GTK H HTML HTTP IEC IEEE IPV ISO JSON KOI LATIN LTS MD MP OAUTH PCI PEP
-    PHP PKCS PSR PY QT RFC RSA SHA SM SQL SSE TLS TLSV TOP UCS USB UTF WIN X XML
+    PHP PKCS PSR PY QT RFC RSA RUSTSEC SHA SM SQL SSE TLS TLSV TOP UCS USB UTF WIN X XML
 """
 """What looks like a ticket but names a standard: UTF-8, RFC-9110."""
 _ISSUE_URL = (
@@ -107,7 +107,7 @@ _OPEN_END = re.compile(
 def is_cut(header: str) -> bool:
     """Tell a header that a host cut, as in `call the ser… (#12)`."""
     text = strip_marks(_BRACKETED.sub("", clean_header(header)))
-    return text.endswith(("...", "\u2026"))
+    return text.endswith(("...", "\u2026")) and not text.endswith("/...")
 
 
 def clean_subject(subject: str) -> str:

@@ -36,14 +36,18 @@ MIN_TYPE_PROBABILITY = 0.65
 """Of a guessed type. From here on it is the author's in seven of ten commits of
 histories that the model has not seen; of all guesses it is in under six of ten."""
 _REVERT = re.compile(r"(?i:\b(?:un)?re(?:vert|apply)(?:s|ed|ing|ies)?\b)")
-_REVERTS = re.compile(r"^This reverts commit [0-9a-f]{7,40}", re.MULTILINE)
+_REVERTS = re.compile(r"This reverts commit [0-9a-f]{7,40}")
 _FIX = re.compile(r"fix(?:e[sd])? ", re.IGNORECASE)
 _FIX_OF_LESS = re.compile(
-    r"\b(?:build|ci|comments?|docs?|documentation|examples?|formatting|lint\w*|readme"
+    r"\b(?:build|ci|comments?|docs?|docstrings?|documentation|examples?|formatting|lint\w*|readme"
     r"|spelling|style|tests?|typos?|warnings?|whitespace)\b",
     re.IGNORECASE,
 )
 """What is fixed without a fix of the program."""
+_CHANGE_LOG = re.compile(
+    r"(?i)(?:^|/)(?:changelogs?|changes|history|news|release[-_]?notes)"
+    r"(?:[-_.][\w.-]*)?(?:/|$)"
+)
 _GOES_ON = re.compile(r"(?:\.\.\.|\u2026)\w")
 
 
@@ -54,6 +58,8 @@ class LessonReason(StrEnum):
     """The reason of a revert is not in its diff."""
     CUT_SUBJECT = "cut_subject"
     """A host cut it; the rest may stand in the body."""
+    CHANGE_LOG = "change_log"
+    """Files of a change log alone: it names what other commits did."""
     EMPTY_SUBJECT = "empty_subject"
     """Without issues, marks and references nothing is left that says something."""
     NONCONVENTIONAL = "nonconventional"
@@ -110,8 +116,10 @@ def clean_commit(
     found = read_header(message, paths)
     if found.type == "revert" or _REVERT.search(found.subject):
         return LessonReason.REVERT
-    if _REVERTS.search(message):
+    if _REVERTS.match(parts.body):
         return LessonReason.REVERT
+    if paths and all(map(_CHANGE_LOG.search, paths)):
+        return LessonReason.CHANGE_LOG
     if is_cut(found.subject) or _GOES_ON.match(parts.body):
         return LessonReason.CUT_SUBJECT
     subject = clean_subject(found.subject)

@@ -132,12 +132,17 @@ def is_english(text: str) -> bool:
     return foreign < _MIN_FOREIGN_WORDS or foreign <= english
 
 
-_FIRST_WORD = re.compile(r"(?:[Rr]e|[Uu]n|[Pp]re|[Aa]uto)?-?([A-Za-z]+)(?![\w.(/:])")
+_FIRST_WORD = re.compile(
+    r"(?:[a-z]{2,}ly )?(?:[Rr]e|[Uu]n|[Pp]re|[Aa]uto)?-?([A-Za-z]+)(?![\w.(/:-])"
+)
 
 
 def is_imperative(subject: str) -> bool:
-    """Tell whether a subject begins with a known verb in its base form."""
+    """Tell whether a subject begins with a known verb in its base form.
+
+    An adverb may stand before it, as in `properly close the valve`.
+    """
     found = _FIRST_WORD.match(subject)
     return found is not None and not words("imperatives").isdisjoint(
-        (found[0].lower(), found[1].lower())
+        (found[0].split(" ")[-1].lower(), found[1].lower())
     )

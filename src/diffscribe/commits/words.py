@@ -60,20 +60,25 @@ def word_forms(word: str) -> tuple[str, ...]:
 
 
 _INFLECTED = re.compile(r"[A-Za-z]+")
+_STATEMENT = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|does|did|do|should|must|will|would|can"
+    r"|could|cannot|may|might|not)\b|n't\b"
+)
 _PREPOSITION = re.compile(r" +(?:and|for|from|in|of|on|or|to|with)\b")
 
 
 def imperative_form(subject: str) -> str:
     """Return a subject whose first verb is in its base form: `added x` is `add x`.
 
-    Only verbs are changed that are hardly ever nouns or adjectives in that form, so
-    that `types of errors` and `missing link` stay.
+    Only verbs are changed that are hardly ever nouns or adjectives in that form, and
+    only where no other verb follows, so that `types of errors`, `missing link` and
+    `deleted files are shown` stay.
     """
     first = _INFLECTED.match(subject)
     if first is None or first[0] in words("imperatives"):
         return subject
     rest = subject[first.end() :]
-    if not rest.startswith(" "):
+    if not rest.startswith(" ") or _STATEMENT.search(rest):
         return subject
     if first[0].endswith("s") and _PREPOSITION.match(rest):
         return subject
