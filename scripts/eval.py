@@ -18,7 +18,12 @@ from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.eval.ask import Decoding, ask, find_models, systems_of
 from diffscribe.eval.cases import read_selection
-from diffscribe.eval.controls import fit_controls, planned, predict_controls
+from diffscribe.eval.controls import (
+    fit_controls,
+    fit_given_controls,
+    planned,
+    predict_controls,
+)
 from diffscribe.eval.metrics import evaluate, headline
 from diffscribe.eval.report import summary, terminal_table, write_report
 from diffscribe.eval.scores import score_all
@@ -56,9 +61,12 @@ def main(
     ggufs = find_models(models)
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
-    training = read_jsonl(splits / "train.jsonl", SplitChange)
+    training = list(read_jsonl(splits / "train.jsonl", SplitChange))
     grouped = planned(baseline)
     controls = fit_controls(training, grouped)
+    if "groups_given" in section.also:
+        given = planned(baseline, groups_given=True)
+        controls |= fit_given_controls(training, given)
     systems = systems_of(ggufs, cases, full, grouped, section)
     decoding = Decoding(section.max_answer_tokens, section.seed)
     with tracked_run("eval", values) as run:

@@ -33,6 +33,18 @@ def test_it_learns_what_goes_together_of_which_type(fitted, row):
     assert plan.gitignore == ()
 
 
+def test_given_groups_get_its_types_and_subjects(fitted, row):
+    label = row(57).label.plan
+    given = fitted.with_messages(label, row(57).diff)
+    assert [each.files for each in given.commits] == [
+        each.files for each in label.commits
+    ]
+    assert [(each.type, each.subject) for each in given.commits] == [
+        ("docs", "update router.md"),
+        ("fix", "update sampler.py and test_sampler.py"),
+    ]
+
+
 def test_junk_is_ignored_by_what_ignored_it_in_training(fitted, row):
     noisy = row(57, junk=("debug.log", "logs/run.log"))
     plan = fitted.plan(paths_of(noisy), noisy.diff)

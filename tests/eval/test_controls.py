@@ -16,6 +16,7 @@ from diffscribe.eval.controls import (
     RULES,
     fit_controls,
     nearest,
+    nearest_given,
     one_commit,
     original,
     per_directory,
@@ -151,6 +152,36 @@ def test_of_the_near_the_best_bleu_wins():
     assert nearest(rows)(asked).commits[0].type == "feat"
 
 
+def test_with_groups_given_each_gets_the_message_of_the_nearest_commit():
+    both = plan(commit("a.py", "fix", "close it"), commit("b.md", "docs", "tell dates"))
+    closing, dates = "socket.close() when the peer is gone", "parse_date(text, locale)"
+    diff = patch("a.py", closing) + patch("b.md", dates)
+    curated = make_curated(plan=both, paths=("a.py", "b.md"), diff=diff)
+    row = SplitChange(**dict(curated), parent_id=None, junk=())
+    hunk = f"@@ -9 +9 @@\n-old {dates}\n+new {dates}\n"
+    target = plan(
+        commit("c.py", "feat", hunks={"c.py": (1,)}),
+        commit("c.py d.py", "feat", hunks={"c.py": (2,)}),
+        gitignore=["*.log"],
+    )
+    asked = make_case(
+        target,
+        files=("c.py", "d.py"),
+        diff=patch("c.py", closing) + hunk + patch("d.py", dates),
+    )
+    given = nearest_given([row])(asked)
+    assert [(each.type, each.subject) for each in given.commits] == [
+        ("fix", "close it"),
+        ("docs", "tell dates"),
+    ]
+    assert [(each.files, each.hunks) for each in given.commits] == [
+        (each.files, each.hunks) for each in target.commits
+    ]
+    assert given.gitignore == ("*.log",)
+    without = nearest_given([])(asked)
+    assert {each.subject for each in without.commits} == {"update files"}
+
+
 def test_without_messages_to_lend_nearest_is_one_commit(case):
     pair = plan(commit("a.py", "fix"), commit("b.md", "docs"))
     curated = make_curated(plan=pair, paths=("a.py", "b.md"))
@@ -174,8 +205,10 @@ def test_fitted_controls_give_valid_plans_and_the_same_again(controls, case):
 def test_plans_that_were_made_before_are_found_by_case(case, tmp_path):
     path = tmp_path / "plans.jsonl"
     made = plan(commit("a.py b.md", "fix"))
-    write_jsonl(path, [PlannedChange(id="s", plan=made)])
+    other = plan(commit("a.py"), commit("b.md"))
+    write_jsonl(path, [PlannedChange(id="s", plan=made, given=other)])
     control = planned(path)
     assert control(case("s")) == made
+    assert planned(path, groups_given=True)(case("s")) == other
     with pytest.raises(RecordError, match="no plan of the change t; run the stage"):
         control(case("t"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.rows import make_curated
+from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.files import read_jsonl, write_jsonl
@@ -109,7 +110,10 @@ def prepare(models, samples, folder, **values):
     write_jsonl(folder / "splits" / "test.jsonl", map(change, samples))
     training = [change(sample(n)) for n in range(100, 110)]
     write_jsonl(folder / "splits" / "train.jsonl", training)
-    planned = [PlannedChange(id=each.id, plan=each.target) for each in samples]
+    planned = [
+        PlannedChange(id=each.id, plan=each.target, given=each.target)
+        for each in samples
+    ]
     write_jsonl(folder / "plans.jsonl", planned)
     inputs = (ROOT / "prompts/teacher", models, "plans.jsonl", "splits", "test.jsonl")
     return [sys.executable, ROOT / "scripts/eval.py", *inputs, "report", "eval.json"]
@@ -272,6 +276,44 @@ def test_the_base_is_asked_with_the_full_prompt_too(roomy_models, tmp_path):
     assert ["base-full-prompt", "student-q8_0"] in [
         sorted(each["systems"]) for each in voted
     ]
+
+
+@pytest.mark.slow
+def test_what_lines_can_do_more_is_in_the_table_and_asked_once(tmp_path):
+    folder = tmp_path / "run"
+    (tmp_path / "gguf").mkdir()
+    write_tiny(tmp_path / "gguf/student-q8_0.gguf", context_tokens=8192)
+    shutil.copy(tmp_path / "gguf/student-q8_0.gguf", tmp_path / "gguf/base-f16.gguf")
+    recipe = modelfile("student-q8_0.gguf", "Split the change.", 8192)
+    (tmp_path / "gguf/Modelfile").write_text(recipe)
+    samples = [
+        sample(n, f"Split {n}.").model_copy(update={"answer": "lines"})
+        for n in range(2)
+    ]
+    more = ["free", "hybrid", "groups_given"]
+    values = {"context_tokens": 8192, "max_answer_tokens": 6000, "also": more}
+    command = prepare(tmp_path / "gguf", samples, folder, **values)
+    done = run(command, folder)
+    assert done.returncode == 0, done.stderr
+    found = Evaluation.model_validate_json(
+        (folder / "report/metrics.json").read_bytes()
+    )
+    valid = {each.system: each.scores["valid"].value for each in found.systems}
+    held = ["student-q8_0", "base", "hybrid", "student-groups-given"]
+    given = ["control-nearest-groups-given", "control-baseline-groups-given"]
+    assert [valid[name] for name in held] == [1.0] * 4
+    assert valid["student-free"] == 0.0
+    grouped = {each.system: each.scores["ari"].value for each in found.systems}
+    assert [grouped[name] for name in (*held[2:], *given)] == [1.0] * 4
+    pairs = [(each.system, each.other) for each in found.differences]
+    assert ("student-q8_0", "hybrid") in pairs
+    assert pairs[-2:] == [("student-groups-given", name) for name in given]
+    assert found.differences[-1].comparisons.keys() == {*HEADLINE[4:]}
+    before = answers_in(folder)
+    assert run(command, folder, llama_cpp=tmp_path / "nowhere").returncode == 0
+    assert answers_in(folder) == before
+    # The base is the student's file, and the baseline's groups are the target's.
+    assert len(before) == 2 * 3
 
 
 def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):

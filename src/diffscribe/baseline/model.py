@@ -27,6 +27,7 @@ from diffscribe.baseline.messages import (
     subject_of,
     type_of,
 )
+from diffscribe.commits.diff import part_of_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.core.errors import RecordError, SourceError
 from diffscribe.core.files import write_json
@@ -65,6 +66,16 @@ class Baseline(NamedTuple):
             commits=tuple(self._commit(each) for each in group(self.grouping, real)),
             gitignore=patterns,
         )
+
+    def with_messages(self, plan: Plan, diff: str) -> Plan:
+        """Return a plan with the baseline's types and subjects in place of its own."""
+        commits = [
+            self._commit(
+                read_evidence(each.files, part_of_diff(diff, each))
+            ).model_copy(update={"files": each.files, "hunks": each.hunks})
+            for each in plan.commits
+        ]
+        return plan.model_copy(update={"commits": tuple(commits)})
 
     def _commit(self, files: Sequence[FileEvidence]) -> PlannedCommit:
         return PlannedCommit(
@@ -134,10 +145,14 @@ def learn_patterns(rows: Sequence[SplitChange]) -> tuple[str, ...]:
 
 
 def plans(baseline: Baseline, rows: Iterable[SplitChange]) -> Iterator[PlannedChange]:
-    """Yield the plan of each row by its id, in their order."""
+    """Yield the plans of each row by its id, in their order."""
     for row in rows:
         paths = [file.path for file in row.files]
-        yield PlannedChange(id=row.id, plan=baseline.plan(paths, row.diff))
+        yield PlannedChange(
+            id=row.id,
+            plan=baseline.plan(paths, row.diff),
+            given=baseline.with_messages(row.label.plan, row.diff),
+        )
 
 
 def measure(

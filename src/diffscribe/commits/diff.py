@@ -2,10 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from diffscribe.core.errors import RecordError
+from diffscribe.core.records import PlannedCommit
 
 HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -76,6 +77,25 @@ def parse_diff(text: str) -> tuple[FilePatch, ...]:
         path, old_path = _paths(header, start + 1)
         patches.append(FilePatch(path, old_path, tuple(header), tuple(hunks)))
     return tuple(patches)
+
+
+def part_of_diff(diff: str, commit: PlannedCommit) -> str:
+    """Return the patches of a commit's files, of a split file with its hunks alone.
+
+    Raises:
+        RecordError: if the diff is not what git prints.
+    """
+    return "".join(
+        _with_hunks(patch, commit.hunks.get(patch.path, ())).text
+        for patch in parse_diff(diff)
+        if patch.path in commit.files
+    )
+
+
+def _with_hunks(patch: FilePatch, numbers: Collection[int]) -> FilePatch:
+    """Return a patch with the hunks of some numbers; none stands for all."""
+    kept = [hunk for at, hunk in enumerate(patch.hunks, start=1) if at in numbers]
+    return patch._replace(hunks=tuple(kept)) if numbers else patch
 
 
 def unquote(name: str) -> str:

@@ -261,6 +261,9 @@ class PlannedChange(Record):
 
     id: str
     plan: Plan
+    given: Plan | None = Field(default=None, exclude_if=lambda given: given is None)
+    """The plan if the label's groups are given, so that only types and messages are of
+    who planned; else not there."""
 
 
 class Score(Record):

@@ -26,6 +26,7 @@ from diffscribe.doors.reply import (
     without_thoughts,
 )
 from diffscribe.eval.cases import (
+    GROUPS_GIVEN,
     TOO_LONG,
     Case,
     case_units,
@@ -43,7 +44,7 @@ BASE = "base"
 FULL_PROMPT = "base-full-prompt"
 FREE = "student-free"
 HYBRID = "hybrid"
-GIVEN = "student-groups-given"
+GIVEN = f"student{GROUPS_GIVEN}"
 TIMEOUT_S = 600.0
 """For one answer: a 30B that is partly in main memory takes minutes."""
 

@@ -67,6 +67,10 @@ class Case(Record):
     """Whether the case may only be sent to this machine."""
 
 
+GROUPS_GIVEN = "-groups-given"
+"""The end of the name of a system that is told the target's groups."""
+
+
 def cluster_of(case: Case) -> str:
     """Return the id that a case and its variants share."""
     return case.parent_id or case.id

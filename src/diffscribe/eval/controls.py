@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from diffscribe.commits.diff import part_of_diff
 from diffscribe.commits.grammar import split_message
 from diffscribe.commits.headers import read_header
 from diffscribe.commits.path_rules import decided_type, type_of_paths
@@ -24,7 +25,7 @@ from diffscribe.core.records import (
     Prediction,
     SplitChange,
 )
-from diffscribe.eval.cases import Case
+from diffscribe.eval.cases import GROUPS_GIVEN, Case
 
 Control = Callable[[Case], Plan]
 
@@ -55,6 +56,21 @@ def fit_controls(
     }
 
 
+def fit_given_controls(
+    training: Iterable[SplitChange], baseline: Control
+) -> dict[str, Control]:
+    """Return the controls that are told the target's groups, by the names of systems.
+
+    Args:
+        training: the rows that a student learned from.
+        baseline: gives the baseline's messages for the target's groups.
+    """
+    return {
+        f"control-nearest{GROUPS_GIVEN}": nearest_given(training),
+        f"control-baseline{GROUPS_GIVEN}": baseline,
+    }
+
+
 def predict_controls(
     cases: Sequence[Case], controls: Mapping[str, Control]
 ) -> list[Prediction]:
@@ -66,23 +82,28 @@ def predict_controls(
     ]
 
 
-def planned(path: Path) -> Control:
+def planned(path: Path, *, groups_given: bool = False) -> Control:
     """Return the control that answers with plans that were made before, by case.
 
     Args:
         path: a PlannedChange a line, as the stage baseline writes them.
+        groups_given: whether to answer with those of the label's groups.
 
     Raises:
         RecordError: from the control, for a case without a plan.
     """
-    plans = {each.id: each.plan for each in read_jsonl(path, PlannedChange)}
+    plans = {
+        each.id: each.given if groups_given else each.plan
+        for each in read_jsonl(path, PlannedChange)
+    }
 
     def plan_of(case: Case) -> Plan:
-        if case.id not in plans:
+        plan = plans.get(case.id)
+        if plan is None:
             raise RecordError(
                 f"{path}: no plan of the change {case.id}; run the stage baseline again"
             )
-        return plans[case.id]
+        return plan
 
     return plan_of
 
@@ -157,19 +178,65 @@ def nearest(training: Iterable[SplitChange]) -> Control:
     BLEU-4 (NNGen, Liu et al. 2018); of equal ones the first. Training changes of
     one commit count, without variants; if there is none this is `one_commit`.
     """
+    known = [
+        (row.diff, row.label.plan.commits[0])
+        for row in training
+        if row.parent_id is None and len(row.label.plan.commits) == 1
+    ]
+    if not known:
+        return one_commit
+    lend = _lender(known)
+
+    def plan_of(case: Case) -> Plan:
+        return Plan(commits=(_lent(lend(case.diff), case.files, {}),))
+
+    return plan_of
+
+
+def nearest_given(training: Iterable[SplitChange]) -> Control:
+    """Return the rule that lends each of the target's groups a message, as `nearest`.
+
+    What is compared is the part of the diff that a commit has, in training as in the
+    case. If there is no training commit this is the target with the constant message.
+    """
+    known: dict[str, PlannedCommit] = {}
+    for row in training:
+        for commit in row.label.plan.commits if row.parent_id is None else ():
+            known.setdefault(part_of_diff(row.diff, commit), commit)
+    lend = _lender([*known.items()]) if known else None
+
+    def plan_of(case: Case) -> Plan:
+        commits = [
+            _lent(
+                lend(part_of_diff(case.diff, each)) if lend else _commit(each.files),
+                each.files,
+                each.hunks,
+            )
+            for each in case.target.commits
+        ]
+        return case.target.model_copy(update={"commits": tuple(commits)})
+
+    return plan_of
+
+
+def _lent(
+    commit: PlannedCommit,
+    files: tuple[str, ...],
+    hunks: Mapping[str, tuple[int, ...]],
+) -> PlannedCommit:
+    return commit.model_copy(update={"files": files, "hunks": hunks, "issues": ()})
+
+
+def _lender(
+    known: Sequence[tuple[str, PlannedCommit]],
+) -> Callable[[str], PlannedCommit]:
+    """Return what finds the commit of the known diff that is most like another."""
     import numpy as np
     from sacrebleu.metrics.bleu import BLEU
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 
-    rows = [
-        row
-        for row in training
-        if row.parent_id is None and len(row.label.plan.commits) == 1
-    ]
-    if not rows:
-        return one_commit
-    diffs = [row.diff[:MAX_CHARS] for row in rows]
+    diffs = [diff[:MAX_CHARS] for diff, _ in known]
     vectorizer = CountVectorizer(token_pattern=PIECE, lowercase=False)
     vectors = normalize(vectorizer.fit_transform(diffs))
     # The tokens are made here: sacrebleu's own rules are for sentences.
@@ -178,8 +245,8 @@ def nearest(training: Iterable[SplitChange]) -> Control:
     def tokens(diff: str) -> str:
         return " ".join(re.findall(PIECE, diff))
 
-    def plan_of(case: Case) -> Plan:
-        asked = case.diff[:MAX_CHARS]
+    def lend(diff: str) -> PlannedCommit:
+        asked = diff[:MAX_CHARS]
         cosines = vectors @ normalize(vectorizer.transform([asked])).T
         near = np.argsort(-cosines.toarray()[:, 0], kind="stable")[:NEIGHBOURS]
 
@@ -187,12 +254,9 @@ def nearest(training: Iterable[SplitChange]) -> Control:
             found = bleu.sentence_score(tokens(asked), [tokens(diffs[at])])
             return float(found.score)
 
-        lent = rows[max(near, key=likeness)].label.plan.commits[0]
-        return Plan(
-            commits=(lent.model_copy(update={"files": case.files, "issues": ()}),)
-        )
+        return known[max(near, key=likeness)][1]
 
-    return plan_of
+    return lend
 
 
 def _prediction(control: str, case: Case, plan: Plan) -> Prediction:

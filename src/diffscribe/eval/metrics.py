@@ -9,7 +9,7 @@ from typing import NamedTuple
 from diffscribe.commits.grammar import format_header
 from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
-from diffscribe.eval.cases import TOO_LONG, Case
+from diffscribe.eval.cases import GROUPS_GIVEN, TOO_LONG, Case
 from diffscribe.eval.compare import Comparison, compare_systems
 from diffscribe.eval.messages import Aligned, align
 from diffscribe.eval.scores import HEADLINE, SCORES
@@ -24,6 +24,7 @@ KINDS = ("repository", "language", "commits", "diff size", "type", "junk")
 """What the cases are sliced by."""
 _NAMES = (*map(str, range(MOST_COMMITS)), f"{MOST_COMMITS} or more")
 _ORDER = {name: at for at, name in enumerate((*_NAMES, *SIZES.values(), LARGEST))}
+OF_MESSAGES = tuple(name for name in HEADLINE if SCORES[name].family == "message")
 SLICED = ("valid", "ari", "exact_partition", "moves", "type", "grounded", "chrf")
 _OVERFLOW = re.compile(r"HTTP 4\d\d: .*context", re.DOTALL)
 
@@ -110,7 +111,7 @@ class SystemResult(Record):
 
 
 class Difference(Record):
-    """How a system compares to another on the same samples, by HEADLINE."""
+    """How a system compares to another on the same samples, by measures of HEADLINE."""
 
     system: str
     other: str
@@ -133,13 +134,16 @@ def evaluate(
 ) -> Evaluation:
     """Return the results of each system, and the first against the others.
 
+    Of the systems that are told the target's groups the first is compared with the
+    others of them, by measures of messages alone.
+
     Args:
         cases: that all systems answered.
         scores: those of a system stand together, of the main one first.
         predictions: the same.
         sizes_bytes: of the GGUFs, by system.
-        compared: the systems that the first is compared with; None for all but
-            students, which are the same one in other quantization types.
+        compared: the systems that the first is compared with; None for all but those
+            that are told the groups, and students, which are the same one otherwise.
     """
     measured = {name: list(own) for name, own in groupby(scores, lambda s: s.system)}
     answers = {
@@ -148,8 +152,15 @@ def evaluate(
     by_id = {case.id: case for case in cases}
     main, *others = measured
     if compared is None:
-        compared = [name for name in others if not name.startswith("student-")]
-    rivals = {name: measured[name] for name in compared}
+        compared = [
+            name
+            for name in others
+            if not name.startswith("student-") and not name.endswith(GROUPS_GIVEN)
+        ]
+    given = [name for name in others if name.endswith(GROUPS_GIVEN)]
+    families: list[tuple[str, Collection[str], tuple[str, ...]]]
+    families = [(main, compared, HEADLINE)]
+    families += [(given[0], given[1:], OF_MESSAGES)] if given else []
     return Evaluation(
         systems=tuple(
             _result(
@@ -161,8 +172,11 @@ def evaluate(
             for system, own in measured.items()
         ),
         differences=tuple(
-            Difference(system=main, other=other, comparisons=found)
-            for other, found in compare_systems(measured[main], rivals).items()
+            Difference(system=first, other=other, comparisons=found)
+            for first, rivals, names in families
+            for other, found in compare_systems(
+                measured[first], {name: measured[name] for name in rivals}, names
+            ).items()
         ),
     )
 

@@ -1,6 +1,7 @@
 """Write an evaluation as tables for the terminal and Markdown, and as plots for DVC."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +97,26 @@ def markdown(evaluation: Evaluation) -> str:
 def verdicts_text(evaluation: Evaluation) -> str:
     """Return what the intervals are about, and which measures are better or worse."""
     student = evaluation.systems[0]
-    compared = len(HEADLINE) * len(evaluation.differences)
+    families = groupby(evaluation.differences, lambda each: each.system)
     return "\n\n".join(
         [
             scope_line(student),
             *filter(None, map(_overflows, evaluation.systems)),
-            "\n".join(map(_verdicts, evaluation.differences)),
-            f"{student.system} minus each other, paired by sample, in points. `Better` "
+            *(_family(system, list(each)) for system, each in families),
+        ]
+    )
+
+
+def _family(system: str, differences: Sequence[Difference]) -> str:
+    """Return how one system compares to others."""
+    compared = sum(len(each.comparisons) for each in differences)
+    return "\n\n".join(
+        [
+            "\n".join(map(_verdicts, differences)),
+            f"{system} minus each other, paired by sample, in points. `Better` "
             "and `worse` are said only where p is below 0.05 after Holm's correction "
             f"over all {compared} comparisons of this table:",
-            grid([_difference(each) for each in evaluation.differences]),
+            grid([_difference(each) for each in differences]),
         ]
     )
 
@@ -276,7 +287,7 @@ def _difference(difference: Difference) -> Row:
     found: Mapping[str, Comparison] = difference.comparisons
     return {
         "minus": difference.other,
-        **{TITLES[name]: cell(found[name].difference) for name in HEADLINE},
+        **{TITLES[name]: cell(found[name].difference) for name in found},
     }
 
 

@@ -184,7 +184,15 @@ def overview(
     minus = html_table(
         ("minus", *HEADLINE),
         (
-            (each.other, *(_tested(each.comparisons[name]) for name in HEADLINE))
+            (
+                each.other
+                if each.system == main
+                else f"{each.other}, of {each.system}",
+                *(
+                    _tested(each.comparisons[name]) if name in each.comparisons else "-"
+                    for name in HEADLINE
+                ),
+            )
             for each in differences
         ),
     )
