@@ -124,6 +124,10 @@ def test_files_say_what_happened_to_each(everything):
         "f": ("M", 1, 3),
     }
     assert [path for path, file in files.items() if file.is_binary] == ["logo.png"]
+    assert {path: (f.old_mode, f.mode) for path, f in files.items() if f.mode} == {
+        "run.sh": ("100644", "100755"),
+        "link": ("100644", "120000"),
+    }
     for change in changes:
         assert list(change.files) == sorted(change.files, key=lambda file: file.path)
 
@@ -174,6 +178,34 @@ def test_no_window_spans_a_dropped_commit(history):
     assert dropped(counts) == {"root": 1, "merge": 1, "bot": 1}
     assert (counts["commits"], counts["commits_kept"]) == (7, 4)
     assert counts["changes_by_commits"] == {"1": 4, "2": 1, "3": 0}
+
+
+def test_a_change_tells_the_last_subjects_before_it_and_never_a_later_one(history):
+    long = f"{'word ' * 18}some AKIAIOSFODNN7EXAMPLE more"
+    messages = {
+        "chore: begin\n\nWhy.": "chore: begin",
+        long: f"{'word ' * 18}some",
+        "feat:\ttwo  three\nlines": "feat: two three",
+        **{f"feat: {number}": f"feat: {number}" for number in range(9)},
+    }
+    for number, message in enumerate(messages):
+        history.commit(message, {f"f{number}": "1\n"})
+        if number == 1:
+            history.commit("chore: bump", {"a": "2\n"}, author="Renovate <r@x.org>")
+            history.switch("topic")
+            history.commit("feat: topic", {"t": "1\n"})
+            history.switch("main")
+        if number == 2:
+            history.merge("topic", "Merge branch 'topic'")
+
+    changes, _ = read_changes(history.folder, composites_per_commit=1.0)
+
+    subjects = list(messages.values())
+    for change in changes:
+        at = list(messages).index(change.commits[0].message)
+        assert change.recent_subjects == tuple(subjects[max(0, at - 8) : at][::-1])
+    assert any(change.head != change.commits[-1].sha for change in changes)
+    assert max(len(change.recent_subjects) for change in changes) == 8
 
 
 def test_drops_commits_that_teach_nothing(history):
@@ -335,11 +367,17 @@ def test_nothing_of_the_source_is_executed_or_changes_the_diff(
         git_bytes(folder, "config", key, str(script))
     git_bytes(folder, "config", "diff.noprefix", "true")
     git_bytes(folder, "config", "diff.algorithm", "patience")
+    git_bytes(folder, "config", "diff.context", "0")
+    git_bytes(folder, "config", "diff.interHunkContext", "20")
+    git_bytes(folder, "config", "diff.indentHeuristic", "false")
     git_bytes(folder, "config", "core.hooksPath", str(script.parent))
     (folder / ".git/info").mkdir(exist_ok=True)
     (folder / ".git/info/attributes").write_text("* diff=evil -text\n")
     (folder / ".gitattributes").write_text("* diff=evil\n*.py binary\n")
+    (tmp_path / ".gitconfig").write_text((folder / ".git/config").read_text())
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(script))
+    monkeypatch.setenv("GIT_DIFF_OPTS", "-u0")
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
 
     again, _ = read_changes(folder)

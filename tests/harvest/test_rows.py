@@ -3,7 +3,7 @@ import random
 import pytest
 
 from diffscribe.harvest.history import diff_trees, list_commits, read_commits
-from diffscribe.harvest.rows import BlobSizes, exceeds
+from diffscribe.harvest.windows import BlobSizes, exceeds
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from secret_corpus import TOKENS, as_diff, planted, private_key_in_context
 
 from diffscribe.commits.diff import parse_diff
-from diffscribe.core.records import Issue, Plan, PlannedCommit
+from diffscribe.core.records import Issue, OriginalCommit, Plan, PlannedCommit
 from diffscribe.secrets.redact import MAX_SECRET_BYTES, Problem, redact, redact_texts
 from diffscribe.secrets.rules import find_private_keys
 
@@ -45,6 +45,10 @@ def test_a_secret_has_one_placeholder_everywhere_in_the_row(labeled):
         paths=(path,),
         diff=as_diff(f"A={TOKEN}\nB={OTHER}\nC={TOKEN}", path),
         gitignore=(TOKEN,),
+        recent_subjects=(f"fix: rotate {TOKEN}",),
+        commits=(
+            OriginalCommit(sha="1", message="", files=(path,), hunks={path: (1,)}),
+        ),
     )
     change, counts, problem = redact(row)
     assert problem is None
@@ -63,6 +67,8 @@ def test_a_secret_has_one_placeholder_everywhere_in_the_row(labeled):
     assert planned.files == change.commits[0].files == (f"conf/{one}.env",)
     assert change.label.plan.gitignore == (f"{one}.*",)
     assert change.gitignore == (one,)
+    assert change.recent_subjects == (f"fix: rotate {one}",)
+    assert dict(change.commits[0].hunks) == {f"conf/{one}.env": (1,)}
 
 
 def test_what_its_context_gave_away_is_replaced_without_it_too(labeled):

@@ -53,6 +53,11 @@ class FileChange(Record):
     """Whether git shows a marker in place of the content; none if it only moved."""
     kind: FileKind = FileKind.FILE
     """At head, or at base if the file was deleted."""
+    old_mode: str | None = Field(default=None, exclude_if=lambda mode: mode is None)
+    """Mode at base, six octal digits, of a file whose mode differs at head; else not
+    there, as of an added or deleted file."""
+    mode: str | None = Field(default=None, exclude_if=lambda mode: mode is None)
+    """Mode at head of such a file, else not there."""
 
 
 class OriginalCommit(Record):
@@ -63,6 +68,16 @@ class OriginalCommit(Record):
     """The whole message, without trailing blank lines."""
     files: tuple[str, ...]
     """Sorted paths that it changed against its first parent."""
+    hunks: Mapping[str, tuple[int, ...]] = Field(
+        default_factory=dict, exclude_if=lambda hunks: not hunks
+    )
+    """Of files that other commits of the change touched too, by the path in `files` of
+    the change: numbers of the hunks that hold what this commit did, none if nothing of
+    it is left, 1 for a file that is never split; else not there."""
+
+    def __hash__(self) -> int:
+        """Return a hash without the hunks: a mapping has none."""
+        return hash((self.sha, self.message, self.files))
 
 
 class Change(Record):
@@ -92,6 +107,9 @@ class Change(Record):
     """Else a byte that is no UTF-8, in diff or paths, is U+10FF00 plus the byte."""
     commits: tuple[OriginalCommit, ...]
     """The original commits, oldest first."""
+    recent_subjects: tuple[str, ...] = ()
+    """First lines of the last eight messages of the history up to base, newest first,
+    without merges and bots; never one of a later commit."""
     gitignore: tuple[str, ...]
     """Patterns in force at base, of every .gitignore, relative to the root."""
     license: str | None

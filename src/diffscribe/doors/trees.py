@@ -79,6 +79,43 @@ def squash_entries(lists: Iterable[Iterable[TreeEntry]]) -> tuple[TreeEntry, ...
     )
 
 
+class Edit(NamedTuple):
+    """Lines that stay, followed by lines that go and lines that come."""
+
+    kept: int
+    removed: int
+    added: int
+
+
+def read_edits(source: OpenSource, old: str, new: str) -> list[Edit]:
+    """Return how one blob becomes another, from its first line to its last.
+
+    Lines are matched as `git diff --diff-algorithm=myers` matches them, whatever the
+    content. A sha of zeros is an empty file.
+    """
+    from pygit2.enums import DiffOption
+
+    before, after = (source.read(sha) if sha.strip("0") else None for sha in (old, new))
+    lines = _count_lines(before)
+    if before is None or after is None:
+        return [Edit(0, lines, _count_lines(after))]
+    if old == new:
+        return [Edit(lines, 0, 0)]
+    flags = DiffOption.FORCE_TEXT | DiffOption.INDENT_HEURISTIC
+    edits, at = [], 0
+    for hunk in before.diff(after, flags, context_lines=0, interhunk_lines=0).hunks:
+        # A hunk that only adds is named by the line before it.
+        start = hunk.old_start - (hunk.old_lines > 0)
+        edits.append(Edit(start - at, hunk.old_lines, hunk.new_lines))
+        at = start + hunk.old_lines
+    return [*edits, Edit(lines - at, 0, 0)]
+
+
+def _count_lines(blob: Any) -> int:
+    content = blob.data if blob is not None else b""
+    return content.count(b"\n") + (content[-1:] not in (b"\n", b""))
+
+
 @contextlib.contextmanager
 def writable_repository(source: OpenSource) -> Iterator[Any]:
     """Give a repository of our own that sees the source and takes new trees.

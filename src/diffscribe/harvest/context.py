@@ -1,4 +1,4 @@
-"""Follow the .gitignore patterns and the license of the trees along a history."""
+"""Follow what a row says of the history before it: patterns, license, subjects."""
 
 import re
 from collections.abc import Callable
@@ -13,10 +13,13 @@ from diffscribe.doors.trees import (
     read_gitignores,
     update_gitignores,
 )
+from diffscribe.harvest.filters import is_bot
 from diffscribe.harvest.history import Commit, Newest
 
 REMEMBERED_COMMITS = 4096
 """Commits at which a branch may begin without reading a whole tree again."""
+MAX_SUBJECTS = 8
+MAX_SUBJECT_CHARS = 100
 
 
 class TreeContext(NamedTuple):
@@ -63,6 +66,39 @@ class ContextReader:
         if gitignores is parent.gitignores and license_id == parent.license:
             return parent
         return TreeContext(gitignores, join_gitignores(gitignores), license_id)
+
+
+class RecentSubjects:
+    """Derives the last subjects from those of the parent; feed it every commit."""
+
+    def __init__(self, bot_authors: tuple[str, ...]) -> None:
+        self._bot_authors = bot_authors
+        self._until: Newest[str, tuple[str, ...]] = Newest(REMEMBERED_COMMITS)
+
+    def before(self, commit: Commit) -> tuple[str, ...]:
+        """Return the last MAX_SUBJECTS subjects up to the first parent, newest first.
+
+        Merges, commits of bots and messages that cannot be decoded are left out, and
+        what `list_commits` did not list.
+        """
+        before = self._until.get(commit.parent, ())
+        counts = len(commit.parents) < 2 and not is_bot(
+            commit.signature, self._bot_authors
+        )
+        own = shorten_subject(commit.message or "") if counts else ""
+        self._until[commit.sha] = (own, *before)[:MAX_SUBJECTS] if own else before
+        return before
+
+
+def shorten_subject(message: str) -> str:
+    """Return the first line of a message; of a long one the words that fit whole.
+
+    A word that is cut could be a secret that no rule finds any more.
+    """
+    subject = " ".join(message.partition("\n")[0].split())
+    if len(subject) <= MAX_SUBJECT_CHARS:
+        return subject
+    return subject[: MAX_SUBJECT_CHARS + 1].rpartition(" ")[0]
 
 
 LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)

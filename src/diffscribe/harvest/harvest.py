@@ -28,7 +28,7 @@ from diffscribe.core.tracking import Refusals, Statistics
 from diffscribe.doors.git import decode
 from diffscribe.doors.places import OnError, find_sources
 from diffscribe.doors.repository import OpenSource, Source, open_source
-from diffscribe.harvest.context import ContextReader
+from diffscribe.harvest.context import ContextReader, RecentSubjects
 from diffscribe.harvest.filters import (
     CommitReason,
     DropReason,
@@ -301,10 +301,12 @@ def _screen(
 ) -> Iterator[tuple[Commit, KeptCommit | DropReason]]:
     """Yield each commit without its excluded files, and why it is dropped, if it is."""
     context = ContextReader(source)
+    recent = RecentSubjects(params.bot_authors)
     is_excluded = path_excluder(settings.paths_exclude)
     templates: Counter[str] = Counter()
     for commit in commits:
         gitignore, license_id = context.read(commit)
+        subjects = recent.before(commit)
         reason: DropReason | None = commit_reason(commit, source, settings, params)
         entries = exclude_files(commit.entries or (), is_excluded)
         is_partial = len(entries) < len(commit.entries or ())
@@ -321,7 +323,7 @@ def _screen(
         license_id = settings.license or license_id
         yield (
             screened,
-            reason or KeptCommit(screened, gitignore, license_id, is_partial),
+            reason or KeptCommit(screened, gitignore, license_id, subjects, is_partial),
         )
 
 

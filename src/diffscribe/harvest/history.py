@@ -201,8 +201,11 @@ def _date(seconds: bytes) -> datetime | None:
 DIFF_TREE = (
     *("diff-tree", "--stdin", "-r", "-M", "-l1000", "--full-index"),
     *("--raw", "-z", "-p", "--no-color", "--no-ext-diff", "--no-textconv"),
+    *("-U3", "--inter-hunk-context=0", "--diff-algorithm=myers"),
+    *("--indent-heuristic", "--src-prefix=a/", "--dst-prefix=b/"),
 )
-"""Renames are found as by `git diff -M`, with the limit of git 2.39."""
+"""Renames are found as by `git diff -M`, with the limit of git 2.39. The last two lines
+are git's defaults: no configuration may change how many hunks a file has."""
 
 SECTION = b"\ndiff --git "
 HUNK = b"\n@@ "
@@ -229,6 +232,15 @@ class ChangedFile(NamedTuple):
     deletions: int = 0
     is_binary: bool = False
     kind: FileKind = FileKind.FILE
+    old_mode: str | None = None
+    mode: str | None = None
+
+    def as_row(self) -> dict[str, object]:
+        """Return the fields as a FileChange writes them, without modes if equal."""
+        row = self._asdict()
+        if self.mode is None:
+            del row["old_mode"], row["mode"]
+        return row
 
 
 class Patch(NamedTuple):
@@ -318,6 +330,7 @@ def parse_patch(answer: bytes) -> Patch:
             deletions += section.count(b"\n-", start)
             is_lfs = may_be_lfs and POINTER.search(section, start) is not None
         kind = KINDS.get(old_mode if mode == ABSENT_MODE else mode, FileKind.FILE)
+        is_other_mode = old_mode != mode and ABSENT_MODE not in (old_mode, mode)
         files.append(
             ChangedFile(
                 decode(path),
@@ -327,6 +340,8 @@ def parse_patch(answer: bytes) -> Patch:
                 deletions,
                 is_binary,
                 FileKind.LFS if is_lfs else kind,
+                old_mode.decode() if is_other_mode else None,
+                mode.decode() if is_other_mode else None,
             )
         )
     if next(sections, None) is not None:

@@ -1,37 +1,54 @@
 """Diff a batch of windows and write the rows of those that are changes.
 
+A row says of a file that several of its commits touched which hunks are whose.
 A batch is one job of the process pool. Its rows go to a file, since they may be more
 than memory holds; what caps and counts need of them goes back to the parent.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from diffscribe.commits.diff import Hunk, parse_diff
 from diffscribe.commits.languages import languages_of
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams
-from diffscribe.core.records import FileKind
+from diffscribe.core.records import FileKind, FileStatus
 from diffscribe.core.tracking import Refusals
-from diffscribe.doors.git import MAX_BLOB_BYTES, decode
-from diffscribe.doors.repository import OpenSource, read_sizes
-from diffscribe.doors.trees import TreeEntry, writable_repository, write_tree
+from diffscribe.doors.git import decode
+from diffscribe.doors.repository import OpenSource
+from diffscribe.doors.trees import (
+    ABSENT,
+    Edit,
+    TreeEntry,
+    read_edits,
+    writable_repository,
+    write_tree,
+)
 from diffscribe.harvest.filters import DropReason
 from diffscribe.harvest.history import ChangedFile, Patch, diff_trees
-from diffscribe.harvest.windows import KeptCommit, Window, WindowReason
+from diffscribe.harvest.windows import (
+    BlobSizes,
+    KeptCommit,
+    Window,
+    WindowReason,
+    early_reason,
+)
 
 JSON_LINE = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-BINARY_BYTES = 8000
-"""git takes a file for binary that has a NUL byte among its first 8000."""
 MAX_UTF8_BYTES = 4
 """Maximum UTF-8 bytes per character."""
 LISTING_BYTES = 2**20
 """Room for git's list of files beside a diff."""
+MAX_TRACED_BYTES = 2**20
+"""Of a file at any step; a larger one belongs to all commits that touched it."""
+HUNK_START = re.compile(r"@@ -(\d+)(,0)?[\d,]* \+(\d+)(,0)?[\d,]* @@")
 
 
 class Batch(NamedTuple):
@@ -97,7 +114,9 @@ def write_rows(batch: Batch | Failure) -> BatchResult | SourceError:
 
 def _write(batch: Batch, repository: Any) -> BatchResult:
     windows, source, params = batch.windows, batch.source, batch.params
-    sizes = BlobSizes(source, chain.from_iterable(each.entries for each in windows))
+    # Of files between the commits of a window too: the hunks are traced through them.
+    touched = (each.commit.entries or () for each in _kept(windows))
+    sizes = BlobSizes(source, chain.from_iterable(touched))
     trees = [
         early_reason(window.entries, source, sizes, params) or _tree(window, repository)
         for window in windows
@@ -116,7 +135,7 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
             row = (
                 tree
                 if isinstance(tree, WindowReason)
-                else change_row(batch, window, tree, next(patches))
+                else change_row(batch, window, tree, next(patches), sizes)
             )
             if isinstance(row, WindowReason):
                 result.dropped[row] += 1
@@ -136,6 +155,10 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     return result
 
 
+def _kept(windows: Iterable[Window]) -> Iterator[KeptCommit]:
+    return chain.from_iterable(window.commits for window in windows)
+
+
 def _tree(window: Window, repository: Any) -> str | WindowReason:
     """Return the tree that a window makes of its base; write it if no commit has it."""
     if not window.needs_tree:
@@ -144,102 +167,8 @@ def _tree(window: Window, repository: Any) -> str | WindowReason:
     return write_tree(repository, base, window.entries) or WindowReason.NOT_APPLICABLE
 
 
-class BlobSizes(dict[str, int]):
-    """Sizes in bytes by sha; 0 for the sha of zeros, which stands for no file.
-
-    Those of `entries` are read at once, others when they are first asked for. An
-    unknown sha raises SourceError.
-    """
-
-    def __init__(self, source: OpenSource, entries: Iterable[TreeEntry] = ()) -> None:
-        blobs = {
-            blob
-            for entry in entries
-            if entry.has_blobs
-            for blob in (entry.old_blob, entry.blob)
-            if blob.strip("0")
-        }
-        super().__init__(read_sizes(source, blobs) if blobs else {})
-        self._source = source
-
-    def __missing__(self, blob: str) -> int:
-        """Read the size of one blob."""
-        found = read_sizes(self._source, [blob]) if blob.strip("0") else {blob: 0}
-        if blob not in found:
-            raise self._source.missing(blob)
-        self[blob] = found[blob]
-        return self[blob]
-
-
-def early_reason(
-    entries: tuple[TreeEntry, ...],
-    source: OpenSource,
-    sizes: BlobSizes,
-    params: HarvestParams,
-) -> WindowReason | None:
-    """Return why a window with these entries is no change, or None if it may be one.
-
-    A rename is two entries here, and only git can tell which two; limits that depend
-    on it are applied after the diff.
-    """
-    if not entries:
-        return WindowReason.EMPTY_DIFF
-    added = sum(entry.is_added for entry in entries)
-    deleted = sum(entry.is_deleted for entry in entries)
-    if len(entries) - min(added, deleted) > params.max_files:
-        return WindowReason.TOO_MANY_FILES
-    if any(sizes[blob] > MAX_BLOB_BYTES for blob in _diffed_blobs(entries)):
-        return WindowReason.LARGE_FILE
-    if exceeds(source, entries, sizes, params.max_diff_chars):
-        return WindowReason.DIFF_TOO_LONG
-    return None
-
-
-def _diffed_blobs(entries: Iterable[TreeEntry]) -> Iterator[str]:
-    """Yield the blobs that git reads for a diff; not those that only move."""
-    deleted = {entry.old_blob for entry in entries if entry.is_deleted}
-    moved = deleted & {entry.blob for entry in entries if entry.is_added}
-    for entry in entries:
-        if entry.has_blobs:
-            yield from {entry.old_blob, entry.blob} - moved
-
-
-def exceeds(
-    source: OpenSource, entries: Iterable[TreeEntry], sizes: BlobSizes, max_chars: int
-) -> bool:
-    """Tell whether the diff of entries surely has more characters than a limit.
-
-    The diff of a file that grows by n characters adds at least n. Files are read only
-    where their sizes alone would exceed the limit. Added and deleted files count as
-    nothing where both occur, since they may be renames.
-    """
-    entries = [entry for entry in entries if entry.has_blobs]
-    may_rename = any(e.is_added for e in entries) and any(e.is_deleted for e in entries)
-    if may_rename:
-        entries = [e for e in entries if not (e.is_added or e.is_deleted)]
-    growth = {e: abs(sizes[e.blob] - sizes[e.old_blob]) for e in entries}
-    if sum(growth.values()) <= max_chars:
-        return False
-    certain = 0
-    for entry in sorted(entries, key=growth.__getitem__, reverse=True):
-        before, after = (_chars(source, blob) for blob in (entry.old_blob, entry.blob))
-        if before is not None and after is not None:
-            certain += abs(after - before)
-        if certain > max_chars:
-            return True
-    return False
-
-
-def _chars(source: OpenSource, blob: str) -> int | None:
-    """Return the number of characters of a file; None if it is binary."""
-    if not blob.strip("0"):
-        return 0
-    content = source.read(blob).data
-    return None if b"\0" in content[:BINARY_BYTES] else len(decode(content))
-
-
 def change_row(
-    batch: Batch, window: Window, tree: str, patch: Patch | None
+    batch: Batch, window: Window, tree: str, patch: Patch | None, sizes: BlobSizes
 ) -> dict[str, Any] | WindowReason:
     """Return the fields of the Change that a patch makes, or why it makes none.
 
@@ -250,7 +179,16 @@ def change_row(
         return WindowReason.DIFF_TOO_LONG
     if reason := _late_reason(window, patch, batch.params):
         return reason
+
+    def edits(old: str, new: str) -> list[Edit] | None:
+        if max(sizes[old], sizes[new]) > MAX_TRACED_BYTES:
+            return None
+        return read_edits(batch.source, old, new)
+
     first, last = window.commits[0].commit, window.commits[-1].commit
+    traced = trace_hunks(
+        [each.commit.entries or () for each in window.commits], patch, edits
+    )
     head = tree if window.is_composite else last.sha
     identity = "\0".join((batch.repo, first.parent, head))
     return {
@@ -260,20 +198,22 @@ def change_row(
         "head": head,
         "committed_at": last.committed_at and last.committed_at.isoformat(),
         "languages": languages_of(file.path for file in patch.files),
-        "files": [file._asdict() for file in patch.files],
+        "files": [file.as_row() for file in patch.files],
         "diff": patch.diff,
         "is_utf8": patch.is_utf8,
-        "commits": [_original(each) for each in window.commits],
+        "commits": list(map(_original, window.commits, traced)),
+        "recent_subjects": window.commits[0].recent_subjects,
         "gitignore": window.commits[0].gitignore,
         "license": window.commits[-1].license,
         "private": batch.settings.private,
     }
 
 
-def _original(kept: KeptCommit) -> dict[str, Any]:
+def _original(kept: KeptCommit, hunks: dict[str, list[int]]) -> dict[str, Any]:
     commit = kept.commit
     paths = sorted(decode(entry.path) for entry in commit.entries or ())
-    return {"sha": commit.sha, "message": commit.message, "files": paths}
+    row = {"sha": commit.sha, "message": commit.message, "files": paths}
+    return row | {"hunks": hunks} if hunks else row
 
 
 def _late_reason(
@@ -308,3 +248,213 @@ def _is_sum(window: Window, files: list[ChangedFile]) -> bool:
     return owners.keys() == named.keys() and all(
         owners[path] == owners[new] for path, new in named.items()
     )
+
+
+# Which commit made which hunk: a file is followed through the diffs of its commits.
+
+ReadEdits = Callable[[str, str], Sequence[Edit] | None]
+"""Takes two blobs, zeros for no file; None if one is too large to compare."""
+
+
+class Version(NamedTuple):
+    """A file between two commits."""
+
+    mode: str
+    """ABSENT if there is no file."""
+    blob: str
+
+
+class Step(NamedTuple):
+    """What one commit did to a file."""
+
+    commit: int
+    """Its number in the window, from 0."""
+    before: Version
+    after: Version
+    is_move: bool
+    """Whether it put the file under another name."""
+
+
+def trace_hunks(
+    commits: Sequence[Iterable[TreeEntry]], patch: Patch, read_edits: ReadEdits
+) -> list[dict[str, list[int]]]:
+    """Return for each commit what it made of the files that others touched too.
+
+    The numbers are those of the hunks, from 1, that hold a line which the commit made
+    or deleted; of a file that is never split, 1 stands for the whole. A path has an
+    entry for each commit that touched it, with no number if nothing of that is left.
+    Paths that one commit alone touched have none.
+
+    A line that the squashed diff shows though no step changed it, because git aligned
+    the files otherwise, counts for nobody. Name and mode of a file change together with
+    the first of its hunks that is committed: the commit that changed them counts for
+    every hunk of the first commit. An added file counts for the commit that added it,
+    a deleted one for the commit that deleted it alone. Binary files, links, submodules,
+    and what is too large to compare count for all commits that touched them.
+
+    Args:
+        commits: the entries of each commit of a window, oldest first.
+        patch: the squashed diff.
+        read_edits: compares two blobs.
+    """
+    traced: list[dict[str, list[int]]] = [{} for _ in commits]
+    files = {path: each for each in patch.files for path in _names(each)}
+    touched: dict[str, dict[int, list[TreeEntry]]] = defaultdict(dict)
+    for number, entries in enumerate(commits):
+        for entry in entries:
+            file = files.get(decode(entry.path))
+            if file is not None:
+                touched[file.path].setdefault(number, []).append(entry)
+    shared = {path: each for path, each in touched.items() if len(each) > 1}
+    diff = patch.diff if shared else ""
+    hunks = {each.path: each.hunks for each in parse_diff(diff)}
+    for path, entries_of in shared.items():
+        steps = list(_steps(files[path], entries_of))
+        units = unit_owners(files[path], steps, hunks.get(path, ()), read_edits)
+        for commit in entries_of:
+            traced[commit][path] = [
+                number for number, owners in enumerate(units, 1) if commit in owners
+            ]
+    return traced
+
+
+def _names(file: ChangedFile) -> list[str]:
+    return [path for path in (file.path, file.old_path) if path is not None]
+
+
+def _steps(file: ChangedFile, entries_of: dict[int, list[TreeEntry]]) -> Iterable[Step]:
+    """Yield the steps of a file, which lies at its new path as soon as that exists."""
+    versions: dict[str, Version] = {}
+    nothing = Version(ABSENT, "")
+
+    def current() -> Version:
+        there = (versions.get(path, nothing) for path in _names(file))
+        return next((each for each in there if each.mode != ABSENT), nothing)
+
+    for entries in entries_of.values():
+        for entry in entries:
+            versions.setdefault(
+                decode(entry.path), Version(entry.old_mode, entry.old_blob)
+            )
+    for commit, entries in entries_of.items():
+        before = current()
+        for entry in entries:
+            versions[decode(entry.path)] = Version(entry.mode, entry.blob)
+        is_move = file.old_path is not None and any(
+            entry.is_added or entry.is_deleted for entry in entries
+        )
+        yield Step(commit, before, current(), is_move)
+
+
+def unit_owners(
+    file: ChangedFile,
+    steps: Sequence[Step],
+    hunks: Sequence[Hunk],
+    read_edits: ReadEdits,
+) -> list[set[int]]:
+    """Return the commits of each hunk; of the whole file if it is never split."""
+    if file.status is FileStatus.DELETED:
+        return [{steps[-1].commit}]
+    is_split = (
+        file.status in (FileStatus.MODIFIED, FileStatus.RENAMED)
+        and file.kind is FileKind.FILE
+        and len(hunks) > 1
+    )
+    lines = None
+    if not file.is_binary and file.kind is FileKind.FILE:
+        lines = _trace_lines(steps, read_edits)
+    if lines is None:
+        everyone = {step.commit for step in steps}
+        return [everyone] * (len(hunks) if is_split else 1)
+    owners = [lines.owners(hunk) for hunk in hunks]
+    if not is_split:
+        owners = [set().union(*owners)]
+    heads = _head_owners(file, steps)
+    first = min((commit for each in owners for commit in each), default=None)
+    return [each | heads if first is None or first in each else each for each in owners]
+
+
+def _head_owners(file: ChangedFile, steps: Sequence[Step]) -> set[int]:
+    """Return the commits that gave the file its name, its mode or its existence."""
+    owners: set[int] = {step.commit for step in steps if step.is_move}
+    is_added = file.status is FileStatus.ADDED
+    mode = steps[0].before.mode
+    for step in steps:
+        if step.after.mode == ABSENT:
+            continue
+        if is_added and step.before.mode == ABSENT:
+            owners = {step.commit}
+        elif step.after.mode != mode and (is_added or file.mode is not None):
+            owners.add(step.commit)
+        mode = step.after.mode
+    return owners
+
+
+class _Lines(NamedTuple):
+    """Where the lines of a file come from."""
+
+    head: list[int]
+    """For each line at head its number at base, or ~commit of the one that made it."""
+    deleted: dict[int, int]
+    """The commit that deleted a line of base, by the line's number."""
+
+    def owners(self, hunk: Hunk) -> set[int]:
+        """Return the commits that made or deleted lines of a hunk."""
+        start = HUNK_START.match(hunk.header)
+        if start is None:
+            return set()
+        # A side without lines is named by the line before.
+        old = int(start[1]) - (start[2] is None)
+        new = int(start[3]) - (start[4] is None)
+        owners = set()
+        for line in hunk.lines:
+            if line[0] == "-" and old in self.deleted:
+                owners.add(self.deleted[old])
+            elif line[0] == "+" and self.head[new] < 0:
+                owners.add(~self.head[new])
+            old += line[0] in " -"
+            new += line[0] in " +"
+        return owners
+
+
+def _trace_lines(steps: Sequence[Step], read_edits: ReadEdits) -> _Lines | None:
+    """Follow the lines of a file; None where it is no text that can be compared."""
+    lines: list[int] | None = None
+    deleted: dict[int, int] = {}
+    for step in steps:
+        if not (_is_text(step.before) and _is_text(step.after)):
+            return None
+        edits = read_edits(step.before.blob, step.after.blob)
+        if edits is None:
+            return None
+        if lines is None:
+            lines = list(range(sum(edit.kept + edit.removed for edit in edits)))
+        lines = carry(lines, edits, step.commit, deleted)
+    return _Lines(lines or [], deleted)
+
+
+def _is_text(version: Version) -> bool:
+    return version.mode == ABSENT or version.mode.startswith("100")
+
+
+def carry(
+    lines: Sequence[int], edits: Iterable[Edit], commit: int, deleted: dict[int, int]
+) -> list[int]:
+    """Return the origins of the lines after a step, and note what it deleted.
+
+    Args:
+        lines: for each line before its number at base, or ~commit.
+        edits: from the first line to the last.
+        commit: who made the step.
+        deleted: gets the numbers of the lines of base that the step deletes.
+    """
+    after: list[int] = []
+    at = 0
+    for edit in edits:
+        after += lines[at : at + edit.kept]
+        at += edit.kept
+        gone = lines[at : at + edit.removed]
+        deleted.update((origin, commit) for origin in gone if origin >= 0)
+        after += [~commit] * edit.added
+        at += edit.removed
+    return after

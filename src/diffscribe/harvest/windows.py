@@ -1,17 +1,18 @@
-"""Draw which commits of a history are squashed to one change.
+"""Draw which commits of a history are squashed to one change, and limit their size.
 
 Every draw depends on the seed and on shas alone, so that the changes of a repository
-stay when it grows.
+stay when it grows. Limits that sizes of files can tell are applied before any diff.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
 from diffscribe.core.params import HarvestParams
-from diffscribe.doors.git import is_utf8
+from diffscribe.doors.git import MAX_BLOB_BYTES, decode, is_utf8
+from diffscribe.doors.repository import OpenSource, read_sizes
 from diffscribe.doors.trees import ABSENT, SUBMODULE, SYMLINK, TreeEntry, squash_entries
 from diffscribe.harvest.history import Commit, Newest
 
@@ -23,6 +24,8 @@ SPAN_COMMITS = 100
 """Commits over which a composite may reach, its first and last included."""
 SPAN_FILES = 1000
 """No composite reaches over a commit that touches more files."""
+BINARY_BYTES = 8000
+"""git takes a file for binary that has a NUL byte among its first 8000."""
 MODES = (ABSENT, "100644", "100755", SYMLINK, SUBMODULE)
 """File modes that we can write; others come from old or broken programs."""
 
@@ -47,6 +50,8 @@ class KeptCommit(NamedTuple):
     """Patterns of its parent's tree."""
     license: str | None
     """Of its own tree."""
+    recent_subjects: tuple[str, ...]
+    """Of the history up to its parent, newest first."""
     is_partial: bool
     """Whether files were excluded; the commit's entries lack them here."""
 
@@ -206,3 +211,100 @@ def seeded_random(seed: int, name: str) -> Random:
     """Return a generator that depends on a seed and a name alone."""
     digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
     return Random(digest)  # noqa: S311
+
+
+# Which windows are no changes, as their trees tell without a diff.
+
+
+class BlobSizes(dict[str, int]):
+    """Sizes in bytes by sha; 0 for the sha of zeros, which stands for no file.
+
+    Those of `entries` are read at once, others when they are first asked for. An
+    unknown sha raises SourceError.
+    """
+
+    def __init__(self, source: OpenSource, entries: Iterable[TreeEntry] = ()) -> None:
+        blobs = {
+            blob
+            for entry in entries
+            if entry.has_blobs
+            for blob in (entry.old_blob, entry.blob)
+            if blob.strip("0")
+        }
+        super().__init__(read_sizes(source, blobs) if blobs else {})
+        self._source = source
+
+    def __missing__(self, blob: str) -> int:
+        """Read the size of one blob."""
+        found = read_sizes(self._source, [blob]) if blob.strip("0") else {blob: 0}
+        if blob not in found:
+            raise self._source.missing(blob)
+        self[blob] = found[blob]
+        return self[blob]
+
+
+def early_reason(
+    entries: tuple[TreeEntry, ...],
+    source: OpenSource,
+    sizes: BlobSizes,
+    params: HarvestParams,
+) -> WindowReason | None:
+    """Return why a window with these entries is no change, or None if it may be one.
+
+    A rename is two entries here, and only git can tell which two; limits that depend
+    on it are applied after the diff.
+    """
+    if not entries:
+        return WindowReason.EMPTY_DIFF
+    added = sum(entry.is_added for entry in entries)
+    deleted = sum(entry.is_deleted for entry in entries)
+    if len(entries) - min(added, deleted) > params.max_files:
+        return WindowReason.TOO_MANY_FILES
+    if any(sizes[blob] > MAX_BLOB_BYTES for blob in _diffed_blobs(entries)):
+        return WindowReason.LARGE_FILE
+    if exceeds(source, entries, sizes, params.max_diff_chars):
+        return WindowReason.DIFF_TOO_LONG
+    return None
+
+
+def _diffed_blobs(entries: Iterable[TreeEntry]) -> Iterator[str]:
+    """Yield the blobs that git reads for a diff; not those that only move."""
+    deleted = {entry.old_blob for entry in entries if entry.is_deleted}
+    moved = deleted & {entry.blob for entry in entries if entry.is_added}
+    for entry in entries:
+        if entry.has_blobs:
+            yield from {entry.old_blob, entry.blob} - moved
+
+
+def exceeds(
+    source: OpenSource, entries: Iterable[TreeEntry], sizes: BlobSizes, max_chars: int
+) -> bool:
+    """Tell whether the diff of entries surely has more characters than a limit.
+
+    The diff of a file that grows by n characters adds at least n. Files are read only
+    where their sizes alone would exceed the limit. Added and deleted files count as
+    nothing where both occur, since they may be renames.
+    """
+    entries = [entry for entry in entries if entry.has_blobs]
+    may_rename = any(e.is_added for e in entries) and any(e.is_deleted for e in entries)
+    if may_rename:
+        entries = [e for e in entries if not (e.is_added or e.is_deleted)]
+    growth = {e: abs(sizes[e.blob] - sizes[e.old_blob]) for e in entries}
+    if sum(growth.values()) <= max_chars:
+        return False
+    certain = 0
+    for entry in sorted(entries, key=growth.__getitem__, reverse=True):
+        before, after = (_chars(source, blob) for blob in (entry.old_blob, entry.blob))
+        if before is not None and after is not None:
+            certain += abs(after - before)
+        if certain > max_chars:
+            return True
+    return False
+
+
+def _chars(source: OpenSource, blob: str) -> int | None:
+    """Return the number of characters of a file; None if it is binary."""
+    if not blob.strip("0"):
+        return 0
+    content = source.read(blob).data
+    return None if b"\0" in content[:BINARY_BYTES] else len(decode(content))

@@ -36,9 +36,11 @@ WHOLE_WORD_CHARS = 16
 _MARKS = (b"+", b"-", b" ", b"\\")
 _MACHINE_MADE = (
     *("id", "repo", "base", "head", "committed_at", "languages", "sha"),
-    *("license", "source", "teacher", "prompt_sha256"),
+    *("license", "source", "teacher", "prompt_sha256", "old_mode", "mode"),
 )
 """Keys of a row whose text no author wrote; all others but enums are scanned."""
+_BY_PATH = "hunks"
+"""Objects whose keys are paths, which are scanned too."""
 
 
 class Problem(StrEnum):
@@ -175,7 +177,9 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield every text that an author may have written, with its key."""
     if isinstance(value, dict):
         for name, each in value.items():
-            if name not in _MACHINE_MADE:
+            if key == _BY_PATH:
+                yield "path", name
+            elif name not in _MACHINE_MADE:
                 yield from _texts(each, name)
     elif isinstance(value, list | tuple):
         for each in value:
@@ -187,6 +191,8 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def _edit(value: Any, edit: Callable[[str, str], str], key: str = "") -> Any:
     """Return a copy in which the texts that `_texts` yields are edited, in order."""
     if isinstance(value, dict):
+        if key == _BY_PATH:
+            return {edit("path", name): each for name, each in value.items()}
         return {
             name: each if name in _MACHINE_MADE else _edit(each, edit, name)
             for name, each in value.items()
