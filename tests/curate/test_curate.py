@@ -35,14 +35,20 @@ def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
     )
 
 
+def diff_of(chars):
+    """Return a diff of this many characters."""
+    head = "diff --git a/a.py b/a.py\n"
+    return head + "x" * (chars - len(head) - 1) + "\n"
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({}, None),
-        ({"diff": "x" * 49}, "short_diff"),
-        ({"diff": "x" * 50}, None),
-        ({"diff": "x" * 2000}, None),
-        ({"diff": "x" * 2001}, "long_diff"),
+        ({"diff": diff_of(49)}, "short_diff"),
+        ({"diff": diff_of(50)}, None),
+        ({"diff": diff_of(2000)}, None),
+        ({"diff": diff_of(2001)}, "long_diff"),
         ({"paths": ("a", "b", "c")}, None),
         ({"paths": ("a", "b", "c", "d")}, "too_many_files"),
         ({"plan": plan("stop it")}, "trivial_message"),
@@ -56,7 +62,7 @@ def plan(subject="stop the leak", files=("a.py", "b.py"), kind="fix", **fields):
         ({"plan": plan(files=("a.py", "b.py", "c.py"))}, "plan_unknown_path"),
         ({"plan": plan(files=("a.py", "b.py", "a.py"))}, "plan_duplicate_path"),
         ({"plan": plan("", kind="wip")}, "plan_unknown_type"),
-        ({"plan": plan("x"), "diff": "x"}, "short_diff"),
+        ({"plan": plan("x"), "diff": diff_of(40)}, "short_diff"),
         ({"paths": ("go.sum",)}, "generated_only"),
         ({"plan": plan("fix typos")}, "trivial_message"),
         ({"plan": plan("leaks are gone")}, "not_imperative"),

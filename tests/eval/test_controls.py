@@ -102,6 +102,21 @@ def test_original_puts_a_file_of_two_commits_into_the_last():
     assert grouping(original(asked)) == [("fix", ("a.py",)), ("feat", ("b.py",))]
 
 
+def test_original_splits_a_file_by_its_hunks():
+    hunks = "".join(f"@@ -{at} +{at} @@\n-old\n+new\n" for at in (1, 11))
+    diff = f"diff --git a/a.py b/a.py\nindex 1..2 100644\n{hunks}"
+    history = tuple(
+        made(f"fix: {n}", "a.py").model_copy(update={"hunks": {"a.py": (n,)}})
+        for n in (2, 1)
+    )
+    target = plan(commit("a.py", hunks={"a.py": (1,)}), commit("a.py"))
+    asked = make_case(target, files=("a.py",), diff=diff, originals=history)
+    assert [dict(c.hunks) for c in original(asked).commits] == [
+        {"a.py": (2,)},
+        {"a.py": (1,)},
+    ]
+
+
 def test_original_without_a_history_is_one_commit():
     asked = make_case(originals=())
     assert original(asked) == one_commit(asked)

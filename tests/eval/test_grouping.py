@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 from tests.support.planned import commit, make_case, plan, prediction
+from tests.support.rows import patch
 
 from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.eval.grouping import (
@@ -21,6 +22,7 @@ from diffscribe.eval.grouping import (
     rand_index,
     secret_like,
 )
+from diffscribe.eval.messages import align
 
 TARGET = plan(
     commit("src/a.py src/b.py", "fix"),
@@ -116,6 +118,43 @@ def test_the_rand_index_agrees_with_scikit_learn_on_10_000_partitions():
             ours = rand_index(first.tolist(), second.tolist())
             worst = max(worst, abs(ours - adjusted_rand_score(first, second)))
     assert worst <= 1e-12
+
+
+HUNKS = "".join(f"@@ -{at} +{at} @@\n-old\n+new\n" for at in (1, 11, 21))
+SPLIT = plan(commit("a", "fix", hunks={"a": (1, 3)}), commit("a b", hunks={"a": (2,)}))
+SPLIT_CASE = make_case(
+    SPLIT,
+    files=("a", "b"),
+    diff=f"diff --git a/a b/a\nindex 1..2 100644\n{HUNKS}" + patch("b", "line"),
+)
+
+
+def test_a_split_file_is_grouped_by_its_hunks():
+    assert measured(SPLIT, SPLIT_CASE)["valid"] == 1.0
+    assert measured(SPLIT, SPLIT_CASE)["ari"] == 1.0
+    whole = plan(commit("a b"))
+    assert partition(SPLIT, whole) == ((0, 0, 1, 1), (0, 0, 0, 0), 1.0)
+    assert measured(whole, SPLIT_CASE)["valid"] == 1.0
+    assert measured(whole, SPLIT_CASE)["moves"] == 0.5
+    assert measured(SPLIT, make_case(whole, diff=SPLIT_CASE.diff))["ari"] == 0.0
+    found = findings(SPLIT_CASE, prediction(SPLIT))
+    assert not any(found.values())
+
+
+def test_partners_share_hunks_of_a_split_file_and_not_the_file_alone():
+    first, second = SPLIT.commits
+    other = second.model_copy(update={"files": ("a",)})
+    target = plan(first, other)
+    pairs = align(target, plan(other, first))
+    assert [pair.partner for pair in pairs] == [first, other]
+
+
+def test_a_hunk_in_two_commits_is_named_and_counts_as_left_out():
+    twice = plan(SPLIT.commits[0], commit("a b", hunks={"a": (1, 2)}))
+    assert partition(SPLIT, twice) == ((0, 0, 1, 1), (-1, 0, 1, 1), 0.75)
+    found = findings(SPLIT_CASE, prediction(twice))
+    assert found["plan_problem"] == ["duplicate_hunk"]
+    assert found["paths_duplicate"] == ["a"]
 
 
 def test_committed_junk_does_not_change_the_grouping():

@@ -3,7 +3,7 @@ from tests.support.style import STYLE, style
 
 from diffscribe.commits.plan import PlanProblem
 from diffscribe.commits.style import StyleRule
-from diffscribe.core.records import Issue, Plan, PlannedCommit
+from diffscribe.core.records import FileStatus, Issue, Plan, PlannedCommit
 from diffscribe.label.check import Flaw, FlawError, check_messages, check_plan
 
 GOOD = {"files": ("a.py",), "type": "fix", "subject": "stop the leak"}
@@ -37,8 +37,12 @@ def flaw_of(answer, window, **fields):
 def test_a_plan_that_keeps_to_everything_is_accepted(window):
     check_plan(both(scope="io", body="Close `a.py` of acme/app."), window, STYLE)
     check_plan(plan({}, {"files": ("src/b.py",), "type": "docs"}), window, STYLE)
-    check_plan(plan({}, gitignore=("/src/",)), window, STYLE)
-    check_plan(plan(gitignore=("*.py",)), window, STYLE)
+    new = [
+        each.model_copy(update={"status": FileStatus.ADDED}) for each in window.files
+    ]
+    added = window.model_copy(update={"files": tuple(new)})
+    check_plan(plan({}, gitignore=("/src/",)), added, STYLE)
+    check_plan(plan(gitignore=("*.py",)), added, STYLE)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_a_file_of_the_history_that_is_ignored_is_flagged_and_not_grouped(row, p
     ignoring = row(
         ("feat: add it", "a.py", "b.py", "out.log"),
         plan=plan(("feat", "add it", "a.py", "b.py"), gitignore=("*.log", "*.tmp")),
+        status="A",
     )
     assert texts(ignoring) == [
         (FlagKind.JUNK, "ignored, but the history has it: out.log"),
@@ -155,7 +156,8 @@ def test_an_added_file_that_looks_like_junk_is_flagged(row, plan, status, junk):
 
 
 def test_a_plan_that_ignores_all_has_nothing_to_group(row, plan):
-    all_junk = row(("feat: add it", "out.log"), plan=plan(gitignore=("*.log",)))
+    ignoring = plan(gitignore=("*.log",))
+    all_junk = row(("feat: add it", "out.log"), plan=ignoring, status="A")
     assert measures(all_junk)[:3] == (1.0, None, None)
 
 

@@ -49,6 +49,7 @@ def test_every_change_is_labeled_or_counted(folder, stage):
         "from_history": 2,
         "from_teacher": 0,
         "rejected": {
+            "mixed_hunk": 0,
             "revert": 0,
             "cut_subject": 0,
             "change_log": 0,

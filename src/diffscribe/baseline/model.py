@@ -184,15 +184,22 @@ def measure(
 
 
 def adjusted_rand_index(target: Plan, plan: Plan) -> float:
-    """Return the adjusted Rand index of two groupings of the target's files.
+    """Return the adjusted Rand index of two groupings of the target's units.
 
-    1 if they are the same. A file that the plan leaves out is a group of its own.
+    1 if they are the same. A file that the plan leaves out is a group of its own; the
+    plan has all hunks of a file in one commit.
     """
     from sklearn.metrics import adjusted_rand_score
 
-    wanted, given = _commit_of(target), _commit_of(plan)
-    numbers = [given.get(path, -1 - at) for at, path in enumerate(wanted)]
-    return float(adjusted_rand_score([*wanted.values()], numbers))
+    wanted = [
+        (path, number)
+        for number, commit in enumerate(target.commits)
+        for path in commit.files
+        for _ in commit.hunks.get(path, (0,))
+    ]
+    given = {path: n for n, commit in enumerate(plan.commits) for path in commit.files}
+    numbers = [given.get(path, -1 - at) for at, (path, _) in enumerate(wanted)]
+    return float(adjusted_rand_score([number for _, number in wanted], numbers))
 
 
 def _evidence(row: SplitChange) -> dict[str, FileEvidence]:
@@ -201,16 +208,17 @@ def _evidence(row: SplitChange) -> dict[str, FileEvidence]:
 
 
 def _grouped(row: SplitChange, files: Mapping[str, FileEvidence]) -> GroupedChange:
-    """Return the files that the label commits, and where it puts each."""
-    commit_of = _commit_of(row.label.plan)
+    """Return the files that the label commits whole, and where it puts each."""
+    commit_of = {
+        path: number
+        for number, commit in enumerate(row.label.plan.commits)
+        for path in commit.files
+        if path not in commit.hunks
+    }
     paths = sorted(commit_of)
     return GroupedChange(
         [files[path] for path in paths], [commit_of[path] for path in paths]
     )
-
-
-def _commit_of(plan: Plan) -> dict[str, int]:
-    return {path: n for n, commit in enumerate(plan.commits) for path in commit.files}
 
 
 def _mean(values: list[float]) -> float | None:

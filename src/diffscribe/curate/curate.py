@@ -25,6 +25,7 @@ from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
 from diffscribe.commits.style import StyleRule, broken_rules
+from diffscribe.commits.units import units_of
 from diffscribe.core.params import CurateParams, StyleParams
 from diffscribe.core.records import (
     CuratedChange,
@@ -45,6 +46,7 @@ class Candidate(NamedTuple):
     change: LabeledChange
     limits: CurateParams
     style: StyleParams
+    plan_problem: PlanProblem | None
 
     @property
     def commits(self) -> tuple[PlannedCommit, ...]:
@@ -57,8 +59,7 @@ Filter = Callable[[Candidate], bool]
 
 
 def _has_plan_problem(problem: PlanProblem, row: Candidate) -> bool:
-    paths = [file.path for file in row.change.files]
-    return plan_problem(row.change.label.plan, paths) == problem
+    return row.plan_problem == problem
 
 
 def _breaks(rule: StyleRule, row: Candidate) -> bool:
@@ -156,7 +157,8 @@ def first_reason(
     change: LabeledChange, params: CurateParams, style: StyleParams
 ) -> str | None:
     """Return the reason of the first filter that drops a row, or None."""
-    row = Candidate(change, params, style)
+    units = units_of(change.files, change.diff)
+    row = Candidate(change, params, style, plan_problem(change.label.plan, units))
     return next((reason for reason, drops in FILTERS.items() if drops(row)), None)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from diffscribe.commits.diff import parse_diff, unquote
 from diffscribe.commits.languages import languages_of
+from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.commits.plan import (
     HeaderCommit,
     HeaderPlan,
@@ -32,7 +33,6 @@ from diffscribe.core.records import (
     Message,
     OriginalCommit,
     Plan,
-    PlannedCommit,
     Record,
 )
 from diffscribe.eval.cases import Case, read_cases
@@ -203,50 +203,47 @@ def case_of_change(row: Row) -> Case:
     change = Change.model_validate(
         {key: row[key] for key in Change.model_fields.keys() & row.keys()}
     )
-    paths = tuple(file.path for file in change.files)
-    new_path = {file.old_path: file.path for file in change.files if file.old_path}
-    commits = [
-        each.model_copy(
-            update={"files": tuple(new_path.get(path, path) for path in each.files)}
-        )
-        for each in change.commits
-    ]
     return Case(
         id=change.id,
         parent_id=added.parent_id,
         repo=change.repo,
         languages=change.languages,
         task="plan",
-        files=paths,
+        files=tuple(file.path for file in change.files),
         junk=added.junk,
         diff=change.diff,
         gitignore=change.gitignore,
-        target=added.label.plan if added.label else plan_of_commits(commits, paths),
+        target=added.label.plan
+        if added.label
+        else plan_of_commits(change.commits, new_paths(change.files), change.diff),
         originals=change.commits,
         private=change.private,
     )
 
 
-def plan_of_commits(commits: Iterable[OriginalCommit], paths: Iterable[str]) -> Plan:
-    """Return the original commits, each with those of its files that are in a change.
+def plan_of_commits(
+    commits: Sequence[OriginalCommit], paths: Mapping[str, str], diff: str
+) -> Plan:
+    """Return the original commits, each with what it made of a change.
 
-    A file that several commits touched belongs to the first of them, as a plan has
-    each file once. The messages stay the authors'.
+    A file whose hunks cannot be told apart belongs to the last of its commits, as a
+    plan has each unit once. The messages stay the authors'.
 
     Args:
         commits: oldest first.
-        paths: the files of the change.
+        paths: the path in the change by the name in a commit.
+        diff: of the change.
 
     Raises:
         RecordError: if no commit touches any of the paths.
     """
-    left = set(paths)
-    planned: list[PlannedCommit] = []
-    for commit in commits:
-        own = left.intersection(commit.files)
-        left -= own
-        if own:
-            planned += plan_of_message(commit.message, tuple(sorted(own))).commits
+    parts = original_parts(commits, paths, diff).parts
+    planned = [
+        each.model_copy(update={"hunks": {path: n for path, n in part.items() if n}})
+        for commit, part in zip(commits, parts, strict=True)
+        for each in plan_of_message(commit.message, sorted(part)).commits
+        if part
+    ]
     if not planned:
         raise RecordError("no original commit touches any of the changed files")
     return Plan(commits=tuple(planned))
@@ -341,7 +338,7 @@ def _case_of_smart_commit(row: Row) -> Case:
         gitignore=read.existing_gitignore,
         target=_unquoted(plan_of_headers(read.label))
         if read.label
-        else plan_of_commits(originals, files),
+        else plan_of_commits(originals, {path: path for path in files}, ""),
         originals=originals,
     )
 

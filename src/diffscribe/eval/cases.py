@@ -206,7 +206,22 @@ def _file_change(path: str, patches: list[FilePatch]) -> FileChange:
         additions=sum(line.startswith("+") for line in lines),
         deletions=sum(line.startswith("-") for line in lines),
         is_binary=any(patch.is_binary for patch in patches),
+        **_modes(patches),
     )
+
+
+def _modes(patches: list[FilePatch]) -> dict[str, str]:
+    """Return the modes of a file whose mode differs; nothing of others."""
+    lines = [line.rstrip("\n") for patch in patches for line in patch.header]
+    before, after = ("deleted file mode ", "new file mode ")
+    if len(patches) == 1:
+        before, after = "old mode ", "new mode "
+    return {
+        key: line.removeprefix(label)
+        for key, label in (("old_mode", before), ("mode", after))
+        for line in lines
+        if line.startswith(label)
+    }
 
 
 def _status(patches: list[FilePatch]) -> FileStatus:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from diffscribe.commits.diff import part_of_diff
 from diffscribe.commits.grammar import split_message
 from diffscribe.commits.headers import read_header
+from diffscribe.commits.originals import original_parts
 from diffscribe.commits.path_rules import decided_type, type_of_paths
 from diffscribe.commits.plan import plan_json
 from diffscribe.commits.type_model import guess_type
@@ -129,25 +130,25 @@ def per_directory(case: Case) -> Plan:
 def original(case: Case) -> Plan:
     """Return the commits as their authors made them, with their whole messages.
 
-    A file that several commits touched is in the last of them, and so is what
-    none did, such as junk. A message that is not conventional gets the type that
-    its paths and its verb stand for. Without a history this is `one_commit`.
+    A file whose hunks cannot be told apart is in the last of its commits, and so is
+    what none touched, such as junk. A message that is not conventional gets the type
+    that its paths and its verb stand for. Without a history this is `one_commit`.
     """
     if not case.originals:
         return one_commit(case)
-    last = len(case.originals) - 1
-    commit_of = dict.fromkeys(case.files, last)
-    for number, commit in enumerate(case.originals):
-        commit_of |= {path: number for path in commit.files if path in commit_of}
-    files: dict[int, list[str]] = defaultdict(list)
-    for path, number in commit_of.items():
-        files[0 if case.task == "message" else number].append(path)
-    return Plan(
-        commits=tuple(
-            _as_made(case.originals[number], tuple(files[number]))
-            for number in sorted(files)
-        )
+    everything: Mapping[str, tuple[int, ...]] = dict.fromkeys(case.files, ())
+    if case.task == "message":
+        return Plan(commits=(_as_made(case.originals[0], everything),))
+    paths = {path: path for path in case.files}
+    parts = original_parts(case.originals, paths, case.diff).parts
+    rest = everything.keys() - {path for part in parts for path in part}
+    parts[-1].update((path, ()) for path in rest)
+    commits = (
+        _as_made(commit, {path: part[path] for path in case.files if path in part})
+        for commit, part in zip(case.originals, parts, strict=True)
+        if part
     )
+    return Plan(commits=tuple(commits))
 
 
 RULES: dict[str, Control] = {
@@ -286,12 +287,15 @@ def _commit(files: tuple[str, ...]) -> PlannedCommit:
     )
 
 
-def _as_made(commit: OriginalCommit, files: tuple[str, ...]) -> PlannedCommit:
+def _as_made(
+    commit: OriginalCommit, part: Mapping[str, tuple[int, ...]]
+) -> PlannedCommit:
     message = split_message(commit.message)
     header = read_header(commit.message, commit.files)
     by_words = guess_type(header.subject, commit.files).type
     return PlannedCommit(
-        files=files,
+        files=tuple(part),
+        hunks={path: hunks for path, hunks in part.items() if hunks},
         type=header.type or decided_type(commit.files) or by_words,
         scope=header.scope,
         breaking=header.breaking or bool(message.breaking_notes),

@@ -1,19 +1,21 @@
-"""Judge how a plan puts files into commits and keeps junk out of them.
+"""Judge how a plan puts units into commits and keeps junk out of them.
 
+A unit is a file, or one hunk of a file that the target or the plan splits; of such a
+file a plan that does not split it has all hunks in one commit.
 No measure depends on the order of commits or files. An answer without a plan counts
 as one without commits, which is the worst there is. A single message has no files to
 group and no junk: it has no value of any of these measures.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from diffscribe.commits.gitignore import ignored, is_too_wild
 from diffscribe.commits.plan import plan_problem
 from diffscribe.core.records import Plan, Prediction
-from diffscribe.eval.cases import Case
+from diffscribe.eval.cases import Case, case_units
 
 NAMES = (
     *("valid", "ari", "exact_partition", "moves"),
@@ -48,9 +50,10 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
     if case.task == "message":
         return Judgement(dict.fromkeys(NAMES), {})
     plan = prediction.plan or Plan(commits=())
-    times = Counter(path for commit in plan.commits for path in commit.files)
-    changed, junk, listed = set(case.files), set(case.junk), times.keys()
-    problem = plan_problem(plan, case.files)
+    times = Counter(unit for units in plan_units(plan, plan) for unit in units)
+    changed, junk = set(case.files), set(case.junk)
+    listed = {path for commit in plan.commits for path in commit.files}
+    problem = plan_problem(plan, case_units(case))
     matched = ignored(plan.gitignore, case.files)
     absurd = [each for each in plan.gitignore if is_absurd(each, case)]
     secrets = secret_like(case.junk)
@@ -72,7 +75,9 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
     found = {
         "plan_problem": [problem.value] if problem else [],
         "paths_missing": sorted(changed - listed - matched),
-        "paths_duplicate": sorted(path for path in changed if times[path] > 1),
+        "paths_duplicate": sorted(
+            {path for (path, _), n in times.items() if n > 1} & changed
+        ),
         "paths_invented": sorted(listed - changed),
         "absurd_patterns": absurd,
         "real_files_ignored": sorted(matched - junk),
@@ -83,36 +88,59 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
 
 
 class Partition(NamedTuple):
-    """Two groupings of the target's files, each a label a file."""
+    """Two groupings of the target's units, each a label a unit."""
 
     expected: tuple[int, ...]
     given: tuple[int, ...]
-    """A file that is left out or listed twice is alone, with a negative label."""
+    """A unit that is left out or listed twice is alone, with a negative label."""
     once: float
-    """The share of files that the plan commits exactly once."""
+    """The share of units that the plan commits exactly once."""
+
+
+Unit = tuple[str, int]
+"""A path and the number of a hunk, 0 for the whole file."""
+
+
+def plan_units(plan: Plan, other: Plan) -> list[list[Unit]]:
+    """Return the units of each commit of a plan, where another may split files too.
+
+    The hunks of a file are those that one of the plans names.
+    """
+    hunks: dict[str, set[int]] = defaultdict(set)
+    for commit in (*plan.commits, *other.commits):
+        for path, numbers in commit.hunks.items():
+            hunks[path].update(numbers)
+    return [
+        [
+            (path, number)
+            for path in commit.files
+            for number in commit.hunks.get(path) or sorted(hunks.get(path, {0}))
+        ]
+        for commit in plan.commits
+    ]
 
 
 def partition(target: Plan, plan: Plan) -> Partition:
-    """Return how the target's files are grouped; junk in a commit does not count."""
-    times = Counter(path for commit in plan.commits for path in commit.files)
-    group = {path: i for i, commit in enumerate(plan.commits) for path in commit.files}
-    files = [
-        (path, i) for i, commit in enumerate(target.commits) for path in commit.files
-    ]
+    """Return how the target's units are grouped; junk in a commit does not count."""
+    theirs = plan_units(plan, target)
+    times = Counter(unit for units in theirs for unit in units)
+    group = {unit: i for i, units in enumerate(theirs) for unit in units}
+    ours = plan_units(target, plan)
+    expected = [(unit, i) for i, units in enumerate(ours) for unit in units]
     given = tuple(
-        group[path] if times[path] == 1 else -n
-        for n, (path, _) in enumerate(files, start=1)
+        group[unit] if times[unit] == 1 else -n
+        for n, (unit, _) in enumerate(expected, start=1)
     )
-    once = sum(times[path] == 1 for path, _ in files) / len(files)
-    return Partition(tuple(i for _, i in files), given, once)
+    once = sum(times[unit] == 1 for unit, _ in expected) / len(expected)
+    return Partition(tuple(i for _, i in expected), given, once)
 
 
 def ari(target: Plan, plan: Plan) -> float:
-    """Return the adjusted Rand index of the grouping of the target's files.
+    """Return the adjusted Rand index of the grouping of the target's units.
 
-    A file that the plan leaves out or commits twice is a group of its own, and
-    the index is scaled by the share of files committed exactly once, so that
-    leaving files out never pays. Worse than chance is 0. If all files belong
+    A unit that the plan leaves out or commits twice is a group of its own, and
+    the index is scaled by the share of units committed exactly once, so that
+    leaving files out never pays. Worse than chance is 0. If all units belong
     together, or all apart, the index is 1 for the same grouping and else 0.
     """
     expected, given, once = partition(target, plan)
@@ -141,7 +169,7 @@ def rand_index(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
 
 
 def exact_partition(grouped: Partition) -> float:
-    """Return 1 if both groupings are the same and no file is left out, else 0."""
+    """Return 1 if both groupings are the same and no unit is left out, else 0."""
     expected, given, once = grouped
     pairs = set(zip(expected, given, strict=True))
     same = len(pairs) == len(set(expected)) == len(set(given))
@@ -149,10 +177,10 @@ def exact_partition(grouped: Partition) -> float:
 
 
 def moves(grouped: Partition) -> float:
-    """Return the share of files that a person has to move to mend the grouping.
+    """Return the share of units that a person has to move to mend the grouping.
 
-    The files that stay are the most that a one-to-one match of given groups with
-    the target's keeps; a file that is left out or listed twice always moves. 0
+    The units that stay are the most that a one-to-one match of given groups with
+    the target's keeps; a unit that is left out or listed twice always moves. 0
     for the same grouping; 1 without a plan. (MoJo's moves without its joins,
     Tzerpos and Holt 1999.)
     """

@@ -17,7 +17,7 @@ from diffscribe.commits.style import broken_rules, is_trivial
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Plan, PlannedCommit, Prediction
 from diffscribe.eval.cases import Case
-from diffscribe.eval.grouping import Judgement
+from diffscribe.eval.grouping import Judgement, plan_units
 
 _GENERIC = re.compile(
     r"(?:(?:update|change|modify|improve|fix|add|refactor|clean ?up|adjust|edit|tweak"
@@ -83,10 +83,10 @@ class Aligned(NamedTuple):
 def align(target: Plan, plan: Plan) -> tuple[Aligned, ...]:
     """Return each of the target's commits with its partner, in their order.
 
-    Partners are the one-to-one alignment that shares the most files; of equal
+    Partners are the one-to-one alignment that shares the most units; of equal
     alignments the one with the fewest equal types counts, so that guessing many
     types for many small commits does not pay; of those still equal, their content
-    decides, not their order. No shared file, no partner.
+    decides, not their order. No shared unit, no partner.
     (The assignment problem, Kuhn 1955, as scipy solves it.)
     """
     partners: list[PlannedCommit | None] = [None] * len(target.commits)
@@ -103,10 +103,10 @@ def _assignment(target: Plan, plan: Plan) -> list[tuple[int, int]]:
     ours, theirs = _by_content(target), _by_content(plan)
     expected = [target.commits[at] for at in ours]
     given = [plan.commits[at] for at in theirs]
-    files = [set(each.files) for each in given]
-    shared = np.array([[len({*t.files} & each) for each in files] for t in expected])
+    wanted, units = plan_units(target, plan), plan_units(plan, target)
+    shared = np.array([[len({*wanted[t]} & {*units[p]}) for p in theirs] for t in ours])
     same = np.array([[t.type == p.type for p in given] for t in expected])
-    # One shared file outweighs every tie-break together.
+    # One shared unit outweighs every tie-break together.
     weights = shared * (len(expected) + 1) - (same & (shared > 0))
     rows, columns = linear_sum_assignment(weights, maximize=True)
     return [

@@ -18,6 +18,7 @@ from diffscribe.commits.grammar import (
 from diffscribe.commits.grounding import absent_names, evidence_of, grounded_share
 from diffscribe.commits.plan import PlanProblem, Reading, plan_problem
 from diffscribe.commits.style import StyleRule, broken_rules
+from diffscribe.commits.units import units_of
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Change, Plan, PlannedCommit, Record
 from diffscribe.secrets.rules import is_person, strip_trailers
@@ -75,7 +76,7 @@ def check_plan(plan: Plan, change: Change, style: StyleParams) -> None:
         FlawError: for the first flaw.
     """
     paths = [file.path for file in change.files]
-    problem = plan_problem(plan, paths)
+    problem = plan_problem(plan, units_of(change.files, change.diff))
     if problem is not None:
         raise FlawError(problem, _of_plan(problem, plan, paths))
     issues = [issue for commit in plan.commits for issue in commit.issues]

@@ -17,7 +17,6 @@ from diffscribe.asking.batch import SOMEBODY
 from diffscribe.asking.budget import NOTHING, Bill, dollars, is_counted
 from diffscribe.asking.ledger import Ledger
 from diffscribe.asking.upkeep import Totals
-from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, StyleParams, TeacherParams
 from diffscribe.core.records import Change, Plan, PlannedCommit
@@ -29,7 +28,7 @@ from diffscribe.doors.reply import (
     TokenUsage,
     question_key,
 )
-from diffscribe.label.from_history import history_plan
+from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.label import prices
 from diffscribe.label.labeler import label_change
 from diffscribe.label.questions import Rating
@@ -230,7 +229,7 @@ def _properties(request: Question) -> Mapping[str, Any]:
 def _plan_chars(change: Change, params: LabelParams, style: StyleParams) -> int:
     """Return the length of the history's plan as JSON, or one like it."""
     plan = history_plan(change, params, style)
-    if isinstance(plan, LessonReason):
+    if isinstance(plan, LabelReason):
         first_lines = (
             (each, each.message.split("\n", 1)[0]) for each in change.commits
         )

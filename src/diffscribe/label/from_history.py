@@ -1,24 +1,41 @@
 """Make a plan of the original commits of a change, cleaned by rules."""
 
+from enum import StrEnum
+
 from diffscribe.commits.grounding import evidence_of, grounded_share
 from diffscribe.commits.lesson import LessonReason, clean_commit
+from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.core.params import LabelParams, StyleParams
-from diffscribe.core.records import Change, OriginalCommit, Plan, PlannedCommit
+from diffscribe.core.records import Change, Plan, PlannedCommit
+
+
+class DivisionReason(StrEnum):
+    """Why a change cannot be divided among its commits."""
+
+    MIXED_HUNK = "mixed_hunk"
+    """A hunk, or a file that is never split, holds what two commits made, or none."""
+
+
+LabelReason = LessonReason | DivisionReason
+"""Why a history gives a change no label; also its key in reports/label.json."""
 
 
 def history_plan(
     change: Change, params: LabelParams, style: StyleParams
-) -> Plan | LessonReason:
+) -> Plan | LabelReason:
     """Return the original commits as a plan, or the reason why there is none.
 
     A commit keeps its files that are in the change, renamed ones by their new path. A
-    commit without such files is left out. A file that two commits touched is in both,
-    which makes the plan invalid.
+    file that several commits touched is split by its hunks; where one holds lines of
+    two of them, or none can be told, the change has no plan. A commit of which nothing
+    is left is not in the plan.
     """
+    divided = original_parts(change.commits, new_paths(change.files), change.diff)
+    if divided.mixed:
+        return DivisionReason.MIXED_HUNK
     planned = []
-    for original in change.commits:
-        files = _files_in_change(original, change)
-        if not files:
+    for original, part in zip(change.commits, divided.parts, strict=True):
+        if not part:
             continue
         commit = clean_commit(
             original.message, original.files, style, params.nonconventional
@@ -26,14 +43,10 @@ def history_plan(
         if isinstance(commit, LessonReason):
             return commit
         commit = _grounded(commit, change, style)
-        planned.append(commit.model_copy(update={"files": files}))
+        hunks = {path: numbers for path, numbers in part.items() if numbers}
+        update = {"files": tuple(sorted(part)), "hunks": hunks}
+        planned.append(commit.model_copy(update=update))
     return Plan(commits=tuple(planned))
-
-
-def _files_in_change(original: OriginalCommit, change: Change) -> tuple[str, ...]:
-    now = {file.old_path: file.path for file in change.files if file.old_path}
-    now |= {file.path: file.path for file in change.files}
-    return tuple(sorted({now[path] for path in original.files if path in now}))
 
 
 def _grounded(

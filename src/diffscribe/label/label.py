@@ -23,7 +23,11 @@ from diffscribe.core.params import LabelParams, Params, StyleParams
 from diffscribe.core.records import Change, Label, LabeledChange, Plan
 from diffscribe.core.tracking import Refusals, Statistics, TrackedRun, tracked_run
 from diffscribe.label import gate
-from diffscribe.label.from_history import history_plan
+from diffscribe.label.from_history import (
+    DivisionReason,
+    LabelReason,
+    history_plan,
+)
 from diffscribe.label.labeler import (
     FAILURES,
     WITHHELD,
@@ -175,7 +179,7 @@ class LabelTally:
         self.processed: Counter[str] = Counter()
         self.approved: Counter[str] = Counter()
         self.sources: Counter[str] = Counter()
-        self.rejected: Counter[LessonReason] = Counter()
+        self.rejected: Counter[LabelReason] = Counter()
         self.refused = Refusals()
         self.failed: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
@@ -221,7 +225,8 @@ class LabelTally:
             "from_history": self.sources["history"],
             "from_teacher": self.sources["teacher"],
             "rejected": {
-                reason.value: self.rejected[reason] for reason in LessonReason
+                reason.value: self.rejected[reason]
+                for reason in (*DivisionReason, *LessonReason)
             },
             "refused": self.refused.table(),
             "failed": {str(reason): self.failed[reason] for reason in FAILURES},

@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeVar
 
 from diffscribe.commits.cleanup import wrap_long_lines
 from diffscribe.commits.grammar import format_message
-from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.plan import read_plan, restore_paths
 from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, StyleParams
@@ -22,7 +21,7 @@ from diffscribe.label.check import (
     check_plan,
     record_of,
 )
-from diffscribe.label.from_history import history_plan
+from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.questions import (
     clean_question,
     parse_messages,
@@ -71,7 +70,7 @@ class Outcome(NamedTuple):
     """What became of a change: a label, a failure, or what its history lacks."""
 
     change: Change
-    result: Label | LabelFailure | LessonReason
+    result: Label | LabelFailure | LabelReason
     spent: tuple[Spent, ...]
 
 
@@ -94,7 +93,7 @@ async def label_change(
         ToolError: if the endpoint cannot be used.
     """
     talk = _Talk(change, ask, prompts, params)
-    result: Label | LabelFailure | LessonReason
+    result: Label | LabelFailure | LabelReason
     try:
         result = await talk.label()
     except NoLabelError as failure:
@@ -123,7 +122,7 @@ class _Talk:
         self._prompts = prompts
         self._params = params
 
-    async def label(self) -> Label | LessonReason:
+    async def label(self) -> Label | LabelReason:
         """Return the label of the source that params name.
 
         Raises:
@@ -174,10 +173,10 @@ class _Talk:
             ratings={},
         )
 
-    async def _from_history(self) -> Label | LessonReason:
+    async def _from_history(self) -> Label | LabelReason:
         """Return the history's plan, cleaned and rated as params say."""
         plan = history_plan(self._change, self._params, self._prompts.style)
-        if isinstance(plan, LessonReason):
+        if isinstance(plan, LabelReason):
             return plan
         ratings: dict[str, float] = {}
         if self._params.cleanup == "teacher":

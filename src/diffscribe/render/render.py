@@ -134,7 +134,7 @@ def render_sample(
 def in_file_order(change: SplitChange) -> Plan:
     """Return the plan with files and commits in the order of the file list.
 
-    The commits of a plan share no file, so any order is right. A model can learn the
+    The commits of a plan share no unit, so any order is right. A model can learn the
     order that the prompt shows.
     """
     position = {file.path: number for number, file in enumerate(change.files)}
@@ -145,6 +145,9 @@ def in_file_order(change: SplitChange) -> Plan:
 
     commits = sorted(
         map(ordered, change.label.plan.commits),
-        key=lambda commit: position[commit.files[0]],
+        key=lambda commit: (
+            position[commit.files[0]],
+            commit.hunks.get(commit.files[0], ()),
+        ),
     )
     return change.label.plan.model_copy(update={"commits": tuple(commits)})

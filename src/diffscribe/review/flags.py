@@ -17,7 +17,9 @@ from diffscribe.commits.grounding import (
 )
 from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.junk_kinds import junk_kinds
+from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.commits.plan import PlanProblem, plan_problem
+from diffscribe.commits.units import units_of
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
 from diffscribe.eval.grouping import ari
 from diffscribe.eval.messages import aligned_type_share, names_in
@@ -96,29 +98,22 @@ def flags(row: LabeledChange) -> list[Flag]:
 
 
 def original_plan(row: LabeledChange, without: frozenset[str] = frozenset()) -> Plan:
-    """Return how the history grouped the files of a change, except some.
+    """Return how the history grouped the units of a change, except of some files.
 
-    A file that several commits touched is in the last of them, a renamed one has
-    its new path. A commit that is not conventional has an empty type; one whose
+    A file whose hunks cannot be told apart is in the last of its commits, a renamed
+    one has its new path. A commit that is not conventional has an empty type; one whose
     files are all gone is left out.
     """
-    now = {file.old_path: file.path for file in row.files if file.old_path}
-    now |= {file.path: file.path for file in row.files}
-    last = {
-        now[path]: number
-        for number, commit in enumerate(row.commits)
-        for path in commit.files
-        if path in now
-    }
+    parts = original_parts(row.commits, new_paths(row.files), row.diff).parts
     commits = []
-    for number, commit in enumerate(row.commits):
-        files = sorted(path for path in last if last[path] == number)
-        files = [path for path in files if path not in without]
+    for commit, part in zip(row.commits, parts, strict=True):
+        files = sorted(part.keys() - without)
         header = conventional_header(commit.message)
         if files:
             commits.append(
                 PlannedCommit(
                     files=tuple(files),
+                    hunks={path: part[path] for path in files if part[path]},
                     type=header.type if header else "",
                     subject=header.subject if header else "",
                 )
@@ -240,7 +235,7 @@ _FLAGS = {
 
 
 def _plan_problem(row: LabeledChange) -> PlanProblem | None:
-    return plan_problem(row.label.plan, [file.path for file in row.files])
+    return plan_problem(row.label.plan, units_of(row.files, row.diff))
 
 
 def _ignored(row: LabeledChange) -> frozenset[str]:

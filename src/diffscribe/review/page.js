@@ -91,14 +91,21 @@ function linesOf(lines) {
   return shown;
 }
 
-// Of a commit: {header, body, files, issues?}; `place` such as p1.
+// Of a commit: {header, body, files, hunks, issues?}; `place` such as p1.
 function commitOf(commit, place) {
   return make("div", "commit",
     make("div", "head", make("span", "chip", place), commit.header),
     commit.body ? make("div", "body", commit.body) : null,
-    make("ul", "mono", ...commit.files.map((path) => make("li", "", path))),
+    make("ul", "mono", ...commit.files.map((path) =>
+      make("li", "", [path, ...hunksOf(commit.hunks[path])].join(" ")))),
     ...(commit.issues ?? []).map((issue) =>
       make("div", "body", `issue in ${issue.path}: ${issue.message}`)));
+}
+
+// Which hunks of a file that several commits touch are in one of them.
+function hunksOf(numbers) {
+  if (!numbers) return [];
+  return [numbers.length ? `(hunks ${numbers.join(", ")})` : "(nothing of it is left)"];
 }
 
 // A plan: {letter, name, plan} and, where there is one, {about, flags, error, text}.

@@ -120,7 +120,12 @@ def shown_change(
 
 def _original(commit: OriginalCommit) -> dict[str, Any]:
     header, _, body = commit.message.partition("\n")
-    return {"header": header, "body": body.strip("\n"), "files": commit.files}
+    return {
+        "header": header,
+        "body": body.strip("\n"),
+        "files": commit.files,
+        "hunks": dict(commit.hunks),
+    }
 
 
 def shown_plan(plan: Plan) -> dict[str, Any]:
@@ -131,6 +136,7 @@ def shown_plan(plan: Plan) -> dict[str, Any]:
                 "header": format_header(commit),
                 "body": commit.body,
                 "files": commit.files,
+                "hunks": dict(commit.hunks),
                 "issues": [issue.model_dump() for issue in commit.issues],
             }
             for commit in plan.commits
