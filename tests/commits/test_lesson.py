@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from tests.support.style import style
 
@@ -121,3 +123,12 @@ def test_subjects_of_one_template_differ_in_numbers_alone():
         subject_template("pin valve to 17"),
     }
     assert templates == {"pin valve to vN", "pin valve to N"}
+
+
+@pytest.mark.parametrize("piece", ["a\n\n", "# ", "<details>", "- a\n", "[a] ", "x: "])
+def test_a_hostile_message_takes_time_by_its_length(piece):
+    text = (piece * 60_000)[:60_000]
+    start = time.process_time()
+    no_lesson(f"fix: add a valve\n\n{text}", PATHS, style(), "guess")
+    no_lesson(text, PATHS, style(), "guess")
+    assert time.process_time() - start < 2

@@ -85,6 +85,7 @@ def test_a_long_message_takes_time_by_its_length(piece):
         *("modify Dockerfile", "update submodules", "fix typo", "fixes"),
         *("minor changes", "cleanup code", "WIP", "v1.2.0", "initial commit"),
         *("ABC-123", "fixes #12", "#1, #2", "closes GH-4"),
+        *("update ValveTest.php", "Edited src/valve.c", "modify `valve.toml`"),
         *("add changelog entry", "sync schema", "fix lint", "go mod tidy", "add tests"),
         *("auto-update generated files", "apply clippy suggestions", "fix CI failure"),
         *("prepare for v2.0", "changelog update for 1.2", "fix failing tests on CI"),
@@ -100,6 +101,7 @@ def test_a_subject_that_could_be_of_any_change_is_trivial(subject):
     [
         *("update README with the installer's command", "bump version of the parser"),
         *("bump ruby to 2.6", "fix typo in the docs of Choice", "fix leak"),
+        *("update Node.js", "delete valve.c", "update valve.c for new pumps"),
         *("add tests for valves", "upgrade lodash to v5", "add --json", "add `foo`"),
         *("update lock file format", "clean up temporary folders", "refactor parser"),
         *("test on Python 3.11", "fix ABC-123 by closing the file"),

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from diffscribe.core.tracking import Statistics
+from diffscribe.core.tracking import Refusals, Statistics
 
 
 @pytest.fixture
@@ -57,3 +57,20 @@ def test_the_table_has_the_largest_sources_and_the_rest_in_one_line(
 def test_a_source_only_ever_approved_is_listed_too():
     statistics = Statistics({"processed": Counter(), "approved": Counter(x=1)})
     assert statistics.metrics()["by_source"] == {"x": {"processed": 0, "approved": 1}}
+
+
+def test_refusals_are_counted_whole_and_named_by_the_first_few():
+    all_, one = Refusals(), Refusals()
+    for sha in "abc":
+        one.add("app", "bot", sha)
+    one.add("app", "root", "r")
+    all_.add("app", "bot", "first")
+    all_.add("lib", "bot", "x")
+    all_.update(one)
+    assert all_.table() == {
+        "app": {
+            "bot": {"count": 4, "examples": ["first", "a", "b"]},
+            "root": {"count": 1, "examples": ["r"]},
+        },
+        "lib": {"bot": {"count": 1, "examples": ["x"]}},
+    }

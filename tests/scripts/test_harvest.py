@@ -13,12 +13,12 @@ from diffscribe.samples.builder import History
 ROOT = Path(__file__).parents[2]
 
 
-def run_harvest(folder, *sources, test_repos=(), **changed):
+def run_harvest(folder, *sources, test_repos=(), label="teacher", **changed):
     """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": list(sources), "windows_per_commit": 2.0} | changed
-    # Whatever the messages: a teacher would write better ones.
-    params["label"]["source"] = "teacher"
+    # With a teacher, whatever the messages: it would write better ones.
+    params["label"]["source"] = label
     params["split"] |= {"validation_repos": [], "test_repos": [*test_repos]}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(
@@ -115,3 +115,57 @@ def test_a_repository_that_one_entry_marks_is_private_and_the_other_is_told(
     rows = list(read_jsonl(tmp_path / "data/harvested.jsonl", Change))
     assert len(rows) == 3
     assert all(row.private for row in rows)
+
+
+SUBJECTS = ("open the valve", "update docs", "pin pumps to 1.0", "close the door")
+REPEATED = ("pin pumps to 1.1", "pin pumps to 2.0", "pin pumps to 3.0")
+
+
+def harvested(history, folder, source):
+    """Return subjects by change and the report, with the labels of a source."""
+    for number, subject in enumerate((*SUBJECTS, *REPEATED)):
+        history.commit(f"fix: {subject}", {f"{number}.py": f"{number}\n"})
+    run = run_harvest(folder, "repository", max_window_commits=2, label=source)
+    assert (run.returncode, run.stderr) == (0, "")
+    changes = read_jsonl(folder / "data/harvested.jsonl", Change)
+    found = [tuple(each.message for each in change.commits) for change in changes]
+    return found, json.loads((folder / "reports/harvest.json").read_text())
+
+
+def test_a_commit_that_teaches_nothing_costs_no_window_but_its_own(history, tmp_path):
+    history.commit("begin", {"a": "0\n"})
+    changes, report = harvested(history, tmp_path, "history")
+    assert changes == [
+        ("fix: open the valve",),
+        ("fix: pin pumps to 1.0",),
+        ("fix: close the door",),
+        ("fix: pin pumps to 1.0", "fix: close the door"),
+        ("fix: pin pumps to 1.1",),
+        ("fix: close the door", "fix: pin pumps to 1.1"),
+    ]
+    refused = report["refused"]["repository"]
+    assert {reason: row["count"] for reason, row in refused.items()} == {
+        "root": 1,
+        "trivial_message": 1,
+        "repeated_subject": 2,
+    }
+    dropped = {name: n for name, n in report["commits_dropped"].items() if n}
+    assert dropped == {reason: row["count"] for reason, row in refused.items()}
+    shas = refused["repeated_subject"]["examples"]
+    assert len(set(shas)) == 2
+    assert {len(sha) for sha in shas} == {40}
+
+
+def test_where_a_teacher_writes_messages_none_drops_a_commit(history, tmp_path):
+    history.commit("begin", {"a": "0\n"})
+    changes, report = harvested(history, tmp_path, "teacher")
+    assert len({message for change in changes for message in change}) == 7
+    assert report["refused"] == {
+        "repository": {"root": {"count": 1, "examples": [history_root(history)]}}
+    }
+
+
+def history_root(history):
+    command = ("git", "rev-list", "--max-parents=0", "HEAD")
+    done = subprocess.run(command, cwd=history.folder, capture_output=True, check=True)
+    return done.stdout.decode().strip()

@@ -93,6 +93,12 @@ _TRIVIAL = re.compile(
 """Whole subjects, without the full stop. Sources: NNGen (Liu et al., 2018), as
 CommitBench and CommitChronicle apply it; CommitPackFT (bigcode-project/octopack).
 """
+_FILE_ALONE = re.compile(
+    r"(?:change|edit|modif|update)(?:d|e[ds]|s|ie[ds]|y)? (?:the )?"
+    r"`?([\w./@-]+\.\w{1,8})`?",
+    re.IGNORECASE,
+)
+"""What the editors of hosts propose: the file is seen anyway."""
 _REFERENCES = re.compile(rf"\b{CLOSING}\b|{REFERENCE}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
@@ -107,9 +113,15 @@ def is_trivial(subject: str) -> bool:
     return (
         len(subject) < _MIN_SUBJECT_CHARS
         or _TRIVIAL.fullmatch(subject) is not None
+        or _names_its_file_alone(subject)
         or not _WORD.search(without := _REFERENCES.sub("", subject))
         or not specific_words(without)
     )
+
+
+def _names_its_file_alone(subject: str) -> bool:
+    file = _FILE_ALONE.fullmatch(subject)
+    return file is not None and file[1].lower() not in words("well_known")
 
 
 _MIN_ASCII_SHARE = 0.5
