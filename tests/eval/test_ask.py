@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 from tests.support.fault_server import Fault, FaultServer
 from tests.support.planned import commit, make_case, plan
+from tests.support.rows import make_curated, make_sample
 from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.asking.connect import Gguf, Remote
+from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import plan_json, plan_problem, plan_schema
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import ParamsError, SourceError, ToolError
+from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
-from diffscribe.core.records import Message
+from diffscribe.core.records import Message, SplitChange
 from diffscribe.eval.ask import (
     Decoding,
     System,
@@ -21,7 +24,7 @@ from diffscribe.eval.ask import (
     read_answer,
     systems_of,
 )
-from diffscribe.eval.cases import case_units, with_groups
+from diffscribe.eval.cases import case_units, read_cases, with_groups
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
@@ -353,3 +356,25 @@ def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):
     apart = with_groups([asked], lambda each: each.target)
     assert [each.first_line for each in apart] == [""]
     assert with_groups([asked], lambda each: plan(commit("f0.py")))[0].first_line == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("style", "types"), [("conventional", TYPES), ("plain", ("",))]
+)
+def test_a_message_in_lines_is_one_commit_of_all_files_in_its_style(
+    style, types, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LLAMA_CPP_DIR", str(ROOT / ".tools/llama.cpp"))
+    monkeypatch.chdir(tmp_path)
+    row = SplitChange(**dict(make_curated(head="m")), parent_id=None, junk=())
+    asked = make_sample(row, task="message", answer="lines", message=style)
+    write_jsonl(tmp_path / "sft.jsonl", [asked])
+    write_jsonl(tmp_path / "splits.jsonl", [row])
+    cases = read_cases(tmp_path / "sft.jsonl", tmp_path / "splits.jsonl")
+    system = System("tiny", Gguf(tiny, 8192, threads=1), cases)
+    [prediction] = ask(system, Decoding(6000, 7), lambda rows, *_: rows)
+    [made] = prediction.plan.commits
+    assert (made.files, prediction.text.split("\n")[0]) == (("a.py", "b.py"), "1 1")
+    assert made.type in types
+    assert (made.subject[0].upper() == made.subject[0]) or style == "conventional"

@@ -46,6 +46,12 @@ def test_the_target_itself_is_perfect_and_nothing_is_found():
     assert not any(findings(case, prediction(TARGET)).values())
 
 
+def test_a_plan_in_plain_style_has_no_types():
+    untyped = plan(commit("a.py", "", "Stop early"))
+    assert measured(untyped, make_case(untyped, message="plain"))["valid"] == 1.0
+    assert measured(untyped, make_case(untyped))["valid"] == 0.0
+
+
 def test_a_single_message_has_no_files_to_group_and_no_patterns():
     case = make_case(task="message")
     assert measured(case.target, case) == dict.fromkeys(NAMES)

@@ -209,3 +209,12 @@ def test_one_message_out_of_style_spoils_the_plan():
     broken = ["full_stop", "capitalised", "not_imperative"]
     assert findings(make_case(), plan(good, bad))["style_rules"] == broken
     assert scores(make_case(), plan(commit("a.py", "", "stop early")))["style"] == 0.0
+
+
+def test_a_plain_message_breaks_no_rule_of_types():
+    asked = make_case(plan(commit("a.py", "", "Stop early")), message="plain")
+    assert scores(asked, asked.target)["style"] == 1.0
+    assert scores(asked, plan(commit("a.py", "", "Stops early")))["style"] == 0.0
+    assert scores(asked, asked.target)["type"] is None
+    typed = asked.model_copy(update={"message": "conventional"})
+    assert scores(typed, asked.target)["style"] == 0.0

@@ -250,6 +250,10 @@ class Sample(Record):
         default="json", exclude_if=lambda answer: answer == "json"
     )
     """How the completion gives the plan; not there if as JSON."""
+    message: Literal["conventional", "plain"] = Field(
+        default="conventional", exclude_if=lambda message: message == "conventional"
+    )
+    """The style of messages in lines; plain is a capitalised line without a type."""
     target: Plan
     private: bool = Field(default=False, exclude_if=lambda private: not private)
     """Whether the change is private, so that no export has it; else not there."""

@@ -232,7 +232,9 @@ def _grammar(case: Case) -> str:
     """Return the grammar of the answers to a case; empty if it wants no lines."""
     if case.answer == "json":
         return ""
-    return answer_grammar(case_units(case), first_line=case.first_line or None)
+    return answer_grammar(
+        case_units(case), message=case.message, first_line=case.first_line or None
+    )
 
 
 def _read(case: Case, answer: Answer) -> dict[str, Any]:
@@ -264,7 +266,7 @@ def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
     of all files.
     """
     if case.answer == "lines":
-        read = read_plan_lines(text, case_units(case))
+        read = read_plan_lines(text, case_units(case), case.message)
         return read.record, read.problem
     if case.task == "message":
         message = _bare_message(text)

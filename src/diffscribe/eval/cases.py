@@ -14,7 +14,7 @@ from typing import Any, Literal
 from diffscribe.commits.answer import first_line_of, longest_answer_chars
 from diffscribe.commits.answer_grammar import answer_grammar
 from diffscribe.commits.diff import FilePatch, parse_diff
-from diffscribe.commits.plan import plan_schema
+from diffscribe.commits.plan import MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.commits.units import FileUnits, PlanLinesError, units_of, units_of_diff
 from diffscribe.core.draw import rank
@@ -55,6 +55,8 @@ class Case(Record):
     """The chat that a model is shown; empty if none was rendered."""
     answer: Literal["json", "lines"] = "json"
     """How the prompt wants a plan."""
+    message: MessageStyle = "conventional"
+    """The style of messages in lines."""
     first_line: str = ""
     """That of an answer in lines, where the groups are given; else empty."""
     units: tuple[FileUnits, ...] = ()
@@ -111,6 +113,7 @@ def _case(sample: Sample, change: SplitChange) -> Case:
         gitignore=change.gitignore,
         prompt=sample.prompt,
         answer=sample.answer,
+        message=sample.message,
         first_line=" ".join("1" for _ in sample.files)
         if sample.answer == "lines" and sample.task == "message"
         else "",
@@ -267,6 +270,7 @@ def with_prompts(
             update={
                 "prompt": _prompt(case, texts[case.task], max_chars),
                 "answer": "json",
+                "message": "conventional",
                 "first_line": "",
             }
         )
@@ -319,4 +323,6 @@ def longest_answer_tokens(case: Case) -> int:
 
     A token is at least a byte. 0 if the case wants no lines.
     """
-    return 0 if case.answer == "json" else longest_answer_chars(case_units(case))
+    if case.answer == "json":
+        return 0
+    return longest_answer_chars(case_units(case), case.message)

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from diffscribe.commits.gitignore import ignored, is_too_wild
+from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import plan_problem
 from diffscribe.core.records import Plan, Prediction
 from diffscribe.eval.cases import Case, case_units
@@ -53,7 +54,8 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
     times = Counter(unit for units in plan_units(plan, plan) for unit in units)
     changed, junk = set(case.files), set(case.junk)
     listed = {path for commit in plan.commits for path in commit.files}
-    problem = plan_problem(plan, case_units(case))
+    types = ("",) if case.message == "plain" else TYPES
+    problem = plan_problem(plan, case_units(case), types)
     matched = ignored(plan.gitignore, case.files)
     absurd = [each for each in plan.gitignore if is_absurd(each, case)]
     secrets = secret_like(case.junk)

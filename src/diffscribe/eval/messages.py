@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from diffscribe.commits.grammar import format_message
 from diffscribe.commits.grounding import Entity, Evidence, claims, entities, signs_of
-from diffscribe.commits.style import broken_rules, is_trivial
+from diffscribe.commits.style import StyleRule, broken_rules, is_trivial
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Plan, PlannedCommit, Prediction
 from diffscribe.eval.cases import Case
@@ -33,6 +33,10 @@ _GENERIC = re.compile(
 )
 
 
+_FREE_IF_PLAIN = (StyleRule.OTHER_TYPE, StyleRule.CAPITALISED)
+"""Rules of headers with a type, which a plain message has not."""
+
+
 def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Judgement:
     """Return the measures of types, grounding, text and style, and what was found.
 
@@ -46,7 +50,11 @@ def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Ju
     absent = [[entity.text for entity, held in each if not held] for each in names]
     false = [_false_claims(text_of(each), case.diff) for each in commits]
     generic = [is_generic(each) for each in commits]
-    broken = [broken_rules(format_message(each), style) for each in commits]
+    free = _FREE_IF_PLAIN if case.message == "plain" else ()
+    broken = [
+        [rule for rule in broken_rules(format_message(each), style) if rule not in free]
+        for each in commits
+    ]
     values = {
         **_type_scores(pairs),
         "grounded": _mean([not (a or f) for a, f in zip(absent, false, strict=True)]),
