@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,13 +130,14 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     # A longer patch surely exceeds max_diff_chars, and need not be parsed.
     max_bytes = MAX_UTF8_BYTES * params.max_diff_chars + LISTING_BYTES
     patches = diff_trees(Path(repository.path), source.path, pairs, max_bytes)
+    edits = _edit_reader(source, sizes)
     result = BatchResult([], Counter())
     with batch.rows_file.open("wb") as lines:
         for window, tree in zip(windows, trees, strict=True):
             row = (
                 tree
                 if isinstance(tree, WindowReason)
-                else change_row(batch, window, tree, next(patches), sizes)
+                else change_row(batch, window, tree, next(patches), edits)
             )
             if isinstance(row, WindowReason):
                 result.dropped[row] += 1
@@ -155,6 +157,18 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     return result
 
 
+def _edit_reader(source: OpenSource, sizes: BlobSizes) -> "ReadEdits":
+    """Return what compares two blobs; windows that overlap share most steps."""
+
+    @lru_cache(maxsize=256)
+    def read(old: str, new: str) -> list[Edit] | None:
+        if max(sizes[old], sizes[new]) > MAX_TRACED_BYTES:
+            return None
+        return read_edits(source, old, new)
+
+    return read
+
+
 def _kept(windows: Iterable[Window]) -> Iterator[KeptCommit]:
     return chain.from_iterable(window.commits for window in windows)
 
@@ -168,7 +182,7 @@ def _tree(window: Window, repository: Any) -> str | WindowReason:
 
 
 def change_row(
-    batch: Batch, window: Window, tree: str, patch: Patch | None, sizes: BlobSizes
+    batch: Batch, window: Window, tree: str, patch: Patch | None, edits: "ReadEdits"
 ) -> dict[str, Any] | WindowReason:
     """Return the fields of the Change that a patch makes, or why it makes none.
 
@@ -179,11 +193,6 @@ def change_row(
         return WindowReason.DIFF_TOO_LONG
     if reason := _late_reason(window, patch, batch.params):
         return reason
-
-    def edits(old: str, new: str) -> list[Edit] | None:
-        if max(sizes[old], sizes[new]) > MAX_TRACED_BYTES:
-            return None
-        return read_edits(batch.source, old, new)
 
     first, last = window.commits[0].commit, window.commits[-1].commit
     traced = trace_hunks(
