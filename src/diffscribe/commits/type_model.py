@@ -1,8 +1,8 @@
 """Guess the type of a commit whose author named none, by a linear model.
 
-The numbers are in type_model.json. `python benchmarks/commit_types.py --write` learns
-them from the commits of public histories whose authors named a type, and measures how
-often the guess is theirs in histories that the model has not seen.
+The numbers are in type_model.json, learned from commits of public histories whose
+authors named a type. `python benchmarks/commit_types.py` measures how often the guess
+is theirs in histories that the model has not seen, and learns new ones.
 """
 
 import json
