@@ -16,7 +16,7 @@ from diffscribe.base.scratch import (
     save,
     train_tokenizer,
 )
-from diffscribe.commits.prompt import load_prompts
+from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
@@ -33,13 +33,14 @@ from diffscribe.doors.torch_runtime import quiet_libraries, seed_torch
 @params_option
 def main(prompts: Path, train: Path, base: Path, details: Path, params: Path) -> None:
     """Fill BASE with the model that params name; `scratch` sees TRAIN only."""
-    section = load_params(params).base
+    values = load_params(params)
+    section = values.base
     losses: list[float] = []
     quiet_libraries()
     with whole_folder(base) as folder:
         if section.source == SCRATCH:
             seed_torch(section.seed)
-            texts_shown = load_prompts(prompts)
+            texts_shown = load_student_prompts(prompts, values.render.answer)
             texts = documents(read_jsonl(train, SplitChange), texts_shown)
             tokenizer = train_tokenizer(texts, texts_shown.system, section.scratch)
             model = initial_model(tokenizer, section.scratch)

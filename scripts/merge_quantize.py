@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.commits.prompt import load_prompts
+from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
 from diffscribe.core.params import QuantizationType, load_params
@@ -37,11 +37,12 @@ def main(
     params: Path,
 ) -> None:
     """Merge ADAPTER into BASE as MERGED; quantize both to GGUFs in folder GGUF."""
-    section = load_params(params).merge_quantize
+    values = load_params(params)
+    section = values.merge_quantize
     # Whatever can be wrong cheaply is found before the model is loaded.
     llama_cpp = version()
     default = section.types[0]
-    system = load_prompts(prompts).system
+    system = load_student_prompts(prompts, values.render.answer).system
     recipe = modelfile(f"student-{default}.gguf", system, section.num_ctx)
     merge_adapter(base, adapter, merged)
     with whole_folder(gguf) as folder:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.commits.prompt import load_prompts
+from diffscribe.commits.student_prompt import Counters, load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import load_params
@@ -21,7 +21,7 @@ from diffscribe.doors.model_folder import (
     count_text_tokens,
     load_tokenizer,
 )
-from diffscribe.render.render import Counters, render_changes
+from diffscribe.render.render import render_changes
 
 SPLITS = ("train", "validation", "test")
 
@@ -45,7 +45,7 @@ def main(
 ) -> None:
     """Write to SFT the chat samples of SPLITS, counted by BASE's tokenizer."""
     section = load_params(params).render
-    shown = load_prompts(prompts)
+    shown = load_student_prompts(prompts, section.answer)
     tokenizer = load_tokenizer(base)
     count = Counters(
         text=partial(count_text_tokens, tokenizer),

@@ -69,7 +69,8 @@ def test_stage_depends_on_its_own_section_and_what_it_shares(stage):
     shared = ["seed"] * draws + ["style"] * styled
     messages = [f"label.{each}" for each in ("source", "cleanup", "nonconventional")]
     screened = messages * (stage == "harvest")
-    assert STAGES[stage]["params"] == [*shared, word(stage), *screened]
+    answered = ["render.answer"] * (stage in ("base", "merge-quantize"))
+    assert STAGES[stage]["params"] == [*shared, word(stage), *screened, *answered]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -3,10 +3,14 @@ from pathlib import Path
 import pytest
 from tests.support.planned import commit, make_case, plan
 
-from diffscribe.commits.prompt import load_prompts
+from diffscribe.commits.prompt import Prompts, load_prompts
+from diffscribe.commits.student_prompt import load_student_prompts
+from diffscribe.commits.units import FileUnits
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
+from diffscribe.core.params import load_params
 from diffscribe.eval.cases import (
+    as_student_is_asked,
     cluster_of,
     read_cases,
     read_selection,
@@ -15,9 +19,11 @@ from diffscribe.eval.cases import (
     with_prompts,
 )
 
-PROMPTS = Path(__file__).parents[2] / "prompts"
+ROOT = Path(__file__).parents[2]
+PROMPTS = ROOT / "prompts"
+RENDER = load_params(ROOT / "params.yaml").render
 TEXTS = {
-    "plan": load_prompts(PROMPTS / "student"),
+    "plan": Prompts("Plan.", "$diff\nIgnored: $gitignore\nFiles:\n$files"),
     "message": load_prompts(PROMPTS / "message"),
 }
 
@@ -111,11 +117,35 @@ def test_a_prompt_is_kept_for_the_tasks_that_are_named():
     assert kept[0].prompt == kept[2].prompt
 
 
+def test_a_task_without_words_is_asked_as_before():
+    cases = [make_case(prompt=()), make_case(task="message", prompt=())]
+    words = {"message": TEXTS["message"]}
+    assert [bool(each.prompt) for each in with_prompts(cases, words, 4000)] == [
+        *(False, True),
+    ]
+
+
+@pytest.mark.parametrize("answer", ["lines", "json"])
+def test_plans_can_be_asked_for_as_the_student_is_asked(answer):
+    params = RENDER.model_copy(update={"answer": answer})
+    texts = load_student_prompts(PROMPTS / "student", answer)
+    cases = [make_case(), make_case(task="message")]
+    plans, message = as_student_is_asked(cases, texts, 4000, params)
+    assert message == cases[1]
+    assert plans.prompt[0].content == texts.system
+    assert "\n1 M a.py +1 -1\n-old line\n+new line\n2 M b.py" in plans.prompt[1].content
+    units = (FileUnits("a.py", 1, False), FileUnits("b.py", 1, False))
+    assert (plans.answer, plans.units) == (answer, units)
+    assert (schema_of(plans) is None) == (answer == "lines")
+    [short] = as_student_is_asked(cases[:1], texts, 20, params)
+    assert short.prompt == ()
+
+
 @pytest.mark.parametrize(
     ("fields", "chars", "shown"),
     [
         ({"diff": " a.py | 2 +-\n"}, 4000, "M a.py +0 -0"),
-        ({}, 210, "M a.py +1 -1"),
+        ({}, 110, "M a.py +1 -1"),
         ({}, 50, None),
     ],
 )

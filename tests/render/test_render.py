@@ -3,18 +3,20 @@ from collections import Counter
 
 from tests.support.rows import make_curated
 
+from diffscribe.commits.answer import read_plan_lines
 from diffscribe.commits.prompt import Prompts
+from diffscribe.commits.student_prompt import Counters
+from diffscribe.commits.units import units_of
 from diffscribe.core.params import RenderParams
 from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 from diffscribe.render.render import (
-    Counters,
     RenderedSplit,
     RenderReason,
     render_changes,
     render_sample,
 )
 
-PROMPTS = Prompts(system="Plan.", user="$files $gitignore $diff")
+PROMPTS = Prompts(system="Plan.", user="$files")
 TEMPLATE_TOKENS = 7
 
 
@@ -46,17 +48,20 @@ def commit(*files: str, subject: str = "add it") -> PlannedCommit:
     return PlannedCommit(files=files, type="feat", subject=subject)
 
 
-def limits(prompt_tokens: int = 100, answer_tokens: int = 20) -> RenderParams:
+def limits(
+    prompt_tokens: int = 100, answer_tokens: int = 20, answer: str = "json"
+) -> RenderParams:
     return RenderParams(
         max_prompt_tokens=prompt_tokens,
-        context_lines=3,
+        context_lines=0,
+        recent_subjects=0,
+        answer=answer,
         max_answer_tokens=answer_tokens,
     )
 
 
-def outcome(change: SplitChange, prompt_tokens: int = 100, answer_tokens: int = 20):
-    bounds = limits(prompt_tokens, answer_tokens)
-    return render_sample(change, PROMPTS, COUNT, bounds)
+def outcome(change: SplitChange, *args, **options):
+    return render_sample(change, PROMPTS, COUNT, limits(*args, **options))
 
 
 def test_a_sample_asks_for_the_whole_plan_as_json():
@@ -69,6 +74,47 @@ def test_a_sample_asks_for_the_whole_plan_as_json():
         "gitignore": [],
     }
     assert (sample.files, sample.task) == (("a.py",), "plan")
+
+
+def test_a_sample_in_lines_is_read_by_the_units_of_its_change():
+    paths = ("a.py", "b.py", "z.log")
+    change = split_change(commit(*paths), lines=2)
+    hunks = "@@ -9,0 +11 @@\n+d\n"
+    first, second, junk = (
+        f"diff --git{part}" for part in change.diff.split("diff --git")[1:]
+    )
+    junk = junk.replace("\n---", "\nnew file mode 100644\n---", 1)
+    files = [
+        file.model_copy(update={"status": "A"} if file.path == "z.log" else {})
+        for file in change.files
+    ]
+    plan = Plan(
+        commits=(
+            commit("a.py", subject="add that").model_copy(
+                update={"hunks": {"a.py": (2,)}}
+            ),
+            commit("b.py", "a.py").model_copy(update={"hunks": {"a.py": (1,)}}),
+        ),
+        gitignore=("*.log",),
+    )
+    label = change.label.model_copy(update={"plan": plan})
+    update = {"diff": first + hunks + second + junk, "files": files, "label": label}
+    units = units_of(files, update["diff"])
+    sample = outcome(change.model_copy(update=update), answer="lines").sample
+    assert sample.completion[0].content == (
+        "(1 2) 1 -\nfeat: add it\n%%\nfeat: add that"
+    )
+    read = read_plan_lines(sample.completion[0].content, units)
+    assert read.record == sample.target
+    assert not read.is_repaired
+    assert sample.answer == "lines"
+    assert "answer" not in outcome(split_change(commit("a.py"))).sample.model_dump()
+
+
+def test_a_plan_that_lines_cannot_hold_drops_the_sample():
+    change = split_change(commit("a.py", subject="add " + "x" * 100))
+    assert outcome(change, answer="lines") is RenderReason.UNWRITABLE_ANSWER
+    assert outcome(change).sample.target.commits[0].subject.endswith("xx")
 
 
 def test_a_sample_says_that_its_change_is_private_and_nothing_if_it_is_not():
@@ -120,7 +166,7 @@ def test_a_variant_shows_content_of_its_junk_or_is_dropped():
         if parent is RenderReason.LONG_FILE_LIST:
             assert variant is parent
             seen[parent] += 1
-        elif "=== z.log @@" in " ".join(parent.sample.prompt[1].content.split()):
+        elif "+a" in parent.sample.prompt[1].content.rpartition("z.log")[2]:
             assert variant.sample.prompt == parent.sample.prompt
             seen["shown"] += 1
         else:
@@ -138,7 +184,7 @@ def test_junk_without_hunks_is_visible_by_its_name():
 
 
 def test_metrics_add_up_what_was_shown_cut_and_dropped():
-    cut = outcome(split_change(commit("a.py"), lines=200), 60)
+    cut = outcome(split_change(commit("a.py")), 14)
     whole = outcome(split_change(commit("a.py")))
     prompt_tokens = cut.prompt_tokens + whole.prompt_tokens
     dropped = [RenderReason.LONG_ANSWER] * 2
@@ -149,6 +195,7 @@ def test_metrics_add_up_what_was_shown_cut_and_dropped():
         "prompt_tokens": prompt_tokens,
         "answer_tokens": 6,
         "answer_fraction": round(6 / (6 + prompt_tokens), 4),
+        "dropped_unwritable_answer": 0,
         "dropped_long_answer": 2,
         "dropped_long_file_list": 0,
         "dropped_hidden_junk": 0,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from diffscribe.commits.plan import plan_json
-from diffscribe.commits.prompt import Prompts, render_prompt
+from diffscribe.commits.prompt import Prompts
+from diffscribe.commits.student_prompt import CHARACTERS, render_student_prompt
 from diffscribe.core.params import ScratchParams
 from diffscribe.core.records import LabeledChange
 from diffscribe.doors.llama_cpp import QWEN2_PRETOKENIZER_REGEX
@@ -40,8 +41,8 @@ def documents(changes: Iterable[LabeledChange], prompts: Prompts) -> list[str]:
     """
     texts = set()
     for change in changes:
-        rendered = render_prompt(
-            change, prompts, MAX_DOCUMENT_CHARS, DOCUMENT_CONTEXT_LINES, len
+        rendered = render_student_prompt(
+            change, prompts, MAX_DOCUMENT_CHARS, DOCUMENT_CONTEXT_LINES, CHARACTERS
         )
         if rendered is not None:
             messages = "\n\n".join(commit.message for commit in change.commits)

@@ -85,7 +85,9 @@ def bench_command() -> None:
     help="Prompt of plans: the case's own, or else the teacher's; or always one of "
     "these.",
 )
-@click.option("--schema/--no-schema", default=True, help="Hold plans to their schema.")
+@click.option(
+    "--schema/--no-schema", default=True, help="Hold plans to schema or grammar."
+)
 @click.option(
     "--max-prompt-chars",
     type=click.IntRange(1),
@@ -292,16 +294,18 @@ def _with_prompts(
 ) -> "list[Case]":
     """Return the cases with the prompts that --prompt asks for."""
     from diffscribe.commits.prompt import load_plan_prompts, load_prompts
-    from diffscribe.eval.cases import with_prompts
+    from diffscribe.commits.student_prompt import load_student_prompts
+    from diffscribe.eval.cases import as_student_is_asked, with_prompts
 
-    texts = {
-        "plan": load_prompts(PROMPTS / "student")
-        if options["prompt"] == "student"
-        else load_plan_prompts(PROMPTS / "teacher", values.style),
-        "message": load_prompts(PROMPTS / "message"),
-    }
-    keep = ("plan", "message") if options["prompt"] == "own" else ("message",)
-    return with_prompts(cases, texts, options["max_prompt_chars"], keep)
+    kind, max_chars = options["prompt"], options["max_prompt_chars"]
+    texts = {"message": load_prompts(PROMPTS / "message")}
+    if kind == "student":
+        words = load_student_prompts(PROMPTS / "student", values.render.answer)
+        cases = as_student_is_asked(cases, words, max_chars, values.render)
+    else:
+        texts["plan"] = load_plan_prompts(PROMPTS / "teacher", values.style)
+    keep = ("plan", "message") if kind == "own" else ("message",)
+    return with_prompts(cases, texts, max_chars, keep)
 
 
 @bench_command.command("compare")

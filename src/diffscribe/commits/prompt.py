@@ -1,7 +1,6 @@
-"""Render a change as the messages that a model is shown, within a budget.
+"""The prompts of a teacher, a judge and an untrained model: whole hunks in a budget.
 
-Label, render, eval and the git command all use `render_prompt`, so that a model is
-asked what it was trained on.
+The student is shown a change in another way, by `student_prompt`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,7 +45,7 @@ class Rendered(NamedTuple):
 
 
 def load_prompts(folder: Path) -> Prompts:
-    """Read the student's prompts of a folder.
+    """Read the files system.md and user.md of a folder.
 
     Raises:
         InputError: if one cannot be read, or has an unknown $variable.

@@ -433,7 +433,11 @@ class RenderParams(Section):
     max_prompt_tokens: Positive
     """With the chat template; hunks are cut until the prompt fits."""
     context_lines: Annotated[int, Field(ge=0, le=3)]
-    """Unchanged lines shown around a change; git has 3."""
+    """Unchanged lines shown around a change, after all changed lines; git has 3."""
+    recent_subjects: Annotated[int, Field(ge=0, le=8)]
+    """Subjects of the history before the change; a harvested change has eight."""
+    answer: Literal["lines", "json"]
+    """How the student answers; large models and teachers know JSON."""
     max_answer_tokens: Positive
     """A sample with a longer answer is dropped and counted, never cut."""
 

@@ -144,8 +144,8 @@ def _try_template(tokenizer: Any, base: Path) -> None:
 
 def count_text_tokens(tokenizer: Any, text: str) -> int:
     """Count the tokens of plain text, without special tokens."""
-    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-    return len(ids)
+    # The tokenizer's own call takes several times as long for a line.
+    return len(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False))
 
 
 def count_chat_tokens(

@@ -16,10 +16,12 @@ from diffscribe.commits.answer_grammar import answer_grammar
 from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.plan import MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
+from diffscribe.commits.student_prompt import CHARACTERS, render_student_prompt
 from diffscribe.commits.units import FileUnits, PlanLinesError, units_of, units_of_diff
 from diffscribe.core.draw import rank
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl
+from diffscribe.core.params import RenderParams
 from diffscribe.core.records import (
     Change,
     FileChange,
@@ -51,6 +53,8 @@ class Case(Record):
     """git's whole text, never cut: a message may speak of any line of it."""
     gitignore: tuple[str, ...] = ()
     """Patterns in force at base."""
+    recent_subjects: tuple[str, ...] = ()
+    """Of the history up to base, newest first."""
     prompt: tuple[Message, ...] = ()
     """The chat that a model is shown; empty if none was rendered."""
     answer: Literal["json", "lines"] = "json"
@@ -111,6 +115,7 @@ def _case(sample: Sample, change: SplitChange) -> Case:
         junk=sample.junk,
         diff=change.diff,
         gitignore=change.gitignore,
+        recent_subjects=change.recent_subjects,
         prompt=sample.prompt,
         answer=sample.answer,
         message=sample.message,
@@ -186,6 +191,7 @@ def change_of(case: Case) -> Change:
         files=file_changes(case.diff, case.files),
         diff=case.diff if case.diff.startswith(_PATCH) else "",
         commits=case.originals,
+        recent_subjects=case.recent_subjects,
         gitignore=case.gitignore,
         license=None,
         private=case.private,
@@ -259,13 +265,13 @@ def with_prompts(
 
     Args:
         cases: to ask.
-        texts: the words by task.
+        texts: the words by task; cases of another task are returned as they are.
         max_chars: the limit of one prompt.
         keep: the tasks of which a case with a prompt keeps it.
     """
     return [
         case
-        if case.prompt and case.task in keep
+        if case.task not in texts or (case.prompt and case.task in keep)
         else case.model_copy(
             update={
                 "prompt": _prompt(case, texts[case.task], max_chars),
@@ -285,6 +291,46 @@ def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
         change_of(case), texts, max_chars, _CONTEXT_LINES, len, more
     )
     return rendered.messages if rendered else ()
+
+
+def as_student_is_asked(
+    cases: Iterable[Case], texts: Prompts, max_chars: int, params: RenderParams
+) -> list[Case]:
+    """Return the cases, those of the task plan each with the student's prompt.
+
+    A case of which not even the names of the files fit gets no prompt.
+
+    Args:
+        cases: to ask.
+        texts: the student's words.
+        max_chars: the limit of one prompt.
+        params: how the student is shown a change, and how it answers.
+    """
+    return [
+        _for_student(case, texts, max_chars, params) if case.task == "plan" else case
+        for case in cases
+    ]
+
+
+def _for_student(
+    case: Case, texts: Prompts, max_chars: int, params: RenderParams
+) -> Case:
+    change = change_of(case)
+    rendered = render_student_prompt(
+        change,
+        texts,
+        max_chars,
+        params.context_lines,
+        CHARACTERS,
+        params.recent_subjects,
+    )
+    return case.model_copy(
+        update={
+            "prompt": rendered.messages if rendered else (),
+            "answer": params.answer,
+            "units": units_of(change.files, change.diff),
+        }
+    )
 
 
 def schema_of(case: Case) -> Mapping[str, Any] | None:

@@ -2,12 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from diffscribe.commits.answer import canonical_plan, write_plan_lines
 from diffscribe.commits.plan import plan_json
-from diffscribe.commits.prompt import Prompts, render_prompt
+from diffscribe.commits.prompt import Prompts
+from diffscribe.commits.student_prompt import (
+    AnswerFormat,
+    Counters,
+    render_student_prompt,
+)
+from diffscribe.commits.units import PlanLinesError, units_of
 from diffscribe.core.params import RenderParams
 from diffscribe.core.records import Message, Plan, PlannedCommit, Sample, SplitChange
 
@@ -17,18 +24,12 @@ logger = logging.getLogger(__name__)
 class RenderReason(StrEnum):
     """Why a change has no sample; also its key in reports/render.json."""
 
+    UNWRITABLE_ANSWER = "unwritable_answer"
+    """The plan has more commits, or longer messages, than lines may have."""
     LONG_ANSWER = "long_answer"
     LONG_FILE_LIST = "long_file_list"
     HIDDEN_JUNK = "hidden_junk"
     """The junk of a variant is in the list of files, but its content was cut."""
-
-
-class Counters(NamedTuple):
-    """How the base's tokenizer counts."""
-
-    text: Callable[[str], int]
-    prompt: Callable[[Sequence[Message]], int]
-    """Counts the tokens of a chat that ends where the answer begins."""
 
 
 class RenderedSample(NamedTuple):
@@ -91,27 +92,25 @@ def render_changes(
 def render_sample(
     change: SplitChange, prompts: Prompts, count: Counters, params: RenderParams
 ) -> RenderedSample | RenderReason:
-    """Return the sample of one change, or why there is none.
-
-    The prompt shrinks until the whole chat fits, template included; the
-    answer is never cut.
-    """
-    target = in_file_order(change)
-    answer = plan_json(target)
+    """Return the sample of one change, or why there is none; no answer is cut."""
+    try:
+        target, answer = _answer(change, params.answer)
+    except PlanLinesError as error:
+        logger.info("%s: %s", change.id[:12], error)
+        return RenderReason.UNWRITABLE_ANSWER
     answer_tokens = count.text(answer) + 1  # the end-of-turn token
     if answer_tokens > params.max_answer_tokens:
         return RenderReason.LONG_ANSWER
-    budget = params.max_prompt_tokens
-    while True:
-        rendered = render_prompt(
-            change, prompts, budget, params.context_lines, count.text
-        )
-        if rendered is None:
-            return RenderReason.LONG_FILE_LIST
-        prompt_tokens = count.prompt(rendered.messages)
-        if prompt_tokens <= params.max_prompt_tokens:
-            break
-        budget -= prompt_tokens - params.max_prompt_tokens
+    rendered = render_student_prompt(
+        change,
+        prompts,
+        params.max_prompt_tokens,
+        params.context_lines,
+        count,
+        params.recent_subjects,
+    )
+    if rendered is None:
+        return RenderReason.LONG_FILE_LIST
     if not rendered.hidden.isdisjoint(change.junk):
         return RenderReason.HIDDEN_JUNK
     sample = Sample(
@@ -123,15 +122,34 @@ def render_sample(
         completion=(Message(role="assistant", content=answer),),
         files=tuple(file.path for file in change.files),
         junk=change.junk,
+        answer=params.answer,
         target=target,
         private=change.private,
     )
     return RenderedSample(
-        sample, rendered.hunks, rendered.cut_hunks, prompt_tokens, answer_tokens
+        sample,
+        rendered.hunks,
+        rendered.cut_hunks,
+        count.prompt(rendered.messages),
+        answer_tokens,
     )
 
 
-def in_file_order(change: SplitChange) -> Plan:
+def _answer(change: SplitChange, answer: AnswerFormat) -> tuple[Plan, str]:
+    """Return the plan as its answer gives it, and the answer.
+
+    Raises:
+        PlanLinesError: if lines cannot hold it.
+    """
+    plan = change.label.plan
+    if answer == "lines":
+        units = units_of(change.files, change.diff)
+        return canonical_plan(plan, units), write_plan_lines(plan, units)
+    plan = _in_file_order(change)
+    return plan, plan_json(plan)
+
+
+def _in_file_order(change: SplitChange) -> Plan:
     """Return the plan with files and commits in the order of the file list.
 
     The commits of a plan share no unit, so any order is right. A model can learn the
