@@ -27,6 +27,11 @@ HEADLINE = ("train_loss", "validation_loss", "validation_token_accuracy")
 @click.argument("details", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
 @params_option
+@click.option(
+    "--max-minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Stop after so long, with a checkpoint to go on from, and exit with 75.",
+)
 def main(
     sft: Path,
     base: Path,
@@ -35,14 +40,16 @@ def main(
     details: Path,
     metrics: Path,
     params: Path,
+    max_minutes: float | None,
 ) -> None:
-    """Write to ADAPTER what SFT teaches BASE; resumes if it was killed."""
+    """Write to ADAPTER what SFT teaches BASE; goes on where it was stopped."""
     values = load_params(params)
     checkpoints = checkpoint_folder(sft, base, values.train)
     with tracked_run("train", values) as run:
         with whole_folder(adapter) as folder:
             tuned = fine_tune(
-                sft, base, folder, checkpoints, values.train, run.log_step
+                *(sft, base, folder, checkpoints, values.train, run.log_step),
+                max_minutes,
             )
         with whole_folder(curves) as folder:
             write_curves(folder, tuned.curve)

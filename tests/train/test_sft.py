@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.core.errors import BudgetError, ParamsError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import LoraParams, TrainParams
 from diffscribe.core.records import Message, Plan, Sample
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.train.sft import COMPLETE, checkpoint_folder, fine_tune
-from diffscribe.train.trainer import masked_ids
+from diffscribe.train.trainer import masked_ids, sft_config
 
 pytestmark = pytest.mark.slow
 
@@ -63,11 +63,15 @@ def sft(tmp_path: Path) -> Path:
     return folder
 
 
-def tuned(sft: Path, base: Path, folder: Path, params=PARAMS, on_log=None):
+def tuned(
+    sft: Path, base: Path, folder: Path, params=PARAMS, on_log=None, max_minutes=None
+):
     folder.mkdir()
     checkpoints = folder.with_name(f"{folder.name}-checkpoints")
     nothing = lambda *_: None  # noqa: E731
-    return fine_tune(sft, base, folder, checkpoints, params, on_log or nothing)
+    return fine_tune(
+        sft, base, folder, checkpoints, params, on_log or nothing, max_minutes
+    )
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -100,6 +104,26 @@ def test_a_killed_run_resumes_to_the_bytes_of_an_undisturbed_one(
     assert min(seen) > 8
     assert resumed == undisturbed
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+
+
+def test_a_run_in_parts_ends_with_the_bytes_of_one_in_one_piece(
+    sft, tiny_base, tmp_path
+):
+    params = PARAMS.model_copy(update={"bf16": True})
+    whole = tuned(sft, tiny_base, tmp_path / "whole", params)
+    for steps in (1, 2):
+        with pytest.raises(BudgetError, match=f"stopped at step {steps} of 16"):
+            tuned(sft, tiny_base, tmp_path / "parts", params, max_minutes=1e-9)
+        shutil.rmtree(tmp_path / "parts")
+    assert tuned(sft, tiny_base, tmp_path / "parts", params) == whole
+    assert digests(tmp_path / "parts") == digests(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("samples", [1, 99, 1003, 12_345])
+def test_checkpoints_are_kept_where_the_curve_has_a_point(samples, tmp_path):
+    config = sft_config(tmp_path, PARAMS, samples, evaluates=True, backend="trl")
+    assert config.save_steps % config.logging_steps == 0
+    assert config.eval_steps == config.save_steps
 
 
 def test_the_loss_falls_and_curves_and_adapter_are_whole(sft, tiny_base, tmp_path):

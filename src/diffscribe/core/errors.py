@@ -10,7 +10,7 @@ traceback and exits with 1.
     ├── SourceError   66  a repository, bundle or folder cannot be read
     ├── ToolError     69  git, llama.cpp or a server is missing or failed
     ├── StorageError  74  the disk is full or refuses to be written
-    ├── BudgetError   75  what may be spent is spent; its answers are kept
+    ├── BudgetError   75  what may be spent is spent; what it brought is kept
     ├── GateError     77  too few labels of a sample were accepted
     └── ParamsError   78  params.yaml or a profile does not fit
 
@@ -75,7 +75,7 @@ class StorageError(DiffscribeError):
 
 
 class BudgetError(DiffscribeError):
-    """The next request may cost more than is left; all that was paid for is kept."""
+    """More would cost more money or time than is left; all that was made is kept."""
 
     exit_code = 75
 

@@ -19,7 +19,7 @@ def has_bf16() -> bool:
 
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def seed_torch(seed: int) -> None:
@@ -31,6 +31,16 @@ def seed_torch(seed: int) -> None:
 
     set_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def suit_torch_to_cpu() -> None:
+    """Set what torch and OpenMP read as they load, unless the user has; call it first.
+
+    OpenMP has threads spin while they wait for others, on cores that those need. Memory
+    in pages of 4 KiB, given back after each step, costs a fault for each page.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def quiet_libraries() -> None:

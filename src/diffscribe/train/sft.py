@@ -4,15 +4,17 @@ import csv
 import hashlib
 import json
 import logging
+import math
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diffscribe.core.errors import RecordError
+from diffscribe.core.errors import BudgetError, RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
@@ -21,6 +23,7 @@ from diffscribe.doors.torch_runtime import (
     patch_with_unsloth,
     quiet_libraries,
     seed_torch,
+    suit_torch_to_cpu,
 )
 from diffscribe.train.trainer import (
     Backend,
@@ -149,12 +152,41 @@ def fine_tune(
     checkpoints: Path,
     params: TrainParams,
     on_log: Callable[[int, Mapping[str, float]], None],
+    max_minutes: float | None = None,
 ) -> FineTuned:
     """Fill `folder` with an adapter, or a whole model if method is full.
 
     Goes on from the newest complete checkpoint, with the same result as a run
     that was never killed. `on_log` is called with each point of the curves.
+
+    Raises:
+        BudgetError: if it stopped after `max_minutes`, with a checkpoint.
     """
+    trainer, backend, samples = prepare_trainer(sft, base, checkpoints, params)
+    trainer.add_callback(_callback(on_log, max_minutes))
+    newest = newest_checkpoint(checkpoints)
+    logger.info("resuming from %s", newest or "nothing: the run begins")
+    trainer.train(resume_from_checkpoint=newest)
+    done, steps = trainer.state.global_step, trainer.state.max_steps
+    if done < steps:
+        raise BudgetError(
+            f"stopped at step {done} of {steps} after {max_minutes:g} minutes; run "
+            f"the same command again to go on from {newest_checkpoint(checkpoints)}"
+        )
+    trainer.save_model(str(folder))
+    _tidy(folder, base)
+    curve = [_point(entry) for entry in trainer.state.log_history]
+    return FineTuned(backend, curve, _metrics(trainer, backend, samples, curve))
+
+
+def prepare_trainer(
+    sft: Path, base: Path, checkpoints: Path, params: TrainParams
+) -> tuple[Any, Backend, int]:
+    """Return TRL's trainer with all it trains on in its order, its engine, and samples.
+
+    The number of samples is that of the file; the trainer has those of all epochs.
+    """
+    suit_torch_to_cpu()
     train, validation = _samples(sft, params)
     backend = choose_backend(params)
     if backend == "unsloth":
@@ -177,7 +209,6 @@ def fine_tune(
         eval_dataset=sft_dataset(validation, tokenizer) if validation else None,
         processing_class=tokenizer,
         peft_config=peft_config,
-        callbacks=[_callback(on_log)],
     )
     # A stage prints one line; the trainer would print its logs.
     trainer.remove_callback(PrinterCallback)
@@ -190,13 +221,11 @@ def fine_tune(
             params.seed,
         )
     )
-    newest = newest_checkpoint(checkpoints)
-    logger.info("resuming from %s", newest or "nothing: the run begins")
-    trainer.train(resume_from_checkpoint=newest)
-    trainer.save_model(str(folder))
-    _tidy(folder, base)
-    curve = [_point(entry) for entry in trainer.state.log_history]
-    return FineTuned(backend, curve, _metrics(trainer, backend, train, curve))
+    if config.use_cpu:
+        from diffscribe.train.cpu import fuse_adapters
+
+        fuse_adapters(trainer.model)
+    return trainer, backend, len(train)
 
 
 def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:
@@ -217,11 +246,23 @@ def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]
     return train, kept
 
 
-def _callback(on_log: Callable[[int, Mapping[str, float]], None]) -> Any:
-    """Return a callback that hands on the curves and marks whole checkpoints."""
+def _callback(
+    on_log: Callable[[int, Mapping[str, float]], None], max_minutes: float | None
+) -> Any:
+    """Return a callback that hands on the curves, marks whole checkpoints, and stops.
+
+    A run stops where it logs: the mean loss of steps on both sides of a checkpoint
+    would be lost.
+    """
     from transformers import TrainerCallback
 
+    end_s = time.monotonic() + 60 * max_minutes if max_minutes else math.inf
+
     class Curves(TrainerCallback):
+        def on_step_end(self, _: Any, __: Any, control: Any, **___: Any) -> None:
+            if control.should_log and time.monotonic() > end_s:
+                control.should_save = control.should_training_stop = True
+
         def on_log(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
             point = _point(state.log_history[-1])
             on_log(int(point["step"]), point)
@@ -256,7 +297,7 @@ def _point(entry: Mapping[str, Any]) -> Mapping[str, float]:
 def _metrics(
     trainer: Any,
     backend: Backend,
-    train: list[Sample],
+    samples: int,
     curve: list[Mapping[str, float]],
 ) -> dict[str, int | float | str | None]:
     def last(name: str) -> float | None:
@@ -264,8 +305,9 @@ def _metrics(
         return round(values[-1], 4) if values else None
 
     return {
-        "samples": len(train),
+        "samples": samples,
         "steps": trainer.state.global_step,
+        "tokens": sum(map(len, trainer.train_dataset["input_ids"])),
         "trainable_parameters": sum(
             parameter.numel()
             for parameter in trainer.model.parameters()

@@ -108,9 +108,9 @@ def _model(base: Path, params: TrainParams, config: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    # A frozen base may be rounded to save a GPU's memory; weights that learn
-    # would lose their small steps, so autocast computes on float32 ones.
-    rounded = has_gpu() and config.bf16 and params.method != "full"
+    # A frozen base may be rounded to save memory and its traffic; weights that
+    # learn would lose their small steps, so autocast computes on float32 ones.
+    rounded = config.bf16 and params.method != "full"
     dtype = torch.bfloat16 if rounded else torch.float32
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -119,13 +119,18 @@ def _model(base: Path, params: TrainParams, config: Any) -> Any:
         bnb_4bit_compute_dtype=dtype,
     )
     with damage_explained(base):
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             base,
             dtype=dtype,
             trust_remote_code=False,
             use_safetensors=True,
             quantization_config=quantization if params.method == "qlora" else None,
         )
+    if config.use_cpu:
+        from diffscribe.train.cpu import attend_in_blocks
+
+        attend_in_blocks(model)
+    return model
 
 
 def _unsloth_model(
@@ -185,7 +190,9 @@ def sft_config(
     trained_on = round(samples * params.num_train_epochs)
     batches = math.ceil(trained_on / params.per_device_train_batch_size)
     steps = math.ceil(batches / chosen["gradient_accumulation_steps"])
-    every = max(1, steps // params.evaluations)
+    logs = max(1, steps // LOGS)
+    # A checkpoint between two points of the curve would lose half of a mean.
+    every = max(logs, steps // params.evaluations // logs * logs)
     fixed = {
         "output_dir": str(checkpoints),
         "per_device_train_batch_size": params.per_device_train_batch_size,
@@ -203,7 +210,7 @@ def sft_config(
         "save_strategy": "steps",
         "save_steps": every,
         "save_total_limit": 2,
-        "logging_steps": max(1, steps // LOGS),
+        "logging_steps": logs,
         "seed": params.seed,
         "data_seed": params.seed,
         "report_to": "none",

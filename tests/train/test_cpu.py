@@ -1,0 +1,133 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from peft import LoraConfig, get_peft_model  # noqa: E402
+from torch.nn.functional import scaled_dot_product_attention  # noqa: E402
+from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
+
+from diffscribe.train.cpu import CausalAttention, attend_in_blocks, fuse_adapters  # noqa: E402
+
+LENGTHS = (300, 97, 40)
+"""The longest has more than one block."""
+
+
+def student(is_quick: bool, **options):
+    """Return a model of two layers with adapters that change what it computes."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        attention_bias=True,
+    )
+    lora = LoraConfig(
+        r=4, target_modules="all-linear", init_lora_weights=False, **options
+    )
+    causal_lm = LlamaForCausalLM(config)
+    if is_quick:
+        attend_in_blocks(causal_lm)
+    model = get_peft_model(causal_lm, lora)
+    if is_quick:
+        fuse_adapters(model)
+    return model.train()
+
+
+def batch(lengths):
+    """Return samples padded on the right, with loss on their last ten tokens."""
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.zeros(len(lengths), max(lengths), dtype=torch.long)
+    labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+    for row, length in enumerate(lengths):
+        ids[row, :length] = torch.randint(1, 64, (length,), generator=generator)
+        labels[row, length - 10 : length] = ids[row, length - 10 : length]
+        mask[row, :length] = 1
+    return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+
+
+def loss_and_gradients(model, inputs):
+    model.zero_grad()
+    loss = model(**inputs).loss
+    loss.backward()
+    learning = (p.grad for p in model.parameters() if p.requires_grad)
+    return loss, torch.cat([gradient.flatten() for gradient in learning])
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 600])
+@pytest.mark.parametrize("heads_of_key", [1, 3, 9])
+def test_attention_in_blocks_is_causal_attention(length, heads_of_key):
+    torch.manual_seed(length)
+    shapes = [(2, heads, length, 16) for heads in (9, heads_of_key, heads_of_key)]
+    inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
+    gradient = torch.randn(shapes[0])
+    ours = CausalAttention.apply(*inputs, 0.25)
+    theirs = scaled_dot_product_attention(
+        *inputs, is_causal=True, scale=0.25, enable_gqa=True
+    )
+    theirs, gradient = theirs.transpose(1, 2), gradient.transpose(1, 2)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, inputs, gradient),
+        torch.autograd.grad(theirs, inputs, gradient),
+    )
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"lora_alpha": 9}, {"use_dora": True}, {"lora_bias": True}]
+)
+def test_a_padded_batch_learns_what_the_libraries_learn(options):
+    inputs = batch(LENGTHS)
+    theirs = loss_and_gradients(student(is_quick=False, **options), inputs)
+    ours = loss_and_gradients(student(is_quick=True, **options), inputs)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_padding_changes_nothing():
+    model = student(is_quick=True)
+    masks = []
+    attention = model.get_base_model().model.layers[0].self_attn
+    attention.register_forward_pre_hook(
+        lambda _, __, given: masks.append(given["attention_mask"]), with_kwargs=True
+    )
+    padded = model(**batch(LENGTHS)).logits
+    for row, length in enumerate(LENGTHS):
+        ids = batch(LENGTHS)["input_ids"][row : row + 1, :length]
+        alone = model(input_ids=ids).logits[0]
+        torch.testing.assert_close(padded[row, :length], alone)
+    assert masks == [None] * (1 + len(LENGTHS))
+
+
+def test_padding_on_the_left_is_still_masked():
+    inputs = batch((40,))
+    del inputs["labels"]
+    alone = student(is_quick=True)(**inputs).logits[0]
+    for name in inputs:
+        inputs[name] = torch.cat([torch.zeros(1, 9, dtype=torch.long), inputs[name]], 1)
+    positions = torch.arange(49)[None] - 9
+    padded = student(is_quick=True)(**inputs, position_ids=positions.clamp(min=0))
+    torch.testing.assert_close(padded.logits[0, 9:], alone)
+
+
+def test_threads_sleep_while_they_wait():
+    code = (
+        "from diffscribe.doors.torch_runtime import suit_torch_to_cpu\n"
+        "suit_torch_to_cpu()\n"
+        "import torch\n"
+    )
+    environment = {**os.environ, "OMP_DISPLAY_ENV": "true"}
+    environment.pop("OMP_WAIT_POLICY", None)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in run.stderr
