@@ -21,6 +21,7 @@ from diffscribe.eval.grouping import (
     partition,
     rand_index,
     secret_like,
+    with_whole_files,
 )
 from diffscribe.eval.messages import align
 
@@ -42,7 +43,11 @@ def findings(case, answer):
 
 def test_the_target_itself_is_perfect_and_nothing_is_found():
     case = make_case(TARGET, junk=("x.log", "build/.env"))
-    assert measured(TARGET, case) == dict.fromkeys(NAMES, 1.0) | {"moves": 0.0}
+    assert measured(TARGET, case) == {
+        **dict.fromkeys(NAMES, 1.0),
+        "moves": 0.0,
+        "file_moves": 0.0,
+    }
     assert not any(findings(case, prediction(TARGET)).values())
 
 
@@ -60,9 +65,11 @@ def test_a_single_message_has_no_files_to_group_and_no_patterns():
 
 def test_leaving_files_out_never_pays():
     target = plan(commit("a"), commit("b"), commit("c"))
-    assert ari(target, target) == 1.0
-    assert ari(target, plan(commit("a"))) == pytest.approx(1 / 3)
-    assert ari(target, plan(commit("a"), commit("b"))) == pytest.approx(2 / 3)
+    assert ari(partition(target, target)) == 1.0
+    assert ari(partition(target, plan(commit("a")))) == pytest.approx(1 / 3)
+    assert ari(partition(target, plan(commit("a"), commit("b")))) == pytest.approx(
+        2 / 3
+    )
     left_out = partition(target, plan(commit("a"), commit("b")))
     assert (exact_partition(left_out), moves(left_out)) == (0.0, pytest.approx(1 / 3))
     twice = partition(target, plan(*target.commits, commit("c")))
@@ -145,6 +152,26 @@ def test_a_split_file_is_grouped_by_its_hunks():
     assert measured(SPLIT, make_case(whole, diff=SPLIT_CASE.diff))["ari"] == 0.0
     found = findings(SPLIT_CASE, prediction(SPLIT))
     assert not any(found.values())
+
+
+def test_of_whole_files_a_split_one_is_where_most_of_its_hunks_are():
+    whole = plan(commit("a", "fix"), commit("b"))
+    assert with_whole_files(SPLIT) == with_whole_files(whole) == whole
+    values = measured(whole, SPLIT_CASE)
+    assert (values["file_ari"], values["file_exact_partition"]) == (1.0, 1.0)
+    assert (values["file_moves"], values["moves"]) == (0.0, 0.25)
+    even = plan(commit("a", hunks={"a": (2,)}), commit("a c", hunks={"a": (1,)}))
+    for commits in (even.commits, even.commits[::-1]):
+        [kept] = with_whole_files(plan(*commits)).commits
+        assert (kept.files, kept.hunks) == (("a", "c"), {})
+
+
+def test_a_hunk_that_no_plan_names_is_left_out():
+    part = plan(commit("a", hunks={"a": (1,)}), commit("b"))
+    case = make_case(plan(commit("a"), commit("b")), diff=SPLIT_CASE.diff)
+    values = measured(part, case)
+    assert (values["valid"], values["exact_partition"]) == (0.0, 0.0)
+    assert (values["ari"], values["moves"]) == (pytest.approx(0.0), 0.5)
 
 
 def test_partners_share_hunks_of_a_split_file_and_not_the_file_alone():

@@ -336,7 +336,7 @@ def _for_student(
 def schema_of(case: Case) -> Mapping[str, Any] | None:
     """Return the JSON Schema of the plans for a case; None for a message."""
     is_json = case.task == "plan" and case.answer == "json"
-    return plan_schema(case.files) if is_json and case.files else None
+    return plan_schema(case_units(case)) if is_json and case.files else None
 
 
 # Answers in lines.

@@ -9,17 +9,19 @@ group and no junk: it has no value of any of these measures.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from diffscribe.commits.gitignore import ignored, is_too_wild
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import plan_problem
+from diffscribe.commits.units import FileUnits
 from diffscribe.core.records import Plan, Prediction
 from diffscribe.eval.cases import Case, case_units
 
 NAMES = (
     *("valid", "ari", "exact_partition", "moves"),
+    *("file_ari", "file_exact_partition", "file_moves"),
     *("junk", "patterns_sane", "secrets_kept_out"),
 )
 _SECRET = re.compile(
@@ -55,16 +57,21 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
     changed, junk = set(case.files), set(case.junk)
     listed = {path for commit in plan.commits for path in commit.files}
     types = ("",) if case.message == "plain" else TYPES
-    problem = plan_problem(plan, case_units(case), types)
+    units = case_units(case)
+    problem = plan_problem(plan, units, types)
     matched = ignored(plan.gitignore, case.files)
     absurd = [each for each in plan.gitignore if is_absurd(each, case)]
     secrets = secret_like(case.junk)
-    grouped = partition(case.target, plan)
+    grouped = partition(case.target, plan, units)
+    files = partition(with_whole_files(case.target), with_whole_files(plan))
     values = {
         "valid": float(problem is None),
-        "ari": ari(case.target, plan),
+        "ari": ari(grouped),
         "exact_partition": exact_partition(grouped),
         "moves": moves(grouped),
+        "file_ari": ari(files),
+        "file_exact_partition": exact_partition(files),
+        "file_moves": moves(files),
         "junk": junk_routed(case, plan),
         "patterns_sane": 1 - len(absurd) / max(1, len(plan.gitignore)),
         # A secret in no commit is not published, even if no pattern matches it.
@@ -103,15 +110,21 @@ Unit = tuple[str, int]
 """A path and the number of a hunk, 0 for the whole file."""
 
 
-def plan_units(plan: Plan, other: Plan) -> list[list[Unit]]:
+def plan_units(
+    plan: Plan, other: Plan, files: Iterable[FileUnits] = ()
+) -> list[list[Unit]]:
     """Return the units of each commit of a plan, where another may split files too.
 
-    The hunks of a file are those that one of the plans names.
+    Only files of which one of the plans names a hunk are split; their hunks are those
+    that are named, and all that `files` tells of.
     """
     hunks: dict[str, set[int]] = defaultdict(set)
     for commit in (*plan.commits, *other.commits):
         for path, numbers in commit.hunks.items():
             hunks[path].update(numbers)
+    for file in files:
+        if file.path in hunks:
+            hunks[file.path].update(range(1, file.hunks + 1))
     return [
         [
             (path, number)
@@ -122,12 +135,45 @@ def plan_units(plan: Plan, other: Plan) -> list[list[Unit]]:
     ]
 
 
-def partition(target: Plan, plan: Plan) -> Partition:
-    """Return how the target's units are grouped; junk in a commit does not count."""
-    theirs = plan_units(plan, target)
+def with_whole_files(plan: Plan) -> Plan:
+    """Return a plan without hunks: a split file is in the commit with most of them.
+
+    Of two with as many it is the one with the lowest number. A commit without files
+    is left out.
+    """
+    shares: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for at, commit in enumerate(plan.commits):
+        for path, numbers in commit.hunks.items():
+            shares[path].append((-len(numbers), min(numbers, default=0), at))
+    place = {path: min(each)[2] for path, each in shares.items()}
+    whole = (
+        commit.model_copy(
+            update={
+                "files": tuple(
+                    path
+                    for path in commit.files
+                    if path not in commit.hunks or place[path] == at
+                ),
+                "hunks": {},
+            }
+        )
+        for at, commit in enumerate(plan.commits)
+    )
+    return plan.model_copy(update={"commits": tuple(c for c in whole if c.files)})
+
+
+def partition(target: Plan, plan: Plan, files: Collection[FileUnits] = ()) -> Partition:
+    """Return how the target's units are grouped; junk in a commit does not count.
+
+    Args:
+        target: with at least one file.
+        plan: what is compared with it.
+        files: those of the change, so that a hunk that no plan names is left out.
+    """
+    theirs = plan_units(plan, target, files)
     times = Counter(unit for units in theirs for unit in units)
     group = {unit: i for i, units in enumerate(theirs) for unit in units}
-    ours = plan_units(target, plan)
+    ours = plan_units(target, plan, files)
     expected = [(unit, i) for i, units in enumerate(ours) for unit in units]
     given = tuple(
         group[unit] if times[unit] == 1 else -n
@@ -137,15 +183,15 @@ def partition(target: Plan, plan: Plan) -> Partition:
     return Partition(tuple(i for _, i in expected), given, once)
 
 
-def ari(target: Plan, plan: Plan) -> float:
-    """Return the adjusted Rand index of the grouping of the target's units.
+def ari(grouped: Partition) -> float:
+    """Return the adjusted Rand index of two groupings of the target's units.
 
     A unit that the plan leaves out or commits twice is a group of its own, and
     the index is scaled by the share of units committed exactly once, so that
     leaving files out never pays. Worse than chance is 0. If all units belong
     together, or all apart, the index is 1 for the same grouping and else 0.
     """
-    expected, given, once = partition(target, plan)
+    expected, given, once = grouped
     return max(0.0, rand_index(expected, given)) * once
 
 

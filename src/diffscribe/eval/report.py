@@ -72,7 +72,8 @@ def markdown(evaluation: Evaluation) -> str:
             "# Evaluation",
             grid(_rows(evaluation.systems)),
             "In brackets the 95 % interval. ARI is the adjusted Rand index of how "
-            "files are grouped: 0 is chance. The controls are rules without a model.",
+            "files and hunks are grouped: 0 is chance. The controls are rules "
+            "without a model.",
             verdicts_text(evaluation),
             "## Every measure",
             "Means over the samples that a measure applies to, in percent; `lower` "

@@ -36,12 +36,15 @@ class Measure(NamedTuple):
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
-        "valid": Measure("plan", "every changed file exactly once, or junk"),
-        "ari": Measure("plan", "adjusted Rand index of the grouping of files"),
+        "valid": Measure("plan", "every unit exactly once, or junk"),
+        "ari": Measure("plan", "adjusted Rand index of the grouping of units"),
         "exact_partition": Measure(
-            "plan", "files are grouped exactly as in the target"
+            "plan", "units are grouped exactly as in the target"
         ),
-        "moves": Measure("plan", "files to move to mend the grouping", "lower"),
+        "moves": Measure("plan", "units to move to mend the grouping", "lower"),
+        "file_ari": Measure("plan", "the same index of whole files"),
+        "file_exact_partition": Measure("plan", "whole files are grouped exactly"),
+        "file_moves": Measure("plan", "whole files to move", "lower"),
         "junk": Measure("junk", "junk files left to .gitignore"),
         "patterns_sane": Measure("junk", "patterns that match no real file"),
         "secrets_kept_out": Measure("junk", "secret-like junk files in no commit"),

@@ -21,7 +21,7 @@ from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.commits.units import units_of
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
-from diffscribe.eval.grouping import ari
+from diffscribe.eval.grouping import ari, partition
 from diffscribe.eval.messages import aligned_type_share, names_in
 from diffscribe.eval.scores import Measure
 
@@ -85,7 +85,7 @@ def measures(row: LabeledChange) -> Measures:
     names = [held for text in _messages(plan) for _, held in _names(text, row)]
     return Measures(
         valid=float(_plan_problem(row) is None),
-        grouping=ari(target, plan) if target.commits else None,
+        grouping=ari(partition(target, plan)) if target.commits else None,
         types=aligned_type_share(target, plan) if is_conventional else None,
         grounded=sum(names) / len(names) if names else None,
         junk=float(not any(_junk(row))),
