@@ -27,7 +27,7 @@ import numpy as np
 import orjson
 from tabulate import tabulate
 
-from diffscribe.split.split import balanced_draw
+from diffscribe.core.draw import balanced_draw
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 Groups = dict[str, dict[str, float]]

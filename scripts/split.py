@@ -37,7 +37,7 @@ def main(
     metrics: Path,
     params: Path,
 ) -> None:
-    """Write train, validation and test of CURATED to the folder SPLITS.
+    """Write train, validation and test of CURATED, and what is in none, to SPLITS.
 
     What the lists in BENCHMARK_SETS name that params list is kept out.
     """
@@ -51,9 +51,12 @@ def main(
     with whole_folder(splits) as folder:
         for name in SPLITS:
             write_jsonl(folder / f"{name}.jsonl", result.rows[name])
+        write_jsonl(folder / "dropped.jsonl", result.dropped)
     sizes = ", ".join(f"{len(result.rows[name])} {name}" for name in SPLITS)
     counts = {"leaks": count_leaks(leaks)}
-    summary = f"{sizes}; {result.dropped.total()} dropped, {len(leaks)} leaks"
+    summary = f"{sizes}; {len(result.dropped)} dropped, {len(leaks)} leaks"
+    if warning := result.warning():
+        click.echo(f"split.py: {warning}", err=True)
     write_json(metrics, {"train_rows": len(result.rows["train"])})
     report(details, result.metrics() | counts, summary, result.statistics)
 

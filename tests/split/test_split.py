@@ -8,6 +8,7 @@ import yaml
 from tests.support.rows import make_curated, split_params
 
 from diffscribe.commits.grammar import TYPES
+from diffscribe.core.draw import balanced_draw
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.records import Plan, PlannedCommit
 from diffscribe.split.leaks import Benchmark
@@ -15,7 +16,6 @@ from diffscribe.split.split import (
     SPLITS,
     SplitReason,
     assign_changes,
-    balanced_draw,
     histories,
     keep_apart,
     split_changes,
@@ -40,6 +40,10 @@ def rows_of(sizes=SIZES, **fields):
     ]
 
 
+def reasons(dropped):
+    return Counter(each.reason for each in dropped)
+
+
 def split(rows, section=None, benchmark=NO_BENCHMARK):
     return split_changes(rows, benchmark, section or split_params())
 
@@ -55,7 +59,7 @@ def test_every_row_is_in_the_split_of_its_repository():
         row.id for name in SPLITS for row in result.rows[name] if row.parent_id is None
     ]
     assert sorted(parents) == sorted(row.id for row in rows)
-    assert result.dropped.total() == 0
+    assert result.dropped == []
 
 
 @pytest.mark.parametrize("by", ["repository", "time", "random"])
@@ -139,7 +143,7 @@ def test_metrics_count_each_split_and_every_reason(curated):
 
 def test_random_keeps_what_the_others_drop():
     rows = rows_of({"a": 60, "b": 60}, cluster="one")
-    assert split(rows, split_params(by="random")).dropped.total() == 0
+    assert split(rows, split_params(by="random")).dropped == []
     with pytest.raises(SourceError, match="no rows are left for train"):
         split(rows, split_params(by="time"))
 
@@ -174,7 +178,7 @@ def test_no_window_of_commits_straddles_a_border_in_time(curated):
     assert max(dates["train"]) <= min(dates["validation"])
     assert max(dates["validation"]) <= min(dates["test"])
     # A border parts at most two commits' windows of three from what they share.
-    assert 0 < result.dropped["shared_commit"] <= 2 * 6
+    assert 0 < reasons(result.dropped)["shared_commit"] <= 2 * 6
 
 
 def test_benchmark_repositories_their_forks_and_commits_are_kept_out(curated):
@@ -399,7 +403,7 @@ def test_what_a_stricter_split_has_is_dropped(curated, shared, reason):
     ]
     kept, dropped = keep_apart(splits)
     assert heads(kept) == [["1"], ["1"], ["1"]]
-    assert +dropped == {reason: 3}
+    assert reasons(dropped) == {reason: 3}
 
 
 @pytest.mark.parametrize(("shared", "reason"), SHARED)
@@ -409,7 +413,7 @@ def test_what_a_benchmark_has_is_dropped_from_every_split(curated, shared, reaso
     splits = [[curated(repo="t", **leak)], [curated(repo="v"), curated(**leak)]]
     kept, dropped = keep_apart(splits, [outside])
     assert [[row.repo for row in rows] for rows in kept] == [[], ["v"]]
-    assert +dropped == {"benchmark": 1, reason: 2}
+    assert reasons(dropped) == {"benchmark": 1, reason: 2}
 
 
 @pytest.mark.parametrize(("shared", "reason"), SHARED)
@@ -418,7 +422,7 @@ def test_rows_of_one_split_may_share_anything(curated, shared, reason):
     twin = curated(head="2", **{shared: getattr(row, shared)})
     kept, dropped = keep_apart([[], [row, twin]])
     assert heads(kept) == [[], ["b1", "2"]]
-    assert dropped.total() == 0
+    assert dropped == []
 
 
 def test_a_dropped_row_takes_no_other_with_it(curated):
@@ -426,7 +430,7 @@ def test_a_dropped_row_takes_no_other_with_it(curated):
     both = curated(repo="v", commits=(*test.commits, *train.commits))
     kept, dropped = keep_apart([[test], [both], [train]])
     assert heads(kept) == [["b1"], [], ["b1"]]
-    assert dropped["shared_commit"] == 1
+    assert reasons(dropped) == {"shared_commit": 1}
 
 
 @pytest.mark.parametrize("repo", ["t", "other"])
@@ -444,4 +448,50 @@ def test_a_set_of_files_tells_if_no_other_project_has_it(curated, repo, paths, d
     test = curated(repo="t", head="1", paths=paths)
     train = curated(repo=repo, head="2", paths=paths)
     more = curated(repo=repo, head="3", paths=(*paths, "src/z.py"))
-    assert keep_apart([[test], [train, more]])[1]["shared_files"] == dropped
+    found = reasons(keep_apart([[test], [train, more]])[1])
+    assert found["shared_files"] == dropped
+
+
+def test_train_holds_a_commit_twice_at_most_variants_included(curated):
+    rows = windows(curated, "a", 200)
+    section = split_params(
+        by="time", validation_fraction=0.0, test_fraction=0.0, junk_fraction=0.5
+    )
+    result = split(rows, section)
+    train = result.rows["train"]
+    uses = Counter(commit.sha for row in train for commit in row.commits)
+    assert set(uses.values()) == {1, 2}
+    assert len(uses) > 190
+    assert any(row.parent_id for row in train)
+    counts = result.metrics()["train_commits"]
+    assert counts == {"distinct": len(uses), "uses": uses.total()}
+    sizes = {
+        each: Counter(len(row.commits) for row in those)
+        for each, those in (("all", rows), ("train", train))
+    }
+    # Larger changes are not crowded out by those that need one place only.
+    for size, number in sizes["all"].items():
+        assert sizes["train"][size] > 0.2 * number, size
+
+
+def test_no_repository_has_more_than_a_third_of_validation():
+    sizes = {"v": 40, "w": 25, "x": 9, "y": 8, "t": 20}
+    section = split_params(
+        validation_repos=("v", "w", "x", "y"), test_fraction=0.0, junk_fraction=0.0
+    )
+    result = split(rows_of(sizes), section)
+    left = Counter(row.repo for row in result.rows["validation"])
+    assert left == {"v": 17, "w": 17, "x": 9, "y": 8}
+    assert reasons(result.dropped) == {"repository_share": 23 + 8}
+    assert result.metrics()["reasons_by_repository"] == {
+        "v": {"repository_share": 23},
+        "w": {"repository_share": 8},
+    }
+    assert result.warning() is None
+
+
+def test_two_repositories_of_validation_keep_their_rows_and_cause_a_warning():
+    section = split_params(validation_repos=("v", "w"), test_fraction=0.0)
+    result = split(rows_of({"v": 40, "w": 5, "t": 20}), section)
+    assert result.dropped == []
+    assert "rows of 2 of at least 3 repositories" in result.warning()

@@ -2,21 +2,22 @@
 
 `split.by` says what stays whole: repositories, or the past of each. After the draw,
 validation loses what it shares with test, and training what it shares with
-either. Then some changes get a variant with junk files.
+either. Then some changes get a variant with junk files, a commit that training would
+see too often loses rows, and so does a repository that would rule validation.
 """
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from diffscribe.commits.diff import diff_digest
 from diffscribe.commits.grammar import TYPES
-from diffscribe.core.draw import is_drawn, rank
+from diffscribe.core.draw import balanced_draw, is_drawn, rank
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import SplitParams
-from diffscribe.core.records import CuratedChange, SplitChange
+from diffscribe.core.records import CuratedChange, Record, SplitChange
 from diffscribe.core.tracking import Statistics
 from diffscribe.split.junk import junk_variant
 from diffscribe.split.leaks import Benchmark
@@ -24,6 +25,12 @@ from diffscribe.split.leaks import Benchmark
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
+MAX_USES = 2
+"""Rows of train, variants included, that may hold the same commit: its message once
+alone or in a larger change, and once more. Further repeats are learned by heart."""
+VALIDATION_REPOSITORIES = 3
+"""With fewer, the loss of validation is that of one team's habits. With so many, none
+has more than its part of the rows."""
 
 
 class SplitReason(StrEnum):
@@ -36,13 +43,33 @@ class SplitReason(StrEnum):
     DUPLICATE_DIFF = "duplicate_diff"
     NEAR_DUPLICATE = "near_duplicate"
     SHARED_FILES = "shared_files"
+    REPEATED_COMMIT = "repeated_commit"
+    """Other rows of train hold one of its commits often enough."""
+    REPOSITORY_SHARE = "repository_share"
+    """Its repository has as many rows of validation as one may have."""
+
+
+_CAPS = {
+    "train": SplitReason.REPEATED_COMMIT,
+    "validation": SplitReason.REPOSITORY_SHARE,
+}
+"""What rows are dropped for that share nothing with another split."""
+
+
+class DroppedChange(Record):
+    """A row that is in no split."""
+
+    id: str
+    repo: str
+    reason: SplitReason
 
 
 class Splits(NamedTuple):
     """The rows of each split, and what became of all of them."""
 
     rows: dict[str, list[SplitChange]]
-    dropped: Counter[SplitReason]
+    dropped: list[DroppedChange]
+    """In the order of the checks."""
     statistics: Statistics
     """Counts by repository, without variants."""
 
@@ -54,6 +81,13 @@ class Splits(NamedTuple):
         def count(of_rows: Callable[[list[SplitChange]], Any]) -> dict[str, Any]:
             return {name: of_rows(self.rows[name]) for name in SPLITS}
 
+        reasons = Counter(each.reason for each in self.dropped)
+        by_repository: dict[str, Counter[str]] = defaultdict(Counter)
+        for each in self.dropped:
+            by_repository[each.repo][each.reason.value] += 1
+        uses = Counter(
+            commit.sha for row in self.rows["train"] for commit in row.commits
+        )
         return {
             "rows": count(len),
             "variants": count(
@@ -64,8 +98,24 @@ class Splits(NamedTuple):
                 lambda rows: _tally(languages, (row.languages for row in rows))
             ),
             "types": count(lambda rows: _tally(TYPES, map(_types, rows))),
-            "dropped": {reason.value: self.dropped[reason] for reason in SplitReason},
+            "dropped": {reason.value: reasons[reason] for reason in SplitReason},
+            "reasons_by_repository": {
+                repo: dict(sorted(counts.items()))
+                for repo, counts in sorted(by_repository.items())
+            },
+            "train_commits": {"distinct": len(uses), "uses": uses.total()},
         }
+
+    def warning(self) -> str | None:
+        """Say that validation has too few repositories, if it has any at all."""
+        repos = {row.repo for row in self.rows["validation"]}
+        if not 0 < len(repos) < VALIDATION_REPOSITORIES:
+            return None
+        return (
+            f"validation has rows of {len(repos)} of at least "
+            f"{VALIDATION_REPOSITORIES} repositories, so its loss shows the habits of "
+            "few authors; name more in split.validation_repos or add to harvest.sources"
+        )
 
 
 def split_changes(
@@ -91,19 +141,28 @@ def split_changes(
         [[row for row in free if split_of[row.id] in level] for level in levels],
         list(kept_out.values()),
     )
-    approved = [row for rows in kept for row in rows]
     rows = {
-        name: [row for row in approved if split_of[row.id] == name] for name in SPLITS
+        name: [row for each in kept for row in each if split_of[row.id] == name]
+        for name in SPLITS
     }
+    drawn = {name: _drawn(rows[name], params) for name in SPLITS}
+    before = {**rows}
+    rows["train"], drawn["train"] = cap_repeats(rows["train"], drawn["train"], params)
+    if params.by == "repository":
+        rows["validation"] = cap_shares(rows["validation"], params)
+    for name, reason in _CAPS.items():
+        left = {row.id for row in rows[name]}
+        dropped += [_dropped(row, reason) for row in before[name] if row.id not in left]
     for name in wanted_shares(params):
         if not rows[name]:
             raise SourceError(
                 f"split: no rows are left for {name}, all are too few or also occur in "
                 "another split; are some of harvest.sources copies of each other?"
             )
+    approved = [row for each in rows.values() for row in each]
     counted = {"processed": ordered, "approved": approved, **rows}
     return Splits(
-        {name: _with_variants(rows[name], params) for name in SPLITS},
+        {name: _with_variants(rows[name], drawn[name], params) for name in SPLITS},
         dropped,
         Statistics(
             {name: Counter(row.repo for row in each) for name, each in counted.items()}
@@ -145,18 +204,23 @@ def _of_benchmark(
     }
 
 
+def _drawn(rows: Iterable[CuratedChange], params: SplitParams) -> frozenset[str]:
+    """Return the ids of the rows that are to have a variant."""
+    share, seed = params.junk_fraction, params.seed
+    return frozenset(row.id for row in rows if is_drawn(share, seed, row.id))
+
+
 def _with_variants(
-    rows: Iterable[CuratedChange], params: SplitParams
+    rows: Iterable[CuratedChange], drawn: Collection[str], params: SplitParams
 ) -> list[SplitChange]:
-    """Return each row and, for about `junk_fraction` of them, its variant."""
+    """Return each row and, for those drawn, its variant, if there is one."""
     result = []
     for row in rows:
         fields = {**dict(row), "parent_id": None, "junk": ()}
         result.append(SplitChange.model_validate(fields))
-        if is_drawn(params.junk_fraction, params.seed, row.id):
-            variant = junk_variant(row, params)
-            if variant is not None:
-                result.append(variant)
+        variant = junk_variant(row, params) if row.id in drawn else None
+        if variant is not None:
+            result.append(variant)
     return result
 
 
@@ -269,110 +333,18 @@ def _languages(rows: Iterable[CuratedChange]) -> dict[str, float]:
     return counts
 
 
-# A draw of whole groups that balances their sizes and languages.
-
-_STARTS = 4
-_PARTNERS = 200
-"""Groups tried for an exchange with one, so that time grows with their number."""
-_LEAST_GAIN = 1e-4
-"""In shares of all rows; smaller gains take many rounds and change nothing visible."""
-
-
-def balanced_draw(
-    groups: Mapping[str, Mapping[str, float]], shares: Mapping[str, float], seed: int
-) -> dict[str, str]:
-    """Return the split of each group, given the rows it has of each stratum.
-
-    Groups are moved and exchanged as long as the splits come nearer to their shares of
-    all rows and of each stratum, from a few orders that depend on the groups' names and
-    the seed; the nearest end counts. Each split gets at least one group, so there have
-    to be as many.
-    """
-    import numpy as np
-
-    names = sorted(groups)
-    strata = sorted({stratum for rows in groups.values() for stratum in rows})
-    rows = np.array([[groups[name].get(each, 0) for each in strata] for name in names])
-    rows = np.hstack([rows, rows.sum(axis=1, keepdims=True)]) / rows.sum()
-    wanted = np.outer(list(shares.values()), rows.sum(axis=0)) / sum(shares.values())
-    draws = []
-    for start in range(_STARTS):
-        order = sorted(range(len(names)), key=lambda n: rank(seed, start, names[n]))
-        drawn, left = _first(rows, wanted, order)
-        while _improve(rows, left, drawn, order):
-            pass
-        draws.append((round(float(abs(left).sum()), 6), start, drawn.tolist()))
-    splits = list(shares)
-    return dict(zip(names, (splits[number] for number in min(draws)[2]), strict=True))
-
-
-def _first(rows: Any, wanted: Any, order: Sequence[int]) -> tuple[Any, Any]:
-    """Give each group in turn to the split that it brings nearest to its share."""
-    import numpy as np
-
-    drawn = np.zeros(len(order), dtype=int)
-    left = wanted.copy()
-    empty = set(range(len(wanted)))
-    for done, group in enumerate(order):
-        costs = _cost(left, rows[group])
-        if len(order) - done == len(empty):
-            costs[[split not in empty for split in range(len(wanted))]] = np.inf
-        drawn[group] = costs.argmin()
-        left[drawn[group]] -= rows[group]
-        empty.discard(int(drawn[group]))
-    return drawn, left
-
-
-def _improve(rows: Any, left: Any, drawn: Any, order: Sequence[int]) -> bool:
-    """Move or exchange each group in turn if that gains; tell whether any did."""
-    import numpy as np
-
-    gained = False
-    for done, group in enumerate(order):
-        here = drawn[group]
-        moves = _cost(left, rows[group]) + _cost(left[here], -rows[group])
-        moves[here] = 0.0
-        if (drawn == here).sum() == 1:
-            moves[:] = 0.0
-        others = np.array(order[done : done + _PARTNERS])
-        surplus = rows[others] - rows[group]
-        exchanges = _cost(left[here], surplus) + _cost(left[drawn[others]], -surplus)
-        if min(moves.min(), exchanges.min()) > -_LEAST_GAIN:
-            continue
-        if moves.min() <= exchanges.min():
-            there = int(moves.argmin())
-        else:
-            other = others[exchanges.argmin()]
-            there = drawn[other]
-            _give(rows, left, drawn, other, here)
-        _give(rows, left, drawn, group, there)
-        gained = True
-    return gained
-
-
-def _cost(left: Any, taken: Any) -> Any:
-    """Return how much farther from its share a split is with rows taken."""
-    return abs(left - taken).sum(axis=-1) - abs(left).sum(axis=-1)
-
-
-def _give(rows: Any, left: Any, drawn: Any, group: int, split: int) -> None:
-    left[drawn[group]] += rows[group]
-    left[split] -= rows[group]
-    drawn[group] = split
-
-
 # What splits may not share.
 
 
 def keep_apart(
     splits: Sequence[Sequence[CuratedChange]], kept_out: Sequence[CuratedChange] = ()
-) -> tuple[list[list[CuratedChange]], Counter[SplitReason]]:
+) -> tuple[list[list[CuratedChange]], list[DroppedChange]]:
     """Return splits, strictest first, without what a stricter one has too.
 
     What rows of a benchmark have is dropped from all. Rows stay in their order, and
     may share anything with rows of their own split.
     """
-    dropped = Counter({SplitReason.BENCHMARK: len(kept_out)})
+    dropped = [_dropped(row, SplitReason.BENCHMARK) for row in kept_out]
     taken = {key for row in kept_out for key in _keys(row)}
     kept: list[list[CuratedChange]] = []
     for rows in splits:
@@ -382,10 +354,14 @@ def keep_apart(
             if shared is None:
                 kept[-1].append(row)
             else:
-                dropped[shared[0]] += 1
-                logger.info("%s: dropped, %s", row.id[:12], shared[0])
+                dropped.append(_dropped(row, shared[0]))
         taken.update(key for row in kept[-1] for key in _keys(row))
     return kept, dropped
+
+
+def _dropped(row: CuratedChange, reason: SplitReason) -> DroppedChange:
+    logger.info("%s: dropped, %s", row.id[:12], reason)
+    return DroppedChange(id=row.id, repo=row.repo, reason=reason)
 
 
 def _keys(row: CuratedChange) -> list[tuple[SplitReason, object]]:
@@ -405,3 +381,59 @@ def _keys(row: CuratedChange) -> list[tuple[SplitReason, object]]:
     if len(paths) > 1 and is_own:
         keys.append((SplitReason.SHARED_FILES, paths))
     return keys
+
+
+# What one split may not have too much of.
+
+
+def cap_repeats(
+    rows: Sequence[CuratedChange], drawn: Collection[str], params: SplitParams
+) -> tuple[list[CuratedChange], frozenset[str]]:
+    """Return rows in which no commit is more than MAX_USES times, variants included.
+
+    The second value has the ids of those that keep their variant. Rows get their
+    places in a random order; one of several commits draws as many times and takes its
+    best draw, because it needs a place for each of them.
+    """
+    uses: Counter[str] = Counter()
+    kept: set[str] = set()
+    doubled: set[str] = set()
+    for row in sorted(rows, key=lambda row: _first_draw(row, params.seed)):
+        commits = {commit.sha for commit in row.commits}
+        room = MAX_USES - max((uses[sha] for sha in commits), default=0)
+        if room > 0:
+            kept.add(row.id)
+            uses.update(commits)
+        if room > 1 and row.id in drawn:
+            doubled.add(row.id)
+            uses.update(commits)
+    return [row for row in rows if row.id in kept], frozenset(doubled)
+
+
+def _first_draw(row: CuratedChange, seed: int) -> str:
+    return min(rank(seed, "repeats", row.id, n) for n in range(len(row.commits) or 1))
+
+
+def cap_shares(
+    rows: Sequence[CuratedChange], params: SplitParams
+) -> list[CuratedChange]:
+    """Return rows of which no repository has more than its part.
+
+    The part is one in VALIDATION_REPOSITORIES; rows of fewer repositories all stay.
+    The ids and the seed decide which rows of a larger repository are kept.
+    """
+    sizes = Counter(row.repo for row in rows)
+    if len(sizes) < VALIDATION_REPOSITORIES:
+        return list(rows)
+    most = max(
+        cap
+        for cap in range(1, max(sizes.values()) + 1)
+        if cap * VALIDATION_REPOSITORIES <= sum(min(n, cap) for n in sizes.values())
+    )
+    left = {repo: min(n, most) for repo, n in sizes.items()}
+    kept = set()
+    for row in sorted(rows, key=lambda row: rank(params.seed, "share", row.id)):
+        if left[row.repo]:
+            left[row.repo] -= 1
+            kept.add(row.id)
+    return [row for row in rows if row.id in kept]
