@@ -63,7 +63,7 @@ def diff_of(chars):
         ({"plan": plan(files=("a.py", "b.py", "a.py"))}, "plan_duplicate_path"),
         ({"plan": plan("", kind="wip")}, "plan_unknown_type"),
         ({"plan": plan("x"), "diff": diff_of(40)}, "short_diff"),
-        ({"paths": ("go.sum",)}, "generated_only"),
+        ({"paths": ("vendor/go.c",)}, "generated_only"),
         ({"plan": plan("fix typos")}, "trivial_message"),
         ({"plan": plan("leaks are gone")}, "not_imperative"),
     ],
@@ -261,3 +261,34 @@ def test_no_more_than_the_cap_have_a_commit_of_one_type(labeled):
     assert types["fix"] == 4
     assert types["docs"] <= 4
     assert set(left_out.values()) == {"type_cap"}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("It ran out of memory.", None),
+        ("x" * 1001, "long_body"),
+        (f"It ran {'out ' * 30}of memory.", "long_line"),
+        ("Call read_all instead.", "ungrounded"),
+    ],
+)
+def test_a_bad_body_is_dropped_and_the_row_stays_unless_bodies_are_required(
+    body, reason, labeled
+):
+    row = labeled(plan=plan(body=body, breaking=True))
+    result = curate([row])
+    [kept] = result.kept
+    assert kept.label.plan == plan(body="" if reason else body, breaking=True)
+    dropped = {each: n for each, n in result.metrics()["bodies_dropped"].items() if n}
+    assert dropped == ({reason: 1} if reason else {})
+    required = curate_by([row], LIMITS, style(max_header_chars=30, body="required"))
+    assert [each.reason for each in required.rejected] == [reason] * bool(reason)
+
+
+def test_reasons_are_counted_by_repository(labeled):
+    rows = [labeled(plan=plan("x"), repo=repo, head="1") for repo in ("a", "b")]
+    rows += [labeled(plan=plan("leaks are gone"), repo="b"), labeled(repo="c")]
+    assert curate(rows).metrics()["reasons_by_repository"] == {
+        "a": {"trivial_message": 1},
+        "b": {"not_imperative": 1, "trivial_message": 1},
+    }

@@ -60,15 +60,18 @@ def test_licenses_are_an_allow_list(license_, allowed, expected, labeled):
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
-        (("yarn.lock",), "generated_only"),
-        (("web/package-lock.json", "go.sum"), "generated_only"),
+        (("yarn.lock",), None),
+        (("web/package-lock.json", "go.sum"), None),
+        (("vendor/lib/a.go", "go.sum"), None),
         (("vendor/lib/a.go", "api_pb2.py"), "generated_only"),
         (("yarn.lock", "package.json"), None),
         (("lock.py",), None),
         (("vendor.py",), None),
     ],
 )
-def test_a_change_of_generated_files_alone_is_dropped(paths, expected, labeled):
+def test_a_change_of_generated_files_is_dropped_unless_one_is_a_lock_file(
+    paths, expected, labeled
+):
     row = labeled(paths=paths)
     assert reason_of(row) == expected
 
@@ -188,3 +191,15 @@ def test_names_that_the_change_lacks_drop_it_below_the_share(subject, share, lab
         style = PARAMS.style.model_copy(update={"min_grounded_share": least})
         expected = "ungrounded" if share < least else None
         assert reason_of(row, style=style) == expected
+
+
+def test_each_subject_is_grounded_in_the_files_of_its_own_commit(labeled):
+    def reason(first, second):
+        subjects = (("fix", first, ("a.py",)), ("docs", second, ("b.py",)))
+        return reason_of(labeled(plan=plan(*subjects)))
+
+    assert reason("let a.py pass", "let b.py pass") is None
+    # All names of the row are shown, but not by the commit that has them.
+    assert reason("let b.py pass", "let a.py pass") == "ungrounded"
+    # The average of the row is high enough.
+    assert reason("let a.py pass", "let read_all pass") == "ungrounded"

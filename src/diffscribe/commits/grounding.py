@@ -6,12 +6,13 @@ by `import`, nor 1.2 by 11.25. Causes and purposes cannot be looked up.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from diffscribe.commits.diff import parse_diff
 from diffscribe.commits.words import words
 from diffscribe.core.records import Change
 
@@ -76,6 +77,7 @@ _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 _IN_NAME = re.compile(r"[\w-]")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CODE_LIKE = re.compile(r"[\w.:>$@#-]+(?:\(.*\))?")
+_INFLECTION = re.compile(r"(?<=\w{4})(?:ing|ed|e)$")
 _KINDS = {
     "path": EntityKind.PATH,
     "flag": EntityKind.IDENTIFIER,
@@ -160,11 +162,12 @@ class Evidence:
         return False
 
     def _has_name(self, name: str) -> bool:
-        """Tell whether a name is there, whatever its case, `_`, `-` or plural s.
+        """Tell whether a name is there, whatever its case, `_`, `-` or ending.
 
         A flag of one word needs its dashes. A name of several words, such as
         `app.run`, is there if all stand in one line, as names of their own or as
-        parts of others; one of them may be the file's name instead.
+        parts of others; one of them may be the file's name instead. A name with a
+        leading `_`, such as the rest of `goto_{next,prev}_hunk`, may be a part too.
         """
         if name.startswith("--") and "-" not in name[2:]:
             return re.search(rf"{name.lower()}(?![\w-])", self.text) is not None
@@ -174,8 +177,9 @@ class Evidence:
             len(left) < 2 or any(map(left.issubset, self._names_by_line))
         ):
             return True
-        parts = {part.lower() for part in _PARTS.findall(name)}
-        return len(parts) > 1 and any(map(parts.issubset, self._parts_by_line))
+        parts = {_plain(part) for part in _PARTS.findall(name)}
+        may_be_part = len(parts) > 1 or (parts and name.startswith("_"))
+        return bool(may_be_part) and any(map(parts.issubset, self._parts_by_line))
 
     def _has_number(self, number: str) -> bool:
         """Tell whether a number is there; a version may be longer there, or py310."""
@@ -190,7 +194,7 @@ class Evidence:
     def _parts_by_line(self) -> list[frozenset[str]]:
         """The words within names, such as read and all of readAll."""
         lines = self._spelled.split("\n")
-        return [frozenset(map(str.lower, _PARTS.findall(line))) for line in lines]
+        return [frozenset(map(_plain, _PARTS.findall(line))) for line in lines]
 
     @cached_property
     def _names_by_line(self) -> list[frozenset[str]]:
@@ -221,14 +225,25 @@ def _names_of(text: str) -> frozenset[str]:
     return frozenset(map(_plain, words))
 
 
+@lru_cache(maxsize=2**16)
 def _plain(word: str) -> str:
+    """Return a word without case, `_`, `-`, the plural's s and -ing, -ed or -e.
+
+    Four letters have to stay, or `string` would be shown by `str`.
+    """
     bare = word.lower().replace("_", "").replace("-", "")
-    return bare.removesuffix("s") or word.lower()
+    return _INFLECTION.sub("", bare.removesuffix("s")) or word.lower()
 
 
-def evidence_of(change: Change) -> Evidence:
-    """Return where the names in a message about a change are looked up."""
-    return Evidence([file.path for file in change.files], change.diff)
+def evidence_of(change: Change, paths: Collection[str] | None = None) -> Evidence:
+    """Return where the names in a message about a change are looked up.
+
+    Paths are those of one of its commits; None is all.
+    """
+    if paths is None:
+        return Evidence([file.path for file in change.files], change.diff)
+    patches = [each for each in parse_diff(change.diff) if each.path in paths]
+    return Evidence(paths, "".join(patch.text for patch in patches))
 
 
 def absent_names(text: str, evidence: Evidence) -> list[str]:

@@ -91,6 +91,17 @@ def is_machine_made(path: str) -> bool:
     return _machine_made().match_file(path)
 
 
+@lru_cache(maxsize=2**14)
+def is_lock_file(path: str) -> bool:
+    """Tell whether a path is of a lock file, which a person commits."""
+    return _lock_files().match_file(path)
+
+
+@cache
+def _lock_files() -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(path_lists()["lock_files"])
+
+
 @cache
 def _machine_made() -> GitIgnoreSpec:
     names = ("lock_files", "vendored", "generated", "minified")

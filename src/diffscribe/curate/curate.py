@@ -1,6 +1,6 @@
 """Choose the labeled changes worth learning from, and say why not of the rest.
 
-labeled rows ─ redact ─ FILTERS ─ equal diffs ─ near-duplicates ─ caps ─► kept rows
+labeled rows ─ redact ─ bodies ─ FILTERS ─ equal diffs ─ near-duplicates ─ caps ─► kept
 A row that drops out at one of these goes to the rejected rows with its reason.
 
 To add a filter, write a function that tells whether a row is dropped, and give it a
@@ -8,8 +8,9 @@ place and a reason in FILTERS.
 """
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
 from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -20,9 +21,9 @@ from diffscribe.commits.grammar import (
     Header,
     format_message,
 )
-from diffscribe.commits.grounding import evidence_of, grounded_share
+from diffscribe.commits.grounding import Evidence, evidence_of, grounded_share
 from diffscribe.commits.headers import conventional_header
-from diffscribe.commits.path_rules import is_machine_made
+from diffscribe.commits.path_rules import is_lock_file, is_machine_made
 from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
 from diffscribe.commits.style import StyleRule, broken_rules
 from diffscribe.commits.units import units_of
@@ -68,9 +69,23 @@ def _breaks(rule: StyleRule, row: Candidate) -> bool:
 
 
 def _is_ungrounded(row: Candidate) -> bool:
-    text = "\n".join(f"{each.subject}\n{each.body}" for each in row.commits)
-    share = grounded_share(text, evidence_of(row.change))
-    return share < row.style.min_grounded_share
+    """Tell whether any commit's message names what is not there.
+
+    A subject is of its own files alone: what another commit shows is no excuse.
+    """
+    least = row.style.min_grounded_share
+    whole = evidence_of(row.change)
+    return any(
+        grounded_share(commit.subject, evidence_of(row.change, commit.files)) < least
+        or grounded_share(commit.body, whole) < least
+        for commit in row.commits
+    )
+
+
+def _is_generated(row: Candidate) -> bool:
+    """Tell whether no file is written by a person; a person commits lock files."""
+    paths = [file.path for file in row.change.files]
+    return all(map(is_machine_made, paths)) and not any(map(is_lock_file, paths))
 
 
 def _is_rated_low(row: Candidate) -> bool:
@@ -138,9 +153,7 @@ FILTERS: dict[str, Filter] = {
     "license_not_allowed": lambda row: (
         bool(row.limits.licenses) and row.change.license not in row.limits.licenses
     ),
-    "generated_only": lambda row: all(
-        is_machine_made(file.path) for file in row.change.files
-    ),
+    "generated_only": _is_generated,
     "not_conventional": _is_not_conventional,
     "long_body": lambda row: any(
         len(each.body) > MAX_BODY_CHARS for each in row.commits
@@ -160,6 +173,49 @@ def first_reason(
     units = units_of(change.files, change.diff)
     row = Candidate(change, params, style, plan_problem(change.label.plan, units))
     return next((reason for reason, drops in FILTERS.items() if drops(row)), None)
+
+
+class BodyReason(StrEnum):
+    """Why a commit loses its body, if style asks for none."""
+
+    LONG_BODY = "long_body"
+    LONG_LINE = "long_line"
+    UNGROUNDED = "ungrounded"
+
+
+def mend_bodies(
+    change: LabeledChange, style: StyleParams
+) -> tuple[LabeledChange, list[BodyReason]]:
+    """Return a change without the bodies that would drop it, and their reasons.
+
+    A good header is worth learning without its body. Nothing is mended if `style`
+    requires bodies.
+    """
+    plan = change.label.plan
+    if style.body == "required" or not any(commit.body for commit in plan.commits):
+        return change, []
+    evidence = evidence_of(change)
+    reasons = [_body_reason(commit, evidence, style) for commit in plan.commits]
+    commits = tuple(
+        commit.model_copy(update={"body": ""}) if reason else commit
+        for commit, reason in zip(plan.commits, reasons, strict=True)
+    )
+    label = change.label.model_copy(
+        update={"plan": plan.model_copy(update={"commits": commits})}
+    )
+    return change.model_copy(update={"label": label}), list(filter(None, reasons))
+
+
+def _body_reason(
+    commit: PlannedCommit, evidence: Evidence, style: StyleParams
+) -> BodyReason | None:
+    if len(commit.body) > MAX_BODY_CHARS:
+        return BodyReason.LONG_BODY
+    if StyleRule.LONG_LINE in broken_rules(format_message(commit), style):
+        return BodyReason.LONG_LINE
+    if grounded_share(commit.body, evidence) < style.min_grounded_share:
+        return BodyReason.UNGROUNDED
+    return None
 
 
 DUPLICATE_DIFF = "duplicate_diff"
@@ -186,6 +242,8 @@ class Curated(NamedTuple):
     rejected: list[RejectedChange]
     redacted: Counter[str]
     """Distinct secrets and e-mails a row, and trailers, by format."""
+    bodies: Counter[BodyReason]
+    """Those that were dropped, of kept and of rejected changes."""
 
     @property
     def statistics(self) -> Statistics:
@@ -199,6 +257,9 @@ class Curated(NamedTuple):
         plans = [change.label.plan for change in self.kept]
         total = left = len(self.kept) + len(self.rejected)
         reasons = Counter(each.reason for each in self.rejected)
+        by_repository: dict[str, Counter[str]] = defaultdict(Counter)
+        for each in self.rejected:
+            by_repository[each.change.repo][each.reason] += 1
         types = Counter(commit.type for plan in plans for commit in plan.commits)
         sizes = Counter(min(len(plan.commits), _MOST_COMMITS_COUNTED) for plan in plans)
         funnel = []
@@ -211,6 +272,13 @@ class Curated(NamedTuple):
             "kept": len(self.kept),
             "clusters": len({change.cluster for change in self.kept}),
             "rejected": {reason: reasons[reason] for reason in REASONS},
+            "reasons_by_repository": {
+                repo: dict(sorted(counts.items()))
+                for repo, counts in sorted(by_repository.items())
+            },
+            "bodies_dropped": {
+                reason.value: self.bodies[reason] for reason in BodyReason
+            },
             "redacted": {name: self.redacted[name] for name in list_kinds()},
             "funnel": funnel,
             "kept_commits_by_type": {type_: types[type_] for type_ in TYPES},
@@ -231,11 +299,13 @@ def curate(
     from diffscribe.commits.near_duplicates import clusters
 
     counts: Counter[str] = Counter()
+    bodies: Counter[BodyReason] = Counter()
     judged: list[tuple[LabeledChange, str | None]] = []
     seen: set[str] = set()
     for redacted in map(redact, changes):
         counts.update(redacted.counts.elements())
-        change = redacted.change
+        change, without = mend_bodies(redacted.change, style)
+        bodies.update(without)
         reason = redacted.problem or first_reason(change, params, style)
         if reason is None:
             digest = diff_digest(change.diff)
@@ -258,7 +328,7 @@ def curate(
     ]
     for row in rejected:
         logger.info("%s: dropped, %s", row.change.id[:12], row.reason)
-    return Curated(_with_clusters(kept), rejected, counts)
+    return Curated(_with_clusters(kept), rejected, counts, bodies)
 
 
 def over_cap(
