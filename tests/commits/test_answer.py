@@ -7,11 +7,11 @@ import pytest
 from diffscribe.commits.answer import (
     canonical_plan,
     first_line_of,
-    junk_patterns,
     read_plan_lines,
     write_plan_lines,
 )
 from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.junk_kinds import junk_patterns
 from diffscribe.commits.plan import LIMITS, MAX_CHARS, plan_problem
 from diffscribe.commits.units import FileUnits, PlanLinesError
 from diffscribe.core.records import Issue, Plan, PlannedCommit

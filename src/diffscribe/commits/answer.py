@@ -20,13 +20,11 @@ Every plan has one canonical form (`canonical_plan`), and that has one spelling.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 from diffscribe.commits.cleanup import wrap_long_lines
-from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import TYPES, format_header, parse_header
-from diffscribe.commits.junk_kinds import junk_kinds
+from diffscribe.commits.junk_kinds import junk_patterns
 from diffscribe.commits.plan import (
     LIMITS,
     MAX_CHARS,
@@ -49,7 +47,6 @@ from diffscribe.core.records import Plan, PlannedCommit
 _REFUSED = re.compile(rf"[^{VISIBLE_ASCII}{VISIBLE_OTHERS}\s]")
 _SEPARATOR = "%%"
 _LIKE_SEPARATOR = re.compile("%%+")
-_SPECIAL = re.compile(r"[\\*?\[ ]")
 """What stands for itself in a pattern only after a backslash; blanks at its end."""
 _TAB_CHARS = 4
 
@@ -174,29 +171,6 @@ def _joined(
             [file.path for file, group in pairs if group],
         ),
     )
-
-
-def junk_patterns(junk: Sequence[str], committed: Collection[str]) -> tuple[str, ...]:
-    """Return the sorted patterns for .gitignore that leave the junk files out.
-
-    For each file it is the first pattern of the table of junk kinds that matches it
-    and no file that is committed, else the path itself, anchored and escaped.
-    """
-    return tuple(sorted({_pattern_for(path, committed) for path in junk}))
-
-
-def _pattern_for(path: str, committed: Collection[str]) -> str:
-    for pattern in _usual_patterns():
-        if ignored([pattern], [path]) and not ignored([pattern], committed):
-            return pattern
-    return "/" + _SPECIAL.sub(r"\\\g<0>", path)
-
-
-@cache
-def _usual_patterns() -> tuple[str, ...]:
-    """Return the patterns of all kinds of junk that name no file of one change."""
-    every = (pattern for kind in junk_kinds() for pattern in kind.patterns)
-    return tuple(dict.fromkeys(each for each in every if "$" not in each))
 
 
 # Writing.

@@ -208,6 +208,8 @@ class SplitChange(CuratedChange):
     """Id of the change that this variant was made of, or None."""
     junk: tuple[str, ...]
     """Sorted paths of the injected junk files; empty unless a variant."""
+    decoys: tuple[str, ...] = ()
+    """Sorted paths of the injected real files; empty unless a variant."""
 
 
 _SPECIAL_TOKEN = re.compile(

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from diffscribe.commits.grammar import format_header
+from diffscribe.commits.junk_kinds import is_held_out
 from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
 from diffscribe.eval.cases import GROUPS_GIVEN, TOO_LONG, Case
@@ -40,7 +41,8 @@ class Slice(NamedTuple):
 def slices(cases: Iterable[Case]) -> list[Slice]:
     """Return the slices of the cases by each of KINDS, in the order of tables.
 
-    A case is in one slice of a kind; in one of each of its languages and types.
+    A case is in one slice of a kind; in one of each of its languages and types; with
+    junk also in that of kinds which training has, or which it never saw.
     """
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     for case in cases:
@@ -64,8 +66,15 @@ def slice_names(case: Case) -> dict[str, tuple[str, ...]]:
         "commits": (commits,),
         "diff size": (size,),
         "type": tuple(sorted({commit.type for commit in case.target.commits})),
-        "junk": ("with junk" if case.junk else "without",),
+        "junk": _junk_names(case),
     }
+
+
+def _junk_names(case: Case) -> tuple[str, ...]:
+    if not case.junk:
+        return ("without",)
+    new = any(map(is_held_out, case.junk))
+    return ("with junk", "of new kinds" if new else "of known kinds")
 
 
 class Aggregates(Record):

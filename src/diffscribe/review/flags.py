@@ -16,7 +16,7 @@ from diffscribe.commits.grounding import (
     signs_of,
 )
 from diffscribe.commits.headers import conventional_header
-from diffscribe.commits.junk_kinds import junk_kinds
+from diffscribe.commits.junk_kinds import usual_patterns
 from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.commits.units import units_of
@@ -214,9 +214,7 @@ def _junk(row: LabeledChange) -> Iterator[str]:
         for file in row.files
         if file.status == FileStatus.ADDED and file.path in committed
     ]
-    usual = [kind.patterns[0] for kind in junk_kinds()]
-    patterns = [each for each in usual if "$" not in each]
-    if junk := ignored(patterns, added):
+    if junk := ignored(usual_patterns(), added):
         yield f"committed, but looks like junk: {_some(sorted(junk))}"
     idle = [each for each in plan.gitignore if not ignored([each], paths)]
     if idle:

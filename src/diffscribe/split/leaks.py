@@ -59,7 +59,7 @@ class Leak(NamedTuple):
 
 
 class Traces(NamedTuple):
-    """What identifies a change; the files of injected junk are left out."""
+    """What identifies a change; injected files are left out."""
 
     paths: frozenset[str]
     patch_id: str
@@ -136,14 +136,13 @@ def refuse_leaks(leaks: Sequence[Leak]) -> None:
 
 def traces_of(change: SplitChange) -> Traces:
     """Return the traces of a change, or of the change that a variant was made of."""
-    patches = [
-        patch for patch in parse_diff(change.diff) if patch.path not in change.junk
-    ]
+    injected = {*change.junk, *change.decoys}
+    patches = [patch for patch in parse_diff(change.diff) if patch.path not in injected]
     lines = [line for patch in patches for hunk in patch.hunks for line in hunk.lines]
     removed, added = (
         "".join(line[1:] for line in lines if line[0] == sign) for sign in "-+"
     )
-    paths = frozenset(file.path for file in change.files) - set(change.junk)
+    paths = frozenset(file.path for file in change.files) - injected
     return Traces(paths, patch_id(patches), (removed, added))
 
 

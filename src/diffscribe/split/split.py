@@ -8,18 +8,26 @@ see too often loses rows, and so does a repository that would rule validation.
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from diffscribe.commits.diff import diff_digest
 from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.junk_kinds import is_held_out
 from diffscribe.core.draw import balanced_draw, is_drawn, rank
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import SplitParams
-from diffscribe.core.records import CuratedChange, Record, SplitChange
+from diffscribe.core.records import CuratedChange, FileStatus, Record, SplitChange
 from diffscribe.core.tracking import Statistics
-from diffscribe.split.junk import junk_variant
+from diffscribe.split.junk import Surroundings, junk_variant
 from diffscribe.split.leaks import Benchmark
 
 logger = logging.getLogger(__name__)
@@ -103,6 +111,7 @@ class Splits(NamedTuple):
                 repo: dict(sorted(counts.items()))
                 for repo, counts in sorted(by_repository.items())
             },
+            "new_files": count(_new_files),
             "train_commits": {"distinct": len(uses), "uses": uses.total()},
         }
 
@@ -145,6 +154,10 @@ def split_changes(
         name: [row for each in kept for row in each if split_of[row.id] == name]
         for name in SPLITS
     }
+    rows_of: dict[str, list[CuratedChange]] = defaultdict(list)
+    for row in ordered:
+        rows_of[row.repo].append(row)
+    around = {repo: Surroundings(own) for repo, own in rows_of.items()}
     drawn = {name: _drawn(rows[name], params) for name in SPLITS}
     before = {**rows}
     rows["train"], drawn["train"] = cap_repeats(rows["train"], drawn["train"], params)
@@ -162,7 +175,10 @@ def split_changes(
     approved = [row for each in rows.values() for row in each]
     counted = {"processed": ordered, "approved": approved, **rows}
     return Splits(
-        {name: _with_variants(rows[name], drawn[name], params) for name in SPLITS},
+        {
+            name: list(_with_variants(rows[name], drawn[name], params, around, name))
+            for name in SPLITS
+        },
         dropped,
         Statistics(
             {name: Counter(row.repo for row in each) for name, each in counted.items()}
@@ -211,17 +227,36 @@ def _drawn(rows: Iterable[CuratedChange], params: SplitParams) -> frozenset[str]
 
 
 def _with_variants(
-    rows: Iterable[CuratedChange], drawn: Collection[str], params: SplitParams
-) -> list[SplitChange]:
-    """Return each row and, for those drawn, its variant, if there is one."""
-    result = []
+    rows: Iterable[CuratedChange],
+    drawn: Collection[str],
+    params: SplitParams,
+    around: Mapping[str, Surroundings],
+    split: str,
+) -> Iterator[SplitChange]:
+    """Yield each row and, for those drawn, its variant, if there is one."""
     for row in rows:
         fields = {**dict(row), "parent_id": None, "junk": ()}
-        result.append(SplitChange.model_validate(fields))
-        variant = junk_variant(row, params) if row.id in drawn else None
-        if variant is not None:
-            result.append(variant)
-    return result
+        yield SplitChange.model_validate(fields)
+        if row.id in drawn:
+            variant = junk_variant(row, params, around[row.repo], split == "test")
+            if variant is not None:
+                yield variant
+
+
+def _new_files(rows: Iterable[SplitChange]) -> dict[str, int]:
+    """Count the new files of variants by what they are."""
+    variants = [row for row in rows if row.parent_id is not None]
+    junk = [path for row in variants for path in row.junk]
+    added = sum(
+        file.status == FileStatus.ADDED for row in variants for file in row.files
+    )
+    real = sum(len(row.decoys) for row in variants)
+    return {
+        "junk": len(junk),
+        "junk_of_held_out_kinds": sum(map(is_held_out, junk)),
+        "real_injected": real,
+        "real": added - len(junk) - real,
+    }
 
 
 def _types(row: SplitChange) -> list[str]:
