@@ -155,6 +155,7 @@ def test_a_shallow_clone_gives_the_changes_it_has(workplace):
         check=True,
     )
     place.params["harvest"]["sources"] = ["shallow"]
+    place.params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
     done = place.run()
     assert (done.returncode, done.stderr) == (0, "")
     assert "of 2 commits kept of 3 in 1 sources" in done.stdout

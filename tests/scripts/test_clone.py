@@ -38,6 +38,7 @@ def run_script(
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["harvest"] |= {"sources": sources} | changed
     params["split"] |= {"validation_repos": [], "test_repos": []}
+    params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     outputs = ["harvested.jsonl", "harvest.json", "metrics.json"]
     if name != "harvest":

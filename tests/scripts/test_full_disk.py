@@ -48,6 +48,8 @@ def source(workplace, labeled, curated):
         for number in range(9):
             history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
         place.params["harvest"]["sources"] = ["in/app"]
+        if name == "harvest":
+            place.params["label"]["source"] = "teacher"  # Keeps all commits.
         return place
 
     return make

@@ -142,6 +142,7 @@ def test_while_workers_diff(workplace):
     for number in range(3):
         history.commit(f"feat: {number}", {"a": f"{number}\n"})
     place.params["harvest"] |= {"sources": ["in/repository"], "workers": 2}
+    place.params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
     deaf_programs(place.folder, "git")
     program = place.folder / "bin/git"
     real = f'#!/bin/sh\n[ "$1" = diff-tree ] || exec {shutil.which("git")} "$@"\n'
