@@ -1,7 +1,7 @@
 """Judge a label without a person: five measures, and flags of what to look at."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.junk_kinds import usual_patterns
 from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.commits.plan import PlanProblem, plan_problem
-from diffscribe.commits.units import units_of
+from diffscribe.commits.units import FileUnits, units_of
+from diffscribe.core.errors import RecordError
 from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
 from diffscribe.eval.grouping import ari, partition
 from diffscribe.eval.messages import aligned_type_share, names_in
@@ -233,7 +234,12 @@ _FLAGS = {
 
 
 def _plan_problem(row: LabeledChange) -> PlanProblem | None:
-    return plan_problem(row.label.plan, units_of(row.files, row.diff))
+    """Judge the plan by files alone where git did not write the diff."""
+    try:
+        units: Sequence[str | FileUnits] = units_of(row.files, row.diff)
+    except RecordError:
+        units = [file.path for file in row.files]
+    return plan_problem(row.label.plan, units)
 
 
 def _ignored(row: LabeledChange) -> frozenset[str]:
