@@ -58,7 +58,7 @@ test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
 		--durations=10 --cov=diffscribe --cov-report=term:skip-covered
 
 .PHONY: test-fast
-test-fast: .venv/.installed ## Run the tests that need no model, server or browser, for the loop at the desk
+test-fast: .venv/.installed ## Run the quick tests: no model, browser or process of a stage or verb
 	@OMP_NUM_THREADS=1 pytest --quiet --numprocesses=$(WORKERS) $(PARALLEL) -m "not slow and not hostile"
 
 .PHONY: hostile

@@ -30,12 +30,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a model or a browser as slow, and begin with the longest files.
+    """Mark as slow what needs a model, a browser or a process; begin with the longest.
 
     A long file at the end would leave one worker alone with it.
     """
     for item in items:
-        if {"browser", "tiny_base"} & {*getattr(item, "fixturenames", ())}:
+        starts_processes = item.path.parent.name in ("scripts", "commands")
+        needs = {"browser", "tiny_base"} & {*getattr(item, "fixturenames", ())}
+        if starts_processes or needs:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     longest = {path for path in slow if path.parent.name == "smoke"}

@@ -21,6 +21,8 @@ from diffscribe.commits.units import FileUnits, PlanLinesError
 from diffscribe.core.records import Plan, PlannedCommit
 from diffscribe.doors.llama_cpp import serve
 
+pytestmark = pytest.mark.slow
+
 
 def files_of(shape):
     """`1`, `2`, ... is a file with so many hunks, `-` one that is new."""

@@ -21,6 +21,8 @@ from diffscribe.core.records import Issue, OriginalCommit, Plan, PlannedCommit
 from diffscribe.secrets.redact import redact_texts
 from diffscribe.split.junk import REMARK, Surroundings, junk_variant
 
+pytestmark = pytest.mark.slow
+
 PARAMS = split_params(junk_fraction=1.0)
 PATHS = ("src/app.py", "web/ui.ts", "Main.java", "lib.rs", "x.go", "y.c", "z.sh")
 
