@@ -22,7 +22,9 @@ def folder(tmp_path, curated):
         rows = []
         for n in range(size):
             row = curated(repo=f"r{n % 2}", head=f"{split}{n}")
-            longer = row.diff.replace("+new", f"+{'x = 1 ' * 40 * n}")
+            places = range(1, 40 * n)
+            hunks = (f"@@ -{at}0 +{at}0 @@\n-x{at}\n+y{at}\n" for at in places)
+            longer = row.diff + "".join(hunks)
             if (split, n) == ("train", 5):
                 body = "word " * ANSWER_TOKENS
                 commits = [
