@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from diffscribe.commits.diff import parse_diff
-from diffscribe.commits.words import words
+from diffscribe.commits.words import NAME_PARTS, words
 from diffscribe.core.records import Change
 
 _MAX_TEXT_CHARS = 20_000
@@ -75,7 +75,6 @@ _PIECES = re.compile(
 _WORDS = re.compile(r"\w+(?:-\w+)*")
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 _IN_NAME = re.compile(r"[\w-]")
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CODE_LIKE = re.compile(r"[\w.:>$@#-]+(?:\(.*\))?")
 _INFLECTION = re.compile(r"(?<=\w{4})(?:ing|ed|e)$")
 _KINDS = {
@@ -177,7 +176,7 @@ class Evidence:
             len(left) < 2 or any(map(left.issubset, self._names_by_line))
         ):
             return True
-        parts = {_plain(part) for part in _PARTS.findall(name)}
+        parts = {_plain(part) for part in NAME_PARTS.findall(name)}
         may_be_part = len(parts) > 1 or (parts and name.startswith("_"))
         return bool(may_be_part) and any(map(parts.issubset, self._parts_by_line))
 
@@ -194,7 +193,7 @@ class Evidence:
     def _parts_by_line(self) -> list[frozenset[str]]:
         """The words within names, such as read and all of readAll."""
         lines = self._spelled.split("\n")
-        return [frozenset(map(_plain, _PARTS.findall(line))) for line in lines]
+        return [frozenset(map(_plain, NAME_PARTS.findall(line))) for line in lines]
 
     @cached_property
     def _names_by_line(self) -> list[frozenset[str]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from diffscribe.commits.cleanup import clean_header, strip_marks
 from diffscribe.commits.grammar import TYPES, Header, split_message
 from diffscribe.commits.path_rules import is_manifest
-from diffscribe.commits.words import words
+from diffscribe.commits.words import NAME_PARTS, words
 
 _WORDS_FOR = {
     "feat": "feature features feats add dx enhance enhancement improve improvement",
@@ -130,7 +130,6 @@ def conventional_header(message: str) -> Header | None:
     return Header(found.type, found.scope, found.breaking, found.subject)
 
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SCOPE = re.compile(r"[\w@./+-]{1,30}")
 _DEPENDENCIES = {"deps", "dep", "dependencies", "deps-dev"}
 
@@ -156,5 +155,5 @@ def shown_scope(scopes: Collection[str], paths: Collection[str]) -> str | None:
 
 
 def _words_of(text: str) -> frozenset[str]:
-    found = (word.lower() for word in _WORDS.findall(text))
+    found = (word.lower() for word in NAME_PARTS.findall(text))
     return frozenset(word.removesuffix("s") or word for word in found)

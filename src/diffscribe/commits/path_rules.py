@@ -54,12 +54,7 @@ def decided_type(paths: Collection[str]) -> str | None:
 @lru_cache(maxsize=2**14)
 def is_manifest(path: str) -> bool:
     """Tell whether a path is of what lists or locks the packages of a project."""
-    return _MANIFEST.search(path) is not None or _locks().match_file(path)
-
-
-@cache
-def _locks() -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(path_lists()["lock_files"])
+    return _MANIFEST.search(path) is not None or is_lock_file(path)
 
 
 def type_of_paths(paths: Collection[str]) -> str | None:

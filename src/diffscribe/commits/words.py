@@ -13,6 +13,9 @@ def words(name: str) -> frozenset[str]:
     return frozenset(tomllib.loads(table.read_text(encoding="utf-8"))[name].split())
 
 
+NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""The words and numbers of a camelCase or snake_case name, or of a path."""
+
 _TOKEN = re.compile(r"[^\s\"'`()\[\]{},;:]+")
 _NUMBER = re.compile(r"[vV]?\d+(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
 _MAX_CHARS = 1000
