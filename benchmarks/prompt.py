@@ -95,7 +95,7 @@ def main(
         partial(count_text_tokens, tokenizer),
         partial(count_chat_tokens, tokenizer, asks=True),
     )
-    texts = load_student_prompts(PROMPTS, "lines")
+    texts = load_student_prompts(PROMPTS, "lines").plan
     whole = ["\n".join([change.diff, *paths(change)]) for change in changes]
     rows: list[Sequence[object]] = [("", "whole", *[""] * 6, visible(changes, whole))]
     for budget in map(int, budgets.split(",")):

@@ -40,7 +40,7 @@ def main(prompts: Path, train: Path, base: Path, details: Path, params: Path) ->
     with whole_folder(base) as folder:
         if section.source == SCRATCH:
             seed_torch(section.seed)
-            texts_shown = load_student_prompts(prompts, values.render.answer)
+            texts_shown = load_student_prompts(prompts, values.render.answer).plan
             texts = documents(read_jsonl(train, SplitChange), texts_shown)
             tokenizer = train_tokenizer(texts, texts_shown.system, section.scratch)
             model = initial_model(tokenizer, section.scratch)

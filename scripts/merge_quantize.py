@@ -42,7 +42,8 @@ def main(
     # Whatever can be wrong cheaply is found before the model is loaded.
     llama_cpp = version()
     default = section.types[0]
-    system = load_student_prompts(prompts, values.render.answer).system
+    shown = load_student_prompts(prompts, values.render.answer, values.style.message)
+    system = (shown.plan if values.render.task == "plan" else shown.message).system
     recipe = modelfile(f"student-{default}.gguf", system, section.num_ctx)
     merge_adapter(base, adapter, merged)
     with whole_folder(gguf) as folder:

@@ -21,7 +21,7 @@ from diffscribe.doors.model_folder import (
     count_text_tokens,
     load_tokenizer,
 )
-from diffscribe.render.render import render_changes
+from diffscribe.render.render import lone_commits, render_changes
 
 SPLITS = ("train", "validation", "test")
 
@@ -44,8 +44,9 @@ def main(
     params: Path,
 ) -> None:
     """Write to SFT the chat samples of SPLITS, counted by BASE's tokenizer."""
-    section = load_params(params).render
-    shown = load_student_prompts(prompts, section.answer)
+    values = load_params(params)
+    section, style = values.render, values.style.message
+    shown = load_student_prompts(prompts, section.answer, style)
     tokenizer = load_tokenizer(base)
     count = Counters(
         text=partial(count_text_tokens, tokenizer),
@@ -54,12 +55,17 @@ def main(
     figures = {}
     processed: Counter[str] = Counter()
     kept: dict[str, Counter[str]] = {}
+    only_plans = section.model_copy(update={"message_fraction": 0.0})
     with whole_folder(sft) as folder:
         for split in SPLITS:
-            changes = progress(
-                read_jsonl(splits / f"{split}.jsonl", SplitChange), f"render {split}"
-            )
-            rendered = render_changes(changes, shown, count, section)
+            rows = splits / f"{split}.jsonl"
+            changes = progress(read_jsonl(rows, SplitChange), f"render {split}")
+            # Messages are beside plans to learn from; what is measured is one task.
+            here = section if split == "train" else only_plans
+            lone = set()
+            if here.message_fraction:
+                lone = lone_commits(read_jsonl(rows, SplitChange))
+            rendered = render_changes(changes, shown, count, here, style, lone)
             samples = [each.sample for each in rendered.fitted]
             write_jsonl(folder / f"{split}.jsonl", samples)
             figures[split] = rendered.metrics()

@@ -69,8 +69,10 @@ def test_stage_depends_on_its_own_section_and_what_it_shares(stage):
     shared = ["seed"] * draws + ["style"] * styled
     messages = [f"label.{each}" for each in ("source", "cleanup", "nonconventional")]
     screened = messages * (stage == "harvest")
-    answered = ["render.answer"] * (stage in ("base", "merge-quantize"))
-    assert STAGES[stage]["params"] == [*shared, word(stage), *screened, *answered]
+    asked = ["style.message"] * (stage in ("render", "merge-quantize"))
+    asked += ["render.task"] * (stage == "merge-quantize")
+    asked += ["render.answer"] * (stage in ("base", "merge-quantize"))
+    assert STAGES[stage]["params"] == [*shared, word(stage), *screened, *asked]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -353,15 +353,24 @@ def test_the_shipped_prompts_tell_how_to_answer():
     lines, other = (
         load_student_prompts(SHIPPED, answer) for answer in ("lines", "json")
     )
-    assert "%%" in lines.system
-    assert "JSON" in other.system
-    assert lines.user == other.user
+    assert "%%" in lines.plan.system
+    assert "JSON" in other.plan.system
+    assert lines.plan.user == other.plan.user == lines.message.user
+    assert lines.message == other.message
+
+
+@pytest.mark.parametrize("style", ["conventional", "plain"])
+def test_the_shipped_prompts_tell_the_style_of_messages(style):
+    shown = load_student_prompts(SHIPPED, "lines", style)
+    assert f" {style} commits. " in shown.plan.system
+    assert f" {style} commit message " in shown.message.system
 
 
 @pytest.mark.parametrize("user", ["$files $diff", "costs 5 $"])
 def test_an_unknown_variable_is_named(tmp_path, user):
     (tmp_path / "system.md").write_text("Plan. $answer")
     (tmp_path / "json.md").write_text("JSON.")
+    (tmp_path / "message.md").write_text("Name it.")
     (tmp_path / "user.md").write_text(user)
     with pytest.raises(
         InputError, match=r"only \$files, \$languages, \$recent_subjects"

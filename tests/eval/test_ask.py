@@ -9,7 +9,7 @@ from tests.support.rows import make_curated, make_sample
 from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.asking.connect import Gguf, Remote
-from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.grammar import TYPES, format_header
 from diffscribe.commits.plan import plan_json, plan_problem, plan_schema
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import ParamsError, SourceError, ToolError
@@ -166,6 +166,22 @@ def test_a_message_is_one_commit_without_its_fence_and_thoughts(
     [made] = read.commits
     assert (made.type, made.subject, made.body) == (type_, subject, body)
     assert (made.files, error) == (("a.py", "b.py"), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("fix: stop", None),
+        ("1 1\nfix: stop", "message 1: the line below its header is not blank"),
+        ("fix: stop\n%%\nfix: go", "2 messages for 1 commits"),
+        ("1", "message 1 begins with no `type(scope): subject`"),
+        ("", "0 messages for 1 commits"),
+    ],
+)
+def test_a_message_in_lines_has_no_first_line(text, problem):
+    asked = MESSAGE.model_copy(update={"answer": "lines"})
+    read, why = read_answer(asked, text)
+    assert (why, read is None) == (problem, problem is not None)
 
 
 def test_no_message_is_said_to_be_none():
@@ -356,6 +372,7 @@ def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):
     apart = with_groups([asked], lambda each: each.target)
     assert [each.first_line for each in apart] == [""]
     assert with_groups([asked], lambda each: plan(commit("f0.py")))[0].first_line == ""
+    assert with_groups([MESSAGE], lump) == [MESSAGE]
 
 
 @pytest.mark.slow
@@ -375,6 +392,7 @@ def test_a_message_in_lines_is_one_commit_of_all_files_in_its_style(
     system = System("tiny", Gguf(tiny, 8192, threads=1), cases)
     [prediction] = ask(system, Decoding(6000, 7), lambda rows, *_: rows)
     [made] = prediction.plan.commits
-    assert (made.files, prediction.text.split("\n")[0]) == (("a.py", "b.py"), "1 1")
+    assert made.files == ("a.py", "b.py")
+    assert prediction.text.startswith(format_header(made))
     assert made.type in types
     assert (made.subject[0].upper() == made.subject[0]) or style == "conventional"

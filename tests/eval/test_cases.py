@@ -130,15 +130,17 @@ def test_plans_can_be_asked_for_as_the_student_is_asked(answer):
     params = RENDER.model_copy(update={"answer": answer})
     texts = load_student_prompts(PROMPTS / "student", answer)
     cases = [make_case(), make_case(task="message")]
-    plans, message = as_student_is_asked(cases, texts, 4000, params)
-    assert message == cases[1]
-    assert plans.prompt[0].content == texts.system
+    plans, message = as_student_is_asked(cases, texts, 4000, params, "conventional")
+    assert plans.prompt[0].content == texts.plan.system
+    assert message.prompt[0].content == texts.message.system
+    assert message.prompt[1] == plans.prompt[1]
+    assert (message.answer, schema_of(message)) == ("lines", None)
     assert "\n1 M a.py +1 -1\n-old line\n+new line\n2 M b.py" in plans.prompt[1].content
     units = (FileUnits("a.py", 1, False), FileUnits("b.py", 1, False))
     assert (plans.answer, plans.units) == (answer, units)
     assert (schema_of(plans) is None) == (answer == "lines")
-    [short] = as_student_is_asked(cases[:1], texts, 20, params)
-    assert short.prompt == ()
+    [short] = as_student_is_asked(cases[:1], texts, 20, params, "plain")
+    assert (short.prompt, short.message) == ((), "plain")
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,23 @@ from collections import Counter
 
 from tests.support.rows import make_curated
 
-from diffscribe.commits.answer import read_plan_lines
+from diffscribe.commits.answer import read_message_lines, read_plan_lines
 from diffscribe.commits.prompt import Prompts
-from diffscribe.commits.student_prompt import Counters
+from diffscribe.commits.student_prompt import Counters, StudentPrompts
 from diffscribe.commits.units import units_of
 from diffscribe.core.params import RenderParams
 from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 from diffscribe.render.render import (
     RenderedSplit,
     RenderReason,
+    lone_commits,
     render_changes,
     render_sample,
 )
 
-PROMPTS = Prompts(system="Plan.", user="$files")
+PROMPTS = StudentPrompts(
+    Prompts(system="Plan.", user="$files"), Prompts(system="Name it.", user="$files")
+)
 TEMPLATE_TOKENS = 7
 
 
@@ -49,9 +52,15 @@ def commit(*files: str, subject: str = "add it") -> PlannedCommit:
 
 
 def limits(
-    prompt_tokens: int = 100, answer_tokens: int = 20, answer: str = "json"
+    prompt_tokens: int = 100,
+    answer_tokens: int = 20,
+    answer: str = "json",
+    task: str = "plan",
+    message_fraction: float = 0.0,
 ) -> RenderParams:
     return RenderParams(
+        task=task,
+        message_fraction=message_fraction,
         max_prompt_tokens=prompt_tokens,
         context_lines=0,
         recent_subjects=0,
@@ -109,6 +118,72 @@ def test_a_sample_in_lines_is_read_by_the_units_of_its_change():
     assert not read.is_repaired
     assert sample.answer == "lines"
     assert "answer" not in outcome(split_change(commit("a.py"))).sample.model_dump()
+
+
+def message_of(sample):
+    return sample.prompt[0].content, sample.completion[0].content
+
+
+def test_a_message_is_asked_for_without_the_line_that_is_known():
+    change = split_change(commit("a.py", "b.py"))
+    for answer in ("json", "lines"):
+        params = limits(answer=answer, task="message")
+        [made] = render_changes([change], PROMPTS, COUNT, params).fitted
+        assert (made.sample.task, made.sample.answer) == ("message", "lines")
+        assert message_of(made.sample) == ("Name it.", "feat: add it")
+        units = units_of(change.files, change.diff)
+        assert read_message_lines("feat: add it", units).record == made.sample.target
+
+
+def test_a_plain_message_begins_with_a_capital_and_has_no_type():
+    change = split_change(commit("a.py"))
+    for task, text in (("plan", "1\nAdd it"), ("message", "Add it")):
+        params = limits(answer="lines", task=task)
+        [made] = render_changes([change], PROMPTS, COUNT, params, "plain").fitted
+        assert made.sample.completion[0].content == text
+        assert (made.sample.message, made.sample.target.commits[0].type) == (
+            *("plain", ""),
+        )
+
+
+def test_commits_of_larger_plans_are_also_asked_for_alone_unless_they_are_a_row():
+    known = commit("a.py", subject="know it")
+    pair = split_change(known, commit("b.py"), id="pair")
+    again = split_change(commit("b.py"), commit("c.py", subject="end"), id="again")
+    rows = [split_change(known, id="one"), pair, again]
+    rows += [pair.model_copy(update={"id": "junk", "parent_id": "pair"})]
+    params = limits(message_fraction=1.0)
+    rendered = render_changes(rows, PROMPTS, COUNT, params, lone=lone_commits(rows))
+    samples = [each.sample for each in rendered.fitted]
+    assert [each.id for each in samples if each.task == "plan"] == [
+        *("one", "pair", "again", "junk"),
+    ]
+    alone = [each for each in samples if each.task == "message"]
+    assert [(each.id, message_of(each)[1]) for each in alone] == [
+        *(("pair-2", "feat: add it"), ("again-2", "feat: end")),
+    ]
+    assert [each.files for each in alone] == [("b.py",), ("c.py",)]
+    assert {each.parent_id for each in alone} == {"pair", "again"}
+    assert rendered.metrics()["messages"] == 2
+    plans = render_changes(rows, PROMPTS, COUNT, limits())
+    assert [each.sample for each in plans.fitted] == [
+        each for each in samples if each.task == "plan"
+    ]
+
+
+def test_a_share_of_the_messages_is_drawn_by_what_they_are():
+    rows = [
+        split_change(commit("a.py"), commit("b.py", subject=f"do {n}"), id=f"{n}")
+        for n in range(60)
+    ]
+    params = limits(message_fraction=0.5)
+
+    def alone(changes):
+        made = render_changes(changes, PROMPTS, COUNT, params).fitted
+        return {message_of(e.sample) for e in made if e.sample.task == "message"}
+
+    assert alone(rows) == alone(rows[::-1])
+    assert 20 < len(alone(rows)) < 41
 
 
 def test_a_plan_that_lines_cannot_hold_drops_the_sample():
@@ -190,6 +265,7 @@ def test_metrics_add_up_what_was_shown_cut_and_dropped():
     dropped = [RenderReason.LONG_ANSWER] * 2
     assert RenderedSplit([cut, whole], dropped, Counter(r=4)).metrics() == {
         "samples": 2,
+        "messages": 0,
         "hunks": 2,
         "cut_hunks": 1,
         "prompt_tokens": prompt_tokens,

@@ -82,8 +82,8 @@ def bench_command() -> None:
     type=click.Choice(("own", "teacher", "student")),
     default="own",
     show_default=True,
-    help="Prompt of plans: the case's own, or else the teacher's; or always one of "
-    "these.",
+    help="The case's own, or else the one for untrained models; or always that for "
+    "plans; or always the student's, as params say.",
 )
 @click.option(
     "--schema/--no-schema", default=True, help="Hold plans to schema or grammar."
@@ -298,12 +298,14 @@ def _with_prompts(
     from diffscribe.eval.cases import as_student_is_asked, with_prompts
 
     kind, max_chars = options["prompt"], options["max_prompt_chars"]
-    texts = {"message": load_prompts(PROMPTS / "message")}
     if kind == "student":
-        words = load_student_prompts(PROMPTS / "student", values.render.answer)
-        cases = as_student_is_asked(cases, words, max_chars, values.render)
-    else:
-        texts["plan"] = load_plan_prompts(PROMPTS / "teacher", values.style)
+        style, section = values.style.message, values.render
+        words = load_student_prompts(PROMPTS / "student", section.answer, style)
+        return as_student_is_asked(cases, words, max_chars, section, style)
+    texts = {
+        "message": load_prompts(PROMPTS / "message"),
+        "plan": load_plan_prompts(PROMPTS / "teacher", values.style),
+    }
     keep = ("plan", "message") if kind == "own" else ("message",)
     return with_prompts(cases, texts, max_chars, keep)
 

@@ -15,7 +15,9 @@ order of their first use. The messages follow in the order of the numbers, with 
 `%%` between two. A line of a body that is two or more `%` and nothing else has one `%`
 more. If all files are junk, no message follows. Nothing stands after the last message.
 
-Every plan has one canonical form (`canonical_plan`), and that has one spelling.
+Every plan has one canonical form (`canonical_plan`), and that has one spelling. Of a
+change that is known to be one commit the answer is the message alone: its first line
+would be all 1.
 """
 
 import re
@@ -201,6 +203,28 @@ def _text(plan: Plan, files: Sequence[FileUnits]) -> str:
     return "\n".join(filter(None, [write_first_line(_groups(plan, files)), messages]))
 
 
+def write_message_lines(
+    plan: Plan, files: Sequence[FileUnits], message: MessageStyle = "conventional"
+) -> str:
+    """Return the one message of a plan whose commit has all files.
+
+    It is the answer in lines without the first line, which is given: all files are in
+    commit 1. `read_message_lines` reads it.
+
+    Raises:
+        PlanLinesError: if the plan does not fit the files, has another commit or junk,
+            or is over a limit.
+    """
+    first, _, text = write_plan_lines(plan, files, message).partition("\n")
+    if first != _first_line_of_one(files):
+        raise PlanLinesError(f"the plan {first} is not one commit of all files")
+    return text
+
+
+def _first_line_of_one(files: Sequence[FileUnits]) -> str:
+    return write_first_line([(1,)] * len(files))
+
+
 def first_line_of(plan: Plan, files: Sequence[FileUnits]) -> str:
     """Return the first line of a plan's answer, whatever its messages are.
 
@@ -302,6 +326,13 @@ def read_plan_lines(
     except PlanLinesError as error:
         return Reading(None, str(error), False)
     return Reading(plan, None, text != _text(plan, files))
+
+
+def read_message_lines(
+    text: str, files: Sequence[FileUnits], message: MessageStyle = "conventional"
+) -> Reading[Plan]:
+    """Return the plan of one commit of all files that a message alone stands for."""
+    return read_plan_lines(f"{_first_line_of_one(files)}\n{text}", files, message)
 
 
 def _read_messages(lines: Sequence[str], style: MessageStyle) -> list[PlannedCommit]:

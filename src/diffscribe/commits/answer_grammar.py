@@ -66,6 +66,16 @@ def answer_grammar(
     return "\n".join(rules) + "\n"
 
 
+def message_grammar(
+    types: Collection[str] = TYPES,
+    message: MessageStyle = "conventional",
+    limits: Limits = LIMITS,
+) -> str:
+    """Return the grammar of the answers that are one message alone."""
+    rules = _message_rules(1, tuple(types), message, limits)
+    return f"root ::= m1-{limits.body_lines}\n{rules}\n"
+
+
 def _messages(commits: int) -> str:
     """Return the rule for all messages after the first line."""
     return f"all-{commits}" if commits else '""'

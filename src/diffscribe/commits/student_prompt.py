@@ -32,6 +32,7 @@ from typing import Literal, NamedTuple
 
 from diffscribe.commits.diff import FilePatch, Hunk, parse_diff
 from diffscribe.commits.path_rules import is_machine_made
+from diffscribe.commits.plan import MessageStyle
 from diffscribe.commits.prompt import (
     PROSE_SUFFIXES,
     CountTokens,
@@ -89,17 +90,29 @@ CHARACTERS = Counters(len, lambda chat: sum(len(each.content) for each in chat))
 """For a budget in characters."""
 
 
-def load_student_prompts(folder: Path, answer: AnswerFormat) -> Prompts:
+class StudentPrompts(NamedTuple):
+    """What the student is shown, by what it is asked for."""
+
+    plan: Prompts
+    message: Prompts
+    """For the message of a change that is one commit."""
+
+
+def load_student_prompts(
+    folder: Path, answer: AnswerFormat, style: MessageStyle = "conventional"
+) -> StudentPrompts:
     """Read the student's prompts of a folder, told how to answer.
 
     Raises:
         InputError: if one cannot be read, or has an unknown $variable.
     """
-    system = read_prompt(folder / "system.md", {"answer"})
-    words = read_prompt(folder / f"{answer}.md", ())
-    return Prompts(
-        Template(system).substitute(answer=Template(words).substitute()),
-        read_prompt(folder / "user.md", VARIABLES),
+    plan = read_prompt(folder / "system.md", {"answer", "style"})
+    words = Template(read_prompt(folder / f"{answer}.md", ())).substitute()
+    message = read_prompt(folder / "message.md", {"style"})
+    user = read_prompt(folder / "user.md", VARIABLES)
+    return StudentPrompts(
+        Prompts(Template(plan).substitute(answer=words, style=style), user),
+        Prompts(Template(message).substitute(style=style), user),
     )
 
 

@@ -108,6 +108,8 @@ CommitType = Literal[
 class StyleParams(Section):
     """What a good message keeps to, for label, curate, gate and eval alike."""
 
+    message: Literal["conventional", "plain"]
+    """How the student begins one: `type(scope): subject`, or a capitalised line."""
     types: Annotated[tuple[CommitType, ...], Field(min_length=1)]
     headers: Literal["by_paths", "as_written"]
     """Of a history: types that the files decide and scopes that a path shows, which
@@ -430,6 +432,11 @@ class BaseParams(Section):
 class RenderParams(Section):
     """How a change becomes a chat sample."""
 
+    task: Literal["plan", "message"]
+    """Ask for plans, or for each commit of a plan alone, for its message."""
+    message_fraction: Fraction
+    """Beside plans: the share of the commits of those with several that the split train
+    has alone too. Commits that are a change of their own anyway do not count."""
     max_prompt_tokens: Positive
     """With the chat template; hunks are cut until the prompt fits."""
     context_lines: Annotated[int, Field(ge=0, le=3)]
@@ -543,6 +550,12 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        needs_type = self.render.task == "plan" and self.render.answer == "json"
+        if self.style.message == "plain" and needs_type:
+            raise ValueError(
+                "style.message: plain needs render.answer: lines, as a plan in JSON "
+                "has types"
+            )
         tokens = self.render.max_prompt_tokens + self.render.max_answer_tokens
         limits = {
             "merge_quantize.num_ctx": self.merge_quantize.num_ctx,

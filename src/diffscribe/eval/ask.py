@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffscribe.asking.connect import Gguf, Remote, connected
-from diffscribe.commits.answer import read_plan_lines
-from diffscribe.commits.answer_grammar import answer_grammar
+from diffscribe.commits.answer import read_message_lines, read_plan_lines
+from diffscribe.commits.answer_grammar import answer_grammar, message_grammar
 from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import ParamsError, SourceError
@@ -232,6 +232,8 @@ def _grammar(case: Case) -> str:
     """Return the grammar of the answers to a case; empty if it wants no lines."""
     if case.answer == "json":
         return ""
+    if case.task == "message":
+        return message_grammar(message=case.message)
     return answer_grammar(
         case_units(case), message=case.message, first_line=case.first_line or None
     )
@@ -262,11 +264,11 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
 def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
     """Return the plan in an answer, or None and why there is none.
 
-    Unless a message case wants lines, the answer is the message; its plan is one commit
-    of all files.
+    An answer to a message case is the message; its plan is one commit of all files.
     """
     if case.answer == "lines":
-        read = read_plan_lines(text, case_units(case), case.message)
+        reader = read_plan_lines if case.task == "plan" else read_message_lines
+        read = reader(text, case_units(case), case.message)
         return read.record, read.problem
     if case.task == "message":
         message = _bare_message(text)

@@ -16,7 +16,12 @@ from diffscribe.commits.answer_grammar import answer_grammar
 from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.plan import MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
-from diffscribe.commits.student_prompt import CHARACTERS, render_student_prompt
+from diffscribe.commits.single import single_changes
+from diffscribe.commits.student_prompt import (
+    CHARACTERS,
+    StudentPrompts,
+    render_student_prompt,
+)
 from diffscribe.commits.units import FileUnits, PlanLinesError, units_of, units_of_diff
 from diffscribe.core.draw import rank
 from diffscribe.core.errors import RecordError
@@ -91,9 +96,10 @@ def read_cases(samples: Path, changes: Path) -> list[Case]:
     rendered = list(read_jsonl(samples, Sample))
     wanted = {sample.id for sample in rendered}
     found = {
-        change.id: change
+        each.id: each
         for change in read_jsonl(changes, SplitChange)
-        if change.id in wanted
+        for each in (change, *single_changes(change))
+        if each.id in wanted
     }
     missing = next((each.id for each in rendered if each.id not in found), None)
     if missing is not None:
@@ -119,9 +125,6 @@ def _case(sample: Sample, change: SplitChange) -> Case:
         prompt=sample.prompt,
         answer=sample.answer,
         message=sample.message,
-        first_line=" ".join("1" for _ in sample.files)
-        if sample.answer == "lines" and sample.task == "message"
-        else "",
         units=units_of(change.files, change.diff),
         target=sample.target,
         originals=change.commits,
@@ -294,31 +297,38 @@ def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
 
 
 def as_student_is_asked(
-    cases: Iterable[Case], texts: Prompts, max_chars: int, params: RenderParams
+    cases: Iterable[Case],
+    texts: StudentPrompts,
+    max_chars: int,
+    params: RenderParams,
+    style: MessageStyle,
 ) -> list[Case]:
-    """Return the cases, those of the task plan each with the student's prompt.
+    """Return the cases, each with the student's prompt.
 
-    A case of which not even the names of the files fit gets no prompt.
+    A case of which not even the names of the files fit gets no prompt, and one whose
+    diff git did not write is shown with the names alone.
 
     Args:
         cases: to ask.
         texts: the student's words.
         max_chars: the limit of one prompt.
         params: how the student is shown a change, and how it answers.
+        style: of the messages.
     """
-    return [
-        _for_student(case, texts, max_chars, params) if case.task == "plan" else case
-        for case in cases
-    ]
+    return [_for_student(case, texts, max_chars, params, style) for case in cases]
 
 
 def _for_student(
-    case: Case, texts: Prompts, max_chars: int, params: RenderParams
+    case: Case,
+    texts: StudentPrompts,
+    max_chars: int,
+    params: RenderParams,
+    style: MessageStyle,
 ) -> Case:
     change = change_of(case)
     rendered = render_student_prompt(
         change,
-        texts,
+        texts.plan if case.task == "plan" else texts.message,
         max_chars,
         params.context_lines,
         CHARACTERS,
@@ -327,7 +337,8 @@ def _for_student(
     return case.model_copy(
         update={
             "prompt": rendered.messages if rendered else (),
-            "answer": params.answer,
+            "answer": params.answer if case.task == "plan" else "lines",
+            "message": style,
             "units": units_of(change.files, change.diff),
         }
     )
@@ -345,10 +356,13 @@ def schema_of(case: Case) -> Mapping[str, Any] | None:
 def with_groups(cases: Iterable[Case], plan_of: Callable[[Case], Plan]) -> list[Case]:
     """Return the cases, in each of which the groups of a plan are given.
 
-    A plan that lines cannot hold leaves the grouping to the model.
+    A plan that lines cannot hold leaves the grouping to the model. A case of one
+    message has none to give.
     """
     return [
         case.model_copy(update={"first_line": _first_line(case, plan_of(case))})
+        if case.task == "plan"
+        else case
         for case in cases
     ]
 
@@ -371,4 +385,8 @@ def longest_answer_tokens(case: Case) -> int:
     """
     if case.answer == "json":
         return 0
-    return longest_answer_chars(case_units(case), case.message)
+    units = case_units(case)
+    # A message alone is shorter than a plan of one commit.
+    return longest_answer_chars(
+        units if case.task == "plan" else units[:1], case.message
+    )

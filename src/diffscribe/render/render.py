@@ -2,19 +2,25 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from diffscribe.commits.answer import canonical_plan, write_plan_lines
-from diffscribe.commits.plan import plan_json
-from diffscribe.commits.prompt import Prompts
+from diffscribe.commits.answer import (
+    canonical_plan,
+    write_message_lines,
+    write_plan_lines,
+)
+from diffscribe.commits.grammar import format_message
+from diffscribe.commits.plan import MessageStyle, plan_json
+from diffscribe.commits.single import single_changes
 from diffscribe.commits.student_prompt import (
-    AnswerFormat,
     Counters,
+    StudentPrompts,
     render_student_prompt,
 )
 from diffscribe.commits.units import PlanLinesError, units_of
+from diffscribe.core.draw import is_drawn
 from diffscribe.core.params import RenderParams
 from diffscribe.core.records import Message, Plan, PlannedCommit, Sample, SplitChange
 
@@ -62,6 +68,7 @@ class RenderedSplit(NamedTuple):
         tokens = prompt_tokens + answer_tokens
         return {
             "samples": len(self.fitted),
+            "messages": sum(each.sample.task == "message" for each in self.fitted),
             "hunks": sum(each.hunks for each in self.fitted),
             "cut_hunks": sum(each.cut_hunks for each in self.fitted),
             "prompt_tokens": prompt_tokens,
@@ -70,31 +77,101 @@ class RenderedSplit(NamedTuple):
         } | {f"dropped_{reason}": dropped[reason] for reason in RenderReason}
 
 
+class LoneCommit(NamedTuple):
+    """What makes two samples of one commit the same."""
+
+    repo: str
+    files: tuple[str, ...]
+    message: str
+
+
+def lone_commits(changes: Iterable[SplitChange]) -> set[LoneCommit]:
+    """Return the changes that are one commit: their plan is nearly its message."""
+    return {
+        _lone_commit(each)
+        for each in changes
+        if each.parent_id is None and len(each.label.plan.commits) == 1
+    }
+
+
+def _lone_commit(change: SplitChange) -> LoneCommit:
+    commit = change.label.plan.commits[0]
+    return LoneCommit(change.repo, commit.files, format_message(commit))
+
+
 def render_changes(
     changes: Iterable[SplitChange],
-    prompts: Prompts,
+    prompts: StudentPrompts,
     count: Counters,
     params: RenderParams,
+    style: MessageStyle = "conventional",
+    lone: Collection[LoneCommit] = (),
 ) -> RenderedSplit:
-    """Render each change that fits, and keep the reasons of those that do not."""
+    """Render each change that fits, and keep the reasons of those that do not.
+
+    With `params.task: message` the samples of a change are those of its commits, each
+    alone. Else a share of the commits of plans with several follow their plan so.
+
+    Args:
+        changes: to render, in the order of the samples.
+        prompts: the student's texts.
+        count: how the budget is counted.
+        params: the section render.
+        style: of the messages.
+        lone: commits that need no sample of their own beside the plans.
+    """
     rendered = RenderedSplit([], [], Counter())
+    taken = set(lone)
     for change in changes:
         rendered.processed[change.repo] += 1
-        outcome = render_sample(change, prompts, count, params)
-        if isinstance(outcome, RenderReason):
-            rendered.dropped.append(outcome)
-            logger.info("%s: dropped, %s", change.id[:12], outcome)
-        else:
-            rendered.fitted.append(outcome)
+        for asked, task in _asked(change, params, taken):
+            outcome = render_sample(asked, prompts, count, params, style, task)
+            if isinstance(outcome, RenderReason):
+                rendered.dropped.append(outcome)
+                logger.info("%s: dropped, %s", asked.id[:12], outcome)
+            else:
+                rendered.fitted.append(outcome)
     return rendered
 
 
+Task = Literal["plan", "message"]
+
+
+def _asked(
+    change: SplitChange, params: RenderParams, taken: set[LoneCommit]
+) -> list[tuple[SplitChange, Task]]:
+    """Return what a change is asked for, and add commits that are asked alone."""
+    asked: list[tuple[SplitChange, Task]] = []
+    share = 1.0
+    if params.task == "plan":
+        asked.append((change, "plan"))
+        share = params.message_fraction
+        if len(change.label.plan.commits) == 1:
+            return asked
+    if share == 0 or change.parent_id is not None:
+        return asked
+    for single in single_changes(change):
+        commit = _lone_commit(single)
+        if commit not in taken and is_drawn(share, *commit):
+            taken.add(commit)
+            asked.append((single, "message"))
+    return asked
+
+
 def render_sample(
-    change: SplitChange, prompts: Prompts, count: Counters, params: RenderParams
+    change: SplitChange,
+    prompts: StudentPrompts,
+    count: Counters,
+    params: RenderParams,
+    style: MessageStyle = "conventional",
+    task: Task = "plan",
 ) -> RenderedSample | RenderReason:
-    """Return the sample of one change, or why there is none; no answer is cut."""
+    """Return the sample of one change, or why there is none; no answer is cut.
+
+    For a message the plan of the change has to be one commit of all files.
+    """
     try:
-        target, answer = _answer(change, params.answer)
+        target, answer = _answer(change, task, params, style)
     except PlanLinesError as error:
         logger.info("%s: %s", change.id[:12], error)
         return RenderReason.UNWRITABLE_ANSWER
@@ -103,7 +180,7 @@ def render_sample(
         return RenderReason.LONG_ANSWER
     rendered = render_student_prompt(
         change,
-        prompts,
+        prompts.plan if task == "plan" else prompts.message,
         params.max_prompt_tokens,
         params.context_lines,
         count,
@@ -117,12 +194,13 @@ def render_sample(
         id=change.id,
         parent_id=change.parent_id,
         repo=change.repo,
-        task="plan",
+        task=task,
         prompt=rendered.messages,
         completion=(Message(role="assistant", content=answer),),
         files=tuple(file.path for file in change.files),
         junk=change.junk,
-        answer=params.answer,
+        answer=params.answer if task == "plan" else "lines",
+        message=style,
         target=target,
         private=change.private,
     )
@@ -135,16 +213,19 @@ def render_sample(
     )
 
 
-def _answer(change: SplitChange, answer: AnswerFormat) -> tuple[Plan, str]:
+def _answer(
+    change: SplitChange, task: Task, params: RenderParams, style: MessageStyle
+) -> tuple[Plan, str]:
     """Return the plan as its answer gives it, and the answer.
 
     Raises:
         PlanLinesError: if lines cannot hold it.
     """
     plan = change.label.plan
-    if answer == "lines":
+    if task == "message" or params.answer == "lines":
         units = units_of(change.files, change.diff)
-        return canonical_plan(plan, units), write_plan_lines(plan, units)
+        write = write_plan_lines if task == "plan" else write_message_lines
+        return canonical_plan(plan, units, style), write(plan, units, style)
     plan = _in_file_order(change)
     return plan, plan_json(plan)
 
