@@ -430,6 +430,21 @@ def test_a_partial_clone_is_refused_and_fetches_nothing(history, tmp_path):
         read_changes(tmp_path / "partial")
 
 
+def test_skip_drops_the_windows_alone_that_touch_a_missing_file(history):
+    history.commit("feat: 0", {"a": "0\n", "big": "0\n"})
+    history.commit("feat: 1", {"big": "1\n"})
+    history.commit("feat: 2", {"big": "2\n"})
+    history.commit("feat: 3", {"a": "3\n"})
+    blob = git_bytes(history.folder, "rev-parse", "HEAD~2:big").decode().strip()
+    (history.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(SourceError, match=f"object {blob} is missing"):
+        read_changes(history.folder)
+    changes, counts = read_changes(history.folder, on_bad_source="skip")
+    # Commits 1 and 2 squashed read no missing file, but tracing their hunks would.
+    assert [[c.message for c in change.commits] for change in changes] == [["feat: 3"]]
+    assert dropped(counts, "windows") == {"missing_object": 5}
+
+
 def test_a_missing_tree_is_never_taken_for_an_empty_change(history):
     history.commit("feat: 0", {"a/b": "0\n"})
     history.commit("feat: 1", {"a/b": "1\n"})

@@ -119,7 +119,9 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     touched = (each.commit.entries or () for each in _kept(windows))
     sizes = BlobSizes(source, chain.from_iterable(touched))
     trees = [
-        early_reason(window.entries, source, sizes, params) or _tree(window, repository)
+        _missing_reason(window, sizes, params)
+        or early_reason(window.entries, source, sizes, params)
+        or _tree(window, repository)
         for window in windows
     ]
     pairs = [
@@ -171,6 +173,20 @@ def _edit_reader(source: OpenSource, sizes: BlobSizes) -> "ReadEdits":
 
 def _kept(windows: Iterable[Window]) -> Iterator[KeptCommit]:
     return chain.from_iterable(window.commits for window in windows)
+
+
+def _missing_reason(
+    window: Window, sizes: BlobSizes, params: HarvestParams
+) -> WindowReason | None:
+    """Return the reason if the source lacks a file that the window's commits touch.
+
+    With `on_bad_source: stop` it is the error of who reads the file first.
+    """
+    if params.on_bad_source == "stop" or all(
+        sizes.have_all(each.commit.entries or ()) for each in window.commits
+    ):
+        return None
+    return WindowReason.MISSING_OBJECT
 
 
 def _tree(window: Window, repository: Any) -> str | WindowReason:

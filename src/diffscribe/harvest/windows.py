@@ -38,6 +38,7 @@ class WindowReason(StrEnum):
     LARGE_FILE = "large_file"
     DIFF_TOO_LONG = "diff_too_long"
     BINARY_ONLY = "binary_only"
+    MISSING_OBJECT = "missing_object"
     NO_PARTNER = "no_partner"
     NOT_APPLICABLE = "not_applicable"
 
@@ -224,15 +225,13 @@ class BlobSizes(dict[str, int]):
     """
 
     def __init__(self, source: OpenSource, entries: Iterable[TreeEntry] = ()) -> None:
-        blobs = {
-            blob
-            for entry in entries
-            if entry.has_blobs
-            for blob in (entry.old_blob, entry.blob)
-            if blob.strip("0")
-        }
+        blobs = set(_blobs(entries))
         super().__init__(read_sizes(source, blobs) if blobs else {})
         self._source = source
+
+    def have_all(self, entries: Iterable[TreeEntry]) -> bool:
+        """Tell whether the source has all blobs of `entries`, which are read by now."""
+        return all(blob in self for blob in _blobs(entries))
 
     def __missing__(self, blob: str) -> int:
         """Read the size of one blob."""
@@ -241,6 +240,12 @@ class BlobSizes(dict[str, int]):
             raise self._source.missing(blob)
         self[blob] = found[blob]
         return self[blob]
+
+
+def _blobs(entries: Iterable[TreeEntry]) -> Iterator[str]:
+    for entry in entries:
+        if entry.has_blobs:
+            yield from (sha for sha in (entry.old_blob, entry.blob) if sha.strip("0"))
 
 
 def early_reason(
