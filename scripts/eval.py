@@ -21,8 +21,8 @@ from diffscribe.eval.cases import read_selection
 from diffscribe.eval.controls import (
     fit_controls,
     fit_given_controls,
-    planned,
     predict_controls,
+    read_planned,
 )
 from diffscribe.eval.metrics import evaluate, headline
 from diffscribe.eval.report import summary, terminal_table, write_report
@@ -62,12 +62,11 @@ def main(
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = list(read_jsonl(splits / "train.jsonl", SplitChange))
-    grouped = planned(baseline)
-    controls = fit_controls(training, grouped)
+    planned = read_planned(baseline)
+    controls = fit_controls(training, planned)
     if "groups_given" in section.also:
-        given = planned(baseline, groups_given=True)
-        controls |= fit_given_controls(training, given)
-    systems = systems_of(ggufs, cases, full, grouped, section)
+        controls |= fit_given_controls(training, planned)
+    systems = systems_of(ggufs, cases, full, planned, section)
     decoding = Decoding(section.max_answer_tokens, section.seed)
     with tracked_run("eval", values) as run:
         predictions = [

@@ -127,6 +127,9 @@ def test_every_row_has_a_plan_by_its_id(fitted, row):
     assert [each.id for each in found] == [each.id for each in asked]
     for each, change in zip(found, asked, strict=True):
         assert each.plan == fitted.plan(paths_of(change), change.diff)
+        assert (each.plan, *each.others) == (
+            *fitted.plans(paths_of(change), change.diff),
+        )
 
 
 def test_a_plan_needs_no_more_than_numpy(fitted, row, tmp_path):

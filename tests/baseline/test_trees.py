@@ -5,7 +5,14 @@ from scipy.spatial.distance import squareform
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import adjusted_rand_score
 
-from diffscribe.baseline.grouping import average_link, fit_trees, probabilities
+from diffscribe.baseline.grouping import (
+    DOUBT,
+    MOST_GROUPINGS,
+    about_as_likely,
+    average_link,
+    fit_trees,
+    probabilities,
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +68,23 @@ def test_clusters_are_those_of_scipys_average_link(seed):
         joined = linkage(squareform(1 - likely), "average")
         expected = fcluster(joined, 1 - threshold, "distance")
         assert adjusted_rand_score(expected, found) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_groupings_of_links_near_the_threshold_are_about_as_likely(seed):
+    random = np.random.default_rng(seed)
+    likely = random.random((6, 6)) / 2 + 0.25
+    likely = (likely + likely.T) / 2
+    first, *others = about_as_likely(likely, 0.5)
+    assert first == average_link(likely, 0.5)
+    near = [average_link(likely, each) for each in np.arange(0.35, 0.65 + 1e-9, 0.001)]
+    assert all(each in near for each in others)
+    distinct = {tuple(each) for each in near}
+    assert len({tuple(first), *map(tuple, others)}) == 1 + len(others)
+    assert 1 + len(others) == min(len(distinct), MOST_GROUPINGS)
+
+
+def test_sure_links_leave_one_grouping():
+    likely = np.full((3, 3), 0.5 - DOUBT - 0.01)
+    likely[0, 1] = likely[1, 0] = 0.5 + DOUBT + 0.01
+    assert about_as_likely(likely, 0.5) == [[0, 0, 2]]

@@ -252,17 +252,28 @@ def words(draw, most):
 def test_a_forced_first_line_leaves_only_the_messages_free():
     files = files_of("1-2")
     for line in ("1 - 1", "1 2 (1 3)", "1 1 1"):
-        grammar = Gbnf(answer_grammar(files, first_line=line))
+        grammar = Gbnf(answer_grammar(files, first_lines=[line]))
         assert grammar.language("123()- \n", until="\n") == {line}
     with pytest.raises(PlanLinesError, match="comes before"):
-        answer_grammar(files, first_line="1 3 2")
+        answer_grammar(files, first_lines=["1 1 1", "1 3 2"])
     with pytest.raises(PlanLinesError, match="at most 2"):
-        answer_grammar(files, first_line="1 2 3", limits=LIMITS._replace(commits=2))
+        answer_grammar(files, first_lines=["1 2 3"], limits=LIMITS._replace(commits=2))
+
+
+def test_of_some_first_lines_each_has_its_number_of_messages():
+    files = files_of("1-2")
+    lines = {"1 1 1": 1, "1 - 1": 1, "1 1 (1 2)": 2, "1 2 (1 3)": 3}
+    grammar = Gbnf(answer_grammar(files, first_lines=[*lines]))
+    assert grammar.language("123()- \n", until="\n") == {*lines}
+    for line, commits in lines.items():
+        for count in range(1, 5):
+            text = "\n%%\n".join(["fix: a"] * count)
+            assert grammar.admits(f"{line}\n{text}") == (count == commits)
 
 
 def test_if_all_is_junk_nothing_follows():
     files = files_of("--")
-    assert Gbnf(answer_grammar(files, first_line="- -")).language("-1 \n") == {"- -"}
+    assert Gbnf(answer_grammar(files, first_lines=["- -"])).language("-1 \n") == {"- -"}
     assert Gbnf(answer_grammar(files)).admits("- -")
     assert not Gbnf(answer_grammar(files)).admits("- -\n")
 

@@ -15,7 +15,7 @@ from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import ParamsError, SourceError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
-from diffscribe.core.records import Message, SplitChange
+from diffscribe.core.records import Message, PlannedChange, SplitChange
 from diffscribe.eval.ask import (
     Decoding,
     System,
@@ -299,21 +299,29 @@ def lump(case):
     return plan(commit(" ".join(case.files)))
 
 
+def planned(case):
+    """All in one commit, or about as likely as the target has it."""
+    return PlannedChange(
+        id=case.id, plan=lump(case), others=(case.target,), given=case.target
+    )
+
+
 @pytest.mark.slow
 def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("LLAMA_CPP_DIR", str(ROOT / ".tools/llama.cpp"))
     monkeypatch.chdir(tmp_path)
     params = PARAMS.model_copy(
         update={
-            "also": ("free", "hybrid", "groups_given"),
+            "also": ("free", "hybrid", "rerank", "groups_given"),
             "context_tokens": 8192,
             "threads": 1,
         }
     )
     models = {"student-q8_0": tiny, "base": tiny}
     full = Prompts("", "")
-    rows = systems_of(models, LINES, full, lump, params)
-    names = ["student-q8_0", "base", "student-free", "hybrid", "student-groups-given"]
+    rows = systems_of(models, LINES, full, planned, params)
+    names = ["student-q8_0", "base", "student-free", "hybrid", "rerank"]
+    names += ["student-groups-given"]
     assert [each.name for each in rows] == names
     decoding = Decoding(6000, 7)
     found = {each.name: ask(each, decoding, lambda rows, *_: rows) for each in rows}
@@ -334,6 +342,9 @@ def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypa
     ]
     given = [each.text.split("\n")[0] for each in found["student-groups-given"]]
     assert given == ["1 1 2", "1 -", "(1 2 1) 1"]
+    chosen = [each.text.split("\n")[0] for each in found["rerank"]]
+    for line, *proposed in zip(chosen, ["1 1 1", "1 1", "1 1"], given, strict=True):
+        assert line in proposed
     for each in rows:
         assert ask(each, decoding, lambda rows, *_: rows, True) == found[each.name]
 
@@ -363,16 +374,21 @@ def test_rows_that_need_lines_are_refused_for_samples_in_json(models, case):
     params = PARAMS.model_copy(update={"also": ("hybrid",)})
     found = find_models(models)
     with pytest.raises(ParamsError, match="hybrid needs answers in lines"):
-        systems_of(found, [case("a")], Prompts("", ""), lump, params)
+        systems_of(found, [case("a")], Prompts("", ""), planned, params)
 
 
 def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):
     asked = lines_case("many", plan(*(commit(f"f{n}.py") for n in range(13))))
-    assert [each.first_line for each in with_groups([asked], lump)] == ["1" + " 1" * 12]
-    apart = with_groups([asked], lambda each: each.target)
-    assert [each.first_line for each in apart] == [""]
-    assert with_groups([asked], lambda each: plan(commit("f0.py")))[0].first_line == ""
-    assert with_groups([MESSAGE], lump) == [MESSAGE]
+    together, wrong = "1" + " 1" * 12, plan(commit("f0.py"))
+    for plans, lines in (
+        ([lump(asked)], (together,)),
+        ([asked.target], ()),
+        ([wrong], ()),
+        ([asked.target, lump(asked), wrong, lump(asked)], (together,)),
+    ):
+        [given] = with_groups([asked], lambda _, plans=plans: plans)
+        assert given.first_lines == lines
+    assert with_groups([MESSAGE], lambda case: [lump(case)]) == [MESSAGE]
 
 
 @pytest.mark.slow

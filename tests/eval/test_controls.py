@@ -21,8 +21,8 @@ from diffscribe.eval.controls import (
     original,
     per_directory,
     per_file,
-    planned,
     predict_controls,
+    read_planned,
 )
 from diffscribe.eval.scores import score
 
@@ -141,7 +141,10 @@ def controls():
         trained(2, "fix", "count from one", "number = index + 1"),
         trained(3, "perf", "not me", "parsed = parse_date(text, zone)", parent_id="1"),
     ]
-    return fit_controls(rows, per_file)
+    return fit_controls(
+        rows,
+        lambda case: PlannedChange(id="s", plan=per_file(case), given=case.target),
+    )
 
 
 def test_majority_type_is_that_of_most_training_commits(controls):
@@ -222,8 +225,7 @@ def test_plans_that_were_made_before_are_found_by_case(case, tmp_path):
     made = plan(commit("a.py b.md", "fix"))
     other = plan(commit("a.py"), commit("b.md"))
     write_jsonl(path, [PlannedChange(id="s", plan=made, given=other)])
-    control = planned(path)
-    assert control(case("s")) == made
-    assert planned(path, groups_given=True)(case("s")) == other
+    planned = read_planned(path)
+    assert (planned(case("s")).plan, planned(case("s")).given) == (made, other)
     with pytest.raises(RecordError, match="no plan of the change t; run the stage"):
-        control(case("t"))
+        planned(case("t"))

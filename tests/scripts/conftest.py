@@ -104,7 +104,9 @@ class Workplace:
         write_jsonl(self.folder / "in/test.jsonl", [sample])
         for split in ("train", "test"):
             write_jsonl(self.folder / f"in/splits/{split}.jsonl", [change])
-        planned = PlannedChange(id=change.id, plan=change.label.plan)
+        planned = PlannedChange(
+            id=change.id, plan=change.label.plan, given=change.label.plan
+        )
         write_jsonl(self.folder / "in/plans.jsonl", [planned])
 
     def command(self) -> list[str]:

@@ -290,7 +290,7 @@ def test_what_lines_can_do_more_is_in_the_table_and_asked_once(tmp_path):
         sample(n, f"Split {n}.").model_copy(update={"answer": "lines"})
         for n in range(2)
     ]
-    more = ["free", "hybrid", "groups_given"]
+    more = ["free", "hybrid", "rerank", "groups_given"]
     values = {"context_tokens": 8192, "max_answer_tokens": 6000, "also": more}
     command = prepare(tmp_path / "gguf", samples, folder, **values)
     done = run(command, folder)
@@ -299,16 +299,20 @@ def test_what_lines_can_do_more_is_in_the_table_and_asked_once(tmp_path):
         (folder / "report/metrics.json").read_bytes()
     )
     valid = {each.system: each.scores["valid"].value for each in found.systems}
-    held = ["student-q8_0", "base", "hybrid", "student-groups-given"]
+    held = ["student-q8_0", "base", "hybrid", "rerank", "student-groups-given"]
     given = ["control-nearest-groups-given", "control-baseline-groups-given"]
-    assert [valid[name] for name in held] == [1.0] * 4
+    assert [valid[name] for name in held] == [1.0] * 5
     assert valid["student-free"] == 0.0
     grouped = {each.system: each.scores["ari"].value for each in found.systems}
-    assert [grouped[name] for name in (*held[2:], *given)] == [1.0] * 4
+    assert [grouped[name] for name in (*held[2:], *given)] == [1.0] * 5
     pairs = [(each.system, each.other) for each in found.differences]
     assert ("student-q8_0", "hybrid") in pairs
-    assert pairs[-2:] == [("student-groups-given", name) for name in given]
-    assert found.differences[-1].comparisons.keys() == {*HEADLINE[4:]}
+    assert pairs[-3:] == [
+        *(("student-groups-given", name) for name in given),
+        ("rerank", "control-baseline"),
+    ]
+    assert found.differences[-2].comparisons.keys() == {*HEADLINE[4:]}
+    assert found.differences[-1].comparisons.keys() == {"ari", "exact_partition"}
     before = answers_in(folder)
     assert run(command, folder, llama_cpp=tmp_path / "nowhere").returncode == 0
     assert answers_in(folder) == before

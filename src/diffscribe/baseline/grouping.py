@@ -5,7 +5,8 @@ average-link clustering joins files as long as that holds on average. scikit-lea
 grows the trees; they are kept as plain arrays, and a plan needs numpy alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,9 @@ LEAST_FILES = 3
 THRESHOLDS = tuple(step / 20 for step in range(6, 17))
 """How likely two groups have to belong together, on average, to be joined."""
 USUAL = 0.5
+DOUBT = 0.15
+"""How far from the threshold a likelihood is about as good as on its other side."""
+MOST_GROUPINGS = 4
 
 Floats = NDArray[np.float64]
 
@@ -91,15 +95,22 @@ def fit_grouping(
     return _with_threshold(Grouping(rarity, trees, USUAL), validation)
 
 
-def group(model: Grouping, files: Sequence[FileEvidence]) -> list[list[FileEvidence]]:
-    """Return the files as groups, in the order of each one's first file."""
+def groupings(
+    model: Grouping, files: Sequence[FileEvidence]
+) -> list[list[list[FileEvidence]]]:
+    """Return the files as groups, and then in other ways that are about as likely.
+
+    Groups are in the order of their first files.
+    """
     if len(files) < 2:
-        return [list(files)] if files else []
-    numbers = average_link(_likely(model, files), model.threshold)
-    groups: dict[int, list[FileEvidence]] = {}
-    for file, number in zip(files, numbers, strict=True):
-        groups.setdefault(number, []).append(file)
-    return list(groups.values())
+        return [[list(files)] if files else []]
+    found = []
+    for numbers in about_as_likely(_likely(model, files), model.threshold):
+        groups: dict[int, list[FileEvidence]] = {}
+        for file, number in zip(files, numbers, strict=True):
+            groups.setdefault(number, []).append(file)
+        found.append(list(groups.values()))
+    return found
 
 
 def fit_trees(
@@ -143,27 +154,58 @@ def probabilities(trees: Trees, features: NDArray[np.float32]) -> Floats:
 
 
 def average_link(likely: Floats, threshold: float) -> list[int]:
-    """Return a number for each file by average-link clustering (Sokal 1958).
-
-    The two groups whose pairs are likeliest on average are joined, of equal ones
-    the first, as long as that mean is at least the threshold.
+    """Return a number for each file: groups are joined while the threshold is met.
 
     Args:
         likely: how likely each two files belong together, files by files.
-        threshold: 0 to 1.
+        threshold: 0 to 1, of the mean over the pairs of two groups.
+    """
+    steps = takewhile(lambda step: step[0] >= threshold, joined(likely))
+    *_, (_, numbers) = steps
+    return numbers
+
+
+def about_as_likely(likely: Floats, threshold: float) -> list[list[int]]:
+    """Return `average_link`, and what it is a few joins before or after.
+
+    Those are joins whose mean is within DOUBT of the threshold. The fewest joins more
+    or less come first, and MOST_GROUPINGS are returned at most.
+    """
+    chosen = 0
+    found: list[list[int]] = []
+    for link, numbers in joined(likely):
+        if link < threshold - DOUBT:
+            break
+        if link > threshold + DOUBT:
+            found.clear()
+        found.append(numbers)
+        if link >= threshold:
+            chosen = len(found) - 1
+    nearest = sorted(range(len(found)), key=lambda at: abs(at - chosen))
+    return [found[at] for at in nearest[:MOST_GROUPINGS]]
+
+
+def joined(likely: Floats) -> Iterator[tuple[float, list[int]]]:
+    """Yield each step of average-link clustering (Sokal 1958): a number for each file.
+
+    First each file is alone. Then the two groups are joined whose pairs are likeliest
+    on average, of equal ones the first, until one is left. Beside the numbers stands
+    that mean, which never rises; 1 for the first step.
     """
     links = likely.copy()
     np.fill_diagonal(links, -1.0)
     numbers = np.arange(len(links))
     sizes = np.ones(len(links))
-    while links.max(initial=-1.0) >= threshold:
+    yield 1.0, numbers.tolist()
+    for _ in range(len(links) - 1):
         one, other = sorted(divmod(int(links.argmax()), len(links)))
+        link = float(links[one, other])
         both = sizes[one] * links[one] + sizes[other] * links[other]
         links[one] = links[:, one] = both / (sizes[one] + sizes[other])
         links[other] = links[:, other] = links[one, one] = -1.0
         sizes[one] += sizes[other]
         numbers[numbers == other] = one
-    return [int(number) for number in numbers]
+        yield link, numbers.tolist()
 
 
 def _likely(model: Grouping, files: Sequence[FileEvidence]) -> Floats:

@@ -17,7 +17,7 @@ from diffscribe.baseline.grouping import (
     Grouping,
     Trees,
     fit_grouping,
-    group,
+    groupings,
 )
 from diffscribe.baseline.messages import (
     SIGNS,
@@ -52,6 +52,10 @@ class Baseline(NamedTuple):
 
     def plan(self, paths: Collection[str], diff: str) -> Plan:
         """Return a valid plan of the changed paths; equal input, equal plan."""
+        return self.plans(paths, diff)[0]
+
+    def plans(self, paths: Collection[str], diff: str) -> list[Plan]:
+        """Return the plan, and then others whose groups are about as likely."""
         files = read_evidence(paths, diff)
         added = [file.path for file in files if file.status == "A"]
         others = {file.path for file in files} - set(added)
@@ -62,10 +66,10 @@ class Baseline(NamedTuple):
         )
         junk = ignored(patterns, added)
         real = [file for file in files if file.path not in junk]
-        return Plan(
-            commits=tuple(self._commit(each) for each in group(self.grouping, real)),
-            gitignore=patterns,
-        )
+        return [
+            Plan(commits=tuple(map(self._commit, groups)), gitignore=patterns)
+            for groups in groupings(self.grouping, real)
+        ]
 
     def with_messages(self, plan: Plan, diff: str) -> Plan:
         """Return a plan with the baseline's types and subjects in place of its own."""
@@ -147,10 +151,11 @@ def learn_patterns(rows: Sequence[SplitChange]) -> tuple[str, ...]:
 def plans(baseline: Baseline, rows: Iterable[SplitChange]) -> Iterator[PlannedChange]:
     """Yield the plans of each row by its id, in their order."""
     for row in rows:
-        paths = [file.path for file in row.files]
+        plan, *others = baseline.plans([file.path for file in row.files], row.diff)
         yield PlannedChange(
             id=row.id,
-            plan=baseline.plan(paths, row.diff),
+            plan=plan,
+            others=tuple(others),
             given=baseline.with_messages(row.label.plan, row.diff),
         )
 

@@ -34,7 +34,7 @@ def answer_grammar(
     files: Sequence[FileUnits],
     types: Collection[str] = TYPES,
     message: MessageStyle = "conventional",
-    first_line: str | None = None,
+    first_lines: Sequence[str] = (),
     limits: Limits = LIMITS,
 ) -> str:
     """Return the grammar of the answers for the files of a change.
@@ -43,25 +43,32 @@ def answer_grammar(
         files: at least one.
         types: those that a conventional message may have.
         message: the style of the messages.
-        first_line: the one that is forced, so that only the messages are free; see
-            `first_line_of`. None leaves the grouping to the model.
+        first_lines: those that the answer may begin with, see `first_line_of`; if it
+            is one, only the messages are free. Empty leaves the grouping to the model.
         limits: see `Limits`; at least one subject character, and three in a line.
 
     Raises:
-        PlanLinesError: if the forced line fits no plan for the files, or has too many
+        PlanLinesError: if one of the lines fits no plan for the files, or has too many
             commits.
     """
     commits = min(limits.commits, sum(file.hunks for file in files))
-    if first_line is None:
-        rules = list(_first_line_rules(files, commits))
-    else:
-        groups = read_first_line(first_line, files)
-        commits = max((number for group in groups for number in group), default=0)
+    if first_lines:
+        groups = [read_first_line(line, files) for line in first_lines]
+        counts = [
+            max((n for each in group for n in each), default=0) for group in groups
+        ]
+        commits = max(counts)
         if commits > limits.commits:
             raise PlanLinesError(
                 f"{commits} commits; at most {limits.commits} can be written"
             )
-        rules = [f'root ::= "{write_first_line(groups)}" {_messages(commits)}']
+        ways = (
+            f'"{write_first_line(group)}" {_messages(count)}'
+            for group, count in zip(groups, counts, strict=True)
+        )
+        rules = [f"root ::= {' | '.join(ways)}"]
+    else:
+        rules = list(_first_line_rules(files, commits))
     rules.append(_message_rules(commits, tuple(types), message, limits))
     return "\n".join(rules) + "\n"
 

@@ -509,9 +509,10 @@ class EvalParams(Section):
     context_tokens: Positive
     """Prompt and answer together have to fit."""
     max_answer_tokens: Positive
-    also: tuple[Literal["free", "hybrid", "groups_given"], ...]
+    also: tuple[Literal["free", "hybrid", "rerank", "groups_given"], ...]
     """More rows of a student that answers in lines: without the grammar, with the
-    baseline's groups, and with the target's groups."""
+    baseline's groups, with a choice of those that the baseline deems about as likely,
+    and with the target's groups."""
     full_prompt_chars: Positive | None
     """If given, the base is asked with the teacher's prompt too, hunks cut to it."""
     threads: Natural

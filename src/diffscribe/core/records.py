@@ -281,13 +281,16 @@ class Prediction(Record):
 
 
 class PlannedChange(Record):
-    """A plan that was made for a change, by the change's id."""
+    """What the baseline plans for a change, by the change's id."""
 
     id: str
     plan: Plan
-    given: Plan | None = Field(default=None, exclude_if=lambda given: given is None)
-    """The plan if the label's groups are given, so that only types and messages are of
-    who planned; else not there."""
+    others: tuple[Plan, ...] = Field(default=(), exclude_if=lambda others: not others)
+    """Plans with other groups that are about as likely, likely ones first; else not
+    there."""
+    given: Plan
+    """The plan if the label's groups are given, so that only types and messages are the
+    baseline's."""
 
 
 class Score(Record):

@@ -17,7 +17,7 @@ from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import EvalParams
-from diffscribe.core.records import Plan, Prediction
+from diffscribe.core.records import Plan, PlannedChange, Prediction
 from diffscribe.doors.reply import (
     Answer,
     AnswerError,
@@ -27,6 +27,7 @@ from diffscribe.doors.reply import (
 )
 from diffscribe.eval.cases import (
     GROUPS_GIVEN,
+    RERANK,
     TOO_LONG,
     Case,
     case_units,
@@ -110,7 +111,7 @@ def systems_of(
     ggufs: Mapping[str, Path],
     cases: Sequence[Case],
     full: Prompts,
-    grouped: Callable[[Case], Plan],
+    planned: Callable[[Case], PlannedChange],
     params: EvalParams,
 ) -> list[System]:
     """Return each GGUF with the cases as the student is asked them.
@@ -123,7 +124,8 @@ def systems_of(
         ggufs: by the names of the systems, the student first and BASE among them.
         cases: to ask.
         full: the words of the full prompt.
-        grouped: gives the plan whose groups and junk the hybrid takes.
+        planned: gives the baseline's plans, whose groups and junk the hybrid takes,
+            and among which the reranking student chooses.
         params: the section eval.
 
     Raises:
@@ -142,9 +144,18 @@ def systems_of(
     student = next(iter(models.values()))
     ways = {
         "free": lambda: System(FREE, student, cases, is_free=True),
-        "hybrid": lambda: System(HYBRID, student, with_groups(cases, grouped)),
+        "hybrid": lambda: System(
+            HYBRID, student, with_groups(cases, lambda case: [planned(case).plan])
+        ),
+        "rerank": lambda: System(
+            RERANK,
+            student,
+            with_groups(
+                cases, lambda case: [planned(case).plan, *planned(case).others]
+            ),
+        ),
         "groups_given": lambda: System(
-            GIVEN, student, with_groups(cases, lambda case: case.target)
+            GIVEN, student, with_groups(cases, lambda case: [case.target])
         ),
     }
     systems += [ways[each]() for each in params.also]
@@ -235,7 +246,7 @@ def _grammar(case: Case) -> str:
     if case.task == "message":
         return message_grammar(message=case.message)
     return answer_grammar(
-        case_units(case), message=case.message, first_line=case.first_line or None
+        case_units(case), message=case.message, first_lines=case.first_lines
     )
 
 

@@ -66,8 +66,9 @@ class Case(Record):
     """How the prompt wants a plan."""
     message: MessageStyle = "conventional"
     """The style of messages in lines."""
-    first_line: str = ""
-    """That of an answer in lines, where the groups are given; else empty."""
+    first_lines: tuple[str, ...] = ()
+    """Those that an answer in lines may begin with, where groups are given; else
+    empty."""
     units: tuple[FileUnits, ...] = ()
     """Of each of the files; empty if only the diff is known. See `case_units`."""
     target: Plan
@@ -78,6 +79,8 @@ class Case(Record):
     """Whether the case may only be sent to this machine."""
 
 
+RERANK = "rerank"
+"""The system that chooses among the groupings which the baseline proposes."""
 GROUPS_GIVEN = "-groups-given"
 """The end of the name of a system that is told the target's groups."""
 
@@ -280,7 +283,7 @@ def with_prompts(
                 "prompt": _prompt(case, texts[case.task], max_chars),
                 "answer": "json",
                 "message": "conventional",
-                "first_line": "",
+                "first_lines": (),
             }
         )
         for case in cases
@@ -353,29 +356,33 @@ def schema_of(case: Case) -> Mapping[str, Any] | None:
 # Answers in lines.
 
 
-def with_groups(cases: Iterable[Case], plan_of: Callable[[Case], Plan]) -> list[Case]:
-    """Return the cases, in each of which the groups of a plan are given.
+def with_groups(
+    cases: Iterable[Case], plans_of: Callable[[Case], Iterable[Plan]]
+) -> list[Case]:
+    """Return the cases, in each of which the groups of one of some plans are given.
 
-    A plan that lines cannot hold leaves the grouping to the model. A case of one
-    message has none to give.
+    Plans that lines cannot hold are left out; if none is left, so is the grouping to
+    the model. A case of one message has none to give.
     """
     return [
-        case.model_copy(update={"first_line": _first_line(case, plan_of(case))})
+        case.model_copy(update={"first_lines": _first_lines(case, plans_of(case))})
         if case.task == "plan"
         else case
         for case in cases
     ]
 
 
-def _first_line(case: Case, plan: Plan) -> str:
+def _first_lines(case: Case, plans: Iterable[Plan]) -> tuple[str, ...]:
     units = case_units(case)
-    try:
-        line = first_line_of(plan, units)
-        answer_grammar(units, first_line=line)  # It refuses too many commits.
-        return line
-    except PlanLinesError as error:
-        logger.warning("%s: its groups are not given: %s", case.id, error)
-        return ""
+    lines: list[str] = []
+    for plan in plans:
+        try:
+            line = first_line_of(plan, units)
+            answer_grammar(units, first_lines=[line])  # It refuses too many commits.
+            lines.append(line)
+        except PlanLinesError as error:
+            logger.warning("%s: its groups are not given: %s", case.id, error)
+    return tuple(dict.fromkeys(lines))
 
 
 def longest_answer_tokens(case: Case) -> int:

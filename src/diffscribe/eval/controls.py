@@ -40,35 +40,35 @@ MAX_CHARS = 20_000
 
 
 def fit_controls(
-    training: Iterable[SplitChange], baseline: Control
+    training: Iterable[SplitChange], planned: Callable[[Case], PlannedChange]
 ) -> dict[str, Control]:
     """Return RULES and what is fitted on training rows, by the names of systems.
 
     Args:
         training: the rows that a student learned from.
-        baseline: the fitted classical baseline, asked for the plan of a case.
+        planned: gives what the fitted classical baseline made of a case.
     """
     rows = list(training)
     return {
         **RULES,
         "control-majority-type": majority_type(rows),
         "control-nearest": nearest(rows),
-        "control-baseline": baseline,
+        "control-baseline": lambda case: planned(case).plan,
     }
 
 
 def fit_given_controls(
-    training: Iterable[SplitChange], baseline: Control
+    training: Iterable[SplitChange], planned: Callable[[Case], PlannedChange]
 ) -> dict[str, Control]:
     """Return the controls that are told the target's groups, by the names of systems.
 
     Args:
         training: the rows that a student learned from.
-        baseline: gives the baseline's messages for the target's groups.
+        planned: gives the baseline's messages for the target's groups.
     """
     return {
         f"control-nearest{GROUPS_GIVEN}": nearest_given(training),
-        f"control-baseline{GROUPS_GIVEN}": baseline,
+        f"control-baseline{GROUPS_GIVEN}": lambda case: planned(case).given,
     }
 
 
@@ -83,30 +83,25 @@ def predict_controls(
     ]
 
 
-def planned(path: Path, *, groups_given: bool = False) -> Control:
-    """Return the control that answers with plans that were made before, by case.
+def read_planned(path: Path) -> Callable[[Case], PlannedChange]:
+    """Return what gives the plans that the baseline made of a case before.
 
     Args:
         path: a PlannedChange a line, as the stage baseline writes them.
-        groups_given: whether to answer with those of the label's groups.
 
     Raises:
-        RecordError: from the control, for a case without a plan.
+        RecordError: from what is returned, for a case without a plan.
     """
-    plans = {
-        each.id: each.given if groups_given else each.plan
-        for each in read_jsonl(path, PlannedChange)
-    }
+    found = {each.id: each for each in read_jsonl(path, PlannedChange)}
 
-    def plan_of(case: Case) -> Plan:
-        plan = plans.get(case.id)
-        if plan is None:
+    def planned(case: Case) -> PlannedChange:
+        if case.id not in found:
             raise RecordError(
                 f"{path}: no plan of the change {case.id}; run the stage baseline again"
             )
-        return plan
+        return found[case.id]
 
-    return plan_of
+    return planned
 
 
 def one_commit(case: Case) -> Plan:

@@ -10,7 +10,7 @@ from diffscribe.commits.grammar import format_header
 from diffscribe.commits.junk_kinds import is_held_out
 from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
-from diffscribe.eval.cases import GROUPS_GIVEN, TOO_LONG, Case
+from diffscribe.eval.cases import GROUPS_GIVEN, RERANK, TOO_LONG, Case
 from diffscribe.eval.compare import Comparison, compare_systems
 from diffscribe.eval.messages import Aligned, align
 from diffscribe.eval.scores import HEADLINE, SCORES
@@ -26,6 +26,7 @@ KINDS = ("repository", "language", "commits", "diff size", "type", "junk")
 _NAMES = (*map(str, range(MOST_COMMITS)), f"{MOST_COMMITS} or more")
 _ORDER = {name: at for at, name in enumerate((*_NAMES, *SIZES.values(), LARGEST))}
 OF_MESSAGES = tuple(name for name in HEADLINE if SCORES[name].family == "message")
+OF_GROUPING = ("ari", "exact_partition")
 SLICED = ("valid", "ari", "exact_partition", "moves", "type", "grounded", "chrf")
 _OVERFLOW = re.compile(r"HTTP 4\d\d: .*context", re.DOTALL)
 
@@ -144,7 +145,8 @@ def evaluate(
     """Return the results of each system, and the first against the others.
 
     Of the systems that are told the target's groups the first is compared with the
-    others of them, by measures of messages alone.
+    others of them, by measures of messages alone. The one that chooses among the
+    baseline's groupings is compared with the baseline by measures of grouping alone.
 
     Args:
         cases: that all systems answered.
@@ -170,6 +172,8 @@ def evaluate(
     families: list[tuple[str, Collection[str], tuple[str, ...]]]
     families = [(main, compared, HEADLINE)]
     families += [(given[0], given[1:], OF_MESSAGES)] if given else []
+    if {RERANK, "control-baseline"} <= measured.keys():
+        families.append((RERANK, ["control-baseline"], OF_GROUPING))
     return Evaluation(
         systems=tuple(
             _result(
