@@ -1,7 +1,7 @@
 """Stage base: bring the model to start from, pinned.
 
-Usage: python scripts/base.py prompts/student data/splits/train.jsonl models/base
-           reports/base.json
+Usage: python scripts/base.py prompts/student data/splits/train.jsonl
+           models/diffscribe-135m models/base reports/base.json
 """
 
 from pathlib import Path
@@ -28,11 +28,22 @@ from diffscribe.doors.torch_runtime import quiet_libraries, seed_torch
 @click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
 @click.argument("train", type=INPUT)
+@click.argument("shipped", type=INPUT)
 @click.argument("base", type=OUTPUT)
 @click.argument("details", type=OUTPUT)
 @params_option
-def main(prompts: Path, train: Path, base: Path, details: Path, params: Path) -> None:
-    """Fill BASE with the model that params name; `scratch` sees TRAIN only."""
+def main(
+    prompts: Path,
+    train: Path,
+    shipped: Path,
+    base: Path,
+    details: Path,
+    params: Path,
+) -> None:
+    """Fill BASE with the model that params name; `scratch` sees TRAIN only.
+
+    SHIPPED is the folder of diffscribe-135m.
+    """
     values = load_params(params)
     section = values.base
     losses: list[float] = []
@@ -48,7 +59,7 @@ def main(prompts: Path, train: Path, base: Path, details: Path, params: Path) ->
             losses = list(progress(steps, "base", total=section.scratch.steps))
             save(model, tokenizer, folder)
         else:
-            copy_base(section, folder)
+            copy_base(section, shipped, folder)
     size = model_metrics(base)
     report(
         details,

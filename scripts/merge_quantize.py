@@ -14,9 +14,9 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
 from diffscribe.core.params import QuantizationType, load_params
 from diffscribe.core.tracking import report
+from diffscribe.doors.adapter import merge_adapter
 from diffscribe.doors.llama_cpp import version
 from diffscribe.merge_quantize.gguf import Contents, modelfile, write_ggufs
-from diffscribe.merge_quantize.merge import merge_adapter
 
 
 @click.command(cls=Command)
@@ -45,7 +45,8 @@ def main(
     shown = load_student_prompts(prompts, values.render.answer, values.style.message)
     system = (shown.plan if values.render.task == "plan" else shown.message).system
     recipe = modelfile(f"student-{default}.gguf", system, section.num_ctx)
-    merge_adapter(base, adapter, merged)
+    with whole_folder(merged) as folder:
+        merge_adapter(base, adapter, folder)
     with whole_folder(gguf) as folder:
         student = write_ggufs(merged, "student", section.types, folder)
         untuned = write_ggufs(base, "base", (section.base_type,), folder)

@@ -34,11 +34,11 @@ DOORS = {
     "httpx2": ("doors/",),
     "mlflow": ("core/tracking.py",),
     "openai": ("doors/",),
-    "peft": ("train/", "merge_quantize/"),
+    "peft": ("doors/adapter.py", "train/"),
     "pygit2": ("doors/", "samples/"),
     "subprocess": ("doors/",),
-    "torch": ("doors/torch_runtime.py", "base/", "train/", "merge_quantize/"),
-    "transformers": ("doors/", "base/", "train/", "merge_quantize/"),
+    "torch": ("doors/adapter.py", "doors/torch_runtime.py", "base/", "train/"),
+    "transformers": ("doors/", "base/", "train/"),
     "trl": ("train/",),
     "unsloth": ("doors/torch_runtime.py", "train/"),
 }
@@ -46,7 +46,6 @@ DOORS = {
 started through subprocess."""
 
 OF_ONE_IMPORTER = {
-    "base.smollm2": "the default's base: where it is, and its exact conversion",
     "baseline.grouping": "the model that groups files",
     "baseline.messages": "the model that types commits and words them",
     "commits.near_duplicates": "clusters of changes that are much alike",

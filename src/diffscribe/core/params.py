@@ -421,7 +421,8 @@ class BaseParams(Section):
     """The model to start from."""
 
     source: str
-    """`smollm2-135m` of the package index, `scratch`, a folder, or a hub id such as
+    """`diffscribe-135m` of this repository, `smollm2-135m` of the package index,
+    `scratch`, a folder, or a hub id such as
     `Qwen/Qwen2.5-Coder-0.5B`."""
     revision: str | None
     """The hub commit to pin; needed for a hub id, null otherwise."""

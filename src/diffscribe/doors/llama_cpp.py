@@ -205,6 +205,7 @@ def serve(
     threads: int,
     slots: int = 1,
     timeout_s: float | None = None,
+    adapter: Path | None = None,
 ) -> Iterator[str]:
     """Give the base URL of an OpenAI-compatible server of one model.
 
@@ -219,6 +220,7 @@ def serve(
         threads: of the server; 0 is all cores.
         slots: how many requests are answered at once.
         timeout_s: the limit for loading; None depends on the size of the file.
+        adapter: a GGUF LoRA file that is laid over the model.
 
     Raises:
         SourceError: if there is no such file.
@@ -231,6 +233,7 @@ def serve(
         *("--ctx-size", str(slots * context_tokens), "--parallel", str(slots)),
         *("--threads", str(threads or os.cpu_count() or 1)),
         *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
+        *(("--lora", str(adapter)) if adapter else ()),
     ]
     known = run_tool([program("llama-server"), "--help"])
     arguments += [flag for flag in OPTIONAL_FLAGS if flag in known]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.files import whole_folder
 from diffscribe.doors.model_folder import damage_explained, drop_sampling
 
 BASE_FILES = (
@@ -24,15 +23,16 @@ BASE_FILES = (
 one may change how it splits."""
 
 
-def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
-    """Write the tuned model with the tokenizer and chat template of its base.
+def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:
+    """Fill a folder with the tuned model, its base's tokenizer and chat template.
+
+    The adapter is added in float32, and the sum is rounded once.
 
     Args:
         base: the model folder that was trained on.
         adapter: a PEFT adapter of it, or a whole model of full fine-tuning.
-        merged: the folder to write. bfloat16 and float16 stay what they are;
-            float32 is merged in float32 and then stored as float16, the type
-            that the GGUF has.
+        folder: an empty folder. Weights in bfloat16 and float16 stay in it; float32
+            is stored as float16, the type that the GGUF has.
 
     Raises:
         SourceError: if a folder is not what it should be, or the adapter was
@@ -45,7 +45,7 @@ def merge_adapter(base: Path, adapter: Path, merged: Path) -> None:
     else:
         _require(adapter, "config.json", "run the stage train")
         model = _load(adapter)
-    _save(model, base, merged)
+    _save(model, base, folder)
 
 
 def _require(folder: Path, name: str, advice: str) -> None:
@@ -78,14 +78,13 @@ def _load(folder: Path) -> Any:
         )
 
 
-def _save(model: Any, base: Path, merged: Path) -> None:
+def _save(model: Any, base: Path, folder: Path) -> None:
     import torch
 
     if model.dtype == torch.float32:
         model = model.to(torch.float16)
-    with whole_folder(merged) as folder:
-        model.save_pretrained(folder)
-        drop_sampling(folder)
-        for name in BASE_FILES:
-            if (base / name).is_file():
-                shutil.copyfile(base / name, folder / name)
+    model.save_pretrained(folder)
+    drop_sampling(folder)
+    for name in BASE_FILES:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, folder / name)
