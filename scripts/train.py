@@ -10,10 +10,17 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.errors import BudgetError
 from diffscribe.core.files import whole_folder, write_json
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report, tracked_run
-from diffscribe.train.sft import checkpoint_folder, fine_tune, write_curves
+from diffscribe.doors.torch_runtime import machine
+from diffscribe.train.sft import (
+    checkpoint_folder,
+    earlier_runs,
+    fine_tune,
+    write_curves,
+)
 
 HEADLINE = ("train_loss", "validation_loss", "validation_token_accuracy")
 """What `dvc exp show` shows of a training."""
@@ -30,7 +37,7 @@ HEADLINE = ("train_loss", "validation_loss", "validation_token_accuracy")
 @click.option(
     "--max-minutes",
     type=click.FloatRange(0, min_open=True),
-    help="Stop after so long, with a checkpoint to go on from, and exit with 75.",
+    help="Stop after so long with exit code 75; the same command goes on from there.",
 )
 def main(
     sft: Path,
@@ -56,12 +63,24 @@ def main(
         run.log_metrics(tuned.metrics)
         run.set_tags({"backend": tuned.backend})
     write_json(metrics, {key: tuned.metrics[key] for key in HEADLINE})
+    this_run = {
+        **tuned.metrics,
+        **tuned.cost._asdict(),
+        "backend": tuned.backend,
+        "machine": machine(),
+        "params": values.train.model_dump(mode="json"),
+    }
     report(
         details,
-        tuned.metrics,
+        {**tuned.metrics, "runs": [*earlier_runs(values.train.adapter), this_run]},
         f"{tuned.metrics['steps']} steps on {tuned.metrics['samples']} samples by "
         f"{tuned.backend}, validation loss {tuned.metrics['validation_loss']}",
     )
+    if tuned.steps_left:
+        raise BudgetError(
+            f"{tuned.steps_left} steps are left after {max_minutes:g} minutes; the "
+            f"adapter so far is in {adapter}, and the same command goes on"
+        )
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffscribe.core.errors import BudgetError, ParamsError, ToolError
+from diffscribe.core.errors import ParamsError, RecordError, SourceError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import LoraParams, TrainParams
 from diffscribe.core.records import Message, Plan, Sample
 from diffscribe.doors.model_folder import load_tokenizer
-from diffscribe.train.sft import COMPLETE, checkpoint_folder, fine_tune
+from diffscribe.train.sft import COMPLETE, checkpoint_folder, earlier_runs, fine_tune
 from diffscribe.train.trainer import masked_ids, sft_config
 
 pytestmark = pytest.mark.slow
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMS = TrainParams(
     method="lora",
     backend="trl",
+    adapter=None,
     lora=LoraParams(r=8, lora_alpha=8, target_modules="all-linear"),
     learning_rate=5e-3,
     lr_scheduler_type="cosine",
@@ -102,7 +103,8 @@ def test_a_killed_run_resumes_to_the_bytes_of_an_undisturbed_one(
         sft, tiny_base, tmp_path / "killed", on_log=lambda step, _: seen.append(step)
     )
     assert min(seen) > 8
-    assert resumed == undisturbed
+    assert resumed._replace(cost=undisturbed.cost) == undisturbed
+    assert (undisturbed.cost.parts, resumed.cost.parts) == (1, 2)
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
 
 
@@ -111,12 +113,59 @@ def test_a_run_in_parts_ends_with_the_bytes_of_one_in_one_piece(
 ):
     params = PARAMS.model_copy(update={"bf16": True})
     whole = tuned(sft, tiny_base, tmp_path / "whole", params)
-    for steps in (1, 2):
-        with pytest.raises(BudgetError, match=f"stopped at step {steps} of 16"):
-            tuned(sft, tiny_base, tmp_path / "parts", params, max_minutes=1e-9)
-        shutil.rmtree(tmp_path / "parts")
-    assert tuned(sft, tiny_base, tmp_path / "parts", params) == whole
+    parts = []
+    for _ in range(2):
+        folder = tmp_path / "parts"
+        parts.append(tuned(sft, tiny_base, folder, params, max_minutes=1e-9))
+        assert (folder / "adapter_model.safetensors").is_file()
+        shutil.rmtree(folder)
+    last = tuned(sft, tiny_base, tmp_path / "parts", params)
+    assert last._replace(cost=whole.cost) == whole
     assert digests(tmp_path / "parts") == digests(tmp_path / "whole")
+    assert [each.steps_left for each in (*parts, last)] == [15, 14, 0]
+    assert [each.cost.parts for each in (*parts, last)] == [1, 2, 3]
+    seen = [each.metrics["samples_seen"] for each in (*parts, last)]
+    assert seen == [4, 8, 64] and last.metrics["samples"] == 32
+    tokens = [each.metrics["tokens"] for each in (*parts, last)]
+    seconds = [each.cost.seconds for each in (*parts, last)]
+    assert tokens == sorted({*tokens}) and seconds == sorted({*seconds})
+    # The loss of the adapter that is left, and not of the last checkpoint's.
+    assert [each.curve[-1]["step"] for each in (*parts, last)] == [1, 2, 16]
+    assert parts[0].metrics["validation_loss"] > last.metrics["validation_loss"]
+
+
+def test_an_adapter_is_trained_further_with_a_new_optimizer(sft, tiny_base, tmp_path):
+    first = tuned(sft, tiny_base, tmp_path / "first")
+    params = PARAMS.model_copy(update={"adapter": str(tmp_path / "first")})
+    second = tuned(sft, tiny_base, tmp_path / "second", params)
+    assert second.curve[0]["loss"] < first.curve[0]["loss"] - 0.5
+    assert second.curve[0]["learning_rate"] == first.curve[0]["learning_rate"]
+    assert second.metrics["validation_loss"] < first.metrics["validation_loss"]
+    configs = [tmp_path / each / "adapter_config.json" for each in ("first", "second")]
+    assert configs[0].read_text() == configs[1].read_text()
+
+
+def test_an_adapter_that_does_not_fit_is_not_trained_further(sft, tiny_base, tmp_path):
+    params = PARAMS.model_copy(update={"adapter": str(tmp_path / "none")})
+    with pytest.raises(SourceError, match=r"no adapter_config\.json in .*none"):
+        tuned(sft, tiny_base, tmp_path / "a", params)
+    tuned(sft, tiny_base, tmp_path / "b")
+    lora = LoraParams(r=4, lora_alpha=8, target_modules="all-linear")
+    params = PARAMS.model_copy(update={"adapter": str(tmp_path / "b"), "lora": lora})
+    with pytest.raises(ParamsError, match=r"lora\.r is 4, and that of .*b 8"):
+        tuned(sft, tiny_base, tmp_path / "c", params)
+    with pytest.raises(ValueError, match="goes on with lora or qlora by TRL"):
+        TrainParams(**params.model_dump() | {"method": "full"})
+
+
+def test_the_runs_before_stand_beside_the_adapter(tmp_path):
+    assert earlier_runs(None) == earlier_runs(str(tmp_path)) == []
+    (tmp_path / "results.json").write_text('{"training": [{"tokens": 5}]}')
+    assert earlier_runs(str(tmp_path)) == [{"tokens": 5}]
+    for damaged in ("{}", "[]", "{cut o"):
+        (tmp_path / "results.json").write_text(damaged)
+        with pytest.raises(RecordError, match="names no training"):
+            earlier_runs(str(tmp_path))
 
 
 @pytest.mark.parametrize("samples", [1, 99, 1003, 12_345])
@@ -127,6 +176,8 @@ def test_checkpoints_are_kept_where_the_curve_has_a_point(samples, tmp_path):
 
 
 def test_the_loss_falls_and_curves_and_adapter_are_whole(sft, tiny_base, tmp_path):
+    from safetensors.torch import load_file
+
     run = tuned(sft, tiny_base, tmp_path / "adapter")
     losses = [point["loss"] for point in run.curve if "loss" in point]
     assert len(losses) == run.metrics["steps"] == 16
@@ -140,6 +191,8 @@ def test_the_loss_falls_and_curves_and_adapter_are_whole(sft, tiny_base, tmp_pat
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "base"
     assert config["target_modules"] == sorted(config["target_modules"])
+    weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    assert {str(each.dtype) for each in weights.values()} == {"torch.float16"}
 
 
 def test_full_fine_tuning_leaves_a_whole_model(sft, tiny_base, tmp_path):
@@ -191,20 +244,49 @@ def test_unsloth_learns_what_trl_learns(method, sft, tiny_base, tmp_path):
 
 def trained_apart(sft: Path, base: Path, folder: Path, backend: str, method: str):
     """Train in a process of its own, since Unsloth patches TRL, and give metrics."""
-    folder.mkdir()
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
     update = {"backend": backend, "method": method}
-    values["train"] = PARAMS.model_copy(update=update).model_dump(mode="json")
+    run_script(sft, base, folder, PARAMS.model_copy(update=update)).check_returncode()
+    return json.loads((folder / "train.json").read_text())
+
+
+def run_script(sft: Path, base: Path, folder: Path, params: TrainParams, *options):
+    folder.mkdir(exist_ok=True)
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["train"] = params.model_dump(mode="json")
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     names = ("adapter", "curves", "train.json", "metrics.json")
-    paths = [sft, base, *(folder / name for name in names)]
-    script = ROOT / "scripts/train.py"
-    subprocess.run(
-        [sys.executable, script, *paths, "--params", folder / "params.yaml"],
-        cwd=folder,
-        check=True,
-    )
-    return json.loads((folder / "train.json").read_text())
+    command = [sys.executable, ROOT / "scripts/train.py", sft, base]
+    command += [*(folder / name for name in names), *options]
+    command += ["--params", folder / "params.yaml"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_stopped_script_leaves_an_adapter_and_the_cost_of_all_parts(
+    sft, tiny_base, tmp_path
+):
+    (tmp_path / "before").mkdir()
+    first = run_script(sft, tiny_base, tmp_path / "before", PARAMS)
+    assert first.returncode == 0, first.stderr
+    report = json.loads((tmp_path / "before" / "train.json").read_text())
+    results = {"training": report["runs"]}
+    adapter = tmp_path / "before" / "adapter"
+    (adapter / "results.json").write_text(json.dumps(results))
+    params = PARAMS.model_copy(update={"adapter": str(adapter)})
+    runs = []
+    for code, options in ((75, ("--max-minutes", "1e-9")), (0, ())):
+        done = run_script(sft, tiny_base, tmp_path / "run", params, *options)
+        assert done.returncode == code, done.stderr
+        report = json.loads((tmp_path / "run" / "train.json").read_text())
+        assert (tmp_path / "run/adapter/adapter_model.safetensors").is_file()
+        earlier, now = report["runs"]
+        assert earlier == results["training"][0]
+        runs.append(now)
+    assert [each["parts"] for each in runs] == [1, 2]
+    assert runs[0]["tokens"] < runs[1]["tokens"] == earlier["tokens"]
+    assert runs[0]["seconds"] < runs[1]["seconds"]
+    assert runs[1]["machine"]["threads"] >= 1 and runs[1]["machine"]["processor"]
+    assert runs[1]["params"] == params.model_dump(mode="json")
+    assert not list((tmp_path / "run/.cache/train").glob("*"))
 
 
 def test_checkpoints_are_kept_apart_by_every_input(sft, tiny_base):

@@ -467,6 +467,9 @@ class TrainParams(Section):
 
     method: Literal["lora", "qlora", "full"]
     backend: Literal["auto", "trl", "unsloth"]
+    adapter: str | None
+    """Folder of an adapter of this base that is trained further, such as
+    models/diffscribe-135m; its optimizer begins anew. Null begins a new adapter."""
     lora: LoraParams
     learning_rate: Annotated[float, Field(gt=0)]
     num_train_epochs: Annotated[float, Field(gt=0)]
@@ -475,6 +478,15 @@ class TrainParams(Section):
     """How often the validation loss is measured and a checkpoint is kept."""
     max_validation_samples: Positive
     seed: int
+
+    @model_validator(mode="after")
+    def _can_go_on_from_an_adapter(self) -> Self:
+        if self.adapter and (self.method == "full" or self.backend == "unsloth"):
+            raise ValueError(
+                "train.adapter goes on with lora or qlora by TRL; set method and "
+                "backend so, or adapter to null"
+            )
+        return self
 
 
 QuantizationType = Literal[

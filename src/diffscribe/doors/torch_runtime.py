@@ -1,6 +1,9 @@
 """What the machine offers to torch, and how a run is made to repeat."""
 
 import os
+import platform
+import re
+from pathlib import Path
 
 
 def has_gpu() -> bool:
@@ -20,6 +23,20 @@ def has_bf16() -> bool:
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def machine() -> dict[str, str | int | None]:
+    """Return what computes: processor, threads, and the GPU or None."""
+    import torch
+
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8") if info.is_file() else ""
+    named = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    return {
+        "processor": named[1] if named else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
 
 
 def seed_torch(seed: int) -> None:

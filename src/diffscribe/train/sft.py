@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diffscribe.core.errors import BudgetError, RecordError
-from diffscribe.core.files import read_jsonl
+from diffscribe.core.errors import RecordError
+from diffscribe.core.files import read_jsonl, write_json
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
 from diffscribe.doors.model_folder import load_tokenizer, max_chat_tokens
@@ -77,7 +77,15 @@ def _chunks(positions: list[int], size: int) -> Iterator[list[int]]:
 FOLDER = Path(".cache/train")
 
 COMPLETE = ".complete"
-"""Marks a checkpoint whose last byte is written."""
+"""Marks a checkpoint whose last byte is written; holds what it cost."""
+
+
+class RunCost(NamedTuple):
+    """What a run has cost so far. What a kill threw away is not in it."""
+
+    seconds: float
+    parts: int
+    """Processes that trained one after the other."""
 
 
 def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
@@ -88,20 +96,20 @@ def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
     DVC removes before a run.
     """
     digest = hashlib.sha256(params.model_dump_json().encode())
-    for folder in (sft, base):
+    for folder in (sft, base, *([Path(params.adapter)] if params.adapter else [])):
         for file in sorted(path for path in folder.iterdir() if path.is_file()):
             with file.open("rb") as content:
                 digest.update(hashlib.file_digest(content, "sha256").digest())
     return FOLDER / digest.hexdigest()[:16]
 
 
-def mark_complete(checkpoints: Path) -> None:
+def mark_complete(checkpoints: Path, cost: RunCost) -> None:
     """Mark the newest checkpoint as complete."""
     from transformers.trainer_utils import get_last_checkpoint
 
     newest = get_last_checkpoint(str(checkpoints))
     if newest is not None:
-        (Path(newest) / COMPLETE).touch()
+        write_json(Path(newest) / COMPLETE, cost._asdict())
 
 
 def newest_checkpoint(checkpoints: Path) -> str | None:
@@ -143,6 +151,10 @@ class FineTuned(NamedTuple):
     curve: list[Mapping[str, float]]
     """Rows of step with loss and learning_rate, or step with eval_loss."""
     metrics: dict[str, int | float | str | None]
+    """Equal for equal inputs, however often the run was killed."""
+    cost: RunCost
+    steps_left: int
+    """0, unless the run was stopped."""
 
 
 def fine_tune(
@@ -157,26 +169,65 @@ def fine_tune(
     """Fill `folder` with an adapter, or a whole model if method is full.
 
     Goes on from the newest complete checkpoint, with the same result as a run
-    that was never killed. `on_log` is called with each point of the curves.
-
-    Raises:
-        BudgetError: if it stopped after `max_minutes`, with a checkpoint.
+    that was never killed. `on_log` is called with each point of the curves. After
+    `max_minutes` it stops with a checkpoint; the adapter is then that of this step.
     """
     trainer, backend, samples = prepare_trainer(sft, base, checkpoints, params)
-    trainer.add_callback(_callback(on_log, max_minutes))
     newest = newest_checkpoint(checkpoints)
     logger.info("resuming from %s", newest or "nothing: the run begins")
+    spent = RunCost(0.0, 0)
+    if newest is not None:
+        spent = RunCost(**json.loads((Path(newest) / COMPLETE).read_bytes()))
+    clock = _Clock(spent, max_minutes)
+    trainer.add_callback(_callback(on_log, clock))
     trainer.train(resume_from_checkpoint=newest)
-    done, steps = trainer.state.global_step, trainer.state.max_steps
-    if done < steps:
-        raise BudgetError(
-            f"stopped at step {done} of {steps} after {max_minutes:g} minutes; run "
-            f"the same command again to go on from {newest_checkpoint(checkpoints)}"
-        )
+    _measure_last_step(trainer)
     trainer.save_model(str(folder))
     _tidy(folder, base)
     curve = [_point(entry) for entry in trainer.state.log_history]
-    return FineTuned(backend, curve, _metrics(trainer, backend, samples, curve))
+    return FineTuned(
+        backend,
+        curve,
+        _metrics(trainer, backend, samples, curve),
+        clock.cost(),
+        trainer.state.max_steps - trainer.state.global_step,
+    )
+
+
+def earlier_runs(adapter: str | None) -> list[dict[str, Any]]:
+    """Return the runs that made an adapter which is trained further, oldest first.
+
+    They stand in results.json, which `diffscribe ship` writes beside an adapter.
+    """
+    results = Path(adapter, "results.json") if adapter else None
+    if results is None or not results.is_file():
+        return []
+    try:
+        return list(json.loads(results.read_bytes())["training"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(
+            f"{results}: names no training; bring back the file that belongs to the "
+            "adapter"
+        ) from error
+
+
+class _Clock:
+    """Tells what a run has cost, and when this part of it has to stop."""
+
+    def __init__(self, spent: RunCost, max_minutes: float | None) -> None:
+        self._spent = spent
+        self._begin_s = time.monotonic()
+        self._limit_s = 60 * max_minutes if max_minutes else math.inf
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._begin_s
+
+    def is_over(self) -> bool:
+        return self._elapsed_s() > self._limit_s
+
+    def cost(self) -> RunCost:
+        seconds = self._spent.seconds + self._elapsed_s()
+        return RunCost(round(seconds, 1), self._spent.parts + 1)
 
 
 def prepare_trainer(
@@ -246,9 +297,7 @@ def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]
     return train, kept
 
 
-def _callback(
-    on_log: Callable[[int, Mapping[str, float]], None], max_minutes: float | None
-) -> Any:
+def _callback(on_log: Callable[[int, Mapping[str, float]], None], clock: _Clock) -> Any:
     """Return a callback that hands on the curves, marks whole checkpoints, and stops.
 
     A run stops where it logs: the mean loss of steps on both sides of a checkpoint
@@ -256,11 +305,9 @@ def _callback(
     """
     from transformers import TrainerCallback
 
-    end_s = time.monotonic() + 60 * max_minutes if max_minutes else math.inf
-
     class Curves(TrainerCallback):
         def on_step_end(self, _: Any, __: Any, control: Any, **___: Any) -> None:
-            if control.should_log and time.monotonic() > end_s:
+            if control.should_log and clock.is_over():
                 control.should_save = control.should_training_stop = True
 
         def on_log(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
@@ -268,17 +315,38 @@ def _callback(
             on_log(int(point["step"]), point)
 
         def on_save(self, args: Any, *_: Any, **__: Any) -> None:
-            mark_complete(Path(args.output_dir))
+            mark_complete(Path(args.output_dir), clock.cost())
 
     return Curves()
 
 
+def _measure_last_step(trainer: Any) -> None:
+    """Add the validation loss of the weights that are kept, if it is not there.
+
+    The checkpoint is written before, so a stopped run goes on without this point.
+    """
+    measured = [e["step"] for e in trainer.state.log_history if "eval_loss" in e]
+    is_last = measured and measured[-1] == trainer.state.global_step
+    if trainer.eval_dataset is not None and not is_last:
+        trainer.evaluate()
+
+
 def _tidy(folder: Path, base: Path) -> None:
-    """Leave only what a loader needs, in bytes that do not depend on the run."""
+    """Leave only what a loader needs, in bytes that do not depend on the run.
+
+    An adapter is kept in float16, half of its size: what is evaluated is what is
+    shipped, and the base has fewer digits still.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
     for name in ("README.md", "training_args.bin"):
         (folder / name).unlink(missing_ok=True)
     config = folder / "adapter_config.json"
     if config.is_file():
+        weights = folder / "adapter_model.safetensors"
+        tensors = {k: v.to(torch.float16) for k, v in load_file(weights).items()}
+        save_file(tensors, weights, {"format": "pt"})
         values = json.loads(config.read_text(encoding="utf-8"))
         values["base_model_name_or_path"] = base.name
         # PEFT keeps it as a set, whose order differs from process to process.
@@ -304,10 +372,17 @@ def _metrics(
         values = [point[name] for point in curve if name in point]
         return round(values[-1], 4) if values else None
 
+    step_samples = trainer.args.train_batch_size * (
+        trainer.args.gradient_accumulation_steps * trainer.args.world_size
+    )
+    seen = trainer.train_dataset["input_ids"][
+        : trainer.state.global_step * step_samples
+    ]
     return {
         "samples": samples,
+        "samples_seen": len(seen),
         "steps": trainer.state.global_step,
-        "tokens": sum(map(len, trainer.train_dataset["input_ids"])),
+        "tokens": sum(map(len, seen)),
         "trainable_parameters": sum(
             parameter.numel()
             for parameter in trainer.model.parameters()

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.core.errors import ParamsError, SourceError, ToolError
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
 from diffscribe.doors.model_folder import chat_template_kwargs, damage_explained
@@ -50,7 +50,9 @@ def choose_backend(params: TrainParams) -> Backend:
         )
     if params.backend != "auto":
         return params.backend
-    backend: Backend = "unsloth" if installed and has_gpu() else "trl"
+    # Unsloth lays adapters of its own over a model.
+    fits = installed and has_gpu() and params.adapter is None
+    backend: Backend = "unsloth" if fits else "trl"
     logger.info("backend %s: unsloth %s, GPU %s", backend, installed, has_gpu())
     return backend
 
@@ -85,9 +87,41 @@ def load_student(
     if backend == "unsloth":
         return _unsloth_model(base, params, lora, config, max_tokens), None
     model = _model(base, params, config)
+    if params.adapter is not None:
+        return _trained_before(model, base, Path(params.adapter), params), None
     if params.method == "full":
         return model, None
     return model, LoraConfig(**lora, task_type="CAUSAL_LM")
+
+
+def _trained_before(model: Any, base: Path, adapter: Path, params: TrainParams) -> Any:
+    """Return a model with an adapter whose weights are trained further.
+
+    Raises:
+        SourceError: if there is no adapter, or one of another base.
+        ParamsError: if it has another size than params name.
+    """
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    if not (adapter / "adapter_config.json").is_file():
+        raise SourceError(f"train.adapter: no adapter_config.json in {adapter}")
+    try:
+        tuned = PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
+    except (RuntimeError, SafetensorError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise SourceError(f"train.adapter: {adapter} does not fit: {reason}") from error
+    found = tuned.peft_config["default"]
+    # PEFT would ask the hub for the config of the base that the adapter names.
+    found.base_model_name_or_path = str(base)
+    for name in ("r", "lora_alpha"):
+        if getattr(found, name) != getattr(params.lora, name):
+            raise ParamsError(
+                f"train.lora.{name} is {getattr(params.lora, name)}, and that of "
+                f"{adapter} {getattr(found, name)}; name the same, or set "
+                "train.adapter to null"
+            )
+    return tuned
 
 
 def _refuse_unknown(where: str, values: Mapping[str, Any], config: type) -> None:
