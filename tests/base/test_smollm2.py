@@ -15,7 +15,7 @@ from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import BaseParams, load_params
 from diffscribe.core.records import Message, Plan, Sample, as_text
-from diffscribe.doors.dialect import Rung
+from diffscribe.doors.dialect import Rung, tokenize_body, unspeakable
 from diffscribe.doors.endpoint import Endpoint, prepare
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.llama_cpp import HOST, serve
@@ -204,6 +204,15 @@ def test_tokens_are_those_of_llama_server(base, served, lines):
                 tokens = ask(served, "/tokenize", question)["tokens"]
                 assert tokens == tokenizer(plain, add_special_tokens=False)["input_ids"]
             assert tokenizer.decode(tokens) == plain
+
+
+def test_no_grammar_lets_a_special_token_through(base, served):
+    added = load_tokenizer(base).get_added_vocab()
+    reply = ask(served, "/tokenize", tokenize_body("m"))
+    refused = {*unspeakable(json.dumps(reply).encode())}
+    ends = {added["<|im_end|>"], added["<|endoftext|>"]}
+    assert refused & {*added.values()} == {*added.values()} - ends
+    assert len(refused - {*added.values()}) == 2  # The bytes E0 and F0.
 
 
 def test_text_never_becomes_a_special_token(base, served):

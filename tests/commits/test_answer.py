@@ -67,6 +67,8 @@ def test_a_plan_is_written_and_read():
     assert write_plan_lines(PLAN, FILES) == ANSWER
     assert read_plan_lines(ANSWER, FILES) == (PLAN, None, False)
     assert first_line_of(PLAN, FILES) == "1 1 2 (1 3 3) -"
+    with pytest.raises(PlanLinesError, match="3 commits; at most 2 can be written"):
+        first_line_of(PLAN, FILES, LIMITS._replace(commits=2))
     assert plan_problem(PLAN, FILES) is None
 
 

@@ -7,18 +7,26 @@ from itertools import product
 
 import pytest
 from tests.support.gbnf import Gbnf
+from tests.support.questions import outgoing
 
+from diffscribe.asking.ask import in_order
 from diffscribe.commits.answer import (
     first_line_of,
+    fitting_limits,
     longest_answer_chars,
+    read_message_lines,
     read_plan_lines,
+    write_message_lines,
     write_plan_lines,
 )
-from diffscribe.commits.answer_grammar import answer_grammar
+from diffscribe.commits.answer_grammar import answer_grammar, message_grammar
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import LIMITS, Limits, plan_problem
 from diffscribe.commits.units import FileUnits, PlanLinesError
 from diffscribe.core.records import Plan, PlannedCommit
+from diffscribe.doors.dialect import Rung, tokenize_body, unspeakable
+from diffscribe.doors.endpoint import Endpoint
+from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.llama_cpp import serve
 
 pytestmark = pytest.mark.slow
@@ -298,59 +306,122 @@ def test_the_longest_answer_is_as_long_as_the_grammar_allows():
     assert len(text) <= longest_answer_chars(files) <= len(text) + 30
 
 
+def test_a_message_alone_is_what_follows_a_first_line_of_ones():
+    files = files_of("12")
+    for message in ("conventional", "plain"):
+        alone = Gbnf(message_grammar(TYPES, message))
+        whole = Gbnf(answer_grammar(files, TYPES, message, first_lines=["1 1"]))
+        admitted = 0
+        for seed in range(60):
+            draw = random.Random(seed)
+            body = "\n".join(words(draw, 90) for _ in range(draw.randint(0, 3)))
+            made = PlannedCommit(
+                files=tuple(each.path for each in files),
+                type=draw.choice(TYPES),
+                scope=draw.choice([None, "a b", "api"]),
+                subject=words(draw, 80),
+                body=body,
+            )
+            text = write_message_lines(Plan(commits=(made,)), files, message)
+            read = read_message_lines(text, files, message)
+            assert (read.problem, read.is_repaired) == (None, False)
+            assert write_message_lines(read.record, files, message) == text
+            for odd in (text, f"\n{text}", f"{text}\n%%\n{text}", text[1:], text[:-1]):
+                assert alone.admits(odd) == whole.admits(f"1 1\n{odd}")
+                admitted += alone.admits(odd)
+            assert alone.admits(text)
+        assert admitted < 60 * 5
+    two = Plan(
+        commits=tuple(
+            PlannedCommit(files=(each.path,), type="fix", subject="x") for each in files
+        )
+    )
+    with pytest.raises(PlanLinesError, match="1 2 is not one commit"):
+        write_message_lines(two, files)
+
+
+def test_fewer_lines_of_bodies_keep_answers_within_a_length():
+    files = files_of("1-3")
+    whole = longest_answer_chars(files)
+    assert fitting_limits(files, whole) == LIMITS
+    for chars in (whole - 1, whole - 102, whole - 1000, 1200):
+        limits = fitting_limits(files, chars)
+        longest = longest_answer_chars(files, limits=limits)
+        assert chars - 102 < longest <= chars
+        assert limits._replace(body_lines=24) == LIMITS
+    none = fitting_limits(files, 100)
+    assert none.body_lines == 0
+    grammar = Gbnf(answer_grammar(files, limits=none))
+    assert grammar.admits("1 1 1\nfix: a")
+    assert not grammar.admits("1 1 1\nfix: a\n\nb")
+    assert not Gbnf(message_grammar(limits=none)).admits("fix: a\n\nb")
+
+
 @pytest.mark.slow
 def test_all_that_a_server_writes_under_the_grammar_is_a_valid_plan(tiny_gguf):
     """The model has random weights, so that the grammar alone makes its answers."""
     files = [*files_of("1-32"), *LARGE[1]]
     limits = Limits(4, subject_chars=12, scope_chars=6, body_lines=3, line_chars=12)
     most = longest_answer_chars(files, limits=limits)
-    seen = set()
+    cases = []
+    for seed in range(12):
+        shown = files if seed % 4 == 0 else files[:4]
+        for message in ("conventional", "plain"):
+            grammar = answer_grammar(shown, TYPES, message, limits=limits)
+            cases.append((shown, message, seed, grammar))
     with serve(tiny_gguf, context_tokens=8192, threads=1) as url:
-        for seed in range(12):
-            shown = files if seed % 4 == 0 else files[:4]
-            for message in ("conventional", "plain"):
-                grammar = answer_grammar(shown, TYPES, message, limits=limits)
-                text = generated(url, grammar, seed, most * 4)
-                reading = read_plan_lines(text, shown, message)
-                assert (reading.problem, reading.is_repaired) == (None, False), text
-                # Without the limits: a wrong byte is one letter to llama.cpp, and
-                # several in the text that the server sends.
-                assert write_plan_lines(reading.record, shown, message) == text
-                seen.add(len(reading.record.commits))
+        endpoint = Endpoint(
+            url,
+            api_key="none",
+            timeout_s=120.0,
+            attempts=1,
+            limiter=Limiter(1),
+            rung=Rung.STRICT_SCHEMA,
+        )
+        questions = [
+            outgoing(
+                "Plan",
+                schema=None,
+                temperature=2.0,
+                seed=seed,
+                grammar=grammar,
+                max_tokens=most * 4,  # A letter that is not ASCII may take four.
+            )
+            for _, _, seed, grammar in cases
+        ]
+        answers = list(in_order(endpoint.ask, questions, 1, endpoint.close))
+    seen = set()
+    for (shown, message, *_), answer in zip(cases, answers, strict=True):
+        assert answer.finish_reason == "stop"
+        reading = read_plan_lines(answer.text, shown, message)
+        assert (reading.problem, reading.is_repaired) == (None, False), answer.text
+        written = write_plan_lines(reading.record, shown, message, limits)
+        assert written == answer.text
+        seen.add(len(reading.record.commits))
     assert len(seen) > 2
+    assert any(not answer.text.isascii() for answer in answers)
 
 
-def generated(url, grammar, seed, max_tokens):
-    answer = ask_server(
-        f"{url}/chat/completions",
-        messages=[{"role": "user", "content": "Plan"}],
-        grammar=grammar,
-        seed=seed,
-        temperature=2.0,
-        top_k=0,
-        top_p=1.0,
-        min_p=0.0,
-        max_tokens=max_tokens,
-        logit_bias=[[at, False] for at in special_tokens(url)],
-    )
-    choice = answer["choices"][0]
-    assert choice["finish_reason"] == "stop"
-    return choice["message"]["content"]
+@pytest.mark.slow
+def test_tokens_that_a_grammar_cannot_hold_back_are_found(tiny_gguf):
+    with serve(tiny_gguf, context_tokens=256, threads=1) as url:
+        reply = ask_server(f"{url.removesuffix('/v1')}/tokenize", tokenize_body("m"))
+    refused = unspeakable(reply)
+    pieces = {
+        token["id"]: token["piece"]
+        for token in json.loads(reply)["tokens"]
+        if token["id"] in refused
+    }
+    texts = [each for each in pieces.values() if isinstance(each, str)]
+    assert "<|im_start|>" in texts and "<|im_end|>" not in texts
+    leads = [each for each in pieces.values() if each not in texts]
+    assert sorted(leads) == [[224], [240]]
 
 
-def special_tokens(url):
-    """Return the tokens whose text the grammar sees and the server leaves out."""
-    texts = ["<|im_start|>", "<|endoftext|>"]
-    root = url.removesuffix("/v1")
-    found = [
-        ask_server(f"{root}/tokenize", content=each, parse_special=True)["tokens"]
-        for each in texts
-    ]
-    return [tokens[0] for tokens in found if len(tokens) == 1]
-
-
-def ask_server(url, **question):
+def ask_server(address, question):
     body = json.dumps(question).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        address, body, {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=120) as response:
-        return json.load(response)
+        return response.read()

@@ -353,7 +353,7 @@ def test_an_answer_in_lines_that_was_cut_is_no_plan(endpoint, answers):
     endpoint.will_say("1 1 1\nfix: sto", completion_tokens=64, finish_reason="length")
     [prediction] = answers(endpoint.base_url, LINES[0])
     assert prediction.plan is None
-    assert prediction.error.startswith("cut off after 64 tokens; an answer may have ")
+    assert prediction.error.startswith("cut off after 64 tokens; raise ")
 
 
 def test_an_endpoint_that_is_no_llama_cpp_is_asked_for_lines_without_a_grammar(

@@ -225,12 +225,16 @@ def _first_line_of_one(files: Sequence[FileUnits]) -> str:
     return write_first_line([(1,)] * len(files))
 
 
-def first_line_of(plan: Plan, files: Sequence[FileUnits]) -> str:
+def first_line_of(
+    plan: Plan, files: Sequence[FileUnits], limits: Limits = LIMITS
+) -> str:
     """Return the first line of a plan's answer, whatever its messages are.
 
     Raises:
-        PlanLinesError: if the plan does not fit the files.
+        PlanLinesError: if the plan does not fit the files, or has too many commits.
     """
+    if len(plan.commits) > limits.commits:
+        raise PlanLinesError(_too_many_commits(len(plan.commits), limits))
     named = [
         commit.model_copy(update={"type": TYPES[0], "subject": "-"})
         for commit in plan.commits
@@ -256,7 +260,7 @@ def _escaped(line: str) -> str:
 def _over_limits(plan: Plan, limits: Limits) -> Iterator[str]:
     """Yield what a canonical plan has too much of."""
     if len(plan.commits) > limits.commits:
-        yield f"{len(plan.commits)} commits; at most {limits.commits} can be written"
+        yield _too_many_commits(len(plan.commits), limits)
     for number, commit in enumerate(plan.commits, start=1):
         if len(commit.subject) > limits.subject_chars:
             most = limits.subject_chars
@@ -272,6 +276,10 @@ def _over_limits(plan: Plan, limits: Limits) -> Iterator[str]:
         yield f"bodies of {len(lines)} lines; at most {most} can be written"
     if any(len(line) > limits.line_chars for line in lines):
         yield f"a word of a body has over {limits.line_chars} characters"
+
+
+def _too_many_commits(commits: int, limits: Limits) -> str:
+    return f"{commits} commits; at most {limits.commits} can be written"
 
 
 def longest_answer_chars(
@@ -293,8 +301,28 @@ def longest_answer_chars(
     if message == "conventional":
         header += max(map(len, TYPES)) + len("()!: ") + limits.scope_chars
     between = len(f"\n{_SEPARATOR}\n")
-    bodies = limits.body_lines * (limits.line_chars + len("\n\n")) if commits else 0
+    bodies = limits.body_lines * _most_chars_of_a_line(limits) if commits else 0
     return entries + max(0, len(files) - 1) + commits * (header + between) + bodies
+
+
+def fitting_limits(
+    files: Sequence[FileUnits],
+    max_chars: int,
+    message: MessageStyle = "conventional",
+    limits: Limits = LIMITS,
+) -> Limits:
+    """Return limits under which no answer has more than max_chars.
+
+    Bodies have fewer lines; with none left an answer may still be longer.
+    """
+    excess = longest_answer_chars(files, message, limits) - max_chars
+    lines = -(-max(0, excess) // _most_chars_of_a_line(limits))
+    return limits._replace(body_lines=max(0, limits.body_lines - lines))
+
+
+def _most_chars_of_a_line(limits: Limits) -> int:
+    """Return the characters of a line of a body with the line feeds before it."""
+    return limits.line_chars + len("\n\n")
 
 
 # Reading.

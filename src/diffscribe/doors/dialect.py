@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
+
 from diffscribe.doors.llama_cpp import NEUTRAL_SAMPLING
-from diffscribe.doors.reply import AttemptError, Question
+from diffscribe.doors.reply import AttemptError, Fault, Question
 
 _REFUSALS = (400, 422, 500, 501)
 """A server that validates an unknown parameter may call that its own fault."""
@@ -18,6 +20,62 @@ _THIS_ALONE = re.compile(
     r"content[ _](?:policy|filter|management)|moderation|safety|"
     r"inappropriate content|data_?inspection|json_validate_failed"
 )
+
+
+_SPECIAL_TOKENS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        <|im_start|> <|im_sep|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|>
+        <|fim_pad|> <|repo_name|> <|file_sep|> <|object_ref_start|> <|object_ref_end|>
+        <|box_start|> <|box_end|> <|quad_start|> <|quad_end|> <|vision_start|>
+        <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|> <|begin_of_text|>
+        <|start_header_id|> <|end_header_id|> <|python_tag|>
+        <|finetune_right_pad_id|> <|system|> <|user|> <|assistant|> <repo_name>
+        <reponame> <file_sep> <filename> <gh_stars> <issue_start> <issue_comment>
+        <issue_closed> <jupyter_start> <jupyter_text> <jupyter_code> <jupyter_output>
+        <jupyter_script> <empty_output> <fim_prefix> <fim_middle> <fim_suffix>
+        <fim_pad> <start_of_turn> <bos> <s> <unk> <pad> <mask>
+        """,
+    )
+)
+"""Tokens of the usual models that no answer holds, save those that end one."""
+_OVERLONG = "".join(
+    map(chr, (*range(0x800, 0x1000, 0x40), *range(0x10000, 0x40000, 0x1000)))
+)
+"""Text with every character whose UTF-8 begins like that of an overlong one."""
+_LEADS = ([0xE0], [0xF0])
+
+
+def tokenize_body(model: str) -> dict[str, Any]:
+    """Return the JSON to send to llama-server's /tokenize; see `unspeakable`."""
+    content = "".join(sorted(_SPECIAL_TOKENS)) + _OVERLONG
+    options = {"add_special": False, "parse_special": True, "with_pieces": True}
+    return {"model": model, "content": content, **options}
+
+
+def unspeakable(reply: bytes) -> list[int]:
+    """Return the tokens that a grammar cannot hold back, from /tokenize's reply.
+
+    A grammar takes a special token for the text that it is written as, which the server
+    leaves out of the answer. It also takes overlong UTF-8 for the letter that it stands
+    for, which JSON cannot hold; the two bytes that may begin it are refused where they
+    are tokens of their own.
+
+    Raises:
+        AttemptError: if this is no such reply.
+    """
+    try:
+        tokens = orjson.loads(reply)["tokens"]
+        return sorted(
+            {
+                int(token["id"])
+                for token in tokens
+                if token["piece"] in (*_SPECIAL_TOKENS, *_LEADS)
+            }
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise AttemptError(Fault.NONSENSE, "/tokenize told no tokens") from error
 
 
 class Rung(StrEnum):

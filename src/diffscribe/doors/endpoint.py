@@ -18,7 +18,13 @@ from urllib.parse import urlsplit
 
 from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.params import check_address
-from diffscribe.doors.dialect import Dialect, Rung, is_about_one
+from diffscribe.doors.dialect import (
+    Dialect,
+    Rung,
+    is_about_one,
+    tokenize_body,
+    unspeakable,
+)
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import (
     Answer,
@@ -225,6 +231,8 @@ class Endpoint:
         self._fixed = None if rung is None else Dialect(rung, is_llama_cpp=True)
         self._found: dict[tuple[str, bool], Dialect] = {}
         """By model and whether JSON is asked for."""
+        self._unspeakable: dict[str, list[int]] = {}
+        """By model, what a llama-server is told to leave out beside a grammar."""
         self._answers = 0
         self._unusable: ToolError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -323,8 +331,12 @@ class Endpoint:
         unused_tokens = 0
         try:
             self.requests_sent += 1
+            body = dialect.body(question)
+            if "grammar" in body:
+                refused = await self._refused_tokens(question.model)
+                body["logit_bias"] = [[token, False] for token in refused]
             started = time.perf_counter()
-            content = await self._exchange(dialect.body(question))
+            content = await self._exchange("/chat/completions", body)
             answer = read_reply(content, time.perf_counter() - started)
             used = answer.usage.prompt_tokens + answer.usage.completion_tokens
             # After a false count, a limit of tokens would stop all for hours.
@@ -341,7 +353,14 @@ class Endpoint:
         self._limiter.succeeded()
         return answer
 
-    async def _exchange(self, body: Mapping[str, Any]) -> bytes:
+    async def _refused_tokens(self, model: str) -> list[int]:
+        if model not in self._unspeakable:
+            address = f"{self._base_url.removesuffix('/v1')}/tokenize"
+            reply = await self._exchange(address, tokenize_body(model))
+            self._unspeakable[model] = unspeakable(reply)
+        return self._unspeakable[model]
+
+    async def _exchange(self, address: str, body: Mapping[str, Any]) -> bytes:
         """Return the body of a 200.
 
         Raises:
@@ -355,7 +374,7 @@ class Endpoint:
             # A timeout of the client holds between two bytes, not for the whole reply.
             async with asyncio.timeout(self._timeout_s):
                 reply = await self._client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=body
+                    address, cast_to=httpx2.Response, body=body
                 )
         except TimeoutError:
             raise AttemptError(Fault.TIMEOUT, "no answer in time") from None

@@ -31,6 +31,7 @@ from diffscribe.eval.cases import (
     TOO_LONG,
     Case,
     case_units,
+    held_limits,
     longest_answer_tokens,
     schema_of,
     with_groups,
@@ -211,16 +212,18 @@ def ask(
 
 
 def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
-    """Log how many answers the limit of tokens may cut."""
-    longest = [longest_answer_tokens(each) for each in system.cases]
-    over = sum(tokens > decoding.max_tokens for tokens in longest)
+    """Log how many answers the limit of tokens may cut, even without bodies."""
+    if not decoding.with_schema:
+        return
+    most = decoding.max_tokens
+    longest = [longest_answer_tokens(each, most) for each in system.cases]
+    over = sum(tokens > most for tokens in longest)
     if over:
         logger.warning(
             "%s: the grammar admits answers of more than %d characters to %d of %d "
             "cases, of %d at most; one that is cut at %d tokens counts as failed, and "
             "eval.max_answer_tokens may be raised",
-            *(system.name, decoding.max_tokens, over, len(longest), max(longest)),
-            decoding.max_tokens,
+            *(system.name, most, over, len(longest), max(longest), most),
         )
 
 
@@ -235,18 +238,22 @@ def _question(case: Case, model: str, decoding: Decoding) -> Question:
         reasoning_effort=decoding.reasoning_effort,
         about=case.repo,
         private=case.private,
-        grammar=_grammar(case) if decoding.with_schema else "",
+        grammar=_grammar(case, decoding.max_tokens) if decoding.with_schema else "",
     )
 
 
-def _grammar(case: Case) -> str:
+def _grammar(case: Case, max_tokens: int) -> str:
     """Return the grammar of the answers to a case; empty if it wants no lines."""
     if case.answer == "json":
         return ""
+    limits = held_limits(case, max_tokens)
     if case.task == "message":
-        return message_grammar(message=case.message)
+        return message_grammar(message=case.message, limits=limits)
     return answer_grammar(
-        case_units(case), message=case.message, first_lines=case.first_lines
+        case_units(case),
+        message=case.message,
+        first_lines=case.first_lines,
+        limits=limits,
     )
 
 
@@ -258,8 +265,7 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
     tokens = answer.usage.completion_tokens
     if answer.finish_reason == "length" and case.answer == "lines":
         # What is left may read as a plan whose last message ends too early.
-        plan, most = None, longest_answer_tokens(case)
-        error = f"cut off after {tokens} tokens; an answer may have {most} characters"
+        plan, error = None, f"cut off after {tokens} tokens; raise max_answer_tokens"
     elif error and answer.finish_reason == "length":
         error = f"cut off after {tokens} tokens: {error}"
     return {

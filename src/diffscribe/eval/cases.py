@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from diffscribe.commits.answer import first_line_of, longest_answer_chars
-from diffscribe.commits.answer_grammar import answer_grammar
+from diffscribe.commits.answer import (
+    first_line_of,
+    fitting_limits,
+    longest_answer_chars,
+)
 from diffscribe.commits.diff import FilePatch, parse_diff
-from diffscribe.commits.plan import MessageStyle, plan_schema
+from diffscribe.commits.plan import Limits, MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.commits.single import single_changes
 from diffscribe.commits.student_prompt import (
@@ -377,23 +380,33 @@ def _first_lines(case: Case, plans: Iterable[Plan]) -> tuple[str, ...]:
     lines: list[str] = []
     for plan in plans:
         try:
-            line = first_line_of(plan, units)
-            answer_grammar(units, first_lines=[line])  # It refuses too many commits.
-            lines.append(line)
+            lines.append(first_line_of(plan, units))
         except PlanLinesError as error:
             logger.warning("%s: its groups are not given: %s", case.id, error)
     return tuple(dict.fromkeys(lines))
 
 
-def longest_answer_tokens(case: Case) -> int:
-    """Return how many tokens no answer in lines is longer than, if it is ASCII.
+def held_limits(case: Case, max_tokens: int) -> Limits:
+    """Return the limits under which no answer in lines has more tokens, if it is ASCII.
 
-    A token is at least a byte. 0 if the case wants no lines.
+    A token is at least a byte. Where even one without bodies may have more, no limit
+    helps.
+    """
+    return fitting_limits(_answer_units(case), max_tokens, case.message)
+
+
+def longest_answer_tokens(case: Case, max_tokens: int) -> int:
+    """Return how many tokens no answer within `held_limits` is longer than.
+
+    0 if the case wants no lines.
     """
     if case.answer == "json":
         return 0
+    limits = held_limits(case, max_tokens)
+    return longest_answer_chars(_answer_units(case), case.message, limits)
+
+
+def _answer_units(case: Case) -> tuple[FileUnits, ...]:
+    """Return the units; of a message one, whose plan is longer than a message alone."""
     units = case_units(case)
-    # A message alone is shorter than a plan of one commit.
-    return longest_answer_chars(
-        units if case.task == "plan" else units[:1], case.message
-    )
+    return units if case.task == "plan" else units[:1]
