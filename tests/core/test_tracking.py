@@ -44,7 +44,8 @@ def test_turned_off_it_leaves_no_trace(repository, monkeypatch):
 
 
 @pytest.mark.slow
-def test_train_and_eval_are_children_of_one_finished_run(repository):
+def test_train_and_eval_are_children_of_one_finished_run(repository, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "1")
     with tracked_run("train", PARAMS) as run:
         run.log_step(1, {"loss": 2.0})
         run.log_step(2, {"loss": 1.5})

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from ctypes import CDLL
 
 import pytest
 
@@ -131,3 +132,22 @@ def test_threads_sleep_while_they_wait():
         check=True,
     )
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in run.stderr
+
+
+@pytest.mark.skipif(not hasattr(CDLL(None), "mallopt"), reason="malloc is not glibc's")
+def test_freed_memory_is_used_again_without_page_faults():
+    code = (
+        "from diffscribe.doors.torch_runtime import suit_torch_to_cpu\n"
+        "suit_torch_to_cpu()\n"
+        "import resource, torch\n"
+        "for size in (2**24, 2**23, 2**22):\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    torch.ones(size)\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    _, *later = map(int, run.stdout.split())
+    # 2**22 numbers are 4,096 pages of 4 KiB.
+    assert max(later) < 1000

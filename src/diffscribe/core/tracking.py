@@ -113,8 +113,6 @@ QUICK_AND_QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
-    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "1",
-    "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING": "1",
 }
 """MLflow's environment unless the user set it: a dead server costs seconds."""
 

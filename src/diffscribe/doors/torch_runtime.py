@@ -1,9 +1,18 @@
 """What the machine offers to torch, and how a run is made to repeat."""
 
+import ctypes
 import os
 import platform
 import re
 from pathlib import Path
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+KEPT_BY_MALLOC = {
+    M_TRIM_THRESHOLD: -1,  # never
+    M_TOP_PAD: 2**28,
+    M_MMAP_MAX: 0,
+}
+"""Arguments of mallopt(3); the names are those of malloc.h."""
 
 
 def has_gpu() -> bool:
@@ -51,13 +60,25 @@ def seed_torch(seed: int) -> None:
 
 
 def suit_torch_to_cpu() -> None:
-    """Set what torch and OpenMP read as they load, unless the user has; call it first.
+    """Set how OpenMP waits and how memory is kept; call it before torch is imported.
 
-    OpenMP has threads spin while they wait for others, on cores that those need. Memory
-    in pages of 4 KiB, given back after each step, costs a fault for each page.
+    OpenMP has threads spin while they wait for others, on cores that those need, unless
+    the user has set how they wait.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed, where malloc is glibc's.
+
+    It gives large tensors back to the system after each step, and every page of the
+    next one is a fault again.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for name, value in KEPT_BY_MALLOC.items():
+            mallopt(name, value)
 
 
 def quiet_libraries() -> None:
