@@ -198,7 +198,7 @@ def _own_sections(body: str) -> str:
     start, kept, is_own = 0, [], True
     for heading in _HEADING.finditer(body):
         kept += [body[start : heading.start()]] * is_own
-        is_own = _ABOUT_THE_CHANGE.match(heading[1] or heading[2]) is not None
+        is_own = _ABOUT_THE_CHANGE.match(heading[1] or heading[2] or "") is not None
         start = heading.end()
     return "\n\n".join([*kept, *[body[start:]] * is_own]).strip()
 
