@@ -10,6 +10,7 @@ from datetime import date
 import pytest
 from tests.support.fault_server import Fault, FaultServer
 from tests.support.questions import HOST, question
+from tests.support.waiting import wait_until
 
 from diffscribe.asking.ask import Asker, Counts
 from diffscribe.asking.budget import Budget, Price
@@ -31,7 +32,7 @@ def path(tmp_path):
 def asker_of(base_url, ledger, budget=None, slots=16, trace=None):
     async def open_endpoint():
         return Endpoint(
-            base_url, api_key="k", timeout_s=5, attempts=2, limiter=Limiter(slots)
+            base_url, api_key="k", timeout_s=60, attempts=2, limiter=Limiter(slots)
         )
 
     budget = budget or Budget()
@@ -234,13 +235,6 @@ def ask_all(path, base_url, count):
     assert said == [json.dumps({"said": str(n)}) for n in range(count)]
     assert asker.counts.known + asker.counts.asked == count
     os._exit(0)
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

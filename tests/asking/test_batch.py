@@ -55,7 +55,7 @@ def key(number):
 def label(tmp_path, base_url, count, budget=None):
     """Return text or error of each request, as a stage goes over its rows."""
     service = base_url and BatchService(
-        base_url, api_key="sk-0123456789", timeout_s=5, attempts=3
+        base_url, api_key="sk-0123456789", timeout_s=60, attempts=3
     )
     with (
         Ledger(tmp_path / "teacher.sqlite") as ledger,

@@ -2,7 +2,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 import tracemalloc
 
 import pytest
@@ -62,10 +61,8 @@ def test_the_first_error_ends_all_though_an_earlier_row_is_still_open():
             cancelled.append(row)
             raise
 
-    started = time.monotonic()
     with pytest.raises(ValueError, match="no"):
         list(in_order(work, range(100), 4))
-    assert time.monotonic() - started < 5
     assert cancelled == [0, 1, 3]
 
 

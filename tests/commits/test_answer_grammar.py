@@ -373,7 +373,7 @@ def test_all_that_a_server_writes_under_the_grammar_is_a_valid_plan(tiny_gguf):
         endpoint = Endpoint(
             url,
             api_key="none",
-            timeout_s=120.0,
+            timeout_s=600.0,
             attempts=1,
             limiter=Limiter(1),
             rung=Rung.STRICT_SCHEMA,

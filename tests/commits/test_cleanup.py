@@ -1,6 +1,5 @@
-import time
-
 import pytest
+from tests.support.growth import assert_linear
 
 from diffscribe.commits.cleanup import (
     clean_body,
@@ -158,6 +157,7 @@ def test_marks_hide_no_conventional_header(header, expected):
         ("One.\n\n```\nnever closed", "One."),
         ("<!-- template -->\n## What\n\nOne.\n\n- [x] tested", "One."),
         ("One.\n---------\nTwo.", "One.\nTwo."),
+        ("One.\n\n## \n\nTwo.", "One."),
         ("Write to a@b.co. One.", "One."),
         ("Use UTF-8 in foo() [0].", "Use UTF-8 in foo() [0]."),
         ("BREAKING CHANGE: foo is gone", "BREAKING CHANGE: foo is gone"),
@@ -267,9 +267,10 @@ def test_wrapping_breaks_no_word():
 )
 @pytest.mark.parametrize("around", ["{}", "x{}y", "({}"])
 def test_a_hostile_message_takes_time_by_its_length(piece, around):
-    text = around.format((piece * 40_000)[:40_000])
-    start = time.process_time()
-    strip_marks(text)
-    clean_subject(text)
-    prose_body(clean_body(text), "add a valve")
-    assert time.process_time() - start < 2
+    def clean(size):
+        text = around.format((piece * size)[:size])
+        strip_marks(text)
+        clean_subject(text)
+        prose_body(clean_body(text), "add a valve")
+
+    assert_linear(clean, 10_000)

@@ -1,6 +1,5 @@
-import time
-
 import pytest
+from tests.support.growth import assert_linear
 from tests.support.style import style
 
 from diffscribe.commits.lesson import (
@@ -127,8 +126,9 @@ def test_subjects_of_one_template_differ_in_numbers_alone():
 
 @pytest.mark.parametrize("piece", ["a\n\n", "# ", "<details>", "- a\n", "[a] ", "x: "])
 def test_a_hostile_message_takes_time_by_its_length(piece):
-    text = (piece * 60_000)[:60_000]
-    start = time.process_time()
-    no_lesson(f"fix: add a valve\n\n{text}", PATHS, style(), "guess")
-    no_lesson(text, PATHS, style(), "guess")
-    assert time.process_time() - start < 2
+    def read(size):
+        text = (piece * size)[:size]
+        no_lesson(f"fix: add a valve\n\n{text}", PATHS, style(), "guess")
+        no_lesson(text, PATHS, style(), "guess")
+
+    assert_linear(read, 15_000)

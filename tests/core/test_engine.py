@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import ToolError
@@ -78,10 +79,10 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, end: signal.Signals) -> N
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path)], stderr=subprocess.DEVNULL
     ) as parent:
-        wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
         parent.send_signal(end)
     for worker in tmp_path.iterdir():
-        wait_for(lambda pid=int(worker.name): is_gone(pid))
+        wait_until(lambda pid=int(worker.name): is_gone(pid))
 
 
 def is_gone(pid: int) -> bool:
@@ -89,10 +90,3 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] == "Z"
     except FileNotFoundError:
         return True
-
-
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

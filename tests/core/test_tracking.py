@@ -24,6 +24,10 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
+WITHOUT_RETRIES_S = 120
+"""MLflow by itself tries again for over four minutes."""
+
+
 def rows(repository, query):
     with sqlite3.connect(repository / "mlflow.db") as database:
         return database.execute(query).fetchall()
@@ -131,13 +135,13 @@ def test_experiment_in_a_temporary_copy_is_named_and_kept_at_the_root(
     assert artifacts.startswith((repository / "mlruns").as_uri())
 
 
-def train_without_a_server(capsys, seconds):
+def train_without_a_server(capsys):
     """Run a whole stage and return the one line it said about the loss."""
     begin = time.monotonic()
     with tracked_run("train", PARAMS) as run:
         run.log_step(1, {"loss": 2.0})
         run.set_tags({"a": "b"})
-    assert time.monotonic() - begin < seconds
+    assert time.monotonic() - begin < WITHOUT_RETRIES_S
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     return lines[0]
@@ -146,14 +150,14 @@ def train_without_a_server(capsys, seconds):
 @pytest.mark.slow
 def test_unreachable_server_costs_one_line(repository, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    line = train_without_a_server(capsys, seconds=20)
+    line = train_without_a_server(capsys)
     assert line.startswith("tracking: MLflow at http://127.0.0.1:")
 
 
 @pytest.mark.slow
 def test_corrupt_database_costs_one_line(repository, capsys):
     (repository / "mlflow.db").write_bytes(b"no database" * 500)
-    line = train_without_a_server(capsys, seconds=20)
+    line = train_without_a_server(capsys)
     assert "is lost: file is not a database; the stage goes on" in line
 
 
@@ -161,7 +165,7 @@ def test_corrupt_database_costs_one_line(repository, capsys):
 def test_locked_database_costs_one_line(repository, capsys):
     database = sqlite3.connect(repository / "mlflow.db", isolation_level=None)
     database.execute("begin exclusive")
-    line = train_without_a_server(capsys, seconds=20)
+    line = train_without_a_server(capsys)
     database.close()
     assert "is lost: database is locked; the stage goes on" in line
 
@@ -180,7 +184,7 @@ def test_server_that_dies_midway_costs_one_line(repository, monkeypatch, capsys)
             run.log_step(3, {"loss": 1.0})
     finally:
         stop(server)
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < WITHOUT_RETRIES_S
     assert capsys.readouterr().err.count("is lost") == 1
     assert rows(repository, "select step from metrics where key = 'loss'") == [(1,)]
 

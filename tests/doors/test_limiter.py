@@ -5,6 +5,9 @@ import pytest
 
 from diffscribe.doors.limiter import Limiter
 
+WIDE_S = 20
+"""Of a pause of less than a second, whatever else the machine does."""
+
 
 async def entered(limiter, count, within_s=0.05):
     """Return the tasks of those who got a slot, and of those who still wait."""
@@ -36,11 +39,10 @@ def test_a_429_stops_all_for_as_long_as_it_says_and_halves_the_slots():
         limiter = Limiter(8)
         sent_at = await limiter.enter(0)
         limiter.leave(0)
-        limiter.cool_down(0.2, sent_at)
         started = time.monotonic()
-        inside, waiting = await entered(limiter, 8, within_s=0.1)
-        assert (len(inside), limiter.slots) == (0, 4)
-        inside, waiting = await asyncio.wait(waiting, timeout=0.3)
+        limiter.cool_down(0.2, sent_at)
+        assert limiter.slots == 4
+        inside, waiting = await entered(limiter, 8, within_s=0.4)
         assert (len(inside), len(waiting)) == (4, 4)
         assert min(task.result() for task in inside) >= started + 0.19
         await end(waiting)
@@ -103,7 +105,7 @@ def test_who_is_cancelled_gives_the_turn_on():
         first.cancel()
         limiter.leave(0)
         second.cancel()
-        await asyncio.wait_for(third, 1)
+        await asyncio.wait_for(third, WIDE_S)
 
     asyncio.run(run())
 
@@ -118,7 +120,7 @@ def test_keeps_the_rate_that_was_asked_for(rates):
         for _ in range(6):
             await limiter.enter(10)
             limiter.leave(0)
-        assert 0.25 <= time.monotonic() - started < 0.6
+        assert 0.25 <= time.monotonic() - started < WIDE_S
 
     asyncio.run(run())
 
@@ -130,6 +132,6 @@ def test_tokens_that_were_not_used_are_given_back():
         for _ in range(5):
             await limiter.enter(10_000)
             limiter.leave(9_999.5)
-        assert 0.15 <= time.monotonic() - started < 1
+        assert 0.15 <= time.monotonic() - started < WIDE_S
 
     asyncio.run(run())

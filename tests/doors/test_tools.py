@@ -2,10 +2,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from diffscribe.core.errors import ToolError
 from diffscribe.doors.llama_cpp import (
@@ -134,10 +134,7 @@ def test_a_program_ends_when_its_parent_is_killed():
     assert is_running(child)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    deadline = time.monotonic() + 5
-    while is_running(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_running(child)
+    wait_until(lambda: not is_running(child))
 
 
 def test_a_program_keeps_its_arguments_and_exit_code():

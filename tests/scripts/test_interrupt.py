@@ -8,11 +8,12 @@ import subprocess
 import time
 from types import SimpleNamespace
 
+import psutil
 import pytest
+from tests.support.waiting import PATIENCE_S, wait_until
 
 from diffscribe.samples.builder import History
 
-PATIENCE_S = 120
 # It says so late that who started it knows its number by then.
 DEAF_PROGRAM = """#!/bin/sh
 [ "$1" = --help ] && exit 0
@@ -84,11 +85,7 @@ def deaf_programs(folder, *names):
 
 def assert_gone(pid):
     """Wait a moment: who is no child of the stage is buried by the system."""
-    deadline = time.monotonic() + 10
-    with pytest.raises(ProcessLookupError):
-        while time.monotonic() < deadline:
-            os.kill(int(pid), 0)
-            time.sleep(0.02)
+    wait_until(lambda: not psutil.pid_exists(int(pid)))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,18 @@
-"""Which modules of the house import which, read from their source.
+"""Which modules of the house import which, and what a program imports as it runs.
 
-All imports count: those at the top of a module, inside functions, under
+In their source all imports count: those at the top of a module, inside functions, under
 TYPE_CHECKING, relative ones, and module names in strings for lazy loading.
 """
 
 import ast
+import subprocess
+import sys
+
+LIGHT = {
+    *("annotated_types", "click", "diffscribe", "orjson", "pathspec", "pydantic"),
+    *("pydantic_core", "re2", "typing_extensions", "typing_inspection", "yaml"),
+}
+"""What a program may import to answer --help."""
 
 
 def modules(root):
@@ -55,3 +63,28 @@ def reached(house, start):
             seen.add(target)
             waiting.append(target)
     return seen
+
+
+HELP = """
+import runpy, sys
+before = {*sys.modules}
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    # What extensions of C make up has no spec.
+    names = {
+        name.partition(".")[0]
+        for name in {*sys.modules} - before
+        if getattr(sys.modules[name], "__spec__", None)
+    }
+    print(*names - sys.stdlib_module_names, file=sys.stderr)
+"""
+
+
+def helped(path, *arguments):
+    """Return what a program says to --help, and the packages that it imported."""
+    program = f"import sys; sys.argv = {[str(path), *arguments, '--help']}\n{HELP}"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    names = done.stderr.split()
+    return done.stdout, {name for name in names if not name.startswith("_")}

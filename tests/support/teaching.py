@@ -12,7 +12,7 @@ def label_params(**fields):
         "reasoning_effort": None,
         "max_prompt_chars": 9000,
         "max_answer_tokens": 300,
-        "timeout_s": 20.0,
+        "timeout_s": 60.0,
         "concurrency": 4,
         "requests_per_minute": None,
         "tokens_per_minute": None,
