@@ -12,7 +12,7 @@ import click
 from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
-from diffscribe.core.params import QuantizationType, load_params
+from diffscribe.core.params import Params, QuantizationType, load_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.adapter import merge_adapter
 from diffscribe.doors.llama_cpp import version
@@ -42,15 +42,17 @@ def main(
     # Whatever can be wrong cheaply is found before the model is loaded.
     llama_cpp = version()
     default = section.types[0]
-    shown = load_student_prompts(prompts, values.render.answer, values.style.message)
-    system = (shown.plan if values.render.task == "plan" else shown.message).system
-    recipe = modelfile(f"student-{default}.gguf", system, section.num_ctx)
+    recipes = {
+        name: modelfile(f"student-{default}.gguf", system, section.num_ctx)
+        for name, system in _systems(prompts, values).items()
+    }
     with whole_folder(merged) as folder:
         merge_adapter(base, adapter, folder)
     with whole_folder(gguf) as folder:
         student = write_ggufs(merged, "student", section.types, folder)
         untuned = write_ggufs(base, "base", (section.base_type,), folder)
-        (folder / "Modelfile").write_text(recipe, encoding="utf-8")
+        for name, recipe in recipes.items():
+            (folder / name).write_text(recipe, encoding="utf-8")
     report(
         details,
         {
@@ -60,6 +62,18 @@ def main(
         },
         f"{student[default].parameters:,} parameters; {_sizes(student)}",
     )
+
+
+def _systems(prompts: Path, values: Params) -> dict[str, str]:
+    """Return the system text of each Modelfile: one for each question that it knows."""
+    section = values.render
+    shown = load_student_prompts(prompts, section.answer, values.style.message)
+    if section.task == "message":
+        return {"Modelfile": shown.message.system}
+    systems = {"Modelfile": shown.plan.system}
+    if section.message_fraction:
+        systems["Modelfile.message"] = shown.message.system
+    return systems
 
 
 def _sizes(student: Mapping[QuantizationType, Contents]) -> str:

@@ -74,6 +74,20 @@ def test_sharegpt_names_the_speakers_as_its_readers_expect():
     assert [turn["from"] for turn in turns] == ["system", "human", "gpt"]
 
 
+def test_one_task_can_be_taken_alone(tmp_path):
+    plan, message = sample("plan"), sample("message", answer="fix: stop")
+    message = message.model_copy(update={"task": "message"})
+    write_splits(tmp_path, train=[plan, message], test=[plan])
+    for task, train, test in (("message", [message], []), ("plan", [plan], [plan])):
+        out = tmp_path / task
+        done = export(tmp_path / "sft", out, "--format", "alpaca", "--task", task)
+        sizes = f"train {len(train)}, validation 0, test {len(test)}"
+        assert done.output == f"export: alpaca: {sizes}\n"
+        rows = [json.loads(line) for line in (out / "train.jsonl").open()]
+        assert rows == [SHAPES["alpaca"](each) for each in train]
+    assert rows[0]["output"] == "{}"
+
+
 @pytest.mark.parametrize("roles", [("user",), ("system", "user", "assistant", "user")])
 def test_a_chat_that_alpaca_has_no_place_for_is_refused_by_name(roles):
     with pytest.raises(RecordError, match="sample long: alpaca holds one"):

@@ -166,7 +166,7 @@ def test_the_bodies_of_the_grammar_are_those_that_are_written():
         if lines_of(first) + lines_of(second) <= limits.body_lines
         for a, b in product("A%", "A%")
     }
-    grammar = Gbnf(answer_grammar(files, (), "plain", "1 2", limits))
+    grammar = Gbnf(answer_grammar(files, (), "plain", ["1 2"], limits))
     assert grammar.language("A% \n", after="1 2\n") == both
     for text in sorted(both)[::50]:
         reading = read_plan_lines(f"1 2\n{text}", files, "plain")
@@ -215,7 +215,7 @@ def test_the_grammar_admits_the_answer_of_every_valid_plan(files, message):
         plan = random_plan(files, draw)
         text = write_plan_lines(plan, files, message)
         assert grammar.admits(text), text
-        forced = answer_grammar(files, TYPES, message, first_line_of(plan, files))
+        forced = answer_grammar(files, TYPES, message, [first_line_of(plan, files)])
         assert Gbnf(forced).admits(text), text
 
 

@@ -65,6 +65,8 @@ def test_without_a_type_there_may_be_no_lesson():
     assert learned("Fix the spelling of valve") == LessonReason.UNSURE_TYPE
     assert learned("Tell of valves", ("README.md",))[0] == "docs"
     assert learned("Valve and pump", ("src/a.zig", "x")) == LessonReason.UNSURE_TYPE
+    plain = learned("Valve and pump", ("src/a.zig", "x"), style(message="plain"))
+    assert plain[2] == "valve and pump"
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,8 @@ def test_plans_can_be_asked_for_as_the_student_is_asked(answer):
     assert (schema_of(plans) is None) == (answer == "lines")
     [short] = as_student_is_asked(cases[:1], texts, 20, params, "plain")
     assert (short.prompt, short.message) == ((), "plain")
+    [made] = short.target.commits
+    assert (made.type, made.subject) == ("", "Stop early")
 
 
 @pytest.mark.parametrize(

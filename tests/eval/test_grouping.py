@@ -55,6 +55,8 @@ def test_the_target_itself_is_perfect_and_nothing_is_found():
 def test_a_plan_in_plain_style_has_no_types():
     untyped = plan(commit("a.py", "", "Stop early"))
     assert measured(untyped, make_case(untyped, message="plain"))["valid"] == 1.0
+    typed = plan(commit("a.py", "fix", "stop early"))
+    assert measured(typed, make_case(untyped, message="plain"))["valid"] == 1.0
     assert measured(untyped, make_case(untyped))["valid"] == 0.0
 
 

@@ -135,8 +135,9 @@ def test_a_message_is_asked_for_without_the_line_that_is_known():
         assert read_message_lines("feat: add it", units).record == made.sample.target
 
 
-def test_a_plain_message_begins_with_a_capital_and_has_no_type():
-    change = split_change(commit("a.py"))
+def test_a_plain_message_is_a_capitalised_line_alone():
+    long = commit("a.py").model_copy(update={"body": "It was missing."})
+    change = split_change(long)
     for task, text in (("plan", "1\nAdd it"), ("message", "Add it")):
         params = limits(answer="lines", task=task)
         [made] = render_changes([change], PROMPTS, COUNT, params, "plain").fitted

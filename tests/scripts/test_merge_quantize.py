@@ -1,8 +1,13 @@
 import json
+import re
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
+
+from diffscribe.doors.llama_cpp import serve
+from diffscribe.doors.model_folder import load_tokenizer
 
 ROOT = Path(__file__).parents[2]
 
@@ -12,6 +17,7 @@ def run(stage, tmp_path):
     """A function that runs the stage on a base and an adapter."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["merge_quantize"] |= {"types": ["q4_k_m", "f16"], "base_type": "q8_0"}
+    params["render"]["message_fraction"] = 0.5
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     outputs = [tmp_path / name for name in ("merged", "gguf", "merge_quantize.json")]
 
@@ -20,6 +26,18 @@ def run(stage, tmp_path):
         return stage("merge_quantize", *paths, "--params", tmp_path / "params.yaml")
 
     return run
+
+
+MODELFILES = ("Modelfile", "Modelfile.message")
+
+
+def chat_of(modelfile):
+    """Return what Ollama sends for a user's text: the file's system text before it."""
+    text = modelfile.read_text()
+    assert text.startswith("FROM ./student-q4_k_m.gguf\n")
+    [system] = re.findall('^SYSTEM """(.*?)"""$', text, re.M | re.S)
+    user = {"role": "user", "content": "Files:\n1 M a.py +1"}
+    return [{"role": "system", "content": system}, user]
 
 
 @pytest.mark.slow
@@ -31,12 +49,26 @@ def test_the_stage_ships_what_params_list(run, tiny_base, tiny_adapter, tmp_path
     assert done.stdout.count("\n") == 1
     assert sorted(path.name for path in (tmp_path / "gguf").iterdir()) == [
         "Modelfile",
+        "Modelfile.message",
         "base-q8_0.gguf",
         "student-f16.gguf",
         "student-q4_k_m.gguf",
     ]
-    recipe = (tmp_path / "gguf/Modelfile").read_text()
-    assert recipe.startswith("FROM ./student-q4_k_m.gguf\n")
+    chats = {name: chat_of(tmp_path / "gguf" / name) for name in MODELFILES}
+    assert [chats[name][0]["content"].split()[0] for name in MODELFILES] == [
+        *("Split", "Write"),
+    ]
+    tokenizer = load_tokenizer(tiny_base)
+    with serve(
+        tmp_path / "gguf/student-f16.gguf", context_tokens=256, threads=1
+    ) as url:
+        for chat in chats.values():
+            body = json.dumps({"messages": chat}).encode()
+            address = f"{url.removesuffix('/v1')}/apply-template"
+            with urllib.request.urlopen(address, body, timeout=60) as reply:
+                shown = json.load(reply)["prompt"]
+            options = {"tokenize": False, "add_generation_prompt": True}
+            assert shown == tokenizer.apply_chat_template(chat, **options)
     metrics = json.loads((tmp_path / "merge_quantize.json").read_text())
     student, base = metrics["student"], metrics["base"]
     assert student["q4_k_m"]["parameters"] == base["q8_0"]["parameters"] > 1e6

@@ -44,6 +44,10 @@ WRITTEN = frozenset(
     )
 )
 """All files of a folder of reports; one that holds others is never replaced."""
+MAX_PROMPT_CHARS = 40_000
+CHARS_PER_TOKEN = 2.7
+"""Of the student's prompts, by SmolLM2's tokenizer: it is shown as much as in training,
+whatever tokenizer a model has."""
 ENDPOINT_SLOTS = 8
 """Requests open at once; an endpoint answers each as if it were alone."""
 
@@ -91,9 +95,8 @@ def bench_command() -> None:
 @click.option(
     "--max-prompt-chars",
     type=click.IntRange(1),
-    default=40_000,
-    show_default=True,
-    help="Cut the diff in a prompt that is made here to fit.",
+    help="Cut the diff in a prompt that is made here to fit: else 40000, or for the "
+    "student what render.max_prompt_tokens are.",
 )
 @click.option(
     "--max-tokens",
@@ -300,8 +303,10 @@ def _with_prompts(
     kind, max_chars = options["prompt"], options["max_prompt_chars"]
     if kind == "student":
         style, section = values.style.message, values.render
+        max_chars = max_chars or int(CHARS_PER_TOKEN * section.max_prompt_tokens)
         words = load_student_prompts(PROMPTS / "student", section.answer, style)
         return as_student_is_asked(cases, words, max_chars, section, style)
+    max_chars = max_chars or MAX_PROMPT_CHARS
     texts = {
         "message": load_prompts(PROMPTS / "message"),
         "plan": load_plan_prompts(PROMPTS / "teacher", values.style),

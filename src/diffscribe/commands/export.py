@@ -14,6 +14,7 @@ from diffscribe.core.files import read_jsonl, write_lines
 from diffscribe.core.records import Message, Sample
 
 SPLITS = ("train", "validation", "test")
+TASKS = ("plan", "message")
 SHAREGPT_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 Row = dict[str, Any]
@@ -71,11 +72,15 @@ has no place for its chat."""
 @click.option(
     "--format", "shape", type=click.Choice(list(SHAPES)), required=True, help="Shape."
 )
-def export_command(sft: Path, exported: Path, shape: str) -> None:
+@click.option(
+    "--task", type=click.Choice(TASKS), help="Only samples that ask for this."
+)
+def export_command(sft: Path, exported: Path, shape: str, task: str | None) -> None:
     """Write the chat samples in a shape that other trainers read.
 
     Train, validation and test of the folder SFT go to the folder EXPORTED, in the
     order of SFT and without the private samples; nothing else in EXPORTED changes.
+    Alpaca of messages is what joco trains on: instruction, diff and message.
     """
     if exported.resolve() == sft.resolve():
         raise InputError(
@@ -86,6 +91,8 @@ def export_command(sft: Path, exported: Path, shape: str) -> None:
     def lines(split: str) -> Iterator[bytes]:
         samples = read_jsonl(sft / f"{split}.jsonl", Sample)
         for sample in progress(samples, f"export {split}"):
+            if task not in (None, sample.task):
+                continue
             counts["private" if sample.private else split] += 1
             if not sample.private:
                 row = SHAPES[shape](sample)

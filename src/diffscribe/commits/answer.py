@@ -86,6 +86,17 @@ def canonical_plan(
     return _joined(files, groups, [plan.commits[number - 1] for number in order])
 
 
+def in_style(plan: Plan, message: MessageStyle) -> Plan:
+    """Return a plan as it is learned: plain messages are a first line alone."""
+    if message == "conventional":
+        return plan
+    commits = [
+        _canonical_message(each, message).model_copy(update={"body": ""})
+        for each in plan.commits
+    ]
+    return plan.model_copy(update={"commits": tuple(commits)})
+
+
 def _types(message: MessageStyle) -> Collection[str]:
     return TYPES if message == "conventional" else ("",)
 

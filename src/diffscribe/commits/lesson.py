@@ -164,7 +164,8 @@ def _type_of(
     if _FIX.match(subject) and not _FIX_OF_LESS.search(subject):
         return "fix"
     guess = guess_type(subject, paths)
-    is_sure = guess.probability >= MIN_TYPE_PROBABILITY
+    # A plain message shows no type, so a wrong one teaches nothing.
+    is_sure = guess.probability >= MIN_TYPE_PROBABILITY or style.message == "plain"
     return guess.type if is_sure else LessonReason.UNSURE_TYPE
 
 

@@ -109,7 +109,8 @@ class StyleParams(Section):
     """What a good message keeps to, for label, curate, gate and eval alike."""
 
     message: Literal["conventional", "plain"]
-    """How the student begins one: `type(scope): subject`, or a capitalised line."""
+    """How the student writes one: `type(scope): subject` and perhaps a body, or a
+    capitalised line alone."""
     types: Annotated[tuple[CommitType, ...], Field(min_length=1)]
     headers: Literal["by_paths", "as_written"]
     """Of a history: types that the files decide and scopes that a path shows, which

@@ -14,10 +14,11 @@ from typing import Any, Literal
 from diffscribe.commits.answer import (
     first_line_of,
     fitting_limits,
+    in_style,
     longest_answer_chars,
 )
 from diffscribe.commits.diff import FilePatch, parse_diff
-from diffscribe.commits.plan import Limits, MessageStyle, plan_schema
+from diffscribe.commits.plan import LIMITS, Limits, MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.commits.single import single_changes
 from diffscribe.commits.student_prompt import (
@@ -345,6 +346,7 @@ def _for_student(
             "prompt": rendered.messages if rendered else (),
             "answer": params.answer if case.task == "plan" else "lines",
             "message": style,
+            "target": in_style(case.target, style),
             "units": units_of(change.files, change.diff),
         }
     )
@@ -390,9 +392,10 @@ def held_limits(case: Case, max_tokens: int) -> Limits:
     """Return the limits under which no answer in lines has more tokens, if it is ASCII.
 
     A token is at least a byte. Where even one without bodies may have more, no limit
-    helps.
+    helps. Plain messages have no bodies.
     """
-    return fitting_limits(_answer_units(case), max_tokens, case.message)
+    limits = LIMITS._replace(body_lines=0) if case.message == "plain" else LIMITS
+    return fitting_limits(_answer_units(case), max_tokens, case.message, limits)
 
 
 def longest_answer_tokens(case: Case, max_tokens: int) -> int:

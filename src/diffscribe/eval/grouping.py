@@ -56,7 +56,8 @@ def judge_grouping(case: Case, prediction: Prediction) -> Judgement:
     times = Counter(unit for units in plan_units(plan, plan) for unit in units)
     changed, junk = set(case.files), set(case.junk)
     listed = {path for commit in plan.commits for path in commit.files}
-    types = ("",) if case.message == "plain" else TYPES
+    # Controls name types in any style.
+    types = ("", *TYPES) if case.message == "plain" else TYPES
     units = case_units(case)
     problem = plan_problem(plan, units, types)
     matched = ignored(plan.gitignore, case.files)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from diffscribe.commits.answer import (
     canonical_plan,
+    in_style,
     write_message_lines,
     write_plan_lines,
 )
@@ -221,7 +222,7 @@ def _answer(
     Raises:
         PlanLinesError: if lines cannot hold it.
     """
-    plan = change.label.plan
+    plan = in_style(change.label.plan, style)
     if task == "message" or params.answer == "lines":
         units = units_of(change.files, change.diff)
         write = write_plan_lines if task == "plan" else write_message_lines
