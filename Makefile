@@ -33,8 +33,8 @@ llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR 
 	@tools/llama_cpp.sh
 
 .PHONY: clone
-clone: .venv/.installed ## Bring the repositories that params name by URL; goes on where it stopped
-	@python scripts/clone.py
+clone: .venv/.installed ## Bring the repositories that params or a PROFILE name by URL
+	@python scripts/clone.py --profile "$(PROFILE)"
 
 .PHONY: repro
 repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
@@ -51,6 +51,12 @@ gate: .venv/.installed ## Label a sample and put it before you: reports/gate/ind
 .PHONY: train
 train: llama.cpp ## Run the pipeline as an experiment: make train [PROFILE=name] [ARGS=--queue]
 	@diffscribe train --profile "$(PROFILE)" $(ARGS)
+
+.PHONY: public
+public: llama.cpp ## Rebuild diffscribe-135m from its public histories (docs/public.md; days)
+	@python scripts/clone.py --profile public
+	@diffscribe train --profile public
+	@diffscribe ship
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones, and report the coverage

@@ -1,6 +1,6 @@
 """Bring the repositories that harvest.sources names by URL. No stage: it is explicit.
 
-Usage: python scripts/clone.py
+Usage: python scripts/clone.py [--profile NAME]
 """
 
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from diffscribe.commands.train import profile_params
 from diffscribe.core.cli import Command, params_option
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import load_params
@@ -16,10 +17,14 @@ from diffscribe.doors.places import CLONES
 
 
 @click.command(cls=Command)
+@click.option("--profile", default="", help="A profile to lay over params.yaml.")
 @params_option
-def main(params: Path) -> None:
-    """Clone each URL of harvest.sources, at its revision, into data/clones."""
-    section = load_params(params).harvest
+def main(params: Path, profile: str) -> None:
+    """Clone each URL of harvest.sources, at its revision, into data/clones.
+
+    What is there already is left, so a clone that was killed goes on.
+    """
+    section = (profile_params(profile) if profile else load_params(params)).harvest
     urls = [(each.url, each.revision) for each in section.sources if each.url]
     brought = 0
     for number, (url, revision) in enumerate(urls, start=1):

@@ -21,6 +21,8 @@ VERBS = {
     "why": "Tell what each stage did with a change or a commit.",
     "forget": "Take a repository out of everything that was written.",
     "export": "Write the chat samples in a shape that other trainers read.",
+    "lora": "Write the shipped adapter as a GGUF LoRA file for llama-server.",
+    "ship": "Write the folder of diffscribe-135m from what the stages wrote.",
     "ledger": "Export, merge, prune or show the answers of models in the ledger.",
     "estimate": "Estimate what labeling would ask and cost, for each teacher of the "
     "price table.",

@@ -13,7 +13,7 @@ import yaml
 
 from diffscribe.core.cli import Command
 from diffscribe.core.errors import InputError, ParamsError, ToolError
-from diffscribe.core.params import merge_params, parse_params
+from diffscribe.core.params import Params, merge_params, parse_params
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
@@ -31,9 +31,18 @@ def load_profile(name: str) -> dict[str, Any]:
         ParamsError: if a key or value does not fit params.yaml.
     """
     overrides = _extended(name, ())
-    values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    parse_params(merge_params(values, overrides), PROFILES / f"{name}.yaml")
+    _laid_over(overrides, name)
     return overrides
+
+
+def profile_params(name: str) -> Params:
+    """Return params.yaml with a profile laid over it; fails as `load_profile` does."""
+    return _laid_over(_extended(name, ()), name)
+
+
+def _laid_over(overrides: dict[str, Any], name: str) -> Params:
+    values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    return parse_params(merge_params(values, overrides), PROFILES / f"{name}.yaml")
 
 
 def _extended(name: str, below: tuple[str, ...]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def terminal_table(evaluation: Evaluation, columns: int) -> str:
     Scores are in percent, each with the ends of its 95 % interval. Columns that do
     not fit come below, with the systems again; 160 columns hold all.
     """
-    rows = _rows(evaluation.systems)
+    rows = headline_rows(evaluation.systems)
     return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 
@@ -70,7 +70,7 @@ def markdown(evaluation: Evaluation) -> str:
     return "\n\n".join(
         (
             "# Evaluation",
-            grid(_rows(evaluation.systems)),
+            grid(headline_rows(evaluation.systems)),
             "In brackets the 95 % interval. ARI is the adjusted Rand index of how "
             "files and hunks are grouped: 0 is chance. The controls are rules "
             "without a model.",
@@ -241,7 +241,8 @@ def _width(rows: Sequence[Row], name: str) -> int:
     return max(map(len, lines))
 
 
-def _rows(results: Iterable[SystemResult]) -> list[Row]:
+def headline_rows(results: Iterable[SystemResult]) -> list[Row]:
+    """Return a row for each system: n, the measures of HEADLINE, speed and size."""
     return [
         {
             "system": result.system,
