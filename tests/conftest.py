@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from diffscribe.core.params import ScratchParams
-from diffscribe.samples.builder import History
+from tests.support.history import History
 from tests.support.rows import make_change, make_curated, make_labeled
+from tests.support.tiny_gguf import write_tiny
 
 pytest_plugins = [
     "tests.support.case_fixtures",
@@ -36,7 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         starts_processes = item.path.parent.name in ("scripts", "commands")
-        needs = {"browser", "tiny_base"} & {*getattr(item, "fixturenames", ())}
+        needs = {"browser", "tiny_gguf", "known_base"} & {
+            *getattr(item, "fixturenames", ())
+        }
         if starts_processes or needs:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
@@ -91,66 +93,76 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def tiny_params() -> ScratchParams:
-    """What makes a base of two layers that learns a little in twelve steps."""
-    return ScratchParams(
-        vocab_size=512,
-        hidden_size=256,
-        intermediate_size=512,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        context_tokens=512,
-        block_tokens=64,
-        batch_size=4,
-        steps=12,
-        learning_rate=3e-3,
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The f16 GGUF of a random model of two layers."""
+    folder = tmp_path_factory.mktemp("gguf")
+    path: Path = write_tiny(
+        folder / "tiny-f16.gguf", context_tokens=512, width=256, is_packed=False
     )
+    return path
 
 
 @pytest.fixture(scope="session")
-def tiny_base(
-    tmp_path_factory: pytest.TempPathFactory, tiny_params: ScratchParams
-) -> Path:
-    """A base with random weights and a tokenizer of its own."""
-    from diffscribe.base.scratch import initial_model, save, train_tokenizer
-    from diffscribe.doors.torch_runtime import seed_torch
+def tiny_base(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a model folder."""
+    return as_folder(tiny_gguf, tmp_path_factory.mktemp("models") / "base")
 
-    seed_torch(7)
-    texts = ["def parse(line):\n    return line.split()\n" * 3]
-    tokenizer = train_tokenizer(texts, "Split the change.", tiny_params)
-    folder = tmp_path_factory.mktemp("models") / "base"
-    save(initial_model(tokenizer, tiny_params), tokenizer, folder)
+
+@pytest.fixture(scope="session")
+def known_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model folder with SmolLM2's tokenizer.
+
+    llama.cpp's converter refuses every vocabulary that was not published.
+    """
+    from diffscribe.base.smollm2 import original_gguf
+
+    folder = tmp_path_factory.mktemp("known")
+    gguf = write_tiny(
+        folder / "f16.gguf",
+        context_tokens=2048,
+        tokens_of=original_gguf(),
+        is_packed=False,
+    )
+    return as_folder(gguf, folder / "base")
+
+
+def as_folder(gguf: Path, folder: Path) -> Path:
+    """Convert a GGUF to a new model folder."""
+    from diffscribe.base.smollm2 import convert_gguf
+
+    folder.mkdir()
+    convert_gguf(gguf, folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def tiny_adapter(tiny_base: Path) -> Path:
     """A LoRA adapter of the tiny base that changes its answers."""
+    return random_adapter(tiny_base)
+
+
+@pytest.fixture(scope="session")
+def known_adapter(known_base: Path) -> Path:
+    """The same of the base with a known tokenizer."""
+    return random_adapter(known_base)
+
+
+def random_adapter(base: Path) -> Path:
+    """Write a LoRA adapter beside a base."""
     from peft import LoraConfig, get_peft_model
     from torch import nn
     from transformers import AutoModelForCausalLM
 
     model = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(tiny_base),
+        AutoModelForCausalLM.from_pretrained(base),
         LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
     for name, weights in model.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(weights, std=0.05)
-    folder = tiny_base.with_name("adapter")
+    folder = base.with_name("adapter")
     model.save_pretrained(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_gguf(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The f16 GGUF of the tiny base."""
-    from diffscribe.merge_quantize.gguf import convert
-
-    path = tmp_path_factory.mktemp("gguf") / "tiny-f16.gguf"
-    convert(tiny_base, path, "tiny")
-    return path
 
 
 class Request(NamedTuple):

@@ -7,11 +7,13 @@ import pytest
 
 from diffscribe.base.base import copy_base, model_metrics
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import BaseParams, load_params
+from diffscribe.core.params import load_params
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.train.trainer import load_student
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 CONFIG = SimpleNamespace(bf16=False, gradient_checkpointing=False)
 """What loading a model reads of TRL's settings."""
@@ -20,7 +22,7 @@ DAMAGE = [
     ("config.json", "{cut o", "config.json"),
     ("config.json", '{"model_type": "unheard_of"}', "model type `unheard_of`"),
     ("config.json", '{"model_type": "vit"}', "ViTConfig"),
-    ("config.json", '{"model_type": "qwen3", "hidden_size": "x"}', "'hidden_size'"),
+    ("config.json", '{"model_type": "llama", "hidden_size": "x"}', "'hidden_size'"),
     ("tokenizer.json", "{cut o", "tokenizer.json cannot be loaded: "),
     ("tokenizer.json", "{}", "tokenizer.json cannot be loaded: "),
     ("tokenizer_config.json", "{cut o", "cannot be loaded: "),
@@ -38,20 +40,18 @@ def base(tiny_base, tmp_path):
 @pytest.fixture
 def params():
     """The params of the embedded default."""
-    return load_params(Path(__file__).parents[2] / "params.yaml").train
+    return load_params(ROOT / "params.yaml").train
 
 
 @pytest.fixture
-def copy(tmp_path, tiny_params):
+def copy(tmp_path):
     """A function that copies a base as the stage does."""
+    default = load_params(ROOT / "params.yaml").base
 
     def run(source):
         (tmp_path / "copy").mkdir()
-        copy_base(
-            BaseParams(source=str(source), revision=None, scratch=tiny_params, seed=7),
-            tmp_path / "shipped",
-            tmp_path / "copy",
-        )
+        given = default.model_copy(update={"source": str(source)})
+        copy_base(given, tmp_path / "shipped", tmp_path / "copy")
         return tmp_path / "copy"
 
     return run
@@ -73,7 +73,7 @@ def test_a_whole_model_is_copied_byte_for_byte(copy, tiny_base):
 
 def test_the_size_of_a_model_is_counted(tiny_base):
     vocabulary = len(load_tokenizer(tiny_base))
-    attention, multilayer, norms = 3 * 256 * 256, 3 * 256 * 512, 2 * 256 + 2 * 64
+    attention, multilayer, norms = 3 * 256 * 256, 3 * 256 * 512, 2 * 256
     layers = 2 * (attention + multilayer + norms)
     assert model_metrics(tiny_base) == {
         "parameters": vocabulary * 256 + layers + 256,

@@ -13,7 +13,7 @@ from tests.support.tiny_gguf import write_tiny
 from diffscribe.base.base import copy_base
 from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import BaseParams, load_params
+from diffscribe.core.params import load_params
 from diffscribe.core.records import Message, Plan, Sample, as_text
 from diffscribe.doors.dialect import Rung, tokenize_body, unspeakable
 from diffscribe.doors.endpoint import Endpoint, prepare
@@ -63,9 +63,8 @@ def base(tmp_path_factory):
     """SmolLM2 as the stage base writes it; its GGUF is fetched once into .tools."""
     folder = tmp_path_factory.mktemp("smollm2") / "base"
     folder.mkdir()
-    scratch = load_params(ROOT / "params.yaml").base.scratch
-    params = BaseParams(source=SMOLLM2, revision=None, scratch=scratch, seed=7)
-    copy_base(params, folder, folder)
+    params = load_params(ROOT / "params.yaml").base
+    copy_base(params.model_copy(update={"source": SMOLLM2}), folder, folder)
     return folder
 
 

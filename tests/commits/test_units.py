@@ -1,12 +1,12 @@
 import subprocess
 
 import pytest
+from tests.support.history import EXECUTABLE, SYMLINK
 from tests.support.rows import file_change, make_change
 
 from diffscribe.commits.diff import parse_diff
 from diffscribe.commits.units import FileUnits, units_of, units_of_diff
 from diffscribe.core.records import FileKind, FileStatus
-from diffscribe.samples.builder import EXECUTABLE, SYMLINK
 
 HEAD = "diff --git a/{0} b/{0}\n"
 HUNK = "@@ -{0} +{0} @@\n-old\n+new\n"

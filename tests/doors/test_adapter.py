@@ -46,7 +46,8 @@ def test_the_merged_model_answers_like_base_and_adapter(
     found = logits(load(merged))
     tuned = logits(PeftModel.from_pretrained(load(tiny_base), tiny_adapter))
     untuned = logits(load(tiny_base))
-    assert torch.allclose(found, tuned, atol=5e-3)
+    # The base has bfloat16, to which the merged weights are rounded.
+    assert torch.allclose(found, tuned, atol=0.03)
     assert (found - untuned).abs().max() > 0.1
 
 
@@ -110,17 +111,17 @@ def test_a_fully_tuned_model_is_stored_in_16_bits(
 
 @pytest.mark.slow
 def test_a_base_that_draws_its_answers_gives_that_to_nothing(
-    tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
+    known_base: Path, known_adapter: Path, merged: Path, tmp_path: Path
 ) -> None:
     from gguf import GGUFReader
 
     drawing = {"do_sample": True, "repetition_penalty": 1.1, "temperature": 0.7}
-    base = shutil.copytree(tiny_base, tmp_path / "base")
+    base = shutil.copytree(known_base, tmp_path / "base")
     ends = json.loads((base / "generation_config.json").read_text())
     (base / "generation_config.json").write_text(
         json.dumps(ends | drawing | {"top_k": 20, "top_p": 0.8})
     )
-    merge_adapter(base, tiny_adapter, merged)
+    merge_adapter(base, known_adapter, merged)
     kept = json.loads((merged / "generation_config.json").read_text())
     assert not kept.keys() & {*drawing, "top_k", "top_p"}
     # The untuned base is converted as it is.
@@ -145,11 +146,11 @@ def test_a_tied_output_stays_tied(
 def test_an_adapter_of_another_base_is_refused(
     tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
 ) -> None:
-    from transformers import AutoConfig, Qwen3ForCausalLM
+    from transformers import AutoConfig, LlamaForCausalLM
 
     config = AutoConfig.from_pretrained(tiny_base)
     config.intermediate_size = 256
-    Qwen3ForCausalLM(config).save_pretrained(tmp_path / "other")
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "other")
     with pytest.raises(SourceError, match="does not fit"):
         merge_adapter(tmp_path / "other", tiny_adapter, merged)
 

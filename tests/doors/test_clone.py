@@ -7,12 +7,12 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.support.history import History
 from tests.support.source_fixtures import find, git
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.clone import clone
 from diffscribe.doors.places import CLONES
-from diffscribe.samples.builder import History
 
 SHA = "0123456789" * 4
 

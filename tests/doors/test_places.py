@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from tests.support.history import History
 from tests.support.source_fixtures import find, make_params
 
 from diffscribe.core.errors import SourceError
@@ -11,7 +12,6 @@ from diffscribe.doors.places import (
     protocol_of,
     remote_name,
 )
-from diffscribe.samples.builder import History
 
 SHA = "0123456789" * 4
 

@@ -1,6 +1,7 @@
 import subprocess
 
 import pytest
+from tests.support.history import EXECUTABLE, SYMLINK
 from tests.support.source_fixtures import git_bytes
 
 from diffscribe.core.errors import SourceError
@@ -15,7 +16,6 @@ from diffscribe.doors.trees import (
     write_tree,
 )
 from diffscribe.harvest.history import list_commits, read_commits
-from diffscribe.samples.builder import EXECUTABLE, SYMLINK
 
 
 def raw(folder, base, head):

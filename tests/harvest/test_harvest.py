@@ -4,6 +4,7 @@ import resource
 import subprocess
 
 import pytest
+from tests.support.history import EXECUTABLE, SYMLINK
 from tests.support.source_fixtures import (
     dropped,
     git_bytes,
@@ -20,7 +21,6 @@ from diffscribe.doors.git import MAX_BLOB_BYTES, RESOURCE_LIMITS, encode
 from diffscribe.doors.trees import join_gitignores, read_gitignores
 from diffscribe.harvest.harvest import CapReason, HarvestCounts
 from diffscribe.harvest.windows import WindowReason
-from diffscribe.samples.builder import EXECUTABLE, SYMLINK
 
 
 def write_everything(history):

@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
+from tests.support.history import SYMLINK, History
 from tests.support.source_fixtures import dropped, git, git_bytes, read_changes
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.git import MAX_BLOB_BYTES
-from diffscribe.samples.builder import SYMLINK, History
 
 
 def subjects(changes):

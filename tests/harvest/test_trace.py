@@ -4,12 +4,12 @@ import random
 
 import pytest
 from hunks import patch_of_hunks
+from tests.support.history import EXECUTABLE, SYMLINK
 from tests.support.source_fixtures import git_bytes, read_changes
 
 from diffscribe.commits.diff import parse_diff
 from diffscribe.doors.trees import read_edits
 from diffscribe.harvest.rows import MAX_TRACED_BYTES, carry
-from diffscribe.samples.builder import EXECUTABLE, SYMLINK
 
 LINES = [f"line {number}\n" for number in range(40)]
 TEXT = "".join(LINES)

@@ -7,8 +7,7 @@ from pathlib import Path
 from tests.hostile.attacks import Place, attack
 from tests.hostile.plumbing import Raw, grown
 from tests.hostile.programs import configured, git
-
-from diffscribe.samples.builder import History
+from tests.support.history import History
 
 POINTER = "a .git that points elsewhere"
 TRAP = "a file that never ends or cannot be opened"

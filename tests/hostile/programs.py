@@ -6,8 +6,7 @@ from pathlib import Path
 
 from tests.hostile.attacks import Place, attack
 from tests.hostile.plumbing import grown
-
-from diffscribe.samples.builder import History
+from tests.support.history import History
 
 KIND = "runs a program"
 

@@ -2,8 +2,8 @@ import re
 
 import pytest
 from jinja2 import Environment
+from tests.support.tiny_gguf import TEMPLATE as TRAINED
 
-from diffscribe.base.scratch import CHAT_TEMPLATE
 from diffscribe.core.errors import SourceError
 from diffscribe.merge_quantize.gguf import TEMPLATE, modelfile
 
@@ -64,6 +64,6 @@ def test_the_template_renders_what_the_student_was_trained_on() -> None:
         jinja_environment.from_string(each).render(
             messages=messages, add_generation_prompt=True
         )
-        for each in (template, CHAT_TEMPLATE)
+        for each in (template, TRAINED)
     )
     assert ours == trained

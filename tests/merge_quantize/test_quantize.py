@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.support.tiny_gguf import LAYERS, write_tiny
 
 from diffscribe.core.errors import ToolError
 from diffscribe.core.params import QuantizationType
@@ -10,7 +11,6 @@ from diffscribe.doors.llama_cpp import program, run_tool
 from diffscribe.merge_quantize.gguf import (
     BLOCKS,
     contents,
-    convert,
     quantize,
     write_ggufs,
 )
@@ -39,20 +39,10 @@ def test_f16_is_a_plain_copy(tiny_gguf: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out.gguf").read_bytes() == tiny_gguf.read_bytes()
 
 
-def test_fallbacks_are_as_many_as_llama_quantize_reports(
-    tiny_base: Path, tmp_path: Path
-) -> None:
-    from transformers import AutoConfig, AutoTokenizer, Qwen3ForCausalLM
-
-    folder = tmp_path / "uneven"
-    config = AutoConfig.from_pretrained(tiny_base)
-    config.intermediate_size = 320  # no multiple of 256, but of 32
-    Qwen3ForCausalLM(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tiny_base).save_pretrained(folder)
-    f16 = tmp_path / "f16.gguf"
-    convert(folder, f16, "uneven")
-    layers = config.num_hidden_layers
-    for kind, expected in (("q4_k_m", layers), ("q8_0", 0), ("q4_1", 0)):
+def test_fallbacks_are_as_many_as_llama_quantize_reports(tmp_path: Path) -> None:
+    # Only ffn_down has rows of 320 weights: a multiple of 32 and not of 256.
+    f16 = write_tiny(tmp_path / "f16.gguf", width=256, inner=320, is_packed=False)
+    for kind, expected in (("q4_k_m", LAYERS), ("q8_0", 0), ("q4_1", 0)):
         path = tmp_path / f"{kind}.gguf"
         said = run_tool([program("llama-quantize"), f16, path, kind])
         counts = re.findall(r"(\d+) of \d+ tensor\(s\) required fallback", said)
@@ -75,8 +65,8 @@ def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path: Path) -> 
     assert output.read_bytes() == b"before"
 
 
-def test_only_the_listed_types_are_shipped(tiny_base: Path, tmp_path: Path) -> None:
-    exported = write_ggufs(tiny_base, "student", ("q8_0", "q8_0"), tmp_path)
+def test_only_the_listed_types_are_shipped(known_base: Path, tmp_path: Path) -> None:
+    exported = write_ggufs(known_base, "student", ("q8_0", "q8_0"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["student-q8_0.gguf"]
     size = (tmp_path / "student-q8_0.gguf").stat().st_size
     assert [(kind, each.size_bytes) for kind, each in exported.items()] == [

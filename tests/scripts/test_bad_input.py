@@ -4,8 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-
-from diffscribe.samples.builder import History
+from tests.support.history import History
 
 STAGES = (
     *("samples", "harvest", "label", "curate", "split"),

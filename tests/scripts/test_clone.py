@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from diffscribe.samples.builder import History
+from tests.support.history import History
 
 ROOT = Path(__file__).parents[2]
 

@@ -28,7 +28,7 @@ from diffscribe.core.records import (
 )
 from diffscribe.eval.metrics import Evaluation
 from diffscribe.eval.scores import HEADLINE
-from diffscribe.merge_quantize.gguf import modelfile, write_ggufs
+from diffscribe.merge_quantize.gguf import modelfile, quantize
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,10 +59,11 @@ def change(sample):
 
 
 @pytest.fixture(scope="module")
-def models(tiny_base, tmp_path_factory):
+def models(tiny_gguf, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gguf")
-    write_ggufs(tiny_base, "student", ("q8_0", "q4_k_m"), folder)
-    write_ggufs(tiny_base, "base", ("f16",), folder)
+    for kind in ("q8_0", "q4_k_m"):
+        quantize(tiny_gguf, folder / f"student-{kind}.gguf", kind)
+    shutil.copy(tiny_gguf, folder / "base-f16.gguf")
     recipe = modelfile("student-q8_0.gguf", "Split the change.", 512)
     (folder / "Modelfile").write_text(recipe)
     return folder
@@ -80,18 +81,13 @@ def broken_models(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def roomy_models(tiny_base, tiny_params, models, tmp_path_factory):
-    """Those, of a base that has room for a full prompt."""
-    from diffscribe.base.scratch import initial_model, save
-    from diffscribe.doors.model_folder import load_tokenizer
-
-    tokenizer = load_tokenizer(tiny_base)
-    params = tiny_params.model_copy(update={"context_tokens": 6144})
-    base = tmp_path_factory.mktemp("roomy") / "base"
-    save(initial_model(tokenizer, params), tokenizer, base)
-    folder = base.with_name("gguf")
-    shutil.copytree(models, folder, ignore=shutil.ignore_patterns("base-*"))
-    write_ggufs(base, "base", ("f16",), folder)
+def roomy_models(models, tmp_path_factory):
+    """Those, and a base that has room for a full prompt."""
+    folder = tmp_path_factory.mktemp("roomy") / "gguf"
+    shutil.copytree(models, folder)
+    write_tiny(
+        folder / "base-f16.gguf", context_tokens=6144, width=256, is_packed=False
+    )
     return folder
 
 

@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.history import History
 
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change, SplitChange
-from diffscribe.samples.builder import History
 
 ROOT = Path(__file__).parents[2]
 UNSHARE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
@@ -125,11 +125,11 @@ def test_merge_quantize_that_finds_no_space_leaves_nothing(
 @needs_mount
 @pytest.mark.slow
 def test_llama_cpp_that_finds_no_space_leaves_the_merged_model_only(
-    source, tiny_base, tiny_adapter
+    source, known_base, known_adapter
 ):
     place = source("merge_quantize")
-    place.inputs[1:] = [tiny_base, tiny_adapter]
-    merged_kib = sum(file.stat().st_size for file in tiny_base.iterdir()) // 2048
+    place.inputs[1:] = [known_base, known_adapter]
+    merged_kib = sum(file.stat().st_size for file in known_base.iterdir()) // 2048
     done, left = on_small_disk(place, merged_kib * 3)
     place.assert_failed(done, 74, "out/gguf: the disk is full")
     assert left == ["filler", "merged"]

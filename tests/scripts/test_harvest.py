@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.history import History
 
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import Change
-from diffscribe.samples.builder import History
 
 ROOT = Path(__file__).parents[2]
 

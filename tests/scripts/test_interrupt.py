@@ -10,9 +10,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from tests.support.history import History
 from tests.support.waiting import PATIENCE_S, wait_until
-
-from diffscribe.samples.builder import History
 
 # It says so late that who started it knows its number by then.
 DEAF_PROGRAM = """#!/bin/sh

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def run(stage, tmp_path):
     """A function that runs the stage on a base and an adapter."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["merge_quantize"] |= {"types": ["q4_k_m", "f16"], "base_type": "q8_0"}
+    params["merge_quantize"] |= {"types": ["q5_0", "f16"], "base_type": "q8_0"}
     params["render"]["message_fraction"] = 0.5
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     outputs = [tmp_path / name for name in ("merged", "gguf", "merge_quantize.json")]
@@ -34,16 +34,16 @@ MODELFILES = ("Modelfile", "Modelfile.message")
 def chat_of(modelfile):
     """Return what Ollama sends for a user's text: the file's system text before it."""
     text = modelfile.read_text()
-    assert text.startswith("FROM ./student-q4_k_m.gguf\n")
+    assert text.startswith("FROM ./student-q5_0.gguf\n")
     [system] = re.findall('^SYSTEM """(.*?)"""$', text, re.M | re.S)
     user = {"role": "user", "content": "Files:\n1 M a.py +1"}
     return [{"role": "system", "content": system}, user]
 
 
 @pytest.mark.slow
-def test_the_stage_ships_what_params_list(run, tiny_base, tiny_adapter, tmp_path):
+def test_the_stage_ships_what_params_list(run, known_base, known_adapter, tmp_path):
     """That each run ships the same is shown by the smoke test."""
-    done = run(tiny_base, tiny_adapter)
+    done = run(known_base, known_adapter)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("merge_quantize: ")
     assert done.stdout.count("\n") == 1
@@ -52,13 +52,13 @@ def test_the_stage_ships_what_params_list(run, tiny_base, tiny_adapter, tmp_path
         "Modelfile.message",
         "base-q8_0.gguf",
         "student-f16.gguf",
-        "student-q4_k_m.gguf",
+        "student-q5_0.gguf",
     ]
     chats = {name: chat_of(tmp_path / "gguf" / name) for name in MODELFILES}
     assert [chats[name][0]["content"].split()[0] for name in MODELFILES] == [
         *("Split", "Write"),
     ]
-    tokenizer = load_tokenizer(tiny_base)
+    tokenizer = load_tokenizer(known_base)
     with serve(
         tmp_path / "gguf/student-f16.gguf", context_tokens=256, threads=1
     ) as url:
@@ -71,10 +71,10 @@ def test_the_stage_ships_what_params_list(run, tiny_base, tiny_adapter, tmp_path
             assert shown == tokenizer.apply_chat_template(chat, **options)
     metrics = json.loads((tmp_path / "merge_quantize.json").read_text())
     student, base = metrics["student"], metrics["base"]
-    assert student["q4_k_m"]["parameters"] == base["q8_0"]["parameters"] > 1e6
-    assert student["q4_k_m"]["fallback_tensors"] == 0
-    assert student["f16"]["size_bytes"] > student["q4_k_m"]["size_bytes"] > 0
-    assert (list(student), list(base)) == (["f16", "q4_k_m"], ["q8_0"])
+    assert student["q5_0"]["parameters"] == base["q8_0"]["parameters"] > 1e6
+    assert student["q5_0"]["fallback_tensors"] == 0
+    assert student["f16"]["size_bytes"] > student["q5_0"]["size_bytes"] > 0
+    assert (list(student), list(base)) == (["f16", "q5_0"], ["q8_0"])
     for path in [*(tmp_path / "gguf").iterdir(), *(tmp_path / "merged").iterdir()]:
         assert str(tmp_path).encode() not in path.read_bytes()
 
