@@ -36,9 +36,19 @@ llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR 
 clone: .venv/.installed ## Bring the repositories that params or a PROFILE name by URL
 	@python scripts/clone.py --profile "$(PROFILE)"
 
+# DVC does not watch a user's repository, so it is always harvested anew.
+HARVEST_REPO = $(if $(REPO),dvc exp run --force --single-item \
+	--set-param "harvest.sources=['$(REPO)']" harvest)
+
 .PHONY: repro
-repro: llama.cpp ## Run every stage whose inputs changed, from samples to eval
+repro: llama.cpp ## Run every stage whose inputs changed (REPO=~/code/app: on that history)
+	@$(HARVEST_REPO)
 	@dvc repro
+
+.PHONY: own-history
+own-history: llama.cpp ## The same without the limit of ten minutes, on all that is held out
+	@$(HARVEST_REPO)
+	@diffscribe train --profile own-history
 
 .PHONY: gate
 gate: .venv/.installed ## Label a sample and put it before you: reports/gate/index.html
@@ -95,8 +105,8 @@ serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
 	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
 
 .PHONY: docs
-docs: .venv/.installed ## Write the result table into README.md, and params.schema.json
-	@python tools/docs.py
+docs: .venv/.installed ## Write a table of README.md (TABLE=own-history), and params.schema.json
+	@python tools/docs.py $(or $(TABLE),results)
 
 .PHONY: constraints
 constraints: .venv/.installed ## Resolve pyproject.toml again into constraints.txt
@@ -104,8 +114,7 @@ constraints: .venv/.installed ## Resolve pyproject.toml again into constraints.t
 
 .PHONY: self-bundle
 self-bundle: ## Pack this repository's history up to HEAD into data/self.bundle
-	@mkdir -p data
-	@git bundle create --quiet data/self.bundle HEAD
+	@tools/self_bundle.sh
 
 .PHONY: clean
 clean: ## Remove what the stages wrote; .venv, .tools, clones, runs and caches stay

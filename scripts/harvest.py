@@ -1,6 +1,6 @@
 """Stage harvest: squash windows of consecutive commits to working-tree changes.
 
-Usage: python scripts/harvest.py data/samples data/harvested.jsonl
+Usage: python scripts/harvest.py data/self.bundle data/harvested.jsonl
            reports/harvest.json metrics/harvest.json
 """
 
@@ -32,7 +32,7 @@ def main(
 ) -> None:
     """Write the changes of the repositories in harvest.sources to HARVESTED.
 
-    TRACKED are the folders of sources that DVC watches, if it does.
+    TRACKED are the sources that DVC watches, if any.
     """
     values = load_params(params)
     counts = HarvestCounts()

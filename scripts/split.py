@@ -55,7 +55,8 @@ def main(
     sizes = ", ".join(f"{len(result.rows[name])} {name}" for name in SPLITS)
     counts = {"leaks": count_leaks(leaks)}
     summary = f"{sizes}; {len(result.dropped)} dropped, {len(leaks)} leaks"
-    if warning := result.warning():
+    warning = result.warning()
+    if warning and section.by == "repository":
         click.echo(f"split.py: {warning}", err=True)
     write_json(metrics, {"train_rows": len(result.rows["train"])})
     report(details, result.metrics() | counts, summary, result.statistics)

@@ -56,3 +56,9 @@ def test_a_block_is_replaced_between_its_markers_and_nothing_else():
     assert docs.replace(new, "results", "new") == new
     with pytest.raises(SystemExit, match="no <!-- dag -->"):
         docs.replace(text, "dag", "new")
+
+
+@pytest.mark.parametrize("table", ["results", "own-history"])
+def test_the_readme_has_a_place_for_each_table(table):
+    readme = (ROOT / "README.md").read_text()
+    assert "measured" in docs.replace(readme, table, "measured")

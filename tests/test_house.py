@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 SHARED = {"core", "commits", "secrets", "doors", "asking"}
 STAGES = {
-    *("samples", "harvest", "label", "curate", "split", "baseline"),
+    *("harvest", "label", "curate", "split", "baseline"),
     *("base", "render", "train", "merge_quantize", "eval"),
 }
 ALLOWED = {
@@ -35,7 +35,7 @@ DOORS = {
     "mlflow": ("core/tracking.py",),
     "openai": ("doors/",),
     "peft": ("doors/adapter.py", "train/"),
-    "pygit2": ("doors/", "samples/"),
+    "pygit2": ("doors/",),
     "subprocess": ("doors/",),
     "torch": ("doors/adapter.py", "doors/torch_runtime.py", "base/", "train/"),
     "transformers": ("doors/", "base/", "train/"),
@@ -132,7 +132,7 @@ def names_of(root):
     """Return the modules in which each public function or class is defined."""
     found = defaultdict(list)
     for name, path in modules(root).items():
-        if not name.startswith(("scripts.", "samples.")):
+        if not name.startswith("scripts."):
             for node in ast.parse(path.read_text()).body:
                 if isinstance(node, DEFINITION):
                     found[node.name].append(name)
@@ -148,9 +148,7 @@ def imported_once(root):
     return {
         name
         for name, (first, *more) in importers.items()
-        if not more
-        and not name.startswith("samples.")
-        and not first.startswith(("scripts.", "commands."))
+        if not more and not first.startswith(("scripts.", "commands."))
     }
 
 

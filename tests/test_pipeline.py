@@ -70,7 +70,6 @@ def test_stage_depends_on_its_own_section_and_what_it_shares(stage):
     screened = messages * (stage == "harvest")
     asked = ["style.message"] * (stage in ("render", "merge-quantize"))
     asked += ["render"] * (stage == "merge-quantize")
-    asked += ["render.answer"] * (stage == "base")
     assert STAGES[stage]["params"] == [*shared, word(stage), *screened, *asked]
 
 
@@ -154,7 +153,7 @@ def test_repro_without_an_environment_stops_at_the_first_stage_in_one_line(tmp_p
         "tools/python: diffscribe is not installed; type 'make setup', "
         "then run this again"
     ]
-    assert "failed to reproduce 'samples'" in done.stderr
+    assert "failed to reproduce 'harvest'" in done.stderr
     assert done.stdout.count("Running stage") == 1
 
 

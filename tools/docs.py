@@ -1,10 +1,11 @@
-"""Write the result table into README.md, and the schema of params for editors.
+"""Write a result table into README.md, and the schema of params for editors.
 
-Usage: python tools/docs.py    (or: make docs)
+Usage: python tools/docs.py [results | own-history]    (or: make docs)
 """
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,14 +26,14 @@ COLUMNS = {
 }
 
 
-def main() -> None:
-    """Rewrite both files in place; without an evaluation the table stays."""
+def main(table: str = "results") -> None:
+    """Rewrite both files in place; without an evaluation the tables stay."""
     SCHEMA.write_text(schema(), encoding="utf-8")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     if EVALUATION.is_file():
         found = Evaluation.model_validate_json(EVALUATION.read_bytes())
-        readme.write_text(replace(text, "results", results(found)), encoding="utf-8")
+        readme.write_text(replace(text, table, results(found)), encoding="utf-8")
 
 
 def schema() -> str:
@@ -80,4 +81,4 @@ def shown(systems: Sequence[SystemResult]) -> list[SystemResult]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

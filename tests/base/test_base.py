@@ -39,7 +39,7 @@ def base(tiny_base, tmp_path):
 
 @pytest.fixture
 def params():
-    """The params of the embedded default."""
+    """The params of the default."""
     return load_params(ROOT / "params.yaml").train
 
 

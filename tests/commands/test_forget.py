@@ -90,7 +90,7 @@ def files(root):
 
 
 def test_no_row_of_the_repository_is_left_and_all_others_are(root):
-    result = forget(root, "acme/app", base_is_scratch=False)
+    result = forget(root, "acme/app")
     assert (result.rows, result.found) == (6, ())
     for path in [*root.glob("data/**/*.jsonl"), *root.glob("reports/gate/*.jsonl")]:
         (line,) = path.read_text().splitlines()
@@ -110,7 +110,7 @@ def test_what_is_counted_by_repository_no_longer_names_it(root, folder):
     path = root / folder / "split.json"
     sources = {"train": {"train": 2}, "acme/other": {"train": 1}}
     write_json(path, {"train": 3, "by_source": sources})
-    result = forget(root, "train", base_is_scratch=False)
+    result = forget(root, "train")
     assert result.found == ()
     assert json.loads(path.read_text()) == {
         "train": 3,
@@ -130,7 +130,7 @@ def test_what_tracking_copied_goes(root, monkeypatch, has_rows):
         run.log_report(root / "reports/eval")
     copies = {name for name in holders(root, f'"{repo}"') if name.startswith("mlruns")}
     assert {Path(name).name for name in copies} == {"settings.json"}
-    result = forget(root, repo, base_is_scratch=False)
+    result = forget(root, repo)
     assert result.found == ()
     assert holders(root, f'"{repo}"') == set()
 
@@ -138,18 +138,13 @@ def test_what_tracking_copied_goes(root, monkeypatch, has_rows):
 def test_a_page_that_removal_does_not_know_of_is_found(root):
     page = root / "reports" / "mine.html"
     page.write_text('{"repo": "acme/app"}')
-    result = forget(root, "acme/app", base_is_scratch=False)
+    result = forget(root, "acme/app")
     assert result.found == ("reports/mine.html",)
-
-
-def test_a_base_from_scratch_has_seen_the_rows_and_goes(root):
-    forget(root, "acme/app", base_is_scratch=True)
-    assert "models/base/weights" not in files(root)
 
 
 def test_a_repository_that_is_nowhere_costs_nothing(root):
     before = files(root)
-    result = forget(root, "acme/ap", base_is_scratch=True)
+    result = forget(root, "acme/ap")
     assert (result.rows, result.removed, result.found) == (0, (), ())
     assert files(root) == before
 
@@ -158,7 +153,7 @@ def test_a_repository_that_is_nowhere_costs_nothing(root):
 def test_what_holds_a_repository_without_rows_goes_and_no_more(root, name):
     path = root / name
     path.write_text('{"id":"1","repo":"acme/third"}\n')
-    result = forget(root, "acme/third", base_is_scratch=True)
+    result = forget(root, "acme/third")
     removed = name.removesuffix("/x/cases.jsonl")
     assert (result.rows, result.removed, result.found) == (0, (removed,), ())
     assert "models/adapter/weights" in files(root)
@@ -170,7 +165,7 @@ def test_the_scan_finds_what_removal_does_not_know_of(root, labeled, by_id):
     held = labeled(repo="acme/app").id if by_id else '"repo":"acme/app"'
     # Across the border of two blocks of the search.
     copy.write_bytes(b"." * (2**24 - 10) + held.encode())
-    result = forget(root, "acme/app", base_is_scratch=False)
+    result = forget(root, "acme/app")
     assert result.found == ("data/notes.bin",)
 
 
@@ -196,7 +191,7 @@ def taught(root, labeled):
 
 
 def test_answers_about_it_go_and_those_its_labels_share_with_others(taught):
-    result = forget(taught, "acme/app", base_is_scratch=False)
+    result = forget(taught, "acme/app")
     assert (result.answers, result.requests, result.found) == (3, 0, ())
     assert [each.key for each in rows(taught / ".cache/teacher.sqlite")] == [key(4)]
     assert key(2) in (taught / "data/labeled.jsonl").read_text(), "of the other one"
@@ -205,14 +200,14 @@ def test_answers_about_it_go_and_those_its_labels_share_with_others(taught):
 def test_a_copy_of_the_ledger_that_was_moved_away_is_found(taught):
     ledger = taught / ".cache/teacher.sqlite"
     shutil.copy(ledger, taught / ".cache/old.sqlite")
-    result = forget(taught, "acme/app", base_is_scratch=False)
+    result = forget(taught, "acme/app")
     assert result.found == (".cache/old.sqlite",)
 
 
 def test_a_copy_of_rows_in_an_experiment_that_was_cut_short_goes(root):
     copy = root / ".dvc/tmp/exps/standalone/data.jsonl"
     shutil.copy(root / "data/labeled.jsonl", copy)
-    result = forget(root, "acme/app", base_is_scratch=False)
+    result = forget(root, "acme/app")
     assert not copy.exists()
     assert result.found == ()
 
@@ -240,7 +235,7 @@ def test_what_no_stage_writes_is_named_before_anything_is_removed(
     (taught / name).write_text(text + "\n")
     before = {each: (taught / each).read_bytes() for each in files(taught)}
     with pytest.raises(RecordError, match=place) as caught:
-        forget(taught, "acme/app", base_is_scratch=False)
+        forget(taught, "acme/app")
     assert "\n" not in str(caught.value)
     assert {each: (taught / each).read_bytes() for each in files(taught)} == before
 
@@ -248,11 +243,11 @@ def test_what_no_stage_writes_is_named_before_anything_is_removed(
 def test_a_second_run_finds_all_that_a_first_one_could_not_reach(taught):
     batches = taught / ".cache/batches/offline"
     with hold(batches), pytest.raises(ToolError, match="another process"):
-        forget(taught, "acme/app", base_is_scratch=True)
-    assert "models/base/weights" in files(taught)
-    result = forget(taught, "acme/app", base_is_scratch=True)
+        forget(taught, "acme/app")
+    assert "models/adapter/weights" in files(taught)
+    result = forget(taught, "acme/app")
     assert result.rows == 7
-    assert "models/base/weights" not in files(taught)
+    assert "models/adapter/weights" not in files(taught)
 
 
 def run(folder, *command):

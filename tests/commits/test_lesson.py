@@ -10,7 +10,7 @@ from diffscribe.commits.lesson import (
 )
 from diffscribe.commits.style import StyleRule
 
-HOUSE = style(headers="as_written")
+HOUSE, MANY = style(headers="as_written"), style(headers="by_paths")
 PATHS = ("src/valve/close.py",)
 
 
@@ -80,7 +80,7 @@ def test_without_a_type_there_may_be_no_lesson():
     ],
 )
 def test_headers_are_by_paths_or_as_written(message, paths, by_paths, as_written):
-    assert learned(message, paths)[:2] == by_paths
+    assert learned(message, paths, MANY)[:2] == by_paths
     assert learned(message, paths, HOUSE)[:2] == as_written
 
 

@@ -54,7 +54,7 @@ def test_a_mistyped_key_is_named_both_as_unknown_and_as_missing(
     )
 
 
-@pytest.mark.parametrize("key", ["train", "train.lora.r", "base.scratch.steps"])
+@pytest.mark.parametrize("key", ["train", "train.lora.r", "base.source"])
 def test_every_key_is_needed_as_there_are_no_defaults(
     values: dict[str, Any], key: str
 ) -> None:
@@ -67,7 +67,6 @@ def test_every_key_is_needed_as_there_are_no_defaults(
         ("curate.max_files", 0, "should be greater than 0, not 0"),
         ("split.junk_fraction", 1.01, "should be less than or equal to 1, not 1.01"),
         ("render.context_lines", 4, "should be less than or equal to 3, not 4"),
-        ("base.scratch.hidden_size", 300, "should be a multiple of 256, not 300"),
         ("train.learning_rate", float("inf"), "should be a finite number, not inf"),
         ("harvest.sources", [], "should not be empty"),
         ("harvest.sources", "~/code", "should be a list, not '~/code'"),
@@ -91,7 +90,6 @@ def test_a_value_that_does_not_fit_is_told_with_its_key_and_what_would(
         ("curate.max_files", 1),
         ("split.junk_fraction", 1.0),
         ("render.context_lines", 3),
-        ("base.scratch.hidden_size", 512),
     ],
 )
 def test_the_last_value_before_a_limit_fits(
@@ -126,20 +124,13 @@ def test_an_exponent_without_a_dot_is_a_number_although_yaml_reads_text(
     assert parse_params(values, Path("my.yaml")).train.learning_rate == 0.003
 
 
-@pytest.mark.parametrize(
-    "limit",
-    ["base.scratch.context_tokens", "merge_quantize.num_ctx", "eval.context_tokens"],
-)
+@pytest.mark.parametrize("limit", ["merge_quantize.num_ctx", "eval.context_tokens"])
 def test_prompt_and_answer_have_to_fit_every_context(
     values: dict[str, Any], limit: str
 ) -> None:
     render = values["render"]
     tokens = render["max_prompt_tokens"] + render["max_answer_tokens"]
-    for each in (
-        "base.scratch.context_tokens",
-        "merge_quantize.num_ctx",
-        "eval.context_tokens",
-    ):
+    for each in ("merge_quantize.num_ctx", "eval.context_tokens"):
         values = put(values, each, tokens)
     parse_params(values, Path("my.yaml"))
     assert problem(put(values, limit, tokens - 1)) == (
@@ -149,7 +140,8 @@ def test_prompt_and_answer_have_to_fit_every_context(
 
 
 def test_a_repository_is_in_one_split_only(values: dict[str, Any]) -> None:
-    values["split"] |= {"validation_repos": ["a", "b"], "test_repos": ["b", "c"]}
+    values["split"] |= {"by": "repository", "validation_repos": ["a", "b"]}
+    values["split"]["test_repos"] = ["b", "c"]
     assert problem(values) == "split: ['b'] is in validation and test"
 
 

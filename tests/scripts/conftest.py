@@ -23,7 +23,6 @@ from diffscribe.merge_quantize.gguf import modelfile
 ROOT = Path(__file__).parents[2]
 
 STAGES = {
-    "samples": ("", "samples/ samples.json"),
     "harvest": ("", "harvested.jsonl harvest.json metrics.json"),
     "label": (
         "teacher/ harvested.jsonl",
@@ -35,7 +34,7 @@ STAGES = {
     ),
     "split": ("benchmark_sets/ curated.jsonl", "splits/ split.json metrics.json"),
     "baseline": ("splits/", "baseline/ baseline.json"),
-    "base": ("prompts/ train.jsonl", "base/ base.json"),
+    "base": ("shipped/", "base/ base.json"),
     "render": ("prompts/ splits/ base/", "sft/ render.json metrics.json"),
     "train": ("sft/ base/", "adapter/ curves/ train.json metrics.json"),
     "merge_quantize": (
@@ -63,8 +62,6 @@ class Workplace:
             (ROOT / "params.yaml").read_text(encoding="utf-8")
         )
         self.params["baseline"]["trees"] = 5
-        # Names of sample repositories, which no source of a workplace has.
-        self.params["split"] |= {"validation_repos": [], "test_repos": []}
         for each in (*inputs.split(), "gguf/", "sft/"):
             self.put(f"in/{each}" + (".keep" if each.endswith("/") else ""))
         for each in outputs.split():

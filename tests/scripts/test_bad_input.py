@@ -7,15 +7,15 @@ import pytest
 from tests.support.history import History
 
 STAGES = (
-    *("samples", "harvest", "label", "curate", "split"),
-    *("baseline", "base", "render", "train", "merge_quantize", "eval"),
+    *("harvest", "label", "curate", "split", "baseline"),
+    *("base", "render", "train", "merge_quantize", "eval"),
 )
 INPUTS = {
     "label": ("teacher", "harvested.jsonl"),
     "curate": ("labeled.jsonl",),
     "split": ("curated.jsonl",),
     "baseline": ("splits",),
-    "base": ("prompts", "train.jsonl"),
+    "base": ("shipped",),
     "render": ("prompts", "splits", "base"),
     "train": ("sft", "base"),
     "merge_quantize": ("prompts", "base", "adapter"),

@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
 def run_harvest(folder, *sources, test_repos=(), label="teacher", **changed):
     """Run the stage in a folder, on these sources, with the repository's params."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["harvest"] |= {"sources": list(sources), "windows_per_commit": 2.0} | changed
+    settings = {"windows_per_commit": 2.0, "composites_per_commit": 0.0} | changed
+    params["harvest"] |= {"sources": list(sources)} | settings
     # With a teacher, whatever the messages: it would write better ones.
     params["label"]["source"] = label
-    params["split"] |= {"validation_repos": [], "test_repos": [*test_repos]}
+    params["split"] |= {"by": "repository", "test_repos": [*test_repos]}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return subprocess.run(
         [

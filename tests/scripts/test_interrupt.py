@@ -95,7 +95,6 @@ def assert_gone(pid):
         ("split", "curated.jsonl"),
         ("baseline", "splits/validation.jsonl"),
         ("train", "sft/validation.jsonl"),
-        pytest.param("base", "train.jsonl", marks=pytest.mark.slow),
     ],
 )
 def test_while_reading(workplace, name, path):
@@ -112,12 +111,6 @@ def test_while_rendering(workplace, tiny_base):
     place.inputs[2] = tiny_base
     fifo = place.folder / "in/splits/train.jsonl"
     assert_interrupted(place, interrupt(place, read_begins(fifo)))
-
-
-def test_while_building_samples(workplace):
-    place = workplace("samples")
-    partial = place.folder / "out/.samples.partial"
-    assert_interrupted(place, interrupt(place, partial.exists))
 
 
 def test_while_git_works(workplace):

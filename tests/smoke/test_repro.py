@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -13,20 +14,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.history import History
 
 from diffscribe.core.params import merge_params
 
 ROOT = Path(__file__).parents[2]
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
+HEAVY = ("train", "merge-quantize", "eval")
 BEFORE_EVAL = STAGES[: STAGES.index("eval")]
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(known_base, tmp_path_factory):
     """A clone in which the whole pipeline ran."""
-    clone = make_clone(tmp_path_factory.mktemp("first"))
+    clone = make_clone(tmp_path_factory.mktemp("first"), known_base)
     assert repro(clone) == STAGES
     return clone
 
@@ -75,9 +78,11 @@ def test_second_repro_runs_nothing(finished):
     assert repro(finished) == []
 
 
-def test_a_run_killed_in_every_stage_ends_with_equal_bytes(finished, tmp_path):
+def test_a_run_killed_in_every_stage_ends_with_equal_bytes(
+    finished, known_base, tmp_path
+):
     """A clean run too: no stage that was killed left anything behind."""
-    clone = make_clone(tmp_path)
+    clone = make_clone(tmp_path, known_base)
     for stage in STAGES:
         kill_in(clone, stage)
     assert repro(clone) == STAGES[-1:]
@@ -86,7 +91,7 @@ def test_a_run_killed_in_every_stage_ends_with_equal_bytes(finished, tmp_path):
 
 
 def test_changed_curate_param_runs_from_curate_on_only(finished):
-    """The last test, as it changes the clone; render ends what is cheap to run."""
+    """It changes the clone, as the next one does; render ends what is cheap to run."""
     set_param(finished, "curate", "max_files", 2)
     ran = repro(finished, "render")
     # Nothing up to render reads what the baseline learned.
@@ -94,8 +99,47 @@ def test_changed_curate_param_runs_from_curate_on_only(finished):
     assert ran == [stage for stage in expected if stage != "baseline"]
 
 
-def make_clone(folder):
-    """Copy what git has or would add into a new repository with small params."""
+def test_another_repository_is_named_in_one_word_and_harvested_each_time(
+    finished, tmp_path
+):
+    history = History(tmp_path / "app")
+    for number in range(3):
+        grow(history, number)
+    for commits in (3, 4):
+        harvest, rest = recipe(f"REPO={history.folder}")
+        assert rest == "dvc repro"
+        run([sys.executable, "-m", *shlex.split(harvest)], finished)
+        counts = json.loads((finished / "reports/harvest.json").read_text())
+        assert (counts["sources"], counts["commits"]) == (1, commits)
+        grow(history, commits)
+    sources = yaml.safe_load((finished / "params.yaml").read_text())["harvest"]
+    assert sources["sources"] == [str(history.folder)]
+
+
+def grow(history, number):
+    path = f"src/part_{number}.py"
+    history.commit(f"feat: add part {number} of the parser", {path: "x = 1\n" * number})
+
+
+def recipe(*variables):
+    """Return what `make repro` runs after it has set up."""
+    listed = subprocess.run(
+        ["make", "--dry-run", "--always-make", "repro", *variables],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    text = listed.stdout.replace("\\\n", "")
+    return [line for line in text.splitlines() if line.startswith("dvc ")]
+
+
+def make_clone(folder, base):
+    """Copy what git has or would add into a new repository with small params.
+
+    The base lies beside it, where these params look for it.
+    """
+    (folder / "base").symlink_to(base)
     clone = folder / "diffscribe"
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
@@ -117,15 +161,17 @@ def make_clone(folder):
 
 def repro(clone, *targets):
     """Run dvc repro and return the stages that ran, in order."""
+    said = run([sys.executable, "-m", "dvc", "repro", *targets], clone)
+    return re.findall(r"^Running stage '(.+)':$", said, re.MULTILINE)
+
+
+def run(command, clone):
+    """Run a command of DVC in a clone and return what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", *targets],
-        cwd=clone,
-        env=environment(clone),
-        capture_output=True,
-        text=True,
+        command, cwd=clone, env=environment(clone), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE)
+    return done.stdout
 
 
 def kill_in(clone, stage):
@@ -141,7 +187,7 @@ def kill_in(clone, stage):
     ) as run:
         assert any(line == f"Running stage '{stage}':\n" for line in run.stdout)
         # Long enough for the imports of a heavy stage, and too short to finish.
-        time.sleep(4 if stage in ("base", "train", "merge-quantize", "eval") else 0.3)
+        time.sleep({"base": 1}.get(stage, 4 if stage in HEAVY else 0.3))
         os.killpg(run.pid, signal.SIGKILL)
 
 

@@ -321,7 +321,7 @@ def test_an_unknown_name_is_explained_with_the_known_ones():
     ],
 )
 def test_too_few_repositories_are_explained(sizes, fields):
-    with pytest.raises(SourceError, match=r"not enough.*harvest\.sources"):
+    with pytest.raises(SourceError, match=r"split.by: time.*harvest\.sources"):
         assign(rows_of(sizes), split_params(**fields))
 
 

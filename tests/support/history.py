@@ -134,3 +134,45 @@ class History:
 
 def _add(index: pygit2.Index, path: str, blob: Any, mode: int) -> None:
     index.add(pygit2.IndexEntry(path, blob, mode))
+
+
+NOUNS = (
+    *("cursor", "buffer", "packet", "header", "window", "ledger", "budget", "prompt"),
+    *("client", "server", "socket", "record", "column", "margin", "border", "button"),
+    *("folder", "branch", "commit", "author", "editor", "parser", "reader", "writer"),
+    *("filter", "sorter", "bucket", "cookie", "ticket", "region", "signal", "thread"),
+)
+WAYS = (
+    ("feat", "read a {} from its bytes"),
+    ("fix", "close the {} after a timeout"),
+    ("perf", "keep each {} between two calls"),
+)
+LANGUAGES = {
+    "src/{}.py": "def {name}(value):\n    return value + {number}\n",
+    "internal/{}.go": "func {name}(value int) int {{\n\treturn value + {number}\n}}\n",
+    "web/{}.ts": "export const {name} = (value: number) => value + {number};\n",
+}
+
+
+def write_history(folder: Path, commits: int) -> History:
+    """Write a history in three languages whose commits are worth learning from.
+
+    A commit changes one file, or adds its test too. At most 96 have subjects of their
+    own.
+    """
+    history = History(folder)
+    texts: dict[str, str] = {}
+    for number in range(commits):
+        noun = NOUNS[number % len(NOUNS)]
+        kind, subject = WAYS[number % len(WAYS)]
+        path, code = list(LANGUAGES.items())[number // 2 % len(LANGUAGES)]
+        paths = [path.format(noun)]
+        if kind == "feat":
+            paths.append(f"tests/test_{noun}.py")
+        changed = {}
+        for at in paths:
+            name = f"{noun}_{kind}_{number}"
+            texts[at] = texts.get(at, "") + code.format(name=name, number=number) * 2
+            changed[at] = texts[at]
+        history.commit(f"{kind}: {subject.format(noun)}", changed)
+    return history

@@ -21,7 +21,6 @@ from diffscribe.doors.model_folder import (
 
 logger = logging.getLogger(__name__)
 
-SCRATCH = "scratch"
 SHIPPED = "diffscribe-135m"
 """SmolLM2 with the adapter of this repository merged into it."""
 
@@ -71,7 +70,7 @@ def copy_base(params: BaseParams, shipped: Path, folder: Path) -> None:
     else:
         raise SourceError(
             f"base.source '{params.source}' is no folder; give {SHIPPED}, {SMOLLM2}, "
-            "scratch, a model folder, or a hub id like Qwen/Qwen2.5-Coder-0.5B-Instruct"
+            "a model folder, or a hub id such as Qwen/Qwen2.5-Coder-0.5B-Instruct"
         )
     drop_sampling(folder)
 

@@ -21,10 +21,9 @@ import orjson
 
 from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.upkeep import forget_answers
-from diffscribe.core.cli import Command, params_option
+from diffscribe.core.cli import Command
 from diffscribe.core.errors import RecordError, shown
 from diffscribe.core.files import write_json, write_lines
-from diffscribe.core.params import load_params
 from diffscribe.core.tracking import forget_traces
 
 ROWS = (
@@ -93,14 +92,13 @@ class _Seen(NamedTuple):
 
 @click.command(cls=Command)
 @click.argument("repo")
-@params_option
-def forget_command(repo: str, params: Path) -> None:
+def forget_command(repo: str) -> None:
     """Take a repository out of everything that was written.
 
     REPO is its name as rows have it, such as github.com/owner/name. Exits with 1 if a
     file still holds it at the end.
     """
-    result = forget(Path(), repo, load_params(params).base.source == "scratch")
+    result = forget(Path(), repo)
     traces = forget_traces(repo)
     click.echo(
         f"forget: {result.rows} rows of {repo}, {result.answers} answers, "
@@ -128,13 +126,12 @@ def forget_command(repo: str, params: Path) -> None:
     sys.exit(1 if result.found else 0)
 
 
-def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
+def forget(root: Path, repo: str) -> Forgotten:
     """Remove a repository from a workplace and search what is left for it.
 
-    A base from scratch goes too, as it saw the training split. Rows go last: until
-    then a second run finds all that a first one left. The search looks for the
-    repository's name in quotes, for the ids of its rows and for the keys of its
-    answers.
+    Rows go last: until then a second run finds all that a first one left. The search
+    looks for the repository's name in quotes, for the ids of its rows and for the keys
+    of its answers.
 
     Raises:
         RecordError: naming file and line, if a row or a report cannot be read; then
@@ -156,8 +153,7 @@ def forget(root: Path, repo: str, base_is_scratch: bool) -> Forgotten:
     def has(path: Path) -> bool:
         return holds(path, names, seen.ids)
 
-    kept = {root / SHIPPED, *_glob(root, ROWS)}
-    kept |= set() if base_is_scratch else {root / BASE}
+    kept = {root / SHIPPED, root / BASE, *_glob(root, ROWS)}
     learned = [path for path in _glob(root, LEARNED) if path not in kept]
     removed = [path for path in learned if seen.rows or any(map(has, _files([path])))]
     removed += _clones(root / "data" / "clones", repo)

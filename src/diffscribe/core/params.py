@@ -133,14 +133,6 @@ class StyleParams(Section):
     share that the change shows."""
 
 
-class SamplesParams(Section):
-    """The sample repositories of the embedded default."""
-
-    commits_per_repository: Annotated[int, Field(ge=40)]
-    """First-parent commits, about; merges bring a few more."""
-    seed: int
-
-
 def _not_empty(
     sources: tuple["SourceParams", ...],
 ) -> tuple["SourceParams", ...]:
@@ -392,24 +384,6 @@ class SplitParams(Section):
             )
 
 
-class ScratchParams(Section):
-    """The model that `base.source: scratch` initialises and pre-trains."""
-
-    vocab_size: Annotated[int, Field(ge=512)]
-    hidden_size: Annotated[int, Field(gt=0, multiple_of=256)]
-    """A multiple of 256, the block of the k-quants."""
-    intermediate_size: Annotated[int, Field(gt=0, multiple_of=256)]
-    num_hidden_layers: Positive
-    num_attention_heads: Positive
-    num_key_value_heads: Positive
-    context_tokens: Positive
-    block_tokens: Positive
-    """Length of a pre-training sequence."""
-    batch_size: Positive
-    steps: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
-
-
 class BaselineParams(Section):
     """The classical baseline: what a model has to beat."""
 
@@ -422,13 +396,10 @@ class BaseParams(Section):
     """The model to start from."""
 
     source: str
-    """`diffscribe-135m` of this repository, `smollm2-135m` of the package index,
-    `scratch`, a folder, or a hub id such as
-    `Qwen/Qwen2.5-Coder-0.5B`."""
+    """`diffscribe-135m` of this repository, `smollm2-135m` of the package index, a
+    folder, or a hub id such as `Qwen/Qwen2.5-Coder-0.5B`."""
     revision: str | None
     """The hub commit to pin; needed for a hub id, null otherwise."""
-    scratch: ScratchParams
-    seed: int
 
 
 class RenderParams(Section):
@@ -544,7 +515,6 @@ class Params(Section):
     seed: int
     """Of all that is drawn; a section may set its own."""
     style: StyleParams
-    samples: SamplesParams
     harvest: HarvestParams
     label: LabelParams
     curate: CurateParams
@@ -576,8 +546,6 @@ class Params(Section):
             "merge_quantize.num_ctx": self.merge_quantize.num_ctx,
             "eval.context_tokens": self.eval.context_tokens,
         }
-        if self.base.source == "scratch":
-            limits["base.scratch.context_tokens"] = self.base.scratch.context_tokens
         for key, limit in limits.items():
             if tokens > limit:
                 raise ValueError(

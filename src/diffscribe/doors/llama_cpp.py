@@ -15,21 +15,6 @@ from typing import IO, NamedTuple
 
 from diffscribe.core.errors import SourceError, ToolError
 
-QWEN2_PRETOKENIZER_REGEX = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-    r"|[^\r\n\p{L}\p{N}]?\p{L}+"
-    r"|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+"
-    r"|\s+(?!\S)"
-    r"|\s+"
-)
-"""How Qwen2's tokenizer splits a text (https://github.com/QwenLM/Qwen).
-
-llama.cpp implements this split. A tokenizer that splits by it and has no normalizer
-gets the same tokens in transformers and in llama.cpp.
-"""
-
 PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity")
 """A folder that lacks one is passed over; `make llama.cpp` checks the same list."""
 CONVERTER = "convert_hf_to_gguf.py"

@@ -1,12 +1,9 @@
 """Convert a model to GGUF, quantize it, and describe it to Ollama.
 
-llama.cpp's converter knows a tokenizer by the tokens of one test string, so it refuses
-every vocabulary that was not published before. It therefore runs in a process of its
-own (`python -m diffscribe.merge_quantize.gguf`) that recognises a tokenizer like that
-of Qwen2 by how it is built; all others go the official way.
+llama.cpp's converter runs in a process of its own (`python -m
+diffscribe.merge_quantize.gguf`), which keeps it from writing how answers are drawn.
 """
 
-import json
 import logging
 import os
 import re
@@ -15,14 +12,13 @@ import sys
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_file
 from diffscribe.core.params import QuantizationType
 from diffscribe.doors.llama_cpp import (
     NEUTRAL_SAMPLING,
-    QWEN2_PRETOKENIZER_REGEX,
     program,
     run_tool,
     source_tree,
@@ -75,24 +71,6 @@ def convert(model: Path, path: Path, name: str) -> None:
         converter = [sys.executable, "-P", "-m", __name__, str(source_tree())]
         arguments = ["--outfile", str(partial), "--outtype", "f16"]
         run_tool([*converter, str(model), *arguments, "--model-name", name])
-
-
-def has_qwen2_structure(tokenizer: Any) -> bool:
-    """Tell whether a tokenizer.json document splits texts as llama.cpp's `qwen2`."""
-    pre = tokenizer["pre_tokenizer"] or {}
-    parts = pre.get("pretokenizers", [])
-    if tokenizer["model"]["type"] != "BPE" or tokenizer["normalizer"] is not None:
-        return False
-    if [part["type"] for part in parts] != ["Split", "ByteLevel"]:
-        return False
-    split, byte_level = parts
-    return (
-        split["pattern"] == {"Regex": QWEN2_PRETOKENIZER_REGEX}
-        and split["behavior"] == "Isolated"
-        and not split["invert"]
-        and not byte_level["add_prefix_space"]
-        and not byte_level["use_regex"]
-    )
 
 
 def quantize(f16: Path, path: Path, kind: QuantizationType) -> None:
@@ -205,17 +183,6 @@ def run_converter() -> None:
     # A model that names code or files elsewhere must not reach for them.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
     sys.path[:0] = [f"{tree}/gguf-py", tree]
-    text_model = import_module("conversion.base").TextModel
-    official = text_model.get_vocab_base_pre
-
-    def get_vocab_base_pre(self: Any, tokenizer: Any) -> str:
-        structure = json.loads(tokenizer.backend_tokenizer.to_str())
-        if has_qwen2_structure(structure):
-            return "qwen2"
-        name: str = official(self, tokenizer)
-        return name
-
-    text_model.get_vocab_base_pre = get_vocab_base_pre
     # Sampling in a GGUF holds for every request that says nothing else.
     metadata = import_module("gguf.metadata").Metadata
     metadata.load_generation_config = staticmethod(lambda *_: {})

@@ -41,6 +41,10 @@ VALIDATION_REPOSITORIES = 3
 has more than its part of the rows."""
 
 
+ENOUGH_COMMITS = 40
+"""Kept commits of which each split gets rows, by the shares of the default."""
+
+
 class SplitReason(StrEnum):
     """Why a row is in no split."""
 
@@ -116,7 +120,10 @@ class Splits(NamedTuple):
         }
 
     def warning(self) -> str | None:
-        """Say that validation has too few repositories, if it has any at all."""
+        """Say that validation has too few repositories, if it has any at all.
+
+        That matters where repositories are kept whole: those of other teams.
+        """
         repos = {row.repo for row in self.rows["validation"]}
         if not 0 < len(repos) < VALIDATION_REPOSITORIES:
             return None
@@ -168,10 +175,7 @@ def split_changes(
         dropped += [_dropped(row, reason) for row in before[name] if row.id not in left]
     for name in wanted_shares(params):
         if not rows[name]:
-            raise SourceError(
-                f"split: no rows are left for {name}, all are too few or also occur in "
-                "another split; are some of harvest.sources copies of each other?"
-            )
+            raise SourceError(_nothing_left(name, ordered))
     approved = [row for each in rows.values() for row in each]
     counted = {"processed": ordered, "approved": approved, **rows}
     return Splits(
@@ -183,6 +187,21 @@ def split_changes(
         Statistics(
             {name: Counter(row.repo for row in each) for name, each in counted.items()}
         ),
+    )
+
+
+def _nothing_left(split: str, changes: Sequence[CuratedChange]) -> str:
+    commits = {commit.sha for change in changes for commit in change.commits}
+    if len(commits) < ENOUGH_COMMITS:
+        return (
+            f"split: no rows are left for {split}: {len(changes)} changes of "
+            f"{len(commits)} commits are too few, and {ENOUGH_COMMITS} commits are "
+            "enough; add repositories to harvest.sources, or look into "
+            "reports/harvest.json and reports/curate.json for why commits were dropped"
+        )
+    return (
+        f"split: no rows are left for {split}, all also occur in another split; are "
+        "some of harvest.sources copies of each other?"
     )
 
 
@@ -350,8 +369,10 @@ def _assign_histories(
     }
     if len(free) < len(wanted):
         raise SourceError(
-            f"split: {len(rows_of)} repositories are not enough to keep whole ones for "
-            f"{', '.join(wanted_shares(params))}; add to harvest.sources"
+            "split: by: repository keeps whole ones for "
+            f"{', '.join(wanted_shares(params))}, and the rows are of {len(rows_of)}; "
+            "set split.by: time, which holds out the newest changes of each, or add to "
+            "harvest.sources"
         )
     drawn_rows = sum(sum(languages.values()) for languages in free.values())
     wanted["train"] = max(1, drawn_rows - sum(wanted.values()) + wanted["train"])

@@ -1,1 +1,0 @@
-"""Sample repositories: small synthetic histories that look real."""
