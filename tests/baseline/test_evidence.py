@@ -1,6 +1,13 @@
 import pytest
+from tests.support.rows import patch
 
-from diffscribe.baseline.features import read_evidence, words_of
+from diffscribe.baseline.features import (
+    COLUMNS,
+    pair_features,
+    rarity_of,
+    read_evidence,
+    words_of,
+)
 
 DIFF = (
     "diff --git a/src/parser.py b/src/parser.py\nindex 1..2 100644\n"
@@ -83,3 +90,29 @@ def test_lines_beyond_the_limit_are_not_read():
     assert file.additions == 2000
     assert "name_1999" in file.added
     assert "name_2000" not in file.added
+
+
+def features_of(texts):
+    """The features of two files with these added lines, by name."""
+    diff = "".join(patch(path, texts[path]) for path in sorted(texts))
+    files = read_evidence(texts, diff)
+    [row] = pair_features(files, rarity_of(files, 1))
+    return dict(zip(COLUMNS, row.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ({"lib/ledger/index.ts": "x", "src/a.ts": "ledger"}, {"name_seen": 1}),
+        ({"lib/ledger/store.ts": "x", "src/a.ts": "ledger"}, {"name_seen": 0}),
+        ({"lib/ledger/store.ts": "x", "b.ts": "openLedgerStore"}, {"path_in_lines": 2}),
+        ({"src/a.ts": "x", "src/deep/b.ts": "y"}, {"nested": 1, "all_folders": 2}),
+        ({"a.ts": "x", "src/b.ts": "y"}, {"nested": 0, "all_extensions": 1}),
+        ({"CHANGELOG.md": "x", "go.sum": "y"}, {"change_logs": 1, "machine_made": 1}),
+        ({"go.mod": "x", "src/a.go": "y"}, {"share_code": 0.5, "share_chore": 0.5}),
+        ({"a.py": "one two_more", "b.py": "four five six"}, {"stems": 2, "files": 2}),
+    ],
+)
+def test_a_pair_has_features_of_its_names_and_of_the_whole_change(texts, found):
+    features = features_of(texts)
+    assert {name: features[name] for name in found} == pytest.approx(found)

@@ -25,16 +25,17 @@ def pairs():
 
 def test_arrays_answer_as_scikit_learn_does(pairs, params):
     features, answers = pairs
-    trees = fit_trees(features, answers, params)
+    weights = np.random.default_rng(5).random(600)
+    trees = fit_trees(features, answers, weights, params)
     peer = GradientBoostingClassifier(
         n_estimators=params.trees,
-        max_depth=5,
-        learning_rate=0.1,
+        max_depth=6,
+        learning_rate=0.07,
         subsample=0.5,
         max_features="sqrt",
         min_samples_leaf=7,
         random_state=params.seed,
-    ).fit(features, answers)
+    ).fit(features, answers, weights)
     unseen = np.random.default_rng(4).normal(size=(400, 9)).astype(np.float32)
     wanted = peer.predict_proba(unseen)[:, 1]
     assert np.abs(probabilities(trees, unseen) - wanted).max() < 1e-12
@@ -43,13 +44,15 @@ def test_arrays_answer_as_scikit_learn_does(pairs, params):
 @pytest.mark.parametrize(("answer", "likely"), [(True, 1.0), (False, 0.0)])
 def test_one_answer_needs_no_tree(pairs, params, answer, likely):
     features, _ = pairs
-    trees = fit_trees(features, np.full(600, answer), params)
+    trees = fit_trees(features, np.full(600, answer), np.ones(600), params)
     assert len(trees.roots) == 0
     assert set(probabilities(trees, features)) == {likely}
 
 
 def test_nothing_to_learn_from_says_yes(params):
-    trees = fit_trees(np.empty((0, 3), np.float32), np.empty(0, np.bool_), params)
+    trees = fit_trees(
+        np.empty((0, 3), np.float32), np.empty(0, np.bool_), np.empty(0), params
+    )
     assert probabilities(trees, np.ones((2, 3), np.float32)).tolist() == [1.0, 1.0]
 
 
@@ -77,7 +80,10 @@ def test_groupings_of_links_near_the_threshold_are_about_as_likely(seed):
     likely = (likely + likely.T) / 2
     first, *others = about_as_likely(likely, 0.5)
     assert first == average_link(likely, 0.5)
-    near = [average_link(likely, each) for each in np.arange(0.35, 0.65 + 1e-9, 0.001)]
+    near = [
+        average_link(likely, each)
+        for each in np.linspace(0.5 - DOUBT, 0.5 + DOUBT, 400)
+    ]
     assert all(each in near for each in others)
     distinct = {tuple(each) for each in near}
     assert len({tuple(first), *map(tuple, others)}) == 1 + len(others)

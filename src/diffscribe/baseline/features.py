@@ -16,7 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffscribe.commits.diff import FilePatch, parse_diff
-from diffscribe.commits.path_rules import type_of_paths
+from diffscribe.commits.path_rules import (
+    is_change_log,
+    is_machine_made,
+    type_of_paths,
+)
 from diffscribe.core.errors import RecordError
 
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
@@ -146,13 +150,16 @@ Weight = Callable[[str], float]
 COLUMNS: tuple[str, ...] = (
     *("changed", "changed_here", "seen", "added", "new", "gone", "shared"),
     *("new_shared", "new_used", "words", "added_lines", "removed_lines", "named"),
-    *("depth", "common_folders", "distance", "same_folder", "same_stem"),
+    *("name_seen", "path_in_lines"),
+    *("depth", "common_folders", "distance", "same_folder", "nested", "same_stem"),
     *("same_extension", "stem_is_folder", "path_words", "stem_words"),
     *("changed_here_most", "changed_here_least", "seen_most", "seen_least"),
     *("path_words_most", "path_words_least", "kind_code", "kind_test", "kind_docs"),
     *("kind_build", "kind_ci", "kind_chore", "status_A", "status_M", "status_D"),
     *("status_R", "most_additions", "least_additions", "most_deletions"),
-    *("least_deletions", "same_size", "files"),
+    *("least_deletions", "least_new", "same_size", "change_logs", "machine_made"),
+    *("files", "stems", "all_folders", "all_extensions", "all_lines"),
+    *("share_code", "share_docs", "share_chore"),
 )
 """The features, in the order that trees know them by."""
 COMPARED = ("changed_here", "seen", "path_words")
@@ -160,6 +167,15 @@ COMPARED = ("changed_here", "seen", "path_words")
 
 KINDS = ("code", "test", "docs", "build", "ci", "chore")
 STATUSES = ("A", "M", "D", "R")
+SHARED_KINDS = {"code": ("code",), "docs": ("docs",), "chore": ("build", "ci", "chore")}
+"""Kinds of which the share in the whole change is a feature, by its name."""
+FOLDERS_NAME_IT = frozenset(
+    (
+        *("common", "config", "helpers", "index", "init", "lib", "main", "mod"),
+        *("readme", "test", "tests", "types", "util", "utils"),
+    )
+)
+"""Stems that say less than the folder which they are in."""
 SHORTEST_NAME = 3
 """A shorter file name is found in lines by accident."""
 
@@ -217,6 +233,9 @@ def _text_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, S
     words = [_words(names) for names in changed]
     here = _weight_here(changed, rarity.weight)
     used = _shared(new, seen, rarity.weight)
+    path_words = [file.words - {file.extension[1:]} for file in files]
+    in_lines = _shared(path_words, words)
+    names = [_name(file) for file in files]
     return {
         "changed": _cosine(changed, rarity.weight),
         "changed_here": _cosine(changed, here),
@@ -230,7 +249,12 @@ def _text_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, S
         "words": _cosine(words, _weight_here(words)),
         "added_lines": _cosine([file.added_lines for file in files]),
         "removed_lines": _cosine([file.removed_lines for file in files]),
-        "named": _named(files, changed, words),
+        "named": _named(
+            [file.stem.replace("-", "_") for file in files],
+            [_lower(each) | more for each, more in zip(changed, words, strict=True)],
+        ),
+        "name_seen": _named(names, [_lower(each) for each in seen]),
+        "path_in_lines": in_lines + in_lines.T,
     }
 
 
@@ -248,6 +272,12 @@ def _path_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
             ),
         ),
         "same_folder": _each_two(files, lambda a, b: a.folders == b.folders),
+        "nested": _each_two(
+            files,
+            lambda a, b: (
+                0 < len(common_folders([a, b])) == min(len(a.folders), len(b.folders))
+            ),
+        ),
         "same_stem": _each_two(files, lambda a, b: a.stem == b.stem),
         "same_extension": _each_two(files, lambda a, b: a.extension == b.extension),
         "stem_is_folder": _each_two(
@@ -259,9 +289,22 @@ def _path_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
 
 
 def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
-    """Return what kind of files the two are, and how large."""
+    """Return what kind of files the two are, how large, and what the whole change."""
     added = np.log1p(np.array([file.additions for file in files]))
     gone = np.log1p(np.array([file.deletions for file in files]))
+    new = np.log1p(np.array([len(file.added - file.removed) for file in files]))
+    kinds = [file.kind for file in files]
+    whole = {
+        "files": len(files),
+        "stems": len({file.stem for file in files}),
+        "all_folders": len({file.folders for file in files}),
+        "all_extensions": len({file.extension for file in files}),
+        "all_lines": math.log1p(sum(file.additions + file.deletions for file in files)),
+        **{
+            f"share_{name}": sum(kind in some for kind in kinds) / len(kinds)
+            for name, some in SHARED_KINDS.items()
+        },
+    }
     return {
         **{
             f"kind_{kind}": _sum([file.kind == kind for file in files])
@@ -275,11 +318,17 @@ def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
         "least_additions": np.minimum.outer(added, added),
         "most_deletions": np.maximum.outer(gone, gone),
         "least_deletions": np.minimum.outer(gone, gone),
+        "least_new": np.minimum.outer(new, new),
+        "change_logs": _sum([is_change_log(file.path) for file in files]),
+        "machine_made": _sum([is_machine_made(file.path) for file in files]),
         "same_size": _each_two(
             files,
             lambda a, b: (a.additions, a.deletions) == (b.additions, b.deletions),
         ),
-        "files": np.full((len(files), len(files)), len(files)),
+        **{
+            name: np.full((len(files), len(files)), value)
+            for name, value in whole.items()
+        },
     }
 
 
@@ -301,8 +350,11 @@ def _cosine(sets: Sets, weight: Weight | None = None) -> Square:
     return vectors @ vectors.T
 
 
-def _shared(sets: Sets, others: Sets, weight: Weight) -> Square:
-    """Return the weight of what each of the sets shares with each of the others."""
+def _shared(sets: Sets, others: Sets, weight: Weight | None = None) -> Square:
+    """Return the weight of what each of the sets shares with each of the others.
+
+    Without a weight it is their number.
+    """
     index = _index(sets)
     return _vectors(sets, index, weight) @ _vectors(others, index).T
 
@@ -323,15 +375,20 @@ def _vectors(
     return vectors
 
 
-def _named(
-    files: Sequence[FileEvidence], changed: Sets, words: Sequence[frozenset[str]]
-) -> Square:
-    """Return whether the changed lines of either file name the other."""
-    texts = [
-        {name.lower() for name in names} | each
-        for names, each in zip(changed, words, strict=True)
-    ]
-    names = [file.stem.replace("-", "_") for file in files]
+def _lower(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
+
+
+def _name(file: FileEvidence) -> str:
+    """Return what other files call a file: its stem, or the folder that it is in."""
+    name = file.stem.strip("_")
+    if name in FOLDERS_NAME_IT and file.folders:
+        name = file.folders[-1].lower()
+    return name.replace("-", "_")
+
+
+def _named(names: Sequence[str], texts: Sets) -> Square:
+    """Return whether the text of either file has the other's name."""
     found = np.array(
         [[len(n) >= SHORTEST_NAME and n in text for text in texts] for n in names]
     )

@@ -21,16 +21,16 @@ from diffscribe.baseline.features import (
 )
 from diffscribe.core.params import BaselineParams
 
-TREE_DEPTH = 5
-LEARNING_RATE = 0.1
-MAX_PAIRS = 100_000
+TREE_DEPTH = 6
+LEARNING_RATE = 0.07
+MAX_PAIRS = 150_000
 """Pairs of files that the trees see; of more, so many are drawn."""
 LEAST_FILES = 3
 """An identifier that fewer training files have counts as one that none has."""
 THRESHOLDS = tuple(step / 20 for step in range(6, 17))
 """How likely two groups have to belong together, on average, to be joined."""
 USUAL = 0.5
-DOUBT = 0.15
+DOUBT = 0.1
 """How far from the threshold a likelihood is about as good as on its other side."""
 MOST_GROUPINGS = 4
 
@@ -87,9 +87,12 @@ def fit_grouping(
     changes = [change for change in training if len(change.files) > 1]
     answers = [_answers(change.groups) for change in changes]
     features = [pair_features(change.files, rarity) for change in changes]
+    # All pairs of a change would weigh as much as the square of its files.
+    weights = [np.full(len(each), len(each) ** -0.5) for each in answers]
     trees = fit_trees(
         np.concatenate([np.empty((0, len(COLUMNS)), np.float32), *features]),
         np.concatenate([np.empty(0, np.bool_), *answers]),
+        np.concatenate([np.empty(0), *weights]),
         params,
     )
     return _with_threshold(Grouping(rarity, trees, USUAL), validation)
@@ -114,7 +117,10 @@ def groupings(
 
 
 def fit_trees(
-    features: NDArray[np.float32], answers: NDArray[np.bool_], params: BaselineParams
+    features: NDArray[np.float32],
+    answers: NDArray[np.bool_],
+    weights: Floats,
+    params: BaselineParams,
 ) -> Trees:
     """Return gradient-boosted trees (Friedman 2001, as in scikit-learn).
 
@@ -132,10 +138,10 @@ def fit_trees(
         learning_rate=LEARNING_RATE,
         subsample=0.5,
         max_features="sqrt",
-        min_samples_leaf=min(30, 1 + len(chosen) // 100),
+        min_samples_leaf=min(50, 1 + len(chosen) // 100),
         random_state=params.seed,
-    ).fit(features[chosen], answers[chosen])
-    share = answers[chosen].mean()
+    ).fit(features[chosen], answers[chosen], weights[chosen])
+    share = np.average(answers[chosen], weights=weights[chosen])
     start = float(np.log(share / (1 - share)))
     return _joined(start, [each.tree_ for each in model.estimators_[:, 0]])
 
@@ -235,7 +241,7 @@ def _with_threshold(model: Grouping, validation: Sequence[GroupedChange]) -> Gro
 
     def quality(threshold: float) -> tuple[float, float]:
         indices = (
-            adjusted_rand_score(change.groups, average_link(each, threshold))
+            max(0.0, adjusted_rand_score(change.groups, average_link(each, threshold)))
             for change, each in zip(changes, likely, strict=True)
         )
         return sum(indices), -abs(threshold - USUAL)

@@ -25,7 +25,7 @@ from diffscribe.commits.grammar import (
     split_message,
 )
 from diffscribe.commits.headers import LooseHeader, read_header, shown_scope
-from diffscribe.commits.path_rules import decided_type
+from diffscribe.commits.path_rules import decided_type, is_change_log
 from diffscribe.commits.style import StyleRule, broken_rules
 from diffscribe.commits.type_model import guess_type
 from diffscribe.commits.words import imperative_form
@@ -44,10 +44,6 @@ _FIX_OF_LESS = re.compile(
     re.IGNORECASE,
 )
 """What is fixed without a fix of the program."""
-_CHANGE_LOG = re.compile(
-    r"(?i)(?:^|/)(?:changelogs?|changes|history|news|release[-_]?notes)"
-    r"(?:[-_.][\w.-]*)?(?:/|$)"
-)
 _GOES_ON = re.compile(r"(?:\.\.\.|\u2026)\w")
 
 
@@ -118,7 +114,7 @@ def clean_commit(
         return LessonReason.REVERT
     if _REVERTS.match(parts.body):
         return LessonReason.REVERT
-    if paths and all(map(_CHANGE_LOG.search, paths)):
+    if paths and all(map(is_change_log, paths)):
         return LessonReason.CHANGE_LOG
     if is_cut(found.subject) or _GOES_ON.match(parts.body):
         return LessonReason.CUT_SUBJECT

@@ -40,6 +40,10 @@ _MANIFEST = re.compile(
     r"|setup\.(py|cfg)|Gemfile|composer\.json|pom\.xml|mix\.exs|libs\.versions\.toml"
     r"|(requirements|constraints)[^/]*\.(txt|in)|[^/]*\.(gemspec|csproj))$"
 )
+_CHANGE_LOG = re.compile(
+    r"(?i)(?:^|/)(?:changelogs?|changes|history|news|release[-_]?notes)"
+    r"(?:[-_.][\w.-]*)?(?:/|$)"
+)
 _DECIDED = {"ci": "ci", "test": "test", "docs": "docs", "manifest": "chore"}
 """What most authors of public histories call a commit of such files alone. Manifests
 and lock files are `chore` to two thirds of them, and `build` to one in fourteen."""
@@ -55,6 +59,11 @@ def decided_type(paths: Collection[str]) -> str | None:
 def is_manifest(path: str) -> bool:
     """Tell whether a path is of what lists or locks the packages of a project."""
     return _MANIFEST.search(path) is not None or is_lock_file(path)
+
+
+def is_change_log(path: str) -> bool:
+    """Tell whether a path is of a file, or in a folder, that lists changes."""
+    return _CHANGE_LOG.search(path) is not None
 
 
 def type_of_paths(paths: Collection[str]) -> str | None:
