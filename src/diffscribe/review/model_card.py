@@ -255,17 +255,16 @@ def _cost(results: Results) -> str:
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    return machine["gpu"] or f"{machine['processor']}, {machine['threads']} threads"
+    return machine["gpu"] or f"{machine['processor']}, threads: {machine['threads']}"
 
 
 def _restarts(training: Sequence[Mapping[str, Any]]) -> str:
-    parts = "A part goes on with weights, optimizer and position of the one before."
+    parts = "A part of a run goes on with weights, optimizer and position in the data."
     if len(training) == 1:
         return parts
     return (
-        f"{parts} The optimizer was lost {len(training) - 1} times: each run after the "
-        "first goes on with the weights of the run before, and begins with a new "
-        "optimizer and warm-up."
+        f"{parts} Each run after the first goes on with the weights of the run before, "
+        "but its optimizer began anew, with a warm-up of the learning rate."
     )
 
 
