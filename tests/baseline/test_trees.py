@@ -10,6 +10,7 @@ from diffscribe.baseline.grouping import (
     MOST_GROUPINGS,
     about_as_likely,
     average_link,
+    choose_threshold,
     fit_trees,
     probabilities,
 )
@@ -94,3 +95,20 @@ def test_sure_links_leave_one_grouping():
     likely = np.full((3, 3), 0.5 - DOUBT - 0.01)
     likely[0, 1] = likely[1, 0] = 0.5 + DOUBT + 0.01
     assert about_as_likely(likely, 0.5) == [[0, 0, 2]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "threshold"),
+    [
+        ([], 0.5),
+        ([(0.45, True)] * 10, 0.45),
+        ([(0.45, True)] * 2 + [(0.45, False)] + [(0.9, True)] * 8, 0.5),
+        ([(0.62, False)] * 9 + [(0.62, True)] * 2, 0.65),
+        ([(0.1, False), (0.9, True)] * 5, 0.5),
+    ],
+)
+def test_a_threshold_that_is_best_by_chance_does_not_count(changes, threshold):
+    """Each change has two files, which are that likely together, and are or are not."""
+    likely = [np.array([[1.0, each], [each, 1.0]]) for each, _ in changes]
+    groups = [[0, 0] if together else [0, 1] for _, together in changes]
+    assert choose_threshold(likely, groups) == pytest.approx(threshold)

@@ -77,7 +77,7 @@ def fit_grouping(
     validation: Sequence[GroupedChange],
     params: BaselineParams,
 ) -> Grouping:
-    """Return trees fitted on pairs of files, and the threshold best on validation.
+    """Return trees fitted on pairs of files, and a threshold good on validation.
 
     Without a pair to learn from, all files belong together.
     """
@@ -95,7 +95,11 @@ def fit_grouping(
         np.concatenate([np.empty(0), *weights]),
         params,
     )
-    return _with_threshold(Grouping(rarity, trees, USUAL), validation)
+    model = Grouping(rarity, trees, USUAL)
+    changes = [change for change in validation if len(change.files) > 1]
+    likely = [_likely(model, change.files) for change in changes]
+    threshold = choose_threshold(likely, [change.groups for change in changes])
+    return model._replace(threshold=threshold)
 
 
 def groupings(
@@ -229,24 +233,35 @@ def _answers(groups: Sequence[int]) -> NDArray[np.bool_]:
     return same
 
 
-def _with_threshold(model: Grouping, validation: Sequence[GroupedChange]) -> Grouping:
-    """Return the model with the threshold of the best mean ARI.
+def choose_threshold(
+    likely: Sequence[Floats], groups: Sequence[Sequence[int]]
+) -> float:
+    """Return the threshold nearest to USUAL that is about as good as any.
 
-    Of equally good ones that nearest to USUAL, which stays without validation.
+    Its mean ARI is within one standard error of the best mean (Breiman et al. 1984): a
+    few hundred changes of few repositories tell no more. USUAL if there is no change.
+
+    Args:
+        likely: of each change, how likely each two files belong together.
+        groups: of each change, the group of each file.
     """
     from sklearn.metrics import adjusted_rand_score
 
-    changes = [change for change in validation if len(change.files) > 1]
-    likely = [_likely(model, change.files) for change in changes]
-
-    def quality(threshold: float) -> tuple[float, float]:
-        indices = (
-            max(0.0, adjusted_rand_score(change.groups, average_link(each, threshold)))
-            for change, each in zip(changes, likely, strict=True)
-        )
-        return sum(indices), -abs(threshold - USUAL)
-
-    return model._replace(threshold=max(THRESHOLDS, key=quality))
+    if not groups:
+        return USUAL
+    indices = np.array(
+        [
+            [
+                max(0.0, adjusted_rand_score(own, average_link(each, limit)))
+                for own, each in zip(groups, likely, strict=True)
+            ]
+            for limit in THRESHOLDS
+        ]
+    )
+    behind = indices[indices.mean(axis=1).argmax()] - indices
+    errors = behind.std(axis=1) / len(groups) ** 0.5
+    good = np.array(THRESHOLDS)[behind.mean(axis=1) <= errors]
+    return float(min(good, key=lambda each: abs(each - USUAL)))
 
 
 def _joined(start: float, trees: Sequence[Any]) -> Trees:

@@ -59,7 +59,9 @@ def fit_types(commits: Sequence[TypedCommit]) -> TypeModel:
     if len(types) == 2:
         # For two classes there is one row, of the second against the first.
         weights, bias = np.vstack([-weights, weights]), np.array([-bias[0], bias[0]])
-    return TypeModel(types, weights.T.astype(np.float32), bias.astype(np.float32))
+    # They are kept in half precision, and what is loaded has to answer alike.
+    halves = weights.T.astype(np.float16).astype(np.float32)
+    return TypeModel(types, halves, bias.astype(np.float32))
 
 
 def type_of(model: TypeModel, files: Sequence[FileEvidence]) -> str:

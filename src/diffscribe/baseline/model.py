@@ -239,7 +239,8 @@ OF_NODES = ("column", "limit", "low", "high", "value")
 KINDS = {
     **{f"trees.{name}": "int32" for name in ("roots", "column", "low", "high")},
     **{f"trees.{name}": "float64" for name in ("start", "limit", "value")},
-    **{f"types.{name}": "float32" for name in ("weights", "bias")},
+    "types.weights": "float16",
+    "types.bias": "float32",
 }
 """The arrays of a baseline and their types."""
 
@@ -277,7 +278,7 @@ def save_baseline(baseline: Baseline, folder: Path) -> None:
     arrays = {
         "trees.start": np.array([trees.start]),
         **{f"trees.{name}": getattr(trees, name) for name in ("roots", *OF_NODES)},
-        "types.weights": baseline.types.weights,
+        "types.weights": baseline.types.weights.astype(np.float16),
         "types.bias": baseline.types.bias,
     }
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / NUMBERS)
@@ -309,7 +310,11 @@ def load_baseline(folder: Path) -> Baseline:
     )
     return Baseline(
         Grouping(Rarity(words.files, words.counts), trees, words.threshold),
-        TypeModel(words.types, arrays["types.weights"], arrays["types.bias"]),
+        TypeModel(
+            words.types,
+            arrays["types.weights"].astype(np.float32),
+            arrays["types.bias"],
+        ),
         words.patterns,
     )
 
