@@ -19,7 +19,7 @@ DEAF_PROGRAM = """#!/bin/sh
 trap '' INT
 sleep 0.3
 echo $$ > "${0%/bin/*}/started"
-exec sleep 100
+exec sleep 1000
 """
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'

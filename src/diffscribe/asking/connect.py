@@ -5,6 +5,8 @@ first question that the ledger cannot answer.
 """
 
 import hashlib
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -235,14 +237,15 @@ def _remote(model: Remote) -> Endpoint:
 
 async def _served(model: Gguf, opened: ExitStack) -> Endpoint:
     """Return the endpoint of a server that runs until `opened` is closed."""
-    base_url = opened.enter_context(
-        serve(
-            model.path,
-            context_tokens=model.context_tokens,
-            threads=model.threads,
-            slots=model.slots,
+    with _ended_by_sigint():
+        base_url = opened.enter_context(
+            serve(
+                model.path,
+                context_tokens=model.context_tokens,
+                threads=model.threads,
+                slots=model.slots,
+            )
         )
-    )
     endpoint = Endpoint(
         base_url,
         api_key="local",
@@ -257,3 +260,20 @@ async def _served(model: Gguf, opened: ExitStack) -> Endpoint:
     warm_up = Question(model.name, hello, None, 1, 0.0, 0, about="", private=False)
     await endpoint.ask(prepare(warm_up, HOST))
     return endpoint
+
+
+@contextmanager
+def _ended_by_sigint() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt in a block that awaits nothing.
+
+    The handler of asyncio.Runner only cancels the task, which goes on to its next
+    await: a server that is loading would be waited for.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
