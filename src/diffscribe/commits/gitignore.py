@@ -22,6 +22,14 @@ def ignored(patterns: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
     return _ignored(tuple(patterns), tuple(paths))
 
 
+def matching(patterns: Iterable[str], path: str) -> Iterator[str]:
+    """Yield the patterns that would each, alone in a .gitignore, ignore a path."""
+    parts = [*_downwards(path)]
+    for pattern in patterns:
+        if any(map(_spec((pattern,)).match_file, parts)):
+            yield pattern
+
+
 def is_too_wild(pattern: str) -> bool:
     """Tell whether a pattern has so many wildcards that matching it could hang."""
     return len(re.findall(r"\*+", pattern)) > _MAX_WILDCARDS
@@ -32,11 +40,7 @@ def _ignored(patterns: tuple[str, ...], paths: tuple[str, ...]) -> frozenset[str
     """Return the same, cached: several measures ask about one plan in turn."""
     if not patterns:
         return frozenset()
-    compiled = [_compile(pattern) for pattern in patterns]
-    # The other backends compile all patterns at once, which is slower for few paths.
-    spec = GitIgnoreSpec(
-        [each for each in compiled if each is not None], backend="simple"
-    )
+    spec = _spec(patterns)
     return frozenset(
         path for path in paths if any(map(spec.match_file, _downwards(path)))
     )
@@ -47,6 +51,18 @@ def _downwards(path: str) -> Iterator[str]:
     for slash in re.finditer("/", path):
         yield path[: slash.end()]
     yield path
+
+
+@lru_cache(maxsize=1024)
+def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    """Return the patterns that can be read, in the form that matches a path.
+
+    The other backends compile all patterns at once, which is slower for few paths.
+    """
+    compiled = [_compile(pattern) for pattern in patterns]
+    return GitIgnoreSpec(
+        [each for each in compiled if each is not None], backend="simple"
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from importlib.resources import files
 from random import Random
 from typing import Any, NamedTuple
 
-from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.gitignore import ignored, matching
 
 _SPECIAL = re.compile(r"[\\*?\[ ]")
 _SYMBOL = re.compile(r"\$(?:\w+|\{(?P<special>[^}]*)\})")
@@ -88,10 +88,8 @@ def _hides(committed: tuple[str, ...], pattern: str) -> bool:
 
 def pattern_for(path: str, hides: Callable[[str], bool]) -> str:
     """Return the pattern for one junk file; `hides` tells those that may not be."""
-    for pattern in usual_patterns():
-        if ignored([pattern], [path]) and not hides(pattern):
-            return pattern
-    return "/" + _SPECIAL.sub(r"\\\g<0>", path)
+    usual = (each for each in matching(usual_patterns(), path) if not hides(each))
+    return next(usual, "/" + _SPECIAL.sub(r"\\\g<0>", path))
 
 
 @cache
