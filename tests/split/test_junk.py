@@ -9,17 +9,13 @@ from tests.support.style import STYLE
 from diffscribe.commits.diff import parse_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import format_message
-from diffscribe.commits.junk_kinds import (
-    Writer,
-    is_held_out,
-    junk_kinds,
-    usual_patterns,
-)
+from diffscribe.commits.junk_kinds import is_held_out, junk_kinds, usual_patterns
 from diffscribe.commits.plan import plan_problem
 from diffscribe.commits.style import broken_rules
 from diffscribe.core.records import Issue, OriginalCommit, Plan, PlannedCommit
 from diffscribe.secrets.redact import redact_texts
-from diffscribe.split.junk import REMARK, Surroundings, junk_variant
+from diffscribe.split.junk import REMARK, junk_variant
+from diffscribe.split.planted import Surroundings, Writer
 
 pytestmark = pytest.mark.slow
 
@@ -88,14 +84,20 @@ SECRETS = tuple(
     pattern for kind in junk_kinds() if kind.is_secret for pattern in kind.patterns
 )
 SYMBOL = re.compile(r"\$\w+|\$\{.*?\}")
-SUFFIXES = ("py", "ipynb", "js", "ts", "tsx", "rs", "go", "java", "cs", "c", "rb")
+SUFFIXES = ("py", "ipynb", "js", "ts", "rs", "go", "java", "cs", "c", "rb")
 SUFFIXES += ("php", "swift", "dart", "ex", "hs", "tex", "tf", "R")
+
+
+SERVICES = ("compose.yml", "server/redis-schema.sql")
+"""Files beside which the kinds lie that need a service or a database."""
+OF_A_PATCH = ("OLD", "PATCH", "REJECT")
 
 
 @pytest.fixture(scope="module")
 def many():
     """Variants of changes in all languages: those of training, and of test."""
     paths = tuple(f"{n}{name}/x.{name}" for n, name in enumerate(SUFFIXES))
+    paths += SERVICES
 
     def curated(**fields):
         return make_curated(repo="acme/app", **fields)
@@ -146,23 +148,25 @@ def test_texts_of_test_are_none_of_training(many):
     assert sum(map(bool, map(held_out.match, logs(many[True])))) > 10
 
 
-@pytest.mark.parametrize("kind", sorted({kind.text for kind in junk_kinds()} - {None}))
+TEXTS = {kind.text for kind in junk_kinds()} - {None, *OF_A_PATCH}
+
+
+@pytest.mark.parametrize("kind", sorted(TEXTS))
 def test_a_kind_has_ten_texts_and_more(kind):
     words = dict.fromkeys(("name", "stem", "folder", "area"), "a")
     words |= {
         "day": "2024-05-01",
         "year": "2024",
         "dollar": "$",
-        "file": ["a.c", "b.c"],
+        "file": [f"{letter}.c" for letter in "abcdefgh"],
     }
     words |= {
         "bare": "a",
         "base": "a",
         "ext": ".c",
         "above": "",
-        "old": "1",
-        "reject": "2",
-        "patch": "3",
+        "module": "a.b",
+        "source": ["a.c"],
         "identifier": ["run", "stop"],
     }
     texts = {
@@ -170,8 +174,7 @@ def test_a_kind_has_ten_texts_and_more(kind):
         for seed in range(40)
         for for_test in (False, True)
     }
-    of_the_change = ("OLD", "REJECT", "PATCH")
-    assert len(texts) >= (1 if kind in of_the_change else 10)
+    assert len(texts) >= 10
     assert all(text.endswith("\n") for text in texts)
     assert not any(
         re.search(r"\*\d+\.\.\d+ |\$\{\d|\$(noun|identifier)", text) for text in texts
@@ -198,8 +201,7 @@ def test_a_backup_is_as_long_as_its_file_and_a_reject_holds_a_hunk(curated):
             if path.endswith((".orig", "~", ".bak", " copy.py")):
                 backups += 1
                 assert 402 <= text.count("\n") <= 804
-                lines = text.split("\n")
-                assert lines[399:402] == ["one = 1", "two = 2", "three = 3"]
+                assert text.startswith("one = 1\ntwo = 2\nthree = 3\n")
             if path.endswith(".rej"):
                 rejects += 1
                 assert text.startswith("--- a.py\n+++ a.py\n@@ -4")
@@ -211,7 +213,7 @@ def test_a_backup_is_as_long_as_its_file_and_a_reject_holds_a_hunk(curated):
 def test_new_and_small_is_no_sign_of_junk(many):
     def small(field):
         return sum(
-            text.count("\n") <= 6
+            text.count("\n") <= 12
             for _, text in contents(many[False], lambda v: getattr(v, field))
         )
 
@@ -266,6 +268,46 @@ def test_a_kind_of_a_language_needs_a_file_of_it(curated):
         assert not any(path.endswith((".pyc", ".d", ".test")) for path in variant.junk)
 
 
+def test_a_kind_of_a_service_needs_a_file_that_shows_it(curated):
+    services = [".env*", "*.pid", "*.sqlite3", "dump.sql", "dump.rdb", "docker-*"]
+    for _, variant in variants(curated, 100):
+        assert not ignored(services, variant.junk + variant.decoys)
+
+
+@pytest.mark.parametrize(
+    ("path", "context", "package"),
+    [
+        ("a/go-util/x.go", " one", "util"),
+        ("a/go-util/v2/x.go", " one", "util"),
+        ("cmd/serve/x.go", " one", "main"),
+        ("a/util/x.go", " package store", "store"),
+        ("a/src/main/java/org/acme/X.java", " one", "org.acme"),
+        ("a/X.java", " package org.acme;", "org.acme"),
+    ],
+)
+def test_a_new_file_is_in_the_package_of_its_cause(curated, path, context, package):
+    diff = (
+        f"diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n"
+        f"@@ -1,3 +1,3 @@\n{context}\n-two = 2\n+two = 3\n three = 3\n"
+    )
+    rows = [row for _, row in variants(curated, 40, paths=(path,), diff=diff)]
+    texts = contents(rows, lambda variant: variant.decoys)
+    found = {re.search(r"^package ([\w.]+)", text) for _, text in texts}
+    assert {match[1] for match in found if match} == {package}
+
+
+def test_a_commit_of_its_own_tells_of_what_its_file_holds(curated):
+    around = Surroundings([curated(paths=("Dockerfile", ".env.test", *PATHS))])
+    own = 0
+    for parent, variant in variants(curated, 300, around=around):
+        texts = dict(contents([variant], lambda variant: variant.decoys))
+        for commit in variant.label.plan.commits[len(parent.label.plan.commits) :]:
+            for name in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", commit.subject):
+                own += 1
+                assert f"{name}=" in texts[commit.files[0]]
+    assert own
+
+
 def test_names_and_content_are_of_real_files(curated):
     rows = variants(curated, 200, paths=("lib/core/engine.py",))
     texts = [
@@ -281,7 +323,7 @@ def test_names_and_content_are_of_real_files(curated):
 
 def test_a_secret_is_flagged_once_and_nothing_else_is(curated):
     flagged = 0
-    for _, variant in variants(curated, 100):
+    for _, variant in variants(curated, 300):
         commits = variant.label.plan.commits
         first = min(commits, key=lambda commit: min(commit.files))
         remarks = [(issue.path, issue.message) for issue in first.issues]
@@ -290,7 +332,7 @@ def test_a_secret_is_flagged_once_and_nothing_else_is(curated):
         ]
         assert not any(commit.issues for commit in commits if commit is not first)
         flagged += bool(remarks)
-    assert 5 < flagged < 60
+    assert 5 < flagged < 100
 
 
 def test_remarks_of_the_label_stay_and_come_first(curated):

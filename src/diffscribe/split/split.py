@@ -27,8 +27,9 @@ from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import SplitParams
 from diffscribe.core.records import CuratedChange, FileStatus, Record, SplitChange
 from diffscribe.core.tracking import Statistics
-from diffscribe.split.junk import Surroundings, junk_variant
+from diffscribe.split.junk import junk_variant
 from diffscribe.split.leaks import Benchmark
+from diffscribe.split.planted import Surroundings
 
 logger = logging.getLogger(__name__)
 

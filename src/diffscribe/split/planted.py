@@ -1,0 +1,388 @@
+"""What may be planted in a change: what suits its repository, and texts made of it.
+
+junk_texts.toml has the texts, and real files that look like junk, as templates. Equal
+words and draws give equal texts.
+"""
+
+import random
+import re
+import string
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from diffscribe.commits.diff import FilePatch, Hunk, parse_diff
+from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.junk_kinds import JunkKind, near_of, suffixes_of
+from diffscribe.core.records import Change, CuratedChange, FileStatus
+
+_LANGUAGE_SHARE = 0.05
+"""Of a repository's files, for its language to leave junk: one script among a thousand
+files is run by no build."""
+_MOST_OLD_LINES = 1200
+_MOST_PATCH_LINES = 150
+_MOST_NAMES = 200
+_MOST_REJECTED_LINES = 24
+_PLAIN = re.compile(r"[\w./@+=,~-]+", re.ASCII)
+"""Names that git prints without quotes, and that hold no wildcard of a pattern."""
+_IDENTIFIER = re.compile(
+    r"\b(?:[A-Za-z][a-z]{1,20}(?:_[a-z]{2,20}|[A-Z][a-z]{1,20}){1,4})\b"
+)
+"""Two words in one, so no keyword of a language and no word of prose."""
+_DEFINED = re.compile(
+    r"\b(?:class|def|fn|fun|func|function|interface|struct|type|void) +"
+    r"(?:\([^()\n]{1,60}\) *)?([A-Za-z][A-Za-z0-9_]{2,30})"
+    r"(?= *[(<:{=]| +(?:extends|implements|interface|struct)\b)"
+)
+_TYPE = r"[A-Z][A-Za-z0-9]+$"
+_START = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
+_PACKAGE = re.compile(r"(?:^[ +]|@@ )package ([A-Za-z][\w.]*)", re.MULTILINE)
+_INDEX = re.compile(r"^index (\w{7})\w*\.\.(\w{7})\w*", re.MULTILINE)
+_NO_LETTER = re.compile(r"^go-|-go$|[^a-z0-9]")
+_TEMPLATE = re.compile(
+    r"\$(?:(?P<word>\w+)|\{(?:(?P<name>[a-z_]+)|(?P<low>\d+)\.\.(?P<high>\d+)"
+    r"|(?P<alphabet>\w+):(?P<count>\d+))\})"
+)
+_REPEATED = re.compile(r"\*(\d+)\.\.(\d+) ")
+_ALPHABETS = {
+    "hex": "0123456789abcdef",
+    "upper": string.ascii_uppercase,
+    "alnum": string.ascii_letters + string.digits,
+    "b64": string.ascii_letters + string.digits + "+/",
+}
+_HELD_OUT = 4
+"""One form of so many is drawn for test alone, of three or more at least one."""
+_MOST_PAUSE_S = 40
+
+
+class Decoy(NamedTuple):
+    """A kind of real file that looks like junk, or is as new and small."""
+
+    suffixes: tuple[str, ...]
+    near: tuple[str, ...]
+    """As of a kind of junk."""
+    is_of_test: bool
+    """Tests bring it about, else all other files."""
+    paths: tuple[str, ...]
+    text: str
+    weight: int
+    type: str | None
+    """Of its own commit; None if it joins one."""
+    subjects: str
+    """The list of that commit's subjects."""
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    table = files("diffscribe.split").joinpath("junk_texts.toml")
+    return tomllib.loads(table.read_text(encoding="utf-8"))
+
+
+@cache
+def decoys() -> tuple[Decoy, ...]:
+    """Return all kinds of such files, in the order of the table."""
+    return tuple(
+        Decoy(
+            suffixes=suffixes_of(each),
+            near=near_of(each),
+            is_of_test=each.get("is_of_test", False),
+            paths=tuple(each["paths"]),
+            text=each["text"],
+            weight=each["weight"],
+            type=each.get("type"),
+            subjects=each.get("subjects", ""),
+        )
+        for each in _texts()["decoys"]
+    )
+
+
+class Surroundings:
+    """What git knows of a repository, as far as its rows tell."""
+
+    def __init__(self, rows: Iterable[Change]) -> None:
+        """Take the paths of some changes and of their commits."""
+        self.paths = frozenset(
+            path
+            for row in rows
+            for paths in (
+                *((file.path, file.old_path) for file in row.files),
+                *(commit.files for commit in row.commits),
+            )
+            for path in paths
+            if path
+        )
+        self._hides = cache(lambda pattern: bool(ignored([pattern], self._ordered)))
+        self._suffixes = Counter(PurePosixPath(path).suffix for path in self.paths)
+
+    @cached_property
+    def _ordered(self) -> tuple[str, ...]:
+        return tuple(sorted(self.paths))
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        return frozenset(
+            str(parent) for path in self.paths for parent in PurePosixPath(path).parents
+        )
+
+    def hides(self, pattern: str) -> bool:
+        """Tell whether a pattern of a .gitignore matches a file that git knows."""
+        return self._hides(pattern)
+
+    def collides(self, path: str) -> bool:
+        """Tell whether a path is a known file, above one, or below one."""
+        above = {str(parent) for parent in PurePosixPath(path).parents}
+        return path in self._folders or not self.paths.isdisjoint({path, *above})
+
+    def suits(self, kind: JunkKind | Decoy) -> bool:
+        """Tell whether the repository has the language and the files of a kind."""
+        files = sum(self._suffixes[suffix] for suffix in kind.suffixes)
+        spoken = not kind.suffixes or files >= _LANGUAGE_SHARE * len(self.paths)
+        return spoken and (not kind.near or any(map(self.hides, kind.near)))
+
+
+class Writer:
+    """Fills templates with words of a change and with what it draws."""
+
+    def __init__(
+        self,
+        words: Mapping[str, str | Sequence[str]],
+        draw: random.Random,
+        for_test: bool,
+    ) -> None:
+        """Start a day.
+
+        Args:
+            words: what `$name` stands for, before the lists of the table are asked;
+                of a list one is drawn.
+            draw: decides all that is drawn.
+            for_test: take forms that training never sees, where there are any.
+        """
+        self.words = dict(words)
+        self._draw = draw
+        self._for_test = for_test
+        self._second = draw.randrange(86_400)
+
+    def text(self, name: str) -> str:
+        """Return a text of the table, filled in."""
+        forms = _texts()["texts"][name]
+        kept = len(forms) - (-(-len(forms) // _HELD_OUT) if len(forms) > 2 else 0)
+        forms = forms[kept:] or forms if self._for_test else forms[:kept]
+        lines: list[str] = []
+        for line in self._draw.choice(forms).removesuffix("\n").split("\n"):
+            repeated = _REPEATED.match(line)
+            bounds = map(int, repeated.groups()) if repeated else (1, 1)
+            rest = line[repeated.end() :] if repeated else line
+            times = range(self._draw.randint(*bounds))
+            lines += dict.fromkeys(self.fill(rest) for _ in times)
+        return "\n".join(lines).removesuffix("\n") + "\n"
+
+    def fill(self, template: str) -> str:
+        """Return a template with all its symbols filled in."""
+        return _TEMPLATE.sub(self._symbol, template)
+
+    def _symbol(self, symbol: re.Match[str]) -> str:
+        if alphabet := symbol["alphabet"]:
+            letters = self._draw.choices(_ALPHABETS[alphabet], k=int(symbol["count"]))
+            return "".join(letters)
+        if low := symbol["low"]:
+            number = self._draw.randint(int(low), int(symbol["high"]))
+            return f"{number:0{len(low) if low[0] == '0' else 1}}"
+        name = symbol["word"] or symbol["name"]
+        if name == "clock":
+            self._second = (
+                self._second + self._draw.randint(0, _MOST_PAUSE_S)
+            ) % 86_400
+            minute, second = divmod(self._second, 60)
+            return f"{minute // 60:02}:{minute % 60:02}:{second:02}"
+        word = self.words.get(name)
+        if isinstance(word, str):
+            return word
+        if word is not None:
+            return self._draw.choice(word)
+        table = _texts()
+        of_the_file = table["of_a_file"].get(name)
+        filled = self.fill(self._draw.choice(of_the_file or table["lists"][name]))
+        if of_the_file:
+            self.words[name] = filled
+        return filled
+
+
+class _Names(NamedTuple):
+    defined: list[str]
+    """Functions and types."""
+    identifiers: list[str]
+
+
+class Vocabulary:
+    """What a change has to say in texts and names of new files."""
+
+    def __init__(self, change: CuratedChange) -> None:
+        """Read the change's patches."""
+        self.patches = parse_diff(change.diff)
+        self.names = [
+            file.path
+            for file in change.files
+            if file.status != FileStatus.DELETED and _PLAIN.fullmatch(file.path)
+        ]
+        self._change = change
+        self._patch_of = {patch.path: patch for patch in self.patches}
+        self._names_in = cache(self._find_names)
+
+    def words(self, cause: str, draw: random.Random) -> dict[str, str | Sequence[str]]:
+        """Return the words that junk_texts.toml names, for one file of the change."""
+        folder, slash, name = cause.rpartition("/")
+        bare = name.removeprefix(".")
+        base, dot, ext = name.rpartition(".")
+        parts = cause.split("/")[:-1]
+        above = parts[: draw.randint(0, len(parts))]
+        patch = self._patch_of.get(cause)
+        stem = bare.partition(".")[0] or bare
+        module = _module([*parts, stem])
+        words: dict[str, str | Sequence[str]] = {
+            "name": name,
+            "bare": bare,
+            "stem": stem,
+            "base": base or name,
+            "ext": dot + ext if base else "",
+            "folder": folder + slash,
+            "above": "".join(f"{part}/" for part in above),
+            "area": self._area,
+            "module": module,
+            "module_path": module.replace(".", "/") + dot + ext,
+            "package": _package(patch, [self._area, *parts], stem),
+            "day": self._change.committed_at[:10],
+            "year": self._change.committed_at[:4],
+            "dollar": "$",
+            "file": self.names,
+            "source": [each for each in self.names if each.endswith(dot + ext)],
+        }
+        # Where none is found, the table has words that fit any change.
+        names = self._names_in(cause)
+        if identifiers := names.identifiers or names.defined:
+            words["identifier"] = identifiers
+        for word, shape in (("topic", r"\w+"), ("function", "[a-z]"), ("type", _TYPE)):
+            for found in names:
+                if fitting := [each for each in found if re.match(shape, each)]:
+                    words[word] = draw.choice(fitting)
+                    break
+        return words
+
+    def old_text(self, cause: str, draw: random.Random) -> str:
+        """Return a file that is as long as the one that was changed.
+
+        It begins with the hunks in their order. Lines of theirs follow again, since a
+        diff does not say what else was there. '' without a hunk.
+        """
+        blocks = self._sides(cause)
+        if not blocks:
+            return ""
+        text = [line for _, lines in blocks for line in lines]
+        known = len(text)
+        start, last = blocks[-1]
+        length = min(start - 1 + len(last), _MOST_OLD_LINES)
+        if not self._patch_of[cause].header[1].startswith("new file"):
+            length += draw.randrange(length + 1)
+        while len(text) < length:
+            at = draw.randrange(known)
+            text += text[at : min(at + draw.randint(1, 8), known)]
+        return "\n".join(text[: max(length, known)][:_MOST_OLD_LINES]) + "\n"
+
+    def reject(self, cause: str, draw: random.Random) -> str:
+        """Return what `patch` leaves of a hunk that did not apply to the file."""
+        blocks = self._sides(cause)
+        if not blocks:
+            return ""
+        start, lines = draw.choice(blocks)
+        lines = lines[:_MOST_REJECTED_LINES]
+        at = draw.randrange(len(lines))
+        found = _IDENTIFIER.search(lines[at])
+        name = draw.choice(self._identifiers or ["main"])
+        new = lines[at].replace(found[0], name) if found else f"{lines[at]} "
+        body = [f" {line}" for line in lines[:at]]
+        body += [f"-{lines[at]}", f"+{new}"]
+        body += [f" {line}" for line in lines[at + 1 :]]
+        begin = start + draw.randint(0, 30)
+        head = f"@@ -{begin},{len(lines)} +{begin},{len(lines)} @@"
+        return "\n".join([f"--- {cause}", f"+++ {cause}", head, *body]) + "\n"
+
+    def patch(self, cause: str) -> str:
+        """Return the file's patch, cut after some lines; '' if the file has none."""
+        patch = self._patch_of.get(cause)
+        text = _INDEX.sub(r"index \1..\2", patch.text) if patch else ""
+        return "".join(lines_of(text)[:_MOST_PATCH_LINES]) if text else ""
+
+    def _sides(self, cause: str) -> list[tuple[int, list[str]]]:
+        """Return the lines of each hunk before, or of a new file, and their start."""
+        patch = self._patch_of.get(cause)
+        for side, signs in ((1, " -"), (2, " +")):
+            blocks = []
+            for hunk in patch.hunks if patch else ():
+                start = _START.match(hunk.header)
+                lines = [
+                    each[1:].rstrip("\n") for each in hunk.lines if each[0] in signs
+                ]
+                if start and lines:
+                    blocks.append((int(start[side]), lines))
+            if blocks:
+                return blocks
+        return []
+
+    @cached_property
+    def _area(self) -> str:
+        """The repository's name, or a word for it that git prints without quotes."""
+        repo = self._change.repo.rpartition("/")[2].removesuffix(".git")
+        return repo if _PLAIN.fullmatch(repo) else "app"
+
+    @cached_property
+    def _identifiers(self) -> list[str]:
+        return _identifiers(self.patches)
+
+    def _find_names(self, cause: str) -> _Names:
+        """Return the names in the patch of a file, or of all files if it has none."""
+        patch = self._patch_of.get(cause)
+        defined = dict.fromkeys(_DEFINED.findall(patch.text) if patch else ())
+        own = _identifiers([patch]) if patch else []
+        return _Names([*defined][:_MOST_NAMES], own or self._identifiers)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, each with its line feed."""
+    return [f"{line}\n" for line in text.removesuffix("\n").split("\n")]
+
+
+def _identifiers(patches: Iterable[FilePatch]) -> list[str]:
+    """Return the names in changed lines that can be nothing else, in their order."""
+    lines = (line for patch in patches for line in _changed(patch.hunks))
+    found = dict.fromkeys(name for line in lines for name in _IDENTIFIER.findall(line))
+    return [*found][:_MOST_NAMES]
+
+
+def _changed(hunks: Iterable[Hunk]) -> Iterator[str]:
+    return (line for hunk in hunks for line in hunk.lines if line[0] in "+-")
+
+
+def _module(parts: Sequence[str]) -> str:
+    """Return the dotted name of a Python module with this path."""
+    tail: list[str] = []
+    for part in reversed(parts):
+        if tail and (not part.isidentifier() or part in ("src", "lib", "python")):
+            break
+        tail.insert(0, part)
+    return ".".join(tail).removesuffix(".__init__")
+
+
+def _package(patch: FilePatch | None, folders: Sequence[str], stem: str) -> str:
+    """Return the package of a file: as its patch has it, else as its folder says."""
+    if patch and (found := _PACKAGE.search(patch.text)):
+        return found[1]
+    for root in ("java", "kotlin"):
+        if root in folders[:-1]:
+            return ".".join(folders[folders.index(root) + 1 :])
+    if stem == "main" or folders[-2:-1] == ["cmd"]:
+        return "main"
+    named = [each for each in folders if not re.fullmatch(r"v\d+", each)]
+    return _NO_LETTER.sub("", named[-1].lower()) or "main"
