@@ -1,34 +1,47 @@
 """Guess the types of commits in histories that the model has not seen.
 
-Usage: python benchmarks/commit_types.py data/harvested.jsonl [--most 800] [--folds 4]
+Usage: python benchmarks/commit_types.py [--profile public] [--most 800] [--folds 4]
            [--write]
 
-Reads the original commits whose authors named a type, and leaves out those whose files
-decide it. In each fold a share of the repositories is held out and the model is fitted
-on the others. Prints by repository how often the type is the author's: of all guesses,
-of those that label takes, of the kind of the files alone, and of `fix` for everything.
+Reads the histories that a profile trains on, which `make clone` brings: those of its
+harvest.sources that are in neither split.validation_repos nor split.test_repos, at
+their revisions. Of each the newest harvest.max_commits_per_source count, without
+merges and bots. Takes the commits whose authors named a type, and leaves out those
+whose files decide it. In each fold a share of the repositories is held out and the
+model is fitted on the others. Prints by repository how often the type is the author's:
+of all guesses, of those that label takes, of the kind of the files alone, and of `fix`
+for everything.
 
---write fits on all of them and writes src/diffscribe/commits/type_model.json. Give it
-rows of repositories that no result is reported on, and of licences that allow it.
+--write fits on all of them and writes src/diffscribe/commits/type_model.json. Equal
+histories give equal bytes.
 """
 
-from collections import defaultdict
+import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 import click
+import yaml
 from tabulate import tabulate
 
+from diffscribe.commands.train import load_profile
 from diffscribe.commits import type_model
 from diffscribe.commits.cleanup import clean_subject
 from diffscribe.commits.headers import read_header
 from diffscribe.commits.lesson import MIN_TYPE_PROBABILITY
 from diffscribe.commits.path_rules import decided_type, type_of_paths
 from diffscribe.core.draw import rank
-from diffscribe.core.files import read_jsonl
-from diffscribe.core.records import Change
+from diffscribe.core.errors import SourceError
+from diffscribe.core.params import HarvestParams, Params, merge_params, parse_params
+from diffscribe.doors.git import decode
+from diffscribe.doors.places import find_sources
+from diffscribe.doors.repository import Source, open_source
+from diffscribe.harvest.filters import commit_reason
+from diffscribe.harvest.history import list_commits, read_commits
+
+PARAMS = Path("params.yaml")
 
 
 class Typed(NamedTuple):
@@ -41,14 +54,14 @@ class Typed(NamedTuple):
 
 
 @click.command()
-@click.argument("harvested", type=click.Path(path_type=Path))
+@click.option("--profile", default="public", show_default=True)
 @click.option("--most", default=800, show_default=True, help="Of a repository.")
 @click.option("--fewest", default=60, show_default=True, help="To be held out.")
 @click.option("--folds", default=4, show_default=True)
 @click.option("--write", is_flag=True, help="Write the model that ships.")
-def main(harvested: Path, most: int, fewest: int, folds: int, write: bool) -> None:
+def main(profile: str, most: int, fewest: int, folds: int, write: bool) -> None:
     """Print how often guessed types are the authors', and perhaps write the model."""
-    by_repo = typed_commits(harvested, most)
+    by_repo = typed_commits(profile, most)
     held_out = sorted(repo for repo in by_repo if len(by_repo[repo]) >= fewest)
     table = []
     for fold in range(folds):
@@ -71,26 +84,42 @@ def main(harvested: Path, most: int, fewest: int, folds: int, write: bool) -> No
         click.echo(f"{place}: {len(everything)} commits of {len(by_repo)} repositories")
 
 
-def typed_commits(harvested: Path, most: int) -> dict[str, list[Typed]]:
+def typed_commits(profile: str, most: int) -> dict[str, list[Typed]]:
     """Return the commits by repository, drawn by their shas where there are more."""
-    found: dict[str, dict[str, Typed]] = defaultdict(dict)
-    for change in read_jsonl(harvested, Change):
-        for each in typed(change):
-            found[change.repo][each.sha] = each
-    return {
-        repo: sorted(commits.values(), key=lambda each: rank(each.sha))[:most]
-        for repo, commits in sorted(found.items())
+    below = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    values = parse_params(merge_params(below, load_profile(profile)), Path(profile))
+    found = {
+        source.name: sorted(typed(source, values.harvest), key=lambda e: rank(e.sha))
+        for source in trained_on(values)
     }
+    return {repo: commits[:most] for repo, commits in found.items() if commits}
 
 
-def typed(change: Change) -> Iterator[Typed]:
+def trained_on(values: Params) -> list[Source]:
+    """Return the sources whose rows only train."""
+    held_out = {*values.split.validation_repos, *values.split.test_repos}
+
+    def stop(error: SourceError) -> None:
+        raise error
+
+    sources = find_sources(values.harvest.sources, stop).kept
+    return [each for each in sources if each.name not in held_out]
+
+
+def typed(source: Source, params: HarvestParams) -> Iterator[Typed]:
     """Yield the commits that name a type, unless their files decide it."""
-    for commit in change.commits:
-        header = read_header(commit.message, commit.files)
-        subject = clean_subject(header.subject)
-        is_typed = header.type not in (None, "revert") and subject
-        if header.type and is_typed and decided_type(commit.files) is None:
-            yield Typed(commit.sha, subject, commit.files, header.type)
+    with tempfile.TemporaryDirectory(prefix="diffscribe-") as folder:
+        opened = open_source(source, Path(folder))
+        list_commits(opened, params.max_commits_per_source, source.settings.branches)
+        for commit in read_commits(opened):
+            if commit_reason(commit, opened, source.settings, params) is not None:
+                continue
+            paths = tuple(sorted(decode(each.path) for each in commit.entries or ()))
+            header = read_header(commit.message or "", paths)
+            subject = clean_subject(header.subject)
+            is_typed = header.type not in (None, "revert") and subject
+            if header.type and is_typed and decided_type(paths) is None:
+                yield Typed(commit.sha, subject, paths, header.type)
 
 
 def fit(commits: list[Typed]) -> type_model.TypeWeights:

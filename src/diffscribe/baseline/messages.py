@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffscribe.baseline.features import FileEvidence, common_folders, words_of
+from diffscribe.commits.type_model import row_for_each_class
 
 SIGNS = 65_536
 """Columns that the signs of a commit are hashed to."""
@@ -55,10 +56,7 @@ def fit_types(commits: Sequence[TypedCommit]) -> TypeModel:
     signs = csr_array((values, columns, ends), shape=(len(commits), SIGNS))
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=200)
     model.fit(signs, [commit.type for commit in commits])
-    weights, bias = model.coef_, model.intercept_
-    if len(types) == 2:
-        # For two classes there is one row, of the second against the first.
-        weights, bias = np.vstack([-weights, weights]), np.array([-bias[0], bias[0]])
+    weights, bias = row_for_each_class(model)
     # They are kept in half precision, and what is loaded has to answer alike.
     halves = weights.T.astype(np.float16).astype(np.float32)
     return TypeModel(types, halves, bias.astype(np.float32))

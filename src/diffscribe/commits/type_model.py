@@ -12,10 +12,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from diffscribe.commits.path_rules import type_of_paths
 from diffscribe.commits.words import word_forms, words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MODEL = "type_model.json"
 INVERSE_PENALTY = 1.0
@@ -95,7 +98,6 @@ def fit_type_model(
 
     Equal commits in equal order give equal numbers.
     """
-    import numpy as np
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -114,16 +116,27 @@ def fit_type_model(
     vectors = DictVectorizer()
     learned = LogisticRegression(C=INVERSE_PENALTY, max_iter=300)
     learned.fit(vectors.fit_transform(kept), list(types))
-    weights, bias = learned.coef_, learned.intercept_
-    if len(learned.classes_) == 2:
-        # For two classes there is one row, of the second against the first.
-        weights, bias = np.vstack([-weights, weights]), np.array([-bias[0], bias[0]])
+    weights, bias = row_for_each_class(learned)
     columns = weights.T.round(2).tolist()
     return TypeWeights(
         types=tuple(learned.classes_.tolist()),
         bias=tuple(bias.round(2).tolist()),
         weights=dict(zip(vectors.get_feature_names_out(), columns, strict=True)),
     )
+
+
+def row_for_each_class(learned: Any) -> "tuple[NDArray[Any], NDArray[Any]]":
+    """Return the weights and biases of a logistic regression, a row for each class.
+
+    For two classes scikit-learn has one row, of the second against the first; the
+    first then has zeros, so that a softmax gives the same probabilities.
+    """
+    import numpy as np
+
+    weights, bias = learned.coef_, learned.intercept_
+    if len(learned.classes_) == 2:
+        weights, bias = np.vstack([0 * weights, weights]), np.append(0 * bias, bias)
+    return weights, bias
 
 
 @cache
