@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 from benchmarks.eval_kills import differing, measure
 from click.testing import CliRunner
 from tests.support.fault_server import Fault, FaultServer
@@ -15,7 +16,7 @@ from diffscribe.commands.bench import WRITTEN, bench_command, find_contamination
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, write_jsonl
-from diffscribe.core.records import Message, Prediction, SplitChange
+from diffscribe.core.records import Message, Prediction, Score, SplitChange
 from diffscribe.split.leaks import LeakKind
 
 ROOT = Path(__file__).parents[2]
@@ -309,6 +310,31 @@ def test_foreign_cases_are_asked_and_compared(place, form):
     )
     assert line.split()[:4] == [measure_name, "100", "0", "100"]
     assert "1/0/0" in line
+
+
+@pytest.mark.parametrize(
+    ("style", "right", "joco_score"),
+    [("conventional", "docs: add hint", 80.0), ("plain", "Add hint", None)],
+)
+def test_jocos_cases_are_asked_as_the_student_names_commits(
+    place, style, right, joco_score
+):
+    path = place / "cases.jsonl"
+    path.write_text(json.dumps(FOREIGN["joco"][0]) + "\n")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["style"]["message"], params["render"]["answer"] = style, "lines"
+    (place / "own.yaml").write_text(yaml.safe_dump(params))
+    with FaultServer(answer=lambda body: right) as server:
+        run(path, server, "--prompt", "student", "--params", "own.yaml")
+    system, user = (each["content"] for each in server.received[0].body["messages"])
+    assert system == f"Write a {style} commit message for this change."
+    assert user.endswith("Files:\n1 M a.py +1 -1\n-old x\n+new x")
+    [score] = read_jsonl(place / "out" / "scores.jsonl", Score)
+    values = score.values
+    assert (values["chrf"], values["specific"]) == (1.0, 1.0)
+    assert values["type"] == (1.0 if style == "conventional" else None)
+    if joco_score is not None:
+        assert values["joco_score"] == joco_score
 
 
 TEXT = "".join(f"+a line of its own, number {number}\n" for number in range(30))
