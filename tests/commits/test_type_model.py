@@ -7,6 +7,7 @@ from diffscribe.commits.type_model import (
     fit_type_model,
     guess_type,
     own_model,
+    row_for_each_class,
     signs,
 )
 
@@ -21,6 +22,20 @@ def test_a_model_tells_what_it_was_shown_and_says_how_sure_it_is():
     assert guess_type("speed it up", ["b.py"], model).type == "perf"
     unsure, sure = (guess_type(text, [], model) for text in ("", "speed the valve up"))
     assert 0.5 <= unsure.probability < 0.7 < sure.probability < 1.0
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_row_for_each_class_gives_scikit_learns_probabilities(classes):
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    points = np.random.default_rng(7).normal(size=(60, 4))
+    known = [f"{number % classes}" for number in range(60)]
+    learned = LogisticRegression().fit(points, known)
+    weights, bias = row_for_each_class(learned)
+    powers = np.exp(points @ weights.T + bias)
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    assert np.allclose(shares, learned.predict_proba(points))
 
 
 def test_a_model_is_the_same_each_time_and_as_it_was_written():
@@ -51,7 +66,7 @@ def test_order_of_files_and_inflection_play_no_part():
     [
         ("fix crash when the list is empty", "src/list.c", "fix"),
         ("add support for nested lists", "src/list.c", "feat"),
-        ("move the list helpers to a module", "src/list.c", "refactor"),
+        ("extract parsing of lists into a function", "src/list.c", "refactor"),
     ],
 )
 def test_the_model_that_ships_knows_plain_sentences(subject, path, expected):
