@@ -314,7 +314,7 @@ def test_foreign_cases_are_asked_and_compared(place, form):
 
 @pytest.mark.parametrize(
     ("style", "right", "joco_score"),
-    [("conventional", "docs: add hint", 80.0), ("plain", "Add hint", None)],
+    [("conventional", "docs: add hint", 85.0), ("plain", "Add hint", None)],
 )
 def test_jocos_cases_are_asked_as_the_student_names_commits(
     place, style, right, joco_score

@@ -212,7 +212,7 @@ def ask(
 
 
 def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
-    """Log how many answers the limit of tokens may cut, even without bodies."""
+    """Log how many answers the limit of tokens may cut, even with short bodies."""
     if not decoding.with_schema:
         return
     most = decoding.max_tokens

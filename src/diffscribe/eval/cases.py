@@ -388,14 +388,20 @@ def _first_lines(case: Case, plans: Iterable[Plan]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(lines))
 
 
+LEAST_BODY_LINES = 6
+"""What the usual tokens, of two characters and more, leave room for in small limits."""
+
+
 def held_limits(case: Case, max_tokens: int) -> Limits:
     """Return the limits under which no answer in lines has more tokens, if it is ASCII.
 
-    A token is at least a byte. Where even one without bodies may have more, no limit
-    helps. Plain messages have no bodies.
+    A token is at least a byte. Bodies keep LEAST_BODY_LINES, with which an answer of
+    very short tokens may have more than max_tokens; plain messages have none.
     """
-    limits = LIMITS._replace(body_lines=0) if case.message == "plain" else LIMITS
-    return fitting_limits(_answer_units(case), max_tokens, case.message, limits)
+    if case.message == "plain":
+        return LIMITS._replace(body_lines=0)
+    fitting = fitting_limits(_answer_units(case), max_tokens)
+    return fitting._replace(body_lines=max(fitting.body_lines, LEAST_BODY_LINES))
 
 
 def longest_answer_tokens(case: Case, max_tokens: int) -> int:
