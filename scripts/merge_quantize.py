@@ -14,7 +14,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
 from diffscribe.core.params import Params, QuantizationType, load_params
 from diffscribe.core.tracking import report
-from diffscribe.doors.adapter import merge_adapter
+from diffscribe.doors.adapter import adapter_sha256, merge_adapter
 from diffscribe.doors.llama_cpp import version
 from diffscribe.merge_quantize.gguf import Contents, modelfile, write_ggufs
 
@@ -57,6 +57,7 @@ def main(
         details,
         {
             "llama_cpp": llama_cpp,
+            "adapter_sha256": adapter_sha256(adapter),
             "student": {kind: each._asdict() for kind, each in student.items()},
             "base": {kind: each._asdict() for kind, each in untuned.items()},
         },

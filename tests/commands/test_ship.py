@@ -19,6 +19,7 @@ from diffscribe.commands.ship import ship_command
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
+from diffscribe.doors.adapter import adapter_sha256
 from diffscribe.eval.cases import read_cases
 from diffscribe.eval.metrics import evaluate
 from diffscribe.eval.report import write_report
@@ -32,6 +33,7 @@ SOURCES = [
     for name in ("parser", "server", "router", "empty")
 ]
 SPLIT_OF = {"parser": "train", "server": "validation", "router": "test"}
+MODEL = f"gguf:{'5' * 64}:1024"
 RUNS = [
     {
         "samples": 40,
@@ -85,9 +87,12 @@ def whole_run(tmp_path_factory):
     convert_gguf(write_tiny(run / "tiny.gguf"), run / "models/base")
     write_adapter(run / "models/base", run / "models/adapter")
     write_json(run / "reports/train.json", {"samples": 40, "runs": RUNS})
+    exported = {"adapter_sha256": adapter_sha256(run / "models/adapter")}
+    exported["student"] = {"q8_0": {"sha256": "5" * 64}}
+    write_json(run / "reports/merge_quantize.json", exported)
     cases = read_cases(run / "data/sft/test.jsonl", run / "data/splits/test.jsonl")
     answers = [
-        prediction(answer(case), case_id=case.id, system=system)
+        prediction(answer(case), case_id=case.id, system=system, model=MODEL)
         for system, answer in (
             ("student-q8_0", lambda case: case.target),
             ("base", lambda _: None),
@@ -185,6 +190,15 @@ def private(run):
     write_jsonl(run / "data/splits/train.jsonl", rows)
 
 
+def newer_adapter(run):
+    write_adapter(run / "models/base", run / "models/adapter", std=0.2)
+
+
+def newer_gguf(run):
+    report = run / "reports/merge_quantize.json"
+    report.write_text(report.read_text().replace("5" * 64, "6" * 64))
+
+
 def other_base(run):
     values = yaml.safe_load((run / "params.yaml").read_text())
     values["base"]["source"] = "diffscribe-135m"
@@ -201,6 +215,8 @@ def large(run):
     [
         (private, 65, "is private"),
         (other_base, 78, "an adapter of smollm2-135m"),
+        (newer_adapter, 65, "is of another adapter"),
+        (newer_gguf, 65, "is of another student-q8_0"),
         (large, 2, "25,000,001 bytes, more than 25,000,000"),
         (lambda run: shutil.rmtree(run / "models/adapter"), 2, "cannot be read"),
         (lambda run: shutil.rmtree(run / "reports/eval"), 2, "run the stages first"),

@@ -4,7 +4,6 @@
 first question that the ledger cannot answer.
 """
 
-import hashlib
 import signal
 import threading
 import time
@@ -19,6 +18,7 @@ from diffscribe.asking.batch import BatchAsker, batch_folder
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger, ledger_path
 from diffscribe.core.errors import InputError
+from diffscribe.core.files import file_sha256
 from diffscribe.core.records import Message
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.batches import BatchService
@@ -59,8 +59,7 @@ class Gguf(NamedTuple):
             InputError: if the file cannot be read.
         """
         try:
-            with self.path.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            digest = file_sha256(self.path)
         except OSError as error:
             raise InputError(
                 f"model '{self.path}' cannot be read: {error.strerror}; "

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from diffscribe.core.errors import SourceError
+from diffscribe.core.files import file_sha256
 from diffscribe.doors.model_folder import damage_explained, drop_sampling
 
 BASE_FILES = (
@@ -21,6 +22,9 @@ BASE_FILES = (
 )
 """Copied as they are: the terms of the base, and its tokenizer, since saving a loaded
 one may change how it splits."""
+
+
+WEIGHTS = "adapter_model.safetensors"
 
 
 def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:
@@ -40,12 +44,18 @@ def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:
     """
     _require(base, "config.json", "run the stage base")
     if (adapter / "adapter_config.json").is_file():
-        _require(adapter, "adapter_model.safetensors", "run the stage train")
+        _require(adapter, WEIGHTS, "run the stage train")
         model = _merge(base, adapter)
     else:
         _require(adapter, "config.json", "run the stage train")
         model = _load(adapter)
     _save(model, base, folder)
+
+
+def adapter_sha256(adapter: Path) -> str | None:
+    """Return the digest of the weights; None for a model of full fine-tuning."""
+    weights = adapter / WEIGHTS
+    return file_sha256(weights) if weights.is_file() else None
 
 
 def _require(folder: Path, name: str, advice: str) -> None:

