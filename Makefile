@@ -77,9 +77,10 @@ test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
 test-fast: .venv/.installed ## Run the quick tests: no model, browser or process of a stage or verb
 	@OMP_NUM_THREADS=1 pytest --quiet --numprocesses=$(WORKERS) $(PARALLEL) -m "not slow and not hostile"
 
+# All of them are in one file, so they are dealt out test by test.
 .PHONY: hostile
 hostile: .venv/.installed ## Read repositories that attack their reader
-	@pytest --numprocesses=auto $(PARALLEL) -m hostile --durations=5
+	@pytest --numprocesses=auto -m hostile --durations=5
 
 .PHONY: check
 check: .venv/.installed ## Lint, formatting and types
