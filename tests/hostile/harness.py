@@ -87,10 +87,12 @@ def write_params(path: Path, sources: list[Path], on_bad_source: str) -> None:
         "on_bad_source": on_bad_source,
         "max_window_commits": 1,
         "windows_per_commit": 1.0,
+        "composites_per_commit": 0.0,
+        "max_files": 20,
+        "max_diff_chars": 40_000,
     }
     # Whatever the messages: a teacher would write better ones.
     params["label"]["source"] = "teacher"
-    params["split"] |= {"validation_repos": [], "test_repos": []}
     path.write_text(yaml.safe_dump(params))
 
 

@@ -35,8 +35,7 @@ def run_script(
     folder: Path, name: str, sources: list[object], **changed: object
 ) -> subprocess.CompletedProcess[str]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["harvest"] |= {"sources": sources} | changed
-    params["split"] |= {"validation_repos": [], "test_repos": []}
+    params["harvest"] |= {"sources": sources, "composites_per_commit": 0.0} | changed
     params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     outputs = ["harvested.jsonl", "harvest.json", "metrics.json"]

@@ -40,6 +40,7 @@ def source(workplace, labeled, curated):
         write_jsonl(place.folder / "in/harvested.jsonl", changes)
         write_jsonl(place.folder / "in/labeled.jsonl", rows)
         kept = [curated(repo=f"r{n}") for n in range(40)]
+        place.params["split"]["by"] = "repository"
         write_jsonl(place.folder / "in/curated.jsonl", kept)
         rows = [SplitChange(**dict(row), parent_id=None, junk=()) for row in kept]
         for split in ("train", "validation", "test"):

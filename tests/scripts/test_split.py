@@ -16,7 +16,7 @@ def folder(tmp_path, curated):
     rows = [curated(repo=f"r{n % 5}", head=f"{n:02}") for n in range(50)]
     write_jsonl(tmp_path / "curated.jsonl", rows)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["split"] |= {"validation_repos": [], "test_repos": []}
+    params["split"]["by"] = "repository"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     (tmp_path / "benchmark_sets").mkdir()
     return tmp_path
