@@ -18,7 +18,8 @@ from diffscribe.core.records import Change, LabeledChange
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = 10
+ROWS = 600
 
 
 def number_of(text):
@@ -72,7 +73,7 @@ def known(place):
     return {re.search(r"of n(\d+)", text)[1] for (text,) in rows}
 
 
-def test_a_run_that_is_killed_twenty_times_ends_as_one_that_is_not(workplace, labeled):
+def test_a_run_that_is_killed_ten_times_ends_as_one_that_is_not(workplace, labeled):
     draw = Random(7)
     with FaultServer(answer=teach, latency_s=0.05) as server:
         options = {"concurrency": 4}
@@ -87,7 +88,7 @@ def test_a_run_that_is_killed_twenty_times_ends_as_one_that_is_not(workplace, la
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            target = len(server.received) + draw.randrange(20)
+            target = len(server.received) + draw.randrange(26)
             while len(server.received) < target and running.poll() is None:
                 time.sleep(0.002)
             time.sleep(draw.uniform(0.0, 0.05))
@@ -96,7 +97,7 @@ def test_a_run_that_is_killed_twenty_times_ends_as_one_that_is_not(workplace, la
             again = sent(server) - before
             assert set(again) & answered == set()
         assert finished == 0, "all kills came before the end"
-        assert len(known(place)) > 80, "kills are spread over the run"
+        assert len(known(place)) > 40, "kills are spread over the run"
         assert place.run().returncode == 0
         killed = place.written()
         assert sent(server).total() <= 200 + KILLS * 4, "only open requests were lost"
@@ -112,9 +113,9 @@ def test_with_faults_in_three_of_ten_requests_every_row_has_one_outcome(
     schemas = ["json_schema"]
     with FaultServer(answer=teach, share=0.3, refused_formats=schemas) as server:
         place = prepared(
-            *(workplace("label"), labeled, 2000, server.base_url),
+            *(workplace("label"), labeled, ROWS, server.base_url),
             concurrency=64,
-            timeout_s=2.0,
+            timeout_s=3.0,
             reasks=2,
         )
         done = place.run()
@@ -123,14 +124,14 @@ def test_with_faults_in_three_of_ten_requests_every_row_has_one_outcome(
         rows = list(read_jsonl(out / "labeled.jsonl", LabeledChange))
         failures = [json.loads(line) for line in (out / "label_failures.jsonl").open()]
         heads = [row.head for row in rows] + [each["head"] for each in failures]
-        assert sorted(heads) == [f"n{n:04}" for n in range(2000)]
+        assert sorted(heads) == [f"n{n:04}" for n in range(ROWS)]
         assert [row.head for row in rows] == sorted(row.head for row in rows)
         for row in rows:
             (commit,) = row.label.plan.commits
             assert commit.subject == f"stop the leak of {row.head}"
         assert all(each["reason"] and each["words"] for each in failures)
-        assert len(failures) < 100
-        assert 0.27 < 1 - server.done["answered"] / server.done.total() < 0.33
+        assert len(failures) < ROWS / 20
+        assert 0.25 < 1 - server.done["answered"] / server.done.total() < 0.35
         assert {*server.done} == {"answered", "refused", *map(str, PASSING)}
         assert max(sent(server).values()) <= 6 * 3, "attempts of three questions"
-        assert len(server.received) < 2000 * 2
+        assert len(server.received) < ROWS * 2
