@@ -145,6 +145,8 @@ def test_marks_hide_no_conventional_header(header, expected):
         ("- one\n- fixes #12\n- three", "- one\n- three"),
         ("- one\n  goes on\n- #12\n  goes on", "- one\n  goes on"),
         ("Fixes #12", ""),
+        ("One. Closes gh-12", "One."),
+        ("It is in valve-gh-12.", "It is in valve-gh-12."),
         ("Why:\n\n- #12", ""),
         ("One.\nSigned-off-by: A <a@b.co>\nTwo.", "One.\nTwo."),
         ("One.\n\nChange-Id: I12ab", "One."),
@@ -195,8 +197,9 @@ def test_sections_about_the_change_stay_without_their_headings():
     "body",
     [
         "The valve stayed open after a leap second, since time went back.",
-        "- close the valve at once\n- say so in the log",
-        "Print machine-readable output.",
+        "- close the valve at once\n- say so in the log of a leap second",
+        "Machine-readable output goes to pumps without a terminal.",
+        "Close pumps by default, as terminals and readers do (unless told)",
     ],
 )
 def test_prose_about_the_change_is_a_body(body):
@@ -222,6 +225,12 @@ def test_prose_about_the_change_is_a_body(body):
         "> the valve is open\n\nNo longer, by any means.",
         "| valve | state |\n|---|---|\n| one | open |",
         "Close the valve at last.",
+        "Print machine-readable output.",
+        "The valve stayed open after a leap second, since time went",
+        "The valve looks like a pump of the terminal after a leap second.",
+        "The valve of the terminal closes after a leap second!",
+        "Apparently the valve of the terminal closes after a leap second.",
+        "The valve of the terminal closes after a leap second \U0001f389.",
         "A page about valves. " * 40,
         "0x7f 0x80 0x81 [ 12 ] { 34 } => 56 %% == 78 :: 9",
     ],

@@ -50,6 +50,53 @@ def test_a_message_teaches_nothing_for_a_reason(message, reason):
 
 
 @pytest.mark.parametrize(
+    "subject",
+    [
+        *("clean up the valve", "refactor pump", "improve pump speed"),
+        *("fix a pump issue", "resolve the pump close problem"),
+        *("skip some more tests of pumps", "close pumps for misc fixes"),
+        *("update the valve page", "tweak closing of valves", "fix crash in valve"),
+        *("rework `valve` function", "Cleanup the valve logic"),
+    ],
+)
+def test_a_subject_that_says_no_more_than_its_paths_is_vague(subject):
+    assert learned(f"fix: {subject}") == LessonReason.VAGUE_SUBJECT
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        *(
+            "clean up `pump`",
+            "refactor pump to be a valve",
+            "improve speed of the pump",
+        ),
+        *("fix the issue of a pump without valve", "close some valves"),
+        *("update the valve page for pumps", "fix crash when a valve is closed"),
+        *("fix spelling of valve", "update valve to 2.0", "close the valve"),
+        *("update the pump page", "fix valve \u00fcberlauf"),
+    ],
+)
+def test_a_subject_that_says_more_than_its_paths_is_not_vague(subject):
+    assert learned(f"fix: {subject}")[2] == subject
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_careless"),
+    [
+        *[("close our valve", True), ("close it as we said", True)],
+        *[("close what I opened", True), ("close the the valve", True)],
+        *[("close `my.valve`", False), ("open US valves", False)],
+        *[("close valve I", False), ("close a long long valve", False)],
+        *[("close valve valve.py", False), ("close we-valves", False)],
+    ],
+)
+def test_a_subject_about_people_or_with_a_word_twice_is_careless(subject, is_careless):
+    found = learned(f"fix: {subject}")
+    assert (found == LessonReason.CARELESS_SUBJECT) is is_careless
+
+
+@pytest.mark.parametrize(
     "paths", [("CHANGELOG.md",), ("docs/changes/12.md", "HISTORY.rst"), ("web/NEWS",)]
 )
 def test_a_commit_of_change_logs_alone_teaches_nothing(paths):
@@ -62,7 +109,9 @@ def test_without_a_type_there_may_be_no_lesson():
         LessonReason.NONCONVENTIONAL
     )
     assert learned("Fix the valve of pumps")[0] == "fix"
-    assert learned("Fix the spelling of valve") == LessonReason.UNSURE_TYPE
+    assert learned("Fix the spelling of valve")[0] == "docs"
+    assert learned("Add a docstring for pumps")[0] == "docs"
+    assert learned("Fix the lint of pumps") == LessonReason.UNSURE_TYPE
     assert learned("Tell of valves", ("README.md",))[0] == "docs"
     assert learned("Valve and pump", ("src/a.zig", "x")) == LessonReason.UNSURE_TYPE
     plain = learned("Valve and pump", ("src/a.zig", "x"), style(message="plain"))
@@ -101,6 +150,27 @@ def test_a_bad_body_is_left_out_and_what_breaks_stays():
     assert commit.body == (
         "BREAKING CHANGE: The flag is --out, as we\nagreed in #4.\nThe old one fails."
     )
+
+
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        ("It is --out.\n\nRun:\n\n```sh\nvalve --out\n```\n\nEnd.", "It is --out."),
+        (
+            "It is --out. See https://example.org/out. Old\nfails.",
+            "It is --out.",
+        ),
+        ("It is --out.\n\n" + "A guide of pages. " * 40, "It is --out."),
+        ("It is --out.\n\nRun it.", "It is --out.\nRun it."),
+        ("https://example.org/out", ""),
+    ],
+)
+def test_of_a_guide_for_what_breaks_the_first_sentence_stays(note, kept):
+    commit = clean_commit(
+        f"feat: add a flag\n\nBREAKING CHANGE: {note}", PATHS, style(), "reject"
+    )
+    assert commit.breaking
+    assert commit.body == (f"BREAKING CHANGE: {kept}" if kept else "")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ HOUSE = style(headers="as_written")
 def test_each_original_commit_becomes_a_planned_commit_oldest_first(change):
     window = change(
         (
-            "feat(api)!: Add foo (#12)\n\nIt stops a slow pump.\n\nCloses #3",
+            "feat(api)!: Add foo (#12)\n\nIt stops a slow pump in a cold cellar.\n"
+            "\nCloses #3",
             ["b.py", "a.py"],
         ),
         ("docs: Describe foo.", ["README.md"]),
@@ -29,7 +30,7 @@ def test_each_original_commit_becomes_a_planned_commit_oldest_first(change):
                 scope="api",
                 breaking=True,
                 subject="add foo",
-                body="It stops a slow pump.",
+                body="It stops a slow pump in a cold cellar.",
             ),
             PlannedCommit(files=("README.md",), type="docs", subject="describe foo"),
         )
@@ -132,7 +133,7 @@ def test_what_is_gone_again_at_head_is_not_listed(change):
     ("message", "rules", "expected"),
     [
         ("Fix the leak", REJECT, LessonReason.NONCONVENTIONAL),
-        ("Fix a crash in it", GUESS, ("fix", "fix a crash in it")),
+        ("Fix a crash in pumps", GUESS, ("fix", "fix a crash in pumps")),
         ("✨ feat: leak", REJECT, ("feat", "leak")),
         ('Revert "feat: leak"', GUESS, LessonReason.REVERT),
         ("fix: #12", REJECT, LessonReason.EMPTY_SUBJECT),

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def folder(tmp_path, labeled):
-    messages = ["fix(a): Stop the leak (#12)", "Fix a crash in it", "fix: #12"]
+    messages = ["fix(a): Stop the leak (#12)", "Fix a crash in pumps", "fix: #12"]
     rows = [labeled(message=message, paths=["a.py"]) for message in messages]
     changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
     write_jsonl(tmp_path / "harvested.jsonl", changes)
@@ -38,7 +38,7 @@ def test_every_change_is_labeled_or_counted(folder, stage):
     assert first.label.plan.commits == (
         PlannedCommit(files=("a.py",), type="fix", scope="a", subject="stop the leak"),
     )
-    assert second.label.plan.commits[0].subject == "fix a crash in it"
+    assert second.label.plan.commits[0].subject == "fix a crash in pumps"
     counts = {"processed": 3, "approved": 2}
     *_, third = read_jsonl(folder / "harvested.jsonl", Change)
     metrics = json.loads((folder / "label.json").read_text())

@@ -8,7 +8,7 @@ import re
 import textwrap
 
 from diffscribe.commits.grammar import CLOSING
-from diffscribe.commits.words import specific_words, words
+from diffscribe.commits.words import content_words, specific_words, words
 
 _STANDARDS = """
     ADR AES ANSI ARM ARMV AVX BASE BLAKE C CP CRC CSS CUDA CVE CWE E2E EC ECMA ES EUC
@@ -23,6 +23,7 @@ _ISSUE_URL = (
 _EMAIL = r"(?<![\w.+-])<?[\w.+-]+@[A-Za-z][\w.-]{0,250}\.[A-Za-z]{2,}>?"
 _REFERENCE = (
     rf"(?:{_ISSUE_URL}|{_EMAIL}"
+    r"|(?<![\w.-])gh-[1-9]\d*\b"
     r"|(?:(?<![\w&.-])[\w.-]{1,100}/[\w.-]{1,100}|(?<![\w&])(?:GH|gh)?)#[1-9]\d*\b"
     rf"|(?<![\w/.-])(?!(?:{'|'.join(_STANDARDS.split())})-)"
     r"[A-Z][A-Z0-9]{1,9}-[1-9]\d*\b(?!\.\d)"
@@ -161,6 +162,7 @@ _WRAP = textwrap.TextWrapper(72, break_long_words=False, break_on_hyphens=False)
 _MAX_LINE_CHARS = 100
 """A longer line is a paragraph that its author did not wrap."""
 _LIST_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,2}[.)])\s")
+_LIST_LINE = re.compile(rf"^{_LIST_ITEM.pattern}", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'`(\0])")
 
 
@@ -213,23 +215,28 @@ _NO_PROSE = re.compile(
     r"|\b(?:(?:pull|merge) requests?|patch set|this branch|follow[- ]?up|test plan"
     r"|tested (?:by|with|on)|code review|discuss(?:ed|ion)|as requested|feel free"
     r"|cherry[- ]pick\w*|merge conflicts?|post-processor|release notes"
-    r"|lint (?:errors?|fixes)|ci (?:fails?|failure))\b|^\s*(?:before|after)\s*:",
+    r"|lint (?:errors?|fixes)|ci (?:fails?|failure))\b|^\s*(?:before|after)\s*:"
+    # Talk.
+    r"|\b(?:looks like|nice to|previous commit)\b|[!?](?=\s|$)|[:;]-?[()P](?=\s|$)"
+    rf"|{_EMOJI}",
     re.IGNORECASE | re.MULTILINE,
 )
 _BODY_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_STOPS = (".", ":", ";", ")", "`")
+"""Prose that ends with none of them is a heading or was cut."""
 _SENTENCE = re.compile(r"[A-Z`\"'(][^\n]*?(?:\s+\S+){2,}")
 _MIN_BODY_CHARS = 20
 MAX_PROSE_CHARS = 600
 """A longer body is a page of documentation, not the reason of a change."""
 _MIN_LETTERS = 0.7
-_MIN_NEW_WORDS = 3
+_MIN_NEW_WORDS = 4
 
 
 def prose_body(body: str, subject: str) -> str:
     """Return a clean body if a person wrote it about the change, else an empty string.
 
-    Prose has sentences, names neither people nor pull requests nor links, does not say
-    `I` or `we`, and says more than the subject.
+    Prose has whole sentences or a list, names neither people nor pull requests nor
+    links, does not say `I` or `we`, and has words of its own beside the subject's.
     """
     if not _MIN_BODY_CHARS <= len(body) <= MAX_PROSE_CHARS or _NO_PROSE.search(body):
         return ""
@@ -241,8 +248,23 @@ def prose_body(body: str, subject: str) -> str:
     shown = [char for char in body if not char.isspace()]
     if sum(map(str.isalpha, shown)) < _MIN_LETTERS * len(shown):
         return ""
-    new = {word for word in said if len(word) > 2 and word not in subject.lower()}
+    if not body.endswith(_STOPS) and not _LIST_LINE.search(body):
+        return ""
+    new = content_words(body) - content_words(subject)
     return body if len(new) >= _MIN_NEW_WORDS else ""
+
+
+def short_note(note: str) -> str:
+    """Return what a BREAKING CHANGE footer says, without a guide that follows it.
+
+    A note without fenced blocks and links that is no longer than a body stays as it is.
+    Of others the first sentence without a link stays.
+    """
+    if len(note) <= MAX_PROSE_CHARS and not _FENCED.search(note) and "://" not in note:
+        return note
+    sentences = _SENTENCE_END.split(" ".join(clean_body(note).split()))
+    plain = next((each for each in sentences if "://" not in each), "")
+    return plain if len(plain) <= MAX_PROSE_CHARS else ""
 
 
 def wrap_long_lines(body: str, max_chars: int) -> str:

@@ -15,6 +15,7 @@ from diffscribe.commits.cleanup import (
     clean_subject,
     is_cut,
     prose_body,
+    short_note,
     wrap_long_lines,
 )
 from diffscribe.commits.grammar import (
@@ -26,9 +27,15 @@ from diffscribe.commits.grammar import (
 )
 from diffscribe.commits.headers import LooseHeader, read_header, shown_scope
 from diffscribe.commits.path_rules import decided_type, is_change_log
-from diffscribe.commits.style import StyleRule, broken_rules
+from diffscribe.commits.style import StyleRule, broken_rules, is_trivial
 from diffscribe.commits.type_model import guess_type
-from diffscribe.commits.words import imperative_form
+from diffscribe.commits.words import (
+    NAME_PARTS,
+    imperative_form,
+    is_common,
+    word_forms,
+    words,
+)
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import PlannedCommit
 
@@ -37,6 +44,12 @@ MIN_TYPE_PROBABILITY = 0.65
 histories that the model has not seen; of all guesses it is in half of them."""
 _REVERT = re.compile(r"(?i:\b(?:un)?re(?:vert|apply)(?:s|ed|ing|ies)?\b)")
 _REVERTS = re.compile(r"This reverts commit [0-9a-f]{7,40}")
+_DOCS = re.compile(
+    r"\b(?:doc ?blocks?|docstrings?|(?:java|k|php)docs?|doc comments?|docs"
+    r"|documentation|typos?|misspell\w*|spelling)\b",
+    re.IGNORECASE,
+)
+"""What prose between code is called, and what is mended in it."""
 _FIX = re.compile(r"fix(?:e[sd])? ", re.IGNORECASE)
 _FIX_OF_LESS = re.compile(
     r"\b(?:build|ci|comments?|docs?|docstrings?|documentation|examples?|formatting|lint\w*|readme"
@@ -58,6 +71,10 @@ class LessonReason(StrEnum):
     """Files of a change log alone: it names what other commits did."""
     EMPTY_SUBJECT = "empty_subject"
     """Without issues, marks and references nothing is left that says something."""
+    VAGUE_SUBJECT = "vague_subject"
+    """It says no more than the paths of the commit do, or not which of many things."""
+    CARELESS_SUBJECT = "careless_subject"
+    """It says `we` or `I`, or a word twice."""
     NONCONVENTIONAL = "nonconventional"
     """It names no type, and none is guessed."""
     UNSURE_TYPE = "unsure_type"
@@ -79,6 +96,59 @@ def no_lesson(
     if isinstance(commit, LessonReason):
         return commit
     return next(iter(broken_rules(format_message(commit), style)), None)
+
+
+_POOR_SUBJECTS = {
+    LessonReason.VAGUE_SUBJECT: re.compile(
+        # `refactor parser`
+        r"^(?:clean[- ]?up|tidy(?: up)?|refactor|polish|improve|optimi[sz]e|enhance)"
+        r"(?: [\w./-]+){1,2}$"
+        # `fix a shell issue`
+        r"|^(?:fix|resolve|address|correct) (?:an? |the |some )?(?:\S+ ){0,2}"
+        r"(?:bug|issue|problem)s?$"
+        # `fix some bugs of the pump`
+        r"|\b(?:assorted|few|misc|miscellaneous|multiple|several|some|various)"
+        r" (?:more |new |other |minor |small )?(?:bugs|changes|clean-?ups|docs|errors"
+        r"|fixes|improvements|issues|problems|stuff|tests|things|typos|warnings)\b"
+    ),
+    LessonReason.CARELESS_SUBJECT: re.compile(
+        r"(?<![^ (])(?:(?:we|our|us|my|me|let's)(?![^ ,)])|I(?= [a-z]))"
+        r"|(?<![\w/.-])(?!(?:long|that|before) )([a-z]{2,}) \1(?![\w/.-])"
+    ),
+}
+_ODD = re.compile(r"[^\x00-\x7f]|\d")
+
+
+def _poor_subject(subject: str, paths: Collection[str]) -> LessonReason | None:
+    """Return why a subject teaches nothing, unless a rule of style calls it trivial."""
+    if is_trivial(subject):
+        return None
+    for reason, form in _POOR_SUBJECTS.items():
+        if form.search(subject):
+            return reason
+    said = _says_only_its_paths(subject, paths)
+    return LessonReason.VAGUE_SUBJECT if said else None
+
+
+def _says_only_its_paths(subject: str, paths: Collection[str]) -> bool:
+    """Tell `update the parser tests` of a commit of tests/parser.py.
+
+    It has a verb that fits any change, and of the words beside it each does too, or
+    stands in a path.
+    """
+    verb, *others = map(str.lower, NAME_PARTS.findall(subject) or [""])
+    if verb not in words("vague_verbs") or _ODD.search(subject):
+        return False
+    if not words("telling").isdisjoint(others):
+        return False
+    left = [word for word in others if not is_common(word, "vague_nouns")]
+    shown = {
+        form
+        for path in paths
+        for part in NAME_PARTS.findall(path)
+        for form in word_forms(part.lower())
+    }
+    return all(not shown.isdisjoint(word_forms(word)) for word in left)
 
 
 _PLURAL = re.compile(r"^BREAKING[ -]CHANGES:", re.MULTILINE)
@@ -123,15 +193,18 @@ def clean_commit(
         return LessonReason.EMPTY_SUBJECT
     if style.imperative:
         subject = imperative_form(subject)
+    if poor := _poor_subject(subject, paths):
+        return poor
     type_ = _type_of(found, subject, paths, style, nonconventional)
     if isinstance(type_, LessonReason):
         return type_
     notes = [
         wrap_long_lines(f"BREAKING CHANGE: {note}", style.max_line_chars)
-        for note in parts.breaking_notes
+        for note in map(short_note, parts.breaking_notes)
+        if note
     ]
     body = prose_body(clean_body(parts.body), subject)
-    header = Header(type_, None, found.breaking or bool(notes), subject)
+    header = Header(type_, None, found.breaking or bool(parts.breaking_notes), subject)
     return PlannedCommit(
         files=tuple(sorted(paths)),
         type=type_,
@@ -157,6 +230,8 @@ def _type_of(
         return LessonReason.NONCONVENTIONAL
     if by_paths is not None:
         return by_paths
+    if _DOCS.search(subject):
+        return "docs"
     if _FIX.match(subject) and not _FIX_OF_LESS.search(subject):
         return "fix"
     guess = guess_type(subject, paths)

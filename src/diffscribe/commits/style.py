@@ -149,12 +149,21 @@ _FIRST_WORD = re.compile(
 )
 
 
+_NOUN_FIRST = re.compile(
+    r"(?:error (?:in|messages?|when)|link for|log messages?|note (?:about|on))\b",
+    re.IGNORECASE,
+)
+"""Words that are verbs elsewhere."""
+
+
 def is_imperative(subject: str) -> bool:
     """Tell whether a subject begins with a known verb in its base form.
 
     An adverb may stand before it, as in `properly close the valve`.
     """
     found = _FIRST_WORD.match(subject)
+    if _NOUN_FIRST.match(subject):
+        return False
     return found is not None and not words("imperatives").isdisjoint(
         (found[0].split(" ")[-1].lower(), found[1].lower())
     )

@@ -18,6 +18,7 @@ NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _TOKEN = re.compile(r"[^\s\"'`()\[\]{},;:]+")
 _NUMBER = re.compile(r"[vV]?\d+(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
+_NAME = re.compile(r"[A-Za-z][\w'-]+", re.ASCII)
 _MAX_CHARS = 1000
 
 
@@ -33,15 +34,31 @@ def specific_words(subject: str) -> list[str]:
         token
         for number, token in enumerate(tokens)
         if not _NUMBER.fullmatch(token)
-        and not any(_is_common(form, number == 0) for form in word_forms(token.lower()))
+        and not is_common(token.lower(), *["imperatives"] * (number == 0))
     ]
 
 
-def _is_common(word: str, comes_first: bool) -> bool:
-    return (
-        word in words("generic")
-        or word in words("english")
-        or (comes_first and word in words("imperatives"))
+def content_words(text: str) -> set[str]:
+    """Return the words of a text, small and in a short form, that few other texts have.
+
+    No verb is among them that a subject may begin with.
+    """
+    found = (each.lower() for each in _NAME.findall(text))
+    return {
+        min(word_forms(word), key=len)
+        for word in found
+        if not is_common(word, "imperatives", "prose")
+    }
+
+
+def is_common(word: str, *lists: str) -> bool:
+    """Tell a small word, one that fits any change, or one of more lists.
+
+    Inflected forms count.
+    """
+    forms = word_forms(word)
+    return any(
+        not words(name).isdisjoint(forms) for name in ("generic", "english", *lists)
     )
 
 
@@ -67,6 +84,7 @@ _STATEMENT = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|does|did|do|should|must|will|would|can"
     r"|could|cannot|may|might|not)\b|n't\b"
 )
+_SUPPORT_FOR = re.compile(r"^support (?:for|of) ")
 _PREPOSITION = re.compile(r" +(?:and|for|from|in|of|on|or|to|with)\b")
 
 
@@ -75,8 +93,9 @@ def imperative_form(subject: str) -> str:
 
     Only verbs are changed that are hardly ever nouns or adjectives in that form, and
     only where no other verb follows, so that `types of errors`, `missing link` and
-    `deleted files are shown` stay.
+    `deleted files are shown` stay. `support for x` is `support x`.
     """
+    subject = _SUPPORT_FOR.sub("support ", subject)
     first = _INFLECTED.match(subject)
     if first is None or first[0] in words("imperatives"):
         return subject
