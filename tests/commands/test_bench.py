@@ -405,6 +405,10 @@ def test_a_set_that_the_splits_know_is_refused(found, place):
         "bench: foreign.jsonl: 0 rows of the splits know a case of it\n"
     )
     found(repository="acme/known")
+    params = (ROOT / "params.yaml").read_text()
+    (place / "params.yaml").unlink()
+    by_repository = params.replace("  by: time ", "  by: repository ")
+    (place / "params.yaml").write_text(by_repository)
     done = bench("check", "foreign.jsonl")
     assert (done.exit_code, done.stdout[:24]) == (65, "bench: foreign.jsonl: 1 ")
     assert re.search(r"foreign\.jsonl.* 1 repository: .* case x-1", done.stderr)

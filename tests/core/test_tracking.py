@@ -81,7 +81,7 @@ def test_train_and_eval_are_children_of_one_finished_run(repository, monkeypatch
     digest = "select value from tags where key = 'gguf.student-q8_0.sha256'"
     assert rows(repository, digest) == [("ab12",)]
     rate = "select value from params where key = 'learning_rate' and run_uuid = "
-    assert rows(repository, f"{rate}'{runs[1][2]}'") == [("0.003",)]
+    assert rows(repository, f"{rate}'{runs[1][2]}'") == [("0.001",)]
     copies = [each for each in (repository / "mlruns").rglob("*") if each.is_file()]
     assert sorted("/".join(each.parts[-3:]) for each in copies) == [
         "artifacts/eval/table.md",

@@ -9,9 +9,11 @@ from secret_corpus import TOKENS
 from tests.support.batch_server import BatchServer
 from tests.support.fault_server import completion
 
+from diffscribe.commits.lesson import LessonReason
 from diffscribe.core.ballots import Vote
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Change, LabeledChange, PlannedCommit
+from diffscribe.label.from_history import DivisionReason
 from diffscribe.label.gate import VOTES, ballot_of
 
 ROOT = Path(__file__).parents[2]
@@ -49,13 +51,8 @@ def test_every_change_is_labeled_or_counted(folder, stage):
         "from_history": 2,
         "from_teacher": 0,
         "rejected": {
-            "mixed_hunk": 0,
-            "revert": 0,
-            "cut_subject": 0,
-            "change_log": 0,
-            "empty_subject": 1,
-            "nonconventional": 0,
-            "unsure_type": 0,
+            reason: int(reason == "empty_subject")
+            for reason in (*DivisionReason, *LessonReason)
         },
         "refused": {
             third.repo: {"empty_subject": {"count": 1, "examples": [third.head]}}
