@@ -41,17 +41,20 @@ Build = Callable[[Place], Path]
 def attack(
     kind: str,
     *,
-    rows: int = 3,
+    rows: int | None = None,
     refused: str | None = None,
     armed: str | None = None,
     environment: Callable[[Place], Mapping[str, str]] = lambda _: {},
 ) -> Callable[[Build], Build]:
-    """Add an attack that is named by its function and told by its docstring."""
+    """Add an attack that is named by its function and told by its docstring.
+
+    It gives three rows, or none if it is refused, unless `rows` says otherwise.
+    """
 
     def add(build: Build) -> Build:
         name = build.__name__.replace("_", "-")
         about = " ".join((build.__doc__ or "").split())
-        kept = 0 if refused else rows
+        kept = rows if rows is not None else 0 if refused else 3
         REGISTERED.append(
             Attack(name, kind, about, build, kept, refused, armed, environment)
         )
