@@ -10,6 +10,7 @@ import numpy as np
 from diffscribe.base.smollm2 import MODULES, rows_of_llama_cpp
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_file
+from diffscribe.doors.adapter import WEIGHTS
 
 UNKNOWN_TO_LLAMA_CPP = ("use_dora", "lora_bias", "rank_pattern", "alpha_pattern")
 """Options of PEFT's LoraConfig that change what an adapter computes."""
@@ -34,7 +35,7 @@ def write_lora_gguf(adapter: Path, model: Path, path: Path) -> None:
 
     try:
         config = json.loads((adapter / "adapter_config.json").read_bytes())
-        arrays = load_file(adapter / "adapter_model.safetensors")
+        arrays = load_file(adapter / WEIGHTS)
     except (OSError, SafetensorError, ValueError) as error:
         raise SourceError(f"{adapter} cannot be loaded: {error}") from error
     if found := [each for each in UNKNOWN_TO_LLAMA_CPP if config.get(each)]:

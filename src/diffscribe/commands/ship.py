@@ -10,6 +10,7 @@ from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.errors import InputError, ParamsError
 from diffscribe.core.files import repository_root, whole_folder, write_json
 from diffscribe.core.params import load_params
+from diffscribe.doors.adapter import WEIGHTS
 
 SHIPPED_FOLDER = Path("models/diffscribe-135m")
 BASE_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -42,23 +43,23 @@ def ship_command(run: Path, folder: Path, params: Path) -> None:
         for name in ("baseline.json", "baseline.safetensors"):
             _copy(run / "models" / "baseline" / name, partial / "baseline" / name)
         _copy(repository_root() / SHIPPED_FOLDER / "NOTICE", partial / "NOTICE")
-        results = read_results(run, folder.name, partial, values)
+        evaluation = read_evaluation(run)
+        results = read_results(run, folder.name, partial, values, evaluation)
         write_json(partial / "results.json", results.model_dump(mode="json"))
-        card = model_card(results, read_evaluation(run))
+        card = model_card(results, evaluation)
         (partial / "README.md").write_text(card, encoding="utf-8")
     click.echo(
         f"ship: {folder}: {results.spent['tokens']:,} tokens seen, "
-        f"{results.files['adapter_model.safetensors']['bytes']:,} bytes of adapter"
+        f"{results.files[WEIGHTS]['bytes']:,} bytes of adapter"
     )
 
 
 def _copy_adapter(adapter: Path, folder: Path) -> None:
-    weights = "adapter_model.safetensors"
-    _copy(adapter / weights, folder / weights)
-    size = (folder / weights).stat().st_size
+    _copy(adapter / WEIGHTS, folder / WEIGHTS)
+    size = (folder / WEIGHTS).stat().st_size
     if size > MAX_ADAPTER_BYTES:
         raise InputError(
-            f"{adapter / weights} has {size:,} bytes, more than "
+            f"{adapter / WEIGHTS} has {size:,} bytes, more than "
             f"{MAX_ADAPTER_BYTES:,}; train with a smaller train.lora.r"
         )
     name = "adapter_config.json"

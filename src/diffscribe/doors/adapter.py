@@ -22,9 +22,8 @@ BASE_FILES = (
 )
 """Copied as they are: the terms of the base, and its tokenizer, since saving a loaded
 one may change how it splits."""
-
-
 WEIGHTS = "adapter_model.safetensors"
+"""The file of an adapter's weights, as PEFT names it."""
 
 
 def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:

@@ -60,7 +60,9 @@ class Results(Record):
     params: dict[str, Any]
 
 
-def read_results(run: Path, name: str, files: Path, params: Params) -> Results:
+def read_results(
+    run: Path, name: str, files: Path, params: Params, evaluation: Evaluation
+) -> Results:
     """Return what a run wrote about a model whose files lie in a folder.
 
     Args:
@@ -68,19 +70,19 @@ def read_results(run: Path, name: str, files: Path, params: Params) -> Results:
         name: of the model.
         files: the folder with what is shipped.
         params: of the run.
+        evaluation: of the run.
 
     Raises:
         InputError: if a stage has not written its files.
         RecordError: if a row is private, a file is not what its stage writes, or the
             figures are those of another adapter.
     """
-    _refuse_figures_of_another(run)
+    main = evaluation.systems[0].system
+    _refuse_figures_of_another(run, main)
     repositories = _repositories(run / "data", params)
     used = {each.repo for each in repositories}
     named = {repo for repo, _, _ in _sources(params)}
     training = _json(run / "reports" / "train.json")["runs"]
-    evaluation = read_evaluation(run)
-    main = evaluation.systems[0].system
     scores = read_jsonl(run / "reports" / "eval" / "scores.jsonl", Score)
     asked = Counter(score.repo for score in scores if score.system == main)
     return Results(
@@ -97,7 +99,7 @@ def read_results(run: Path, name: str, files: Path, params: Params) -> Results:
     )
 
 
-def _refuse_figures_of_another(run: Path) -> None:
+def _refuse_figures_of_another(run: Path, main: str) -> None:
     """Follow digests from the adapter to the GGUF to the model that was asked."""
     exported = _json(run / "reports" / "merge_quantize.json")
     if exported.get("adapter_sha256") != adapter_sha256(run / "models" / "adapter"):
@@ -105,7 +107,6 @@ def _refuse_figures_of_another(run: Path) -> None:
             f"{run / 'reports' / 'merge_quantize.json'} is of another adapter than "
             f"{run / 'models' / 'adapter'}; run the stages merge-quantize and eval"
         )
-    main = read_evaluation(run).systems[0].system
     student = exported["student"][main.removeprefix("student-")]
     answers = read_jsonl(run / "reports" / "eval" / "predictions.jsonl", Prediction)
     first = next(each for each in answers if each.system == main)

@@ -18,6 +18,7 @@ from diffscribe.core.errors import RecordError
 from diffscribe.core.files import file_sha256, read_jsonl, write_json
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
+from diffscribe.doors.adapter import WEIGHTS
 from diffscribe.doors.model_folder import load_tokenizer, max_chat_tokens
 from diffscribe.doors.torch_runtime import (
     patch_with_unsloth,
@@ -343,7 +344,7 @@ def _tidy(folder: Path, base: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     config = folder / "adapter_config.json"
     if config.is_file():
-        weights = folder / "adapter_model.safetensors"
+        weights = folder / WEIGHTS
         tensors = {k: v.to(torch.float16) for k, v in load_file(weights).items()}
         save_file(tensors, weights, {"format": "pt"})
         values = json.loads(config.read_text(encoding="utf-8"))
