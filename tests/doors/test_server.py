@@ -12,7 +12,6 @@ import pytest
 from tests.support.waiting import wait_until
 
 from diffscribe.core.errors import SourceError, ToolError
-from diffscribe.doors import llama_cpp as server_module
 from diffscribe.doors.llama_cpp import serve
 
 pytestmark = pytest.mark.slow
@@ -175,17 +174,6 @@ def test_two_servers_do_not_disturb_each_other(tiny_gguf, base_url):
         assert second != base_url
         assert chat(second)["choices"] == chat(base_url)["choices"]
     assert is_listening(base_url)
-
-
-def test_a_taken_port_is_tried_no_second_time(tiny_gguf, monkeypatch):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        look = server_module._free_port
-        ports = iter([taken.getsockname()[1], look()])
-        monkeypatch.setattr(server_module, "_free_port", lambda: next(ports))
-        with serve(tiny_gguf, context_tokens=256, threads=1) as base_url:
-            assert chat(base_url, max_tokens=1)["usage"]["completion_tokens"] == 1
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class Gguf(NamedTuple):
     context_tokens: int
     """Limit of prompt and answer together."""
     threads: int = 0
-    """0 is all cores."""
+    """0 is all cores but one."""
     slots: int = 1
     """Questions answered at once. Only one slot gives equal answers in every run."""
     timeout_s: float = 300.0

@@ -501,7 +501,7 @@ class EvalParams(Section):
     full_prompt_chars: Positive | None
     """If given, the base is asked with the teacher's prompt too, hunks cut to it."""
     threads: Natural
-    """Threads of llama-server; 0 is all cores."""
+    """Threads of llama-server; 0 is all cores but one."""
     slots: Positive
     """Questions answered at once; with several, answers may differ between runs."""
     page_samples: Positive | None

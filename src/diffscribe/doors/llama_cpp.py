@@ -1,19 +1,19 @@
 """llama.cpp: find its programs, run them, and serve a GGUF while a block runs."""
 
 import contextlib
-import http.client
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from diffscribe.core.errors import SourceError, ToolError
+from diffscribe.core.files import repository_root
 
 PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity")
 """A folder that lacks one is passed over; `make llama.cpp` checks the same list."""
@@ -30,7 +30,12 @@ def program(name: str) -> Path:
     Raises:
         ToolError: if no folder holds them all.
     """
-    for folder in _program_folders():
+    folders = []
+    if named := os.environ.get("LLAMA_CPP_DIR"):
+        folders += [Path(named, "bin"), Path(named, "build", "bin"), Path(named)]
+    if on_path := shutil.which(PROGRAMS[0]):
+        folders.append(Path(on_path).parent)
+    for folder in (*folders, _installed() / "bin"):
         if all(os.access(folder / each, os.X_OK) for each in PROGRAMS):
             return folder.resolve() / name
     raise ToolError(
@@ -45,13 +50,17 @@ def source_tree() -> Path:
     Raises:
         ToolError: if there is none.
     """
-    for folder in _source_folders():
-        if (folder / CONVERTER).is_file():
-            return folder.resolve()
+    for folder in (os.environ.get("LLAMA_CPP_DIR"), _installed() / "src"):
+        if folder and Path(folder, CONVERTER).is_file():
+            return Path(folder).resolve()
     raise ToolError(
         f"{CONVERTER} not found in LLAMA_CPP_DIR or .tools/llama.cpp/src; "
         "run 'make llama.cpp'"
     )
+
+
+def _installed() -> Path:
+    return repository_root() / ".tools" / "llama.cpp"
 
 
 def version() -> str:
@@ -78,8 +87,9 @@ def run_tool(command: Sequence[str | Path]) -> str:
     )
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
+        title = " ".join(Path(part).name for part in command[:2])
         raise ToolError(
-            f"{_title(command)} failed with code {done.returncode}:\n{last_lines(text)}"
+            f"{title} failed with code {done.returncode}:\n{last_lines(text)}"
         )
     return text
 
@@ -97,33 +107,6 @@ def tool_environment() -> dict[str, str]:
 def last_lines(text: str) -> str:
     """Return the last ERROR_LINES lines of a program's output."""
     return "\n".join(text.strip().splitlines()[-ERROR_LINES:]) or "(no output)"
-
-
-def _program_folders() -> Iterator[Path]:
-    if named := os.environ.get("LLAMA_CPP_DIR"):
-        yield from (Path(named, "bin"), Path(named, "build", "bin"), Path(named))
-    if on_path := shutil.which(PROGRAMS[0]):
-        yield Path(on_path).parent
-    for installed in _installed():
-        yield installed / "bin"
-
-
-def _source_folders() -> Iterator[Path]:
-    if named := os.environ.get("LLAMA_CPP_DIR"):
-        yield Path(named)
-    for installed in _installed():
-        yield installed / "src"
-
-
-def _installed() -> Iterator[Path]:
-    """Yield the folders upwards: `dvc exp run --temp` works in one below .dvc."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        yield folder / ".tools" / "llama.cpp"
-
-
-def _title(command: Sequence[str | Path]) -> str:
-    return " ".join(Path(part).name for part in command[:2])
 
 
 _TETHER = """
@@ -160,26 +143,12 @@ Where a request leaves one out, llama-server takes the GGUF's or its own default
 """
 
 HOST = "127.0.0.1"
-BIND_ATTEMPTS = 5
+LISTENS = re.compile(rf"listening on http://{re.escape(HOST)}:(\d+)")
+"""What llama-server logs when the model is loaded."""
 POLL_S = 0.05
 LOAD_S = 300.0
 LOAD_BYTES_PER_S = 20e6
 """The slowest disk that is waited for: 32 GB over a network may take half an hour."""
-OPTIONAL_FLAGS = ("--no-webui", "--offline")
-"""Passed if this build knows them: no page is served and no hub is asked."""
-
-
-class _Server(NamedTuple):
-    program_run: "subprocess.Popen[bytes]"
-    log: IO[bytes]
-
-    def read_log(self) -> str:
-        self.log.seek(0)
-        return self.log.read().decode("utf-8", "replace")
-
-
-class _PortTakenError(Exception):
-    """Another program took the port after _free_port closed it."""
 
 
 @contextlib.contextmanager
@@ -202,7 +171,8 @@ def serve(
     Args:
         model: a GGUF file.
         context_tokens: the limit of prompt and answer together, for each slot.
-        threads: of the server; 0 is all cores.
+        threads: of the server; 0 is all cores but one. Threads wait for each other
+            many times a token, so all wait for one that shares its core.
         slots: how many requests are answered at once.
         timeout_s: the limit for loading; None depends on the size of the file.
         adapter: a GGUF LoRA file that is laid over the model.
@@ -213,95 +183,48 @@ def serve(
     """
     if not model.is_file():
         raise SourceError(f"{model}: no such file; run the stage merge-quantize")
-    arguments = [
-        *("--model", str(model), "--host", HOST),
+    if timeout_s is None:
+        timeout_s = LOAD_S + model.stat().st_size / LOAD_BYTES_PER_S
+    command = [
+        *(str(program("llama-server")), "--model", str(model)),
+        *("--host", HOST, "--port", "0"),
         *("--ctx-size", str(slots * context_tokens), "--parallel", str(slots)),
-        *("--threads", str(threads or os.cpu_count() or 1)),
+        *("--threads", str(threads or max(1, (os.cpu_count() or 1) - 1))),
         *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
         *(("--lora", str(adapter)) if adapter else ()),
     ]
-    known = run_tool([program("llama-server"), "--help"])
-    arguments += [flag for flag in OPTIONAL_FLAGS if flag in known]
-    if timeout_s is None:
-        timeout_s = LOAD_S + model.stat().st_size / LOAD_BYTES_PER_S
-    with contextlib.ExitStack() as running:
-        yield f"http://{HOST}:{_start(arguments, timeout_s, running)}/v1"
-
-
-def _start(
-    arguments: list[str], timeout_s: float, running: contextlib.ExitStack
-) -> int:
-    """Return the port of a server that `running` will stop."""
-    for _ in range(BIND_ATTEMPTS):
-        port = _free_port()
-        server = running.enter_context(_started([*arguments, "--port", str(port)]))
-        try:
-            _await_health(server, port, timeout_s)
-        except _PortTakenError:
-            continue
-        return port
-    raise ToolError(f"llama-server found no free port in {BIND_ATTEMPTS} attempts")
-
-
-@contextlib.contextmanager
-def _started(arguments: list[str]) -> Iterator[_Server]:
     with tempfile.TemporaryFile() as log:
-        program_run = subprocess.Popen(
-            tethered([str(program("llama-server")), *arguments]),
+        server = subprocess.Popen(
+            tethered(command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=tool_environment(),
         )
         try:
-            yield _Server(program_run, log)
+            yield f"http://{HOST}:{_await_port(server, log, timeout_s)}/v1"
         finally:
             # SIGKILL is safe, as the server writes no file.
-            program_run.kill()
-            program_run.wait()
+            server.kill()
+            server.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _await_health(server: _Server, port: int, timeout_s: float) -> None:
+def _await_port(
+    server: "subprocess.Popen[bytes]", log: IO[bytes], timeout_s: float
+) -> str:
+    """Return the port of a server as soon as its model is loaded."""
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        healthy = _is_healthy(port)
-        # Poll after the health check: if another program has the port, it answers
-        # healthy while our server exits.
-        if server.program_run.poll() is not None:
-            _explain_death(server)
-        if healthy:
-            return
+    while True:
+        code = server.poll()
+        # pread leaves the file's position alone, at which the server writes.
+        content = os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0)
+        text = content.decode("utf-8", "replace")
+        if found := LISTENS.search(text):
+            return found[1]
+        if code is not None or time.monotonic() >= deadline:
+            break
         time.sleep(POLL_S)
-    raise ToolError(
-        f"llama-server was not ready within {timeout_s:g} s; its last lines:\n"
-        f"{last_lines(server.read_log())}"
-    )
-
-
-def _is_healthy(port: int) -> bool:
-    # http.client ignores the proxies of the environment; urllib would use them.
-    connection = http.client.HTTPConnection(HOST, port, timeout=1)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _explain_death(server: _Server) -> None:
-    text = server.read_log()
-    if "couldn't bind" in text:
-        raise _PortTakenError
-    raise ToolError(
-        f"llama-server ended with code {server.program_run.returncode} before it "
-        f"was ready; its last lines:\n{last_lines(text)}"
-    )
+    problem = f"was not ready within {timeout_s:g} s"
+    if code is not None:
+        problem = f"ended with code {code} before it was ready"
+    raise ToolError(f"llama-server {problem}; its last lines:\n{last_lines(text)}")
