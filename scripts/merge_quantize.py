@@ -36,7 +36,10 @@ def main(
     details: Path,
     params: Path,
 ) -> None:
-    """Merge ADAPTER into BASE as MERGED; quantize both to GGUFs in folder GGUF."""
+    """Merge ADAPTER into BASE as MERGED; quantize both to GGUFs in folder GGUF.
+
+    A model in a folder of BASE, from which BASE was made, is quantized as well.
+    """
     values = load_params(params)
     section = values.merge_quantize
     # Whatever can be wrong cheaply is found before the model is loaded.
@@ -50,7 +53,10 @@ def main(
         merge_adapter(base, adapter, folder)
     with whole_folder(gguf) as folder:
         student = write_ggufs(merged, "student", section.types, folder)
-        untuned = write_ggufs(base, "base", (section.base_type,), folder)
+        untuned = {
+            name: write_ggufs(model, name, (section.base_type,), folder)
+            for name, model in _untuned(base).items()
+        }
         for name, recipe in recipes.items():
             (folder / name).write_text(recipe, encoding="utf-8")
     report(
@@ -59,10 +65,19 @@ def main(
             "llama_cpp": llama_cpp,
             "adapter_sha256": adapter_sha256(adapter),
             "student": {kind: each._asdict() for kind, each in student.items()},
-            "base": {kind: each._asdict() for kind, each in untuned.items()},
+            **{
+                name: {kind: each._asdict() for kind, each in ggufs.items()}
+                for name, ggufs in untuned.items()
+            },
         },
         f"{student[default].parameters:,} parameters; {_sizes(student)}",
     )
+
+
+def _untuned(base: Path) -> dict[str, Path]:
+    """Return the base, and the model that it was made of if that lies in it."""
+    origins = (path.parent for path in sorted(base.glob("*/config.json")))
+    return {"base": base, **{origin.name: origin for origin in origins}}
 
 
 def _systems(prompts: Path, values: Params) -> dict[str, str]:

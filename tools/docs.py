@@ -76,7 +76,8 @@ def shown(systems: Sequence[SystemResult]) -> list[SystemResult]:
     asked = {each.system for each in others}
     # The default learns from the history, which stands where a teacher would.
     teacher = "teacher" if "teacher" in asked else HISTORY
-    names = {"base", teacher} | ({best.system} if best else set())
+    names = {"base", "smollm2-135m", "hybrid", teacher}
+    names |= {best.system} if best else set()
     return [student, *(each for each in others if each.system in names)]
 
 

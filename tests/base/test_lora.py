@@ -175,6 +175,8 @@ def test_the_shipped_model_is_the_base_with_its_adapter(shipped):
         files = [shipped / each / name for each in ("base", "merged")]
         assert files[0].read_bytes() == files[1].read_bytes()
     assert (shipped / "merged" / "NOTICE").read_text() == "whose it is\n"
+    origin = shipped / "merged" / "smollm2-135m" / "model.safetensors"
+    assert origin.read_bytes() == (shipped / "base/model.safetensors").read_bytes()
     config = json.loads((shipped / "merged" / "config.json").read_text())
     assert config["dtype"] == "bfloat16"
 

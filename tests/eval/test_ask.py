@@ -82,6 +82,13 @@ def test_the_student_of_the_modelfile_is_first_and_the_base_last(models):
     assert found["base"] == models / "base-f16.gguf"
 
 
+def test_what_the_base_was_made_of_is_asked_under_its_name(models):
+    (models / "smollm2-135m-f16.gguf").write_bytes(b"GGUF")
+    *others, origin = find_models(models).items()
+    assert [name for name, _ in others][-1] == "base"
+    assert origin == ("smollm2-135m", models / "smollm2-135m-f16.gguf")
+
+
 @pytest.mark.parametrize("missing", ["student-q8_0.gguf", "base-f16.gguf", "Modelfile"])
 def test_a_missing_model_is_explained(models, missing):
     (models / missing).unlink()

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def chat_of(modelfile):
 @pytest.mark.slow
 def test_the_stage_ships_what_params_list(run, known_base, known_adapter, tmp_path):
     """That each run ships the same is shown by the smoke test."""
-    done = run(known_base, known_adapter)
+    base = shutil.copytree(known_base, tmp_path / "base")
+    shutil.copytree(known_base, base / "origin")
+    done = run(base, known_adapter)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("merge_quantize: ")
     assert done.stdout.count("\n") == 1
@@ -51,6 +54,7 @@ def test_the_stage_ships_what_params_list(run, known_base, known_adapter, tmp_pa
         "Modelfile",
         "Modelfile.message",
         "base-q8_0.gguf",
+        "origin-q8_0.gguf",
         "student-f16.gguf",
         "student-q5_0.gguf",
     ]
@@ -75,6 +79,7 @@ def test_the_stage_ships_what_params_list(run, known_base, known_adapter, tmp_pa
     assert student["q5_0"]["fallback_tensors"] == 0
     assert student["f16"]["size_bytes"] > student["q5_0"]["size_bytes"] > 0
     assert (list(student), list(base)) == (["f16", "q5_0"], ["q8_0"])
+    assert metrics["origin"]["q8_0"]["parameters"] == base["q8_0"]["parameters"]
     for path in [*(tmp_path / "gguf").iterdir(), *(tmp_path / "merged").iterdir()]:
         assert str(tmp_path).encode() not in path.read_bytes()
 

@@ -6,7 +6,6 @@ import math
 import re
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import ParamsError, SourceError
@@ -34,7 +33,8 @@ PATTERNS = (
 def copy_base(params: BaseParams, shipped: Path, folder: Path) -> None:
     """Fill an empty folder with the model that params name.
 
-    How its maker would draw answers is left out; see `drop_sampling`.
+    How its maker would draw answers is left out; see `drop_sampling`. Beside the
+    shipped model lies what it was made of, in a folder of its own.
 
     Args:
         params: which model.
@@ -81,9 +81,10 @@ def _merge_shipped(shipped: Path, folder: Path) -> None:
             f"base.source {SHIPPED}: no adapter_config.json in {shipped}; bring it "
             "back with git, or set base.source to smollm2-135m"
         )
-    with TemporaryDirectory() as plain:
-        convert_gguf(original_gguf(), Path(plain))
-        merge_adapter(Path(plain), shipped, folder)
+    origin = folder / SMOLLM2
+    origin.mkdir()
+    convert_gguf(original_gguf(), origin)
+    merge_adapter(origin, shipped, folder)
     shutil.copyfile(shipped / "NOTICE", folder / "NOTICE")
 
 

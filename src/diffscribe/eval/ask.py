@@ -78,16 +78,17 @@ class Decoding(NamedTuple):
 
 
 def find_models(folder: Path) -> dict[str, Path]:
-    """Return the GGUFs by system: the Modelfile's student, other students, `base`.
+    """Return the GGUFs by system: the Modelfile's student, other students, the rest.
 
-    `student-q4_k_m.gguf` is the system `student-q4_k_m`; the base is `base`, whatever
-    its quantization type.
+    `student-q4_k_m.gguf` is the system `student-q4_k_m`. The base is `base`, and a
+    model from which the base was made has its name, whatever their quantization types.
 
     Raises:
         SourceError: if the base or the student that the Modelfile names is missing.
     """
     students = {path.stem: path for path in sorted(folder.glob("student-*.gguf"))}
     bases = sorted(folder.glob("base-*.gguf"))
+    origins = sorted({*folder.glob("*.gguf")} - {*students.values(), *bases})
     main = _modelfile_system(folder / "Modelfile")
     if main not in students or len(bases) != 1:
         raise SourceError(
@@ -95,7 +96,12 @@ def find_models(folder: Path) -> dict[str, Path]:
             f"and one base-*.gguf, holds {sorted(students)} and "
             f"{[path.stem for path in bases]}; run the stage merge-quantize"
         )
-    return {main: students[main], **students, BASE: bases[0]}
+    return {
+        main: students[main],
+        **students,
+        BASE: bases[0],
+        **{path.stem.rpartition("-")[0]: path for path in origins},
+    }
 
 
 def _modelfile_system(modelfile: Path) -> str:
