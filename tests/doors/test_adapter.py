@@ -7,6 +7,7 @@ import pytest
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.adapter import merge_adapter
+from diffscribe.doors.model_folder import drop_sampling
 from diffscribe.merge_quantize.gguf import convert
 
 
@@ -124,7 +125,7 @@ def test_a_base_that_draws_its_answers_gives_that_to_nothing(
     merge_adapter(base, known_adapter, merged)
     kept = json.loads((merged / "generation_config.json").read_text())
     assert not kept.keys() & {*drawing, "top_k", "top_p"}
-    # The untuned base is converted as it is.
+    drop_sampling(base)  # As the stage base does.
     for folder in (base, merged):
         convert(folder, tmp_path / "out.gguf", "x")
         fields = GGUFReader(tmp_path / "out.gguf").fields

@@ -22,8 +22,8 @@ BASE_FILES = (
 )
 """Copied as they are: the terms of the base, and its tokenizer, since saving a loaded
 one may change how it splits."""
-WEIGHTS = "adapter_model.safetensors"
-"""The file of an adapter's weights, as PEFT names it."""
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+"""The files of an adapter, as PEFT names them."""
 
 
 def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:
@@ -41,14 +41,42 @@ def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:
         SourceError: if a folder is not what it should be, or the adapter was
             trained on another base.
     """
+    import torch
+
     _require(base, "config.json", "run the stage base")
-    if (adapter / "adapter_config.json").is_file():
+    if (adapter / CONFIG).is_file():
         _require(adapter, WEIGHTS, "run the stage train")
-        model = _merge(base, adapter)
+        model = load_adapter(_load(base), base, adapter).merge_and_unload()
     else:
         _require(adapter, "config.json", "run the stage train")
         model = _load(adapter)
-    _save(model, base, folder)
+    if model.dtype == torch.float32:
+        model = model.to(torch.float16)
+    model.save_pretrained(folder)
+    drop_sampling(folder)
+    for name in BASE_FILES:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, folder / name)
+
+
+def load_adapter(model: Any, base: Path, adapter: Path, **options: Any) -> Any:
+    """Return the model of a base with an adapter over it, by PeftModel's options.
+
+    Raises:
+        SourceError: if there is no adapter, or it does not fit the base.
+    """
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    for name in (CONFIG, WEIGHTS):
+        _require(adapter, name, "run the stage train, or name another adapter")
+    try:
+        return PeftModel.from_pretrained(model, adapter, **options)
+    except (RuntimeError, SafetensorError, ValueError) as error:
+        raise SourceError(
+            f"{adapter} does not fit {base}: {str(error).strip().splitlines()[-1]}; "
+            "train it again, or name another adapter"
+        ) from error
 
 
 def adapter_sha256(adapter: Path) -> str | None:
@@ -62,20 +90,6 @@ def _require(folder: Path, name: str, advice: str) -> None:
         raise SourceError(f"{folder}: no {name} in it; {advice}")
 
 
-def _merge(base: Path, adapter: Path) -> Any:
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
-    model = _load(base)
-    try:
-        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    except (RuntimeError, SafetensorError, ValueError) as error:
-        raise SourceError(
-            f"{adapter} does not fit {base}: {str(error).strip().splitlines()[-1]}; "
-            "run the stage train again"
-        ) from error
-
-
 def _load(folder: Path) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -85,15 +99,3 @@ def _load(folder: Path) -> Any:
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype="auto", local_files_only=True, use_safetensors=True
         )
-
-
-def _save(model: Any, base: Path, folder: Path) -> None:
-    import torch
-
-    if model.dtype == torch.float32:
-        model = model.to(torch.float16)
-    model.save_pretrained(folder)
-    drop_sampling(folder)
-    for name in BASE_FILES:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, folder / name)

