@@ -1,16 +1,18 @@
 """What several folders of tests share: a history, a browser, a model, an endpoint."""
 
 import json
+import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from filelock import FileLock
 
 from tests.support.history import History
 from tests.support.rows import make_change, make_curated, make_labeled
@@ -92,6 +94,21 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """Return a folder that the first of all workers to ask for it fills."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            partial = folder.with_name(f"{name}.partial")
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The f16 GGUF of a random model of two layers."""
@@ -116,14 +133,16 @@ def known_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     from diffscribe.base.smollm2 import original_gguf
 
-    folder = tmp_path_factory.mktemp("known")
-    gguf = write_tiny(
-        folder / "f16.gguf",
-        context_tokens=2048,
-        tokens_of=original_gguf(),
-        is_packed=False,
-    )
-    return as_folder(gguf, folder / "base")
+    def make(folder: Path) -> None:
+        gguf = write_tiny(
+            folder / "f16.gguf",
+            context_tokens=2048,
+            tokens_of=original_gguf(),
+            is_packed=False,
+        )
+        random_adapter(as_folder(gguf, folder / "base"))
+
+    return made_once(tmp_path_factory, "known", make) / "base"
 
 
 def as_folder(gguf: Path, folder: Path) -> Path:
@@ -144,7 +163,7 @@ def tiny_adapter(tiny_base: Path) -> Path:
 @pytest.fixture(scope="session")
 def known_adapter(known_base: Path) -> Path:
     """The same of the base with a known tokenizer."""
-    return random_adapter(known_base)
+    return known_base.with_name("adapter")
 
 
 def random_adapter(base: Path) -> Path:

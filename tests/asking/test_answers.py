@@ -124,10 +124,7 @@ def test_threads_share_a_ledger(path):
     with Ledger(path) as ledger, ThreadPoolExecutor(8) as threads:
         numbers = list(range(200)) * 2
         said = list(
-            threads.map(
-                lambda n: put(ledger, key(n), "small", answer(n)),
-                numbers,
-            )
+            threads.map(lambda n: put(ledger, key(n), "small", answer(n)), numbers)
         )
         assert said == [answer(n) for n in numbers]
         got = list(threads.map(lambda n: ledger.get(key(n)), range(200)))

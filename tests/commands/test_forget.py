@@ -1,15 +1,13 @@
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.support.fault_server import FaultServer
 from tests.support.ledger_rows import key, row
+from tests.support.programs import run_script, run_verb
 
 from diffscribe.asking.batch import hold
 from diffscribe.asking.upkeep import add, rows
@@ -250,21 +248,10 @@ def test_a_second_run_finds_all_that_a_first_one_could_not_reach(taught):
     assert "models/adapter/weights" not in files(taught)
 
 
-def run(folder, *command):
-    environment = os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"}
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-
-
 def run_forget(folder, repo):
     if not (folder / "params.yaml").exists():
         shutil.copy(ROOT / "params.yaml", folder)
-    return run(folder, "-m", "diffscribe.commands.main", "forget", repo)
+    return run_verb("forget", repo, folder=folder)
 
 
 def test_it_says_what_went_and_that_nothing_is_left(tmp_path, labeled):
@@ -316,8 +303,8 @@ def label(folder, **teacher):
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     names = ("data/labeled.jsonl", "data/label_failures.jsonl")
     names += ("reports/label.json", "metrics/label.json")
-    script = ROOT / "scripts/label.py"
-    return run(folder, script, ROOT / "prompts/teacher", "data/harvested.jsonl", *names)
+    inputs = (ROOT / "prompts/teacher", "data/harvested.jsonl")
+    return run_script("label", *inputs, *names, folder=folder)
 
 
 @pytest.fixture

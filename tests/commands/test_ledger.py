@@ -1,9 +1,8 @@
 import hashlib
-import subprocess
-import sys
 
 import pytest
 from tests.support.ledger_rows import put
+from tests.support.programs import run_verb
 
 from diffscribe.asking.ledger import Ledger
 from diffscribe.doors.reply import Answer, TokenUsage
@@ -26,10 +25,7 @@ def place(tmp_path):
 
 
 def run(place, *arguments):
-    command = [sys.executable, "-m", "diffscribe.commands.main", "ledger", *arguments]
-    done = subprocess.run(
-        command, cwd=place, capture_output=True, text=True, check=False
-    )
+    done = run_verb("ledger", *arguments, folder=place)
     return done.returncode, done.stdout, done.stderr
 
 

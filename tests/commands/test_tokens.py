@@ -83,7 +83,7 @@ def test_a_program_gets_a_line_for_each_token(folder, tiny_base, options):
     rows = [line.split("\t") for line in done.output.rstrip("\n").split("\n")]
     assert {len(row) for row in rows} == {3}
     assert {kind for _, kind, _ in rows} == {
-        *("prompt", "prompt special", "learned", "learned special"),
+        *("prompt", "prompt special", "learned", "learned special")
     }
     assert not (folder / "page.html").exists()
 

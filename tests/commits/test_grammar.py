@@ -135,10 +135,7 @@ def test_a_planned_commit_has_a_header():
             "fix: it\n\nFixes #1 for lists\nof one.",
             ("fix: it", "Fixes #1 for lists\nof one.", ()),
         ),
-        (
-            "fix: it\n\n(cherry picked from commit 1234567)",
-            ("fix: it", "", ()),
-        ),
+        ("fix: it\n\n(cherry picked from commit 1234567)", ("fix: it", "", ())),
         (
             "fix: it\n\nBREAKING CHANGE: the old\nname is gone\n\nRefs: #3",
             (

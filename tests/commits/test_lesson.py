@@ -156,10 +156,7 @@ def test_a_bad_body_is_left_out_and_what_breaks_stays():
     ("note", "kept"),
     [
         ("It is --out.\n\nRun:\n\n```sh\nvalve --out\n```\n\nEnd.", "It is --out."),
-        (
-            "It is --out. See https://example.org/out. Old\nfails.",
-            "It is --out.",
-        ),
+        ("It is --out. See https://example.org/out. Old\nfails.", "It is --out."),
         ("It is --out.\n\n" + "A guide of pages. " * 40, "It is --out."),
         ("It is --out.\n\nRun it.", "It is --out.\nRun it."),
         ("https://example.org/out", ""),

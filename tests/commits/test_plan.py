@@ -54,10 +54,7 @@ PLANS = [
     (plan(commit(*PATHS), gitignore=["**"]), PlanProblem.IGNORES_EVERYTHING),
     (plan(commit(*PATHS), gitignore=["*.*"]), PlanProblem.IGNORES_EVERYTHING),
     (plan(commit(*PATHS), gitignore=["*/"]), PlanProblem.IGNORES_EVERYTHING),
-    (
-        plan(commit(*PATHS), gitignore=["*.log"]),
-        PlanProblem.IGNORES_COMMITTED_PATH,
-    ),
+    (plan(commit(*PATHS), gitignore=["*.log"]), PlanProblem.IGNORES_COMMITTED_PATH),
     (
         plan(commit("a.py"), gitignore=["*.py", "*.log"]),
         PlanProblem.IGNORES_COMMITTED_PATH,
@@ -98,10 +95,7 @@ UNIT_PLANS = [
     (plan(*split((1, 2), (2, 3))), PlanProblem.DUPLICATE_HUNK),
     (plan(*split((1, 1), (2, 3))), PlanProblem.DUPLICATE_HUNK),
     (plan(*split((1,), (3,))), PlanProblem.MISSING_HUNK),
-    (
-        plan(commit("a.py"), gitignore=["*.log", "b.py"]),
-        PlanProblem.IGNORES_KNOWN_PATH,
-    ),
+    (plan(commit("a.py"), gitignore=["*.log", "b.py"]), PlanProblem.IGNORES_KNOWN_PATH),
     (plan(*split((1,), (2, 3))), PlanProblem.MISSING_PATH),
 ]
 
@@ -375,8 +369,7 @@ def test_the_schema_accepts_the_answers_and_names_the_paths():
     schema = plan_schema(PATHS)
     jsonschema.Draft202012Validator.check_schema(schema)
     good = plan(
-        commit("a.py", "b.py", scope="x", breaking=True, body="y"),
-        gitignore=["*.log"],
+        commit("a.py", "b.py", scope="x", breaking=True, body="y"), gitignore=["*.log"]
     )
     jsonschema.validate(json.loads(plan_json(good)), schema)
     for bad in (

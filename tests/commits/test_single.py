@@ -29,10 +29,10 @@ def test_each_commit_of_a_plan_is_a_change_of_its_files():
     assert [each.id for each in (b, rest)] == [f"{change.id}-1", f"{change.id}-2"]
     assert {each.parent_id for each in (b, rest)} == {change.id}
     assert [each.languages for each in (b, rest)] == [
-        *(("Python",), ("Markdown", "Python")),
+        *(("Python",), ("Markdown", "Python"))
     ]
     assert [[file.path for file in each.files] for each in (b, rest)] == [
-        *(["b.py"], ["a.md", "c.py"]),
+        *(["b.py"], ["a.md", "c.py"])
     ]
     assert b.diff == patch("b.py", f"{change.repo} {change.head}")
     assert b.diff + rest.diff != change.diff
@@ -63,15 +63,12 @@ def test_a_commit_has_its_hunks_of_a_split_file_and_the_originals_that_made_them
         )
     )
     whole = change.model_copy(
-        update={
-            "diff": diff + patch("b.py", "line"),
-            "commits": (first, second),
-        }
+        update={"diff": diff + patch("b.py", "line"), "commits": (first, second)}
     )
     one, other = single_changes(whole)
     assert (one.commits, other.commits) == ((first,), (second,))
     assert [(f.additions, f.deletions) for f in (*one.files, *other.files)] == [
-        *((2, 0), (1, 1), (1, 1)),
+        *((2, 0), (1, 1), (1, 1))
     ]
     assert "+two" not in one.diff and "+one" not in other.diff
     assert units_of(one.files, one.diff) == (FileUnits("a.py", 2, False),)

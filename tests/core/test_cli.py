@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, Group, params_option
 from diffscribe.core.errors import (
@@ -26,7 +26,7 @@ BAR = (
 )
 
 
-def run(error: BaseException | None, *arguments: str) -> Result:
+def run(error, *arguments):
     """Run a stage with two inputs that ends with an error."""
 
     @click.command("fold", cls=Command)
@@ -34,7 +34,7 @@ def run(error: BaseException | None, *arguments: str) -> Result:
     @click.argument("more", type=INPUT, nargs=-1)
     @click.argument("output", type=OUTPUT)
     @params_option
-    def main(first: Path, more: tuple[Path, ...], output: Path, params: Path) -> None:
+    def main(first, more, output, params):
         click.echo(f"{params}")
         if error is not None:
             raise error
@@ -53,15 +53,13 @@ def run(error: BaseException | None, *arguments: str) -> Result:
         (ParamsError, 78),
     ],
 )
-def test_an_explained_failure_is_one_line_and_its_documented_code(
-    kind: type[DiffscribeError], code: int
-) -> None:
+def test_an_explained_failure_is_one_line_and_its_documented_code(kind, code):
     done = run(kind("rows.jsonl:3: broken; mend it"), ".", "out")
     assert done.exit_code == code
     assert done.stderr == "fold: rows.jsonl:3: broken; mend it\n"
 
 
-def test_every_code_is_documented_in_the_docs_and_in_errors() -> None:
+def test_every_code_is_documented_in_the_docs_and_in_errors():
     docs = (Path(__file__).parents[2] / "docs/commands.md").read_text(encoding="utf-8")
     import diffscribe.core.errors as errors
 
@@ -70,7 +68,7 @@ def test_every_code_is_documented_in_the_docs_and_in_errors() -> None:
         assert f"{kind.__name__} " in str(errors.__doc__)
 
 
-def test_ctrl_c_is_one_line_and_130() -> None:
+def test_ctrl_c_is_one_line_and_130():
     done = run(KeyboardInterrupt(), ".", "out")
     assert done.exit_code == 130
     assert done.stderr == (
@@ -79,7 +77,7 @@ def test_ctrl_c_is_one_line_and_130() -> None:
     )
 
 
-def test_a_bug_is_not_explained_away() -> None:
+def test_a_bug_is_not_explained_away():
     done = run(ZeroDivisionError("a bug"), ".", "out")
     assert done.exit_code == 1
     assert isinstance(done.exception, ZeroDivisionError)
@@ -88,9 +86,7 @@ def test_a_bug_is_not_explained_away() -> None:
 @pytest.mark.parametrize(
     "arguments", [("missing", "out"), (".", ".", "missing", "out")]
 )
-def test_a_missing_input_is_one_line_that_says_who_writes_it(
-    arguments: tuple[str, ...],
-) -> None:
+def test_a_missing_input_is_one_line_that_says_who_writes_it(arguments):
     done = run(None, *arguments)
     assert done.exit_code == 2
     assert done.stdout == ""
@@ -100,14 +96,14 @@ def test_a_missing_input_is_one_line_that_says_who_writes_it(
     )
 
 
-def test_a_file_that_a_person_names_for_a_verb_is_checked_by_its_path() -> None:
+def test_a_file_that_a_person_names_for_a_verb_is_checked_by_its_path():
     @click.group(cls=Group)
-    def verbs() -> None:
+    def verbs():
         pass
 
     @verbs.command("show")
     @click.argument("labeled", type=INPUT, default=Path("never/written.jsonl"))
-    def show(labeled: Path) -> None:
+    def show(labeled):
         pass
 
     typed = CliRunner().invoke(verbs, ["show", "mine"], prog_name="verbs")
@@ -119,25 +115,25 @@ def test_a_file_that_a_person_names_for_a_verb_is_checked_by_its_path() -> None:
     )
 
 
-def test_an_output_need_not_exist_and_params_are_those_of_the_repository() -> None:
+def test_an_output_need_not_exist_and_params_are_those_of_the_repository():
     done = run(None, ".", "not/there/yet")
     assert (done.exit_code, done.stdout) == (0, "params.yaml\n")
 
 
-def test_too_few_arguments_show_the_usage() -> None:
+def test_too_few_arguments_show_the_usage():
     done = run(None)
     assert done.exit_code == 2
     assert "Usage: fold" in done.stderr
 
 
-def test_progress_is_silent_where_stderr_is_no_terminal() -> None:
+def test_progress_is_silent_where_stderr_is_no_terminal():
     done = subprocess.run(
         [sys.executable, "-c", BAR], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_progress_shows_name_and_rate_on_a_terminal() -> None:
+def test_progress_shows_name_and_rate_on_a_terminal():
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
     done = subprocess.run(
@@ -168,9 +164,7 @@ main()
 @pytest.mark.parametrize(
     ("options", "shown"), [([], ""), (["--verbose"], "  a\\x1b[31m dropped\n")]
 )
-def test_verbose_tells_what_our_modules_log_and_cannot_drive_a_terminal(
-    options: list[str], shown: str
-) -> None:
+def test_verbose_tells_what_our_modules_log_and_cannot_drive_a_terminal(options, shown):
     command = [sys.executable, "-c", LOUD, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", shown)

@@ -1,7 +1,7 @@
 from diffscribe.core.errors import DiffscribeError, SourceError, shown
 
 
-def test_an_error_cannot_drive_a_terminal() -> None:
+def test_an_error_cannot_drive_a_terminal():
     error = SourceError("/x/\x1b]0;owned\x07\n\u202e\x9b31m: größe 日本 🎉 is missing")
     assert isinstance(error, DiffscribeError)
     assert str(error) == (
@@ -9,5 +9,5 @@ def test_an_error_cannot_drive_a_terminal() -> None:
     )
 
 
-def test_bytes_of_a_name_that_is_no_text_are_shown() -> None:
+def test_bytes_of_a_name_that_is_no_text_are_shown():
     assert shown("caf\udce9") == "caf\\udce9"

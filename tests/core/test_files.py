@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,19 +20,19 @@ from diffscribe.core.records import Issue, PlannedCommit
 HARD = Issue(path="a\u2028b\x00\U0001f600.py", message='line\nbreak "quoted"')
 
 
-def names(folder: Path) -> list[str]:
+def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_records_come_back_equal_and_in_order(tmp_path: Path, count: int) -> None:
+def test_records_come_back_equal_and_in_order(tmp_path, count):
     known = [HARD, Issue(path="b", message=""), Issue(path="a", message="z")]
     records = known[:count]
     assert write_jsonl(tmp_path / "new/folder/rows.jsonl", records) == count
     assert list(read_jsonl(tmp_path / "new/folder/rows.jsonl", Issue)) == records
 
 
-def test_a_line_has_sorted_keys_and_no_spaces(tmp_path: Path) -> None:
+def test_a_line_has_sorted_keys_and_no_spaces(tmp_path):
     commit = PlannedCommit(files=("é",), type="fix", subject="mend")
     write_jsonl(tmp_path / "rows.jsonl", [commit])
     assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8") == (
@@ -43,7 +41,7 @@ def test_a_line_has_sorted_keys_and_no_spaces(tmp_path: Path) -> None:
     )
 
 
-def test_json_is_indented_with_sorted_keys(tmp_path: Path) -> None:
+def test_json_is_indented_with_sorted_keys(tmp_path):
     write_json(tmp_path / "metrics.json", {"b": 1, "a": {"é": None}})
     assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == (
         '{\n  "a": {\n    "é": null\n  },\n  "b": 1\n}\n'
@@ -64,9 +62,7 @@ def test_json_is_indented_with_sorted_keys(tmp_path: Path) -> None:
         (b"\xff\x00", "Invalid JSON: expected value"),
     ],
 )
-def test_a_corrupt_line_is_named_after_the_good_ones_were_given(
-    tmp_path: Path, line: bytes, reason: str
-) -> None:
+def test_a_corrupt_line_is_named_after_the_good_ones_were_given(tmp_path, line, reason):
     path = tmp_path / "rows.jsonl"
     write_jsonl(path, [HARD])
     path.write_bytes(path.read_bytes() + line + b"\n")
@@ -85,9 +81,7 @@ def test_a_corrupt_line_is_named_after_the_good_ones_were_given(
     ("name", "reason"),
     [("missing.jsonl", "No such file or directory"), (".", "Is a directory")],
 )
-def test_an_input_that_cannot_be_opened_says_who_writes_it(
-    tmp_path: Path, name: str, reason: str
-) -> None:
+def test_an_input_that_cannot_be_opened_says_who_writes_it(tmp_path, name, reason):
     with pytest.raises(InputError) as caught:
         next(read_jsonl(tmp_path / name, Issue))
     assert str(caught.value) == (
@@ -99,8 +93,8 @@ def test_an_input_that_cannot_be_opened_says_who_writes_it(
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
 @pytest.mark.parametrize("write", [whole_file, whole_folder])
 def test_a_failed_output_leaves_the_old_version_and_nothing_else(
-    tmp_path: Path, error: type[BaseException], write: Any
-) -> None:
+    tmp_path, error, write
+):
     for text in ("old", "new"):
         with contextlib.suppress(error), write(tmp_path / "out") as partial:
             target = partial / "a" if partial.is_dir() else partial
@@ -112,7 +106,7 @@ def test_a_failed_output_leaves_the_old_version_and_nothing_else(
     assert (out / "a" if out.is_dir() else out).read_text() == "old"
 
 
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_whole(tmp_path):
     for name in ("old", "new"):
         with whole_folder(tmp_path / "model") as folder:
             assert names(folder) == []
@@ -121,7 +115,7 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert names(tmp_path / "model") == ["new"]
 
 
-def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path):
     killed = (
         "import os, signal\n"
         "from pathlib import Path\n"
@@ -144,7 +138,7 @@ def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path: Path) -> None:
     assert list(read_jsonl(tmp_path / "rows.jsonl", Issue)) == [HARD]
 
 
-def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path):
     (tmp_path / "rows.jsonl").write_text("old")
     (tmp_path / ".rows.jsonl.partial").symlink_to("/dev/full")
     with pytest.raises(StorageError) as caught:
@@ -157,9 +151,7 @@ def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == ["rows.jsonl"]
 
 
-def test_a_full_disk_is_told_with_the_folder_that_the_user_knows(
-    tmp_path: Path,
-) -> None:
+def test_a_full_disk_is_told_with_the_folder_that_the_user_knows(tmp_path):
     with pytest.raises(StorageError) as caught, whole_folder(tmp_path / "sft") as sft:
         (sft / ".train.jsonl.partial").symlink_to("/dev/full")
         write_jsonl(sft / "train.jsonl", [HARD])
@@ -167,7 +159,7 @@ def test_a_full_disk_is_told_with_the_folder_that_the_user_knows(
     assert names(tmp_path) == []
 
 
-def test_a_library_that_words_a_full_disk_itself_is_understood(tmp_path: Path) -> None:
+def test_a_library_that_words_a_full_disk_itself_is_understood(tmp_path):
     import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -181,7 +173,7 @@ def test_a_library_that_words_a_full_disk_itself_is_understood(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("write", [whole_file, whole_folder])
-def test_an_output_below_a_file_is_told(tmp_path: Path, write) -> None:
+def test_an_output_below_a_file_is_told(tmp_path, write):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError) as caught, write(tmp_path / "file/rows"):
         pytest.fail("there is no place to write to")
@@ -189,7 +181,7 @@ def test_an_output_below_a_file_is_told(tmp_path: Path, write) -> None:
     assert names(tmp_path) == ["file"]
 
 
-def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
+def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("old")
     with pytest.raises(StorageError) as caught:
@@ -203,21 +195,19 @@ def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_permission_is_told(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(StorageError, match="Permission denied; mend that"):
         write_json(tmp_path / "locked/metrics.json", {})
 
 
-def test_a_failure_that_no_user_can_mend_stays_what_it_is(tmp_path: Path) -> None:
+def test_a_failure_that_no_user_can_mend_stays_what_it_is(tmp_path):
     with pytest.raises(OSError, match="Input/output error"), whole_file(tmp_path / "a"):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.mark.parametrize("write", [whole_file, whole_folder])
-def test_a_second_writer_of_one_output_is_refused_and_harms_nothing(
-    tmp_path: Path, write: Any
-) -> None:
+def test_a_second_writer_of_one_output_is_refused_and_harms_nothing(tmp_path, write):
     second = (
         "from pathlib import Path\n"
         f"from diffscribe.core.files import {write.__name__} as write\n"
@@ -238,9 +228,7 @@ def test_a_second_writer_of_one_output_is_refused_and_harms_nothing(
     assert names(tmp_path) == ["out"]
 
 
-def test_a_kill_between_two_renames_does_not_cost_the_old_folder(
-    tmp_path: Path,
-) -> None:
+def test_a_kill_between_two_renames_does_not_cost_the_old_folder(tmp_path):
     killed = (
         "import os, signal\n"
         "from pathlib import Path\n"

@@ -13,11 +13,11 @@ ABSENT = object()
 
 
 @pytest.fixture
-def values() -> dict[str, Any]:
+def values():
     return dict(yaml.safe_load((ROOT / "params.yaml").read_text()))
 
 
-def put(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+def put(values, key, value):
     """Return values with one dotted key set, or taken out."""
     changed = copy.deepcopy(values)
     *above, last = key.split(".")
@@ -31,23 +31,21 @@ def put(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     return changed
 
 
-def problem(values: object) -> str:
+def problem(values):
     with pytest.raises(ParamsError) as caught:
         parse_params(values, Path("my.yaml"))
     assert "\n" not in str(caught.value)
     return str(caught.value).removeprefix("my.yaml: ")
 
 
-def test_the_repositorys_params_fit_and_cannot_be_changed() -> None:
+def test_the_repositorys_params_fit_and_cannot_be_changed():
     params = load_params(ROOT / "params.yaml")
     assert params.label.source == "history"
     with pytest.raises(ValueError, match="frozen"):
         params.curate.max_files = 3  # type: ignore[misc]
 
 
-def test_a_mistyped_key_is_named_both_as_unknown_and_as_missing(
-    values: dict[str, Any],
-) -> None:
+def test_a_mistyped_key_is_named_both_as_unknown_and_as_missing(values):
     values["curate"]["max_fles"] = values["curate"].pop("max_files")
     assert problem(values) == (
         "key 'curate.max_files' is missing; unknown key 'curate.max_fles' (a typo?)"
@@ -55,9 +53,7 @@ def test_a_mistyped_key_is_named_both_as_unknown_and_as_missing(
 
 
 @pytest.mark.parametrize("key", ["train", "train.lora.r", "base.source"])
-def test_every_key_is_needed_as_there_are_no_defaults(
-    values: dict[str, Any], key: str
-) -> None:
+def test_every_key_is_needed_as_there_are_no_defaults(values, key):
     assert problem(put(values, key, ABSENT)) == f"key '{key}' is missing"
 
 
@@ -71,16 +67,12 @@ def test_every_key_is_needed_as_there_are_no_defaults(
         ("harvest.sources", [], "should not be empty"),
         ("harvest.sources", "~/code", "should be a list, not '~/code'"),
         ("train", None, "should be keys with values"),
-        (
-            "train.backend",
-            "tlr",
-            "should be 'auto', 'trl' or 'unsloth', not 'tlr'",
-        ),
+        ("train.backend", "tlr", "should be 'auto', 'trl' or 'unsloth', not 'tlr'"),
     ],
 )
 def test_a_value_that_does_not_fit_is_told_with_its_key_and_what_would(
-    values: dict[str, Any], key: str, value: object, expected: str
-) -> None:
+    values, key, value, expected
+):
     assert problem(put(values, key, value)) == f"{key}: {expected}"
 
 
@@ -92,13 +84,11 @@ def test_a_value_that_does_not_fit_is_told_with_its_key_and_what_would(
         ("render.context_lines", 3),
     ],
 )
-def test_the_last_value_before_a_limit_fits(
-    values: dict[str, Any], key: str, value: object
-) -> None:
+def test_the_last_value_before_a_limit_fits(values, key, value):
     parse_params(put(values, key, value), Path("my.yaml"))
 
 
-def test_all_problems_are_told_at_once(values: dict[str, Any]) -> None:
+def test_all_problems_are_told_at_once(values):
     values = put(put(values, "curate.max_files", 0), "eval.threads", ABSENT)
     assert problem(values) == (
         "curate.max_files: should be greater than 0, not 0; "
@@ -108,26 +98,20 @@ def test_all_problems_are_told_at_once(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", ["on", "yes", "true"])
 @pytest.mark.parametrize("key", ["curate.max_files", "train.learning_rate"])
-def test_what_yaml_reads_as_a_boolean_is_no_number(
-    values: dict[str, Any], key: str, text: str
-) -> None:
+def test_what_yaml_reads_as_a_boolean_is_no_number(values, key, text):
     assert problem(put(values, key, yaml.safe_load(text))) == (
         f"{key}: should be a number, not yes, no, on, off, true or false"
     )
 
 
-def test_an_exponent_without_a_dot_is_a_number_although_yaml_reads_text(
-    values: dict[str, Any],
-) -> None:
+def test_an_exponent_without_a_dot_is_a_number_although_yaml_reads_text(values):
     assert yaml.safe_load("3e-3") == "3e-3"
     values = put(values, "train.learning_rate", "3e-3")
     assert parse_params(values, Path("my.yaml")).train.learning_rate == 0.003
 
 
 @pytest.mark.parametrize("limit", ["merge_quantize.num_ctx", "eval.context_tokens"])
-def test_prompt_and_answer_have_to_fit_every_context(
-    values: dict[str, Any], limit: str
-) -> None:
+def test_prompt_and_answer_have_to_fit_every_context(values, limit):
     render = values["render"]
     tokens = render["max_prompt_tokens"] + render["max_answer_tokens"]
     for each in ("merge_quantize.num_ctx", "eval.context_tokens"):
@@ -139,7 +123,7 @@ def test_prompt_and_answer_have_to_fit_every_context(
     )
 
 
-def test_a_repository_is_in_one_split_only(values: dict[str, Any]) -> None:
+def test_a_repository_is_in_one_split_only(values):
     values["split"] |= {"by": "repository", "validation_repos": ["a", "b"]}
     values["split"]["test_repos"] = ["b", "c"]
     assert problem(values) == "split: ['b'] is in validation and test"
@@ -155,8 +139,8 @@ def test_a_repository_is_in_one_split_only(values: dict[str, Any]) -> None:
     ],
 )
 def test_a_file_that_is_no_params_document_is_told_in_one_line(
-    tmp_path: Path, content: bytes, expected: str
-) -> None:
+    tmp_path, content, expected
+):
     path = tmp_path / "my.yaml"
     path.write_bytes(content)
     with pytest.raises(ParamsError) as caught:
@@ -169,16 +153,14 @@ def test_a_file_that_is_no_params_document_is_told_in_one_line(
     ("name", "expected"),
     [("missing.yaml", "No such file or directory"), (".", "Is a directory")],
 )
-def test_a_file_that_cannot_be_read_points_to_the_option(
-    tmp_path: Path, name: str, expected: str
-) -> None:
+def test_a_file_that_cannot_be_read_points_to_the_option(tmp_path, name, expected):
     path = tmp_path / name
     with pytest.raises(ParamsError) as caught:
         load_params(path)
     assert str(caught.value) == f"{path}: {expected}; name a params file with --params"
 
 
-def test_overrides_merge_mappings_and_replace_everything_else() -> None:
+def test_overrides_merge_mappings_and_replace_everything_else():
     values: dict[str, Any] = {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
     overrides = {"a": {"y": [3]}, "b": {"new": 1}, "c": None, "d": 4}
     merged = merge_params(values, overrides)
@@ -186,14 +168,14 @@ def test_overrides_merge_mappings_and_replace_everything_else() -> None:
     assert values == {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
 
 
-def with_source(values: dict[str, Any], **source: object) -> dict[str, Any]:
+def with_source(values, **source):
     return put(values, "harvest.sources", [source])
 
 
 SHA = "0123456789" * 4
 
 
-def test_a_plain_path_is_a_source_with_the_defaults(values: dict[str, Any]) -> None:
+def test_a_plain_path_is_a_source_with_the_defaults(values):
     values["harvest"]["sources"] = ["x", {"path": "x"}]
     plain, mapping = parse_params(values, Path("my.yaml")).harvest.sources
     assert plain == mapping
@@ -218,14 +200,12 @@ def test_a_plain_path_is_a_source_with_the_defaults(values: dict[str, Any]) -> N
         ),
     ],
 )
-def test_a_source_is_a_path_or_a_pinned_url(
-    values: dict[str, Any], source: dict[str, object], expected: str
-) -> None:
+def test_a_source_is_a_path_or_a_pinned_url(values, source, expected):
     assert problem(with_source(values, **source)) == f"harvest.sources.0: {expected}"
 
 
 @pytest.mark.parametrize("revision", ["main", SHA[:-1], SHA.upper()[:-1] + "G"])
-def test_a_revision_is_a_whole_sha(values: dict[str, Any], revision: str) -> None:
+def test_a_revision_is_a_whole_sha(values, revision):
     text = problem(with_source(values, url="https://x.org/y", revision=revision))
     assert text.startswith("harvest.sources.0.revision: String should match pattern")
 
@@ -246,14 +226,12 @@ def test_a_revision_is_a_whole_sha(values: dict[str, Any], revision: str) -> Non
     ],
 )
 def test_a_setting_of_a_source_that_does_not_fit_is_told_with_its_place(
-    values: dict[str, Any], source: object, expected: str
-) -> None:
+    values, source, expected
+):
     assert expected in problem(put(values, "harvest.sources", [source]))
 
 
-def test_one_seed_is_shared_unless_a_section_has_its_own(
-    values: dict[str, Any],
-) -> None:
+def test_one_seed_is_shared_unless_a_section_has_its_own(values):
     values["seed"] = 11
     values["train"]["seed"] = 3
     params = parse_params(values, Path("my.yaml"))

@@ -1,8 +1,9 @@
+import contextlib
 import json
+import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +24,24 @@ def repository(tmp_path, monkeypatch):
     for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DISABLE_MLFLOW_INTEGRATION"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """A database without runs: its migrations cost MLflow seconds."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    with contextlib.chdir(path.parent):  # MLflow makes a folder of artifacts there
+        MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def migrated(repository, database):
+    """The checkout with such a database."""
+    shutil.copy(database, repository)
+    return repository
 
 
 SAMPLES = "select count(*) from metrics where key = 'system/cpu_utilization_percentage'"
@@ -90,7 +109,7 @@ def test_train_and_eval_are_children_of_one_finished_run(repository, monkeypatch
 
 
 @pytest.mark.slow
-def test_train_joins_an_unfinished_run_and_opens_one_after_a_finished(repository):
+def test_train_joins_an_unfinished_run_and_opens_one_after_a_finished(migrated):
     def train_then(fails):
         with tracked_run("train", PARAMS):
             if fails:
@@ -103,7 +122,7 @@ def test_train_joins_an_unfinished_run_and_opens_one_after_a_finished(repository
         pass
     train_then(fails=False)
 
-    names = rows(repository, "select name, status from runs order by rowid")
+    names = rows(migrated, "select name, status from runs order by rowid")
     pipeline = names[0][0]
     assert names == [
         (pipeline, "FINISHED"),
@@ -117,20 +136,20 @@ def test_train_joins_an_unfinished_run_and_opens_one_after_a_finished(repository
 
 @pytest.mark.slow
 def test_experiment_in_a_temporary_copy_is_named_and_kept_at_the_root(
-    repository, monkeypatch
+    migrated, monkeypatch
 ):
-    copy = repository / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
+    copy = migrated / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
     (copy / ".dvc").mkdir(parents=True)
     monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_EXP_NAME", "brisk-otter")
     with tracked_run("train", PARAMS):
         pass
-    names = rows(repository, "select name from runs order by rowid")
+    names = rows(migrated, "select name from runs order by rowid")
     assert names == [("brisk-otter",), ("train",)]
     tags = "select count(*) from tags where key = 'DVC_EXP_NAME'"
-    assert rows(repository, tags) == [(2,)]
-    artifacts = rows(repository, "select artifact_uri from runs")[0][0]
-    assert artifacts.startswith((repository / "mlruns").as_uri())
+    assert rows(migrated, tags) == [(2,)]
+    artifacts = rows(migrated, "select artifact_uri from runs")[0][0]
+    assert artifacts.startswith((migrated / "mlruns").as_uri())
 
 
 def train_without_a_server(capsys):
@@ -169,24 +188,20 @@ def test_locked_database_costs_one_line(repository, capsys):
 
 
 @pytest.mark.slow
-def test_server_that_dies_midway_costs_one_line(repository, monkeypatch, capsys):
-    port = free_port()
-    server = start_server(repository, port)
-    try:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+def test_server_that_dies_midway_costs_one_line(migrated, monkeypatch, capsys):
+    with served(migrated, monkeypatch) as (url, die):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         # While it lives it may be slow; a dead one refuses at once.
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
         with tracked_run("train", PARAMS) as run:
             run.log_step(1, {"loss": 2.0})
-            stop(server)
+            die()
             begin = time.monotonic()
             run.log_step(2, {"loss": 1.5})
             run.log_step(3, {"loss": 1.0})
-    finally:
-        stop(server)
     assert time.monotonic() - begin < WITHOUT_RETRIES_S
     assert capsys.readouterr().err.count("is lost") == 1
-    assert rows(repository, "select step from metrics where key = 'loss'") == [(1,)]
+    assert rows(migrated, "select step from metrics where key = 'loss'") == [(1,)]
 
 
 def free_port():
@@ -195,27 +210,24 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def start_server(folder, port):
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-            *("--host", "127.0.0.1", "--port", str(port)),
-            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-        start_new_session=True,
-    )
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server
-        time.sleep(0.2)
-    raise AssertionError("mlflow server did not start")
+@contextlib.contextmanager
+def served(folder, monkeypatch):
+    """MLflow's own server in a thread: a program would import all of it again."""
+    from mlflow import server as mlflow_server
+    from werkzeug.serving import make_server
 
+    database, artifacts = f"sqlite:///{folder / 'mlflow.db'}", str(folder / "mlruns")
+    monkeypatch.setenv(mlflow_server.BACKEND_STORE_URI_ENV_VAR, database)
+    monkeypatch.setenv(mlflow_server.ARTIFACT_ROOT_ENV_VAR, artifacts)
+    server = make_server("127.0.0.1", 0, mlflow_server.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
 
-def stop(server):
-    """Kill the server and the workers of its session."""
-    subprocess.run(["kill", "-9", "--", f"-{server.pid}"], stderr=subprocess.DEVNULL)
-    server.wait()
+    def die():
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    yield f"http://127.0.0.1:{server.server_port}", die
+    if thread.is_alive():
+        die()

@@ -1,7 +1,5 @@
 import json
 import shutil
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,25 +9,25 @@ from diffscribe.doors.model_folder import drop_sampling
 from diffscribe.merge_quantize.gguf import convert
 
 
-def logits(model: Any) -> Any:
+def logits(model):
     import torch
 
     with torch.no_grad():
         return model(torch.arange(20, 60).unsqueeze(0)).logits.float()
 
 
-def load(folder: Path, dtype: str = "float32") -> Any:
+def load(folder, dtype="float32"):
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def files(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture
-def merged(tmp_path: Path) -> Path:
+def merged(tmp_path):
     """An empty folder to fill."""
     folder = tmp_path / "merged"
     folder.mkdir()
@@ -38,8 +36,8 @@ def merged(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_the_merged_model_answers_like_base_and_adapter(
-    tiny_base: Path, tiny_adapter: Path, merged: Path
-) -> None:
+    tiny_base, tiny_adapter, merged
+):
     import torch
     from peft import PeftModel
 
@@ -54,9 +52,7 @@ def test_the_merged_model_answers_like_base_and_adapter(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_each_weight_is_rounded_once(
-    dtype: str, tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+def test_each_weight_is_rounded_once(dtype, tiny_base, tiny_adapter, merged, tmp_path):
     import torch
     from safetensors.torch import load_file
 
@@ -79,8 +75,8 @@ def test_each_weight_is_rounded_once(
 
 @pytest.mark.slow
 def test_only_what_a_model_folder_needs_is_written_and_no_path(
-    tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+    tiny_base, tiny_adapter, merged, tmp_path
+):
     merge_adapter(tiny_base, tiny_adapter, merged)
     written = files(merged)
     assert sorted(written) == sorted(files(tiny_base))
@@ -97,8 +93,8 @@ def test_only_what_a_model_folder_needs_is_written_and_no_path(
     [("float32", "float16"), ("float16", "float16"), ("bfloat16", "bfloat16")],
 )
 def test_a_fully_tuned_model_is_stored_in_16_bits(
-    stored: str, expected: str, tiny_base: Path, merged: Path, tmp_path: Path
-) -> None:
+    stored, expected, tiny_base, merged, tmp_path
+):
     from safetensors.torch import load_file
 
     load(tiny_base, stored).save_pretrained(tmp_path / "tuned")
@@ -112,8 +108,8 @@ def test_a_fully_tuned_model_is_stored_in_16_bits(
 
 @pytest.mark.slow
 def test_a_base_that_draws_its_answers_gives_that_to_nothing(
-    known_base: Path, known_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+    known_base, known_adapter, merged, tmp_path
+):
     from gguf import GGUFReader
 
     drawing = {"do_sample": True, "repetition_penalty": 1.1, "temperature": 0.7}
@@ -133,9 +129,7 @@ def test_a_base_that_draws_its_answers_gives_that_to_nothing(
 
 
 @pytest.mark.slow
-def test_a_tied_output_stays_tied(
-    tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+def test_a_tied_output_stays_tied(tiny_base, tiny_adapter, merged, tmp_path):
     from safetensors import safe_open
 
     merge_adapter(tiny_base, tiny_adapter, merged)
@@ -145,8 +139,8 @@ def test_a_tied_output_stays_tied(
 
 @pytest.mark.slow
 def test_an_adapter_of_another_base_is_refused(
-    tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+    tiny_base, tiny_adapter, merged, tmp_path
+):
     from transformers import AutoConfig, LlamaForCausalLM
 
     config = AutoConfig.from_pretrained(tiny_base)
@@ -157,9 +151,7 @@ def test_an_adapter_of_another_base_is_refused(
 
 
 @pytest.mark.slow
-def test_a_damaged_adapter_is_refused(
-    tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_adapter_is_refused(tiny_base, tiny_adapter, merged, tmp_path):
     adapter = shutil.copytree(tiny_adapter, tmp_path / "adapter")
     (adapter / "adapter_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(SourceError, match=f"{adapter} does not fit"):
@@ -167,16 +159,14 @@ def test_a_damaged_adapter_is_refused(
 
 
 @pytest.mark.slow
-def test_a_damaged_base_is_refused(
-    tiny_base: Path, tiny_adapter: Path, merged: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_base_is_refused(tiny_base, tiny_adapter, merged, tmp_path):
     base = shutil.copytree(tiny_base, tmp_path / "base")
     (base / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(SourceError, match=f"{base} cannot be loaded"):
         merge_adapter(base, tiny_adapter, merged)
 
 
-def test_missing_folders_are_explained(merged: Path, tmp_path: Path) -> None:
+def test_missing_folders_are_explained(merged, tmp_path):
     base = tmp_path / "base"
     with pytest.raises(SourceError, match="run the stage base"):
         merge_adapter(base, tmp_path / "adapter", merged)
@@ -186,7 +176,7 @@ def test_missing_folders_are_explained(merged: Path, tmp_path: Path) -> None:
         merge_adapter(base, tmp_path / "adapter", merged)
 
 
-def test_a_pickled_adapter_is_never_loaded(merged: Path, tmp_path: Path) -> None:
+def test_a_pickled_adapter_is_never_loaded(merged, tmp_path):
     for name in ("base/config.json", "adapter/adapter_config.json"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("{}")

@@ -255,10 +255,7 @@ def test_no_setting_of_the_user_leads_to_another_protocol(
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
     with pytest.raises(SourceError, match="transport 'file' not allowed"):
         clone(
-            "https://example.org/owner/name",
-            history.head,
-            tmp_path,
-            lambda words: None,
+            "https://example.org/owner/name", history.head, tmp_path, lambda words: None
         )
 
 
@@ -267,12 +264,7 @@ def test_no_setting_of_the_user_leads_to_another_protocol(
     [("owner/none", SHA, "not found"), ("owner/name", SHA, "not our ref")],
 )
 def test_what_the_remote_does_not_have_is_told_in_one_line(
-    remote,
-    history,
-    tmp_path,
-    path,
-    revision,
-    reason,
+    remote, history, tmp_path, path, revision, reason
 ):
     with pytest.raises(SourceError) as caught:
         bring(remote, revision, tmp_path, path)

@@ -100,9 +100,7 @@ def test_a_failure_shows_the_last_lines_and_the_code():
     assert str(caught.value).count("early") == 11
 
 
-def test_settings_of_the_environment_do_not_reach_a_tool(
-    monkeypatch,
-):
+def test_settings_of_the_environment_do_not_reach_a_tool(monkeypatch):
     monkeypatch.setenv("LLAMA_ARG_CTX_SIZE", "1")
     monkeypatch.setenv("DIFFSCRIBE_KEPT", "1")
     seen = run_tool([sys.executable, "-c", "import os; print(sorted(os.environ))"])

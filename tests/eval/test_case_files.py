@@ -113,7 +113,7 @@ def test_a_harvested_row_has_the_oldest_commit_first_and_each_file_once(read):
         ("", False, ("clock.py",)),
     ]
     assert [each.message for each in case.originals] == [
-        *("test!: cover ticks", "Tick twice"),
+        *("test!: cover ticks", "Tick twice")
     ]
 
 

@@ -115,7 +115,7 @@ def test_a_prompt_is_kept_for_the_tasks_that_are_named():
     cases = [make_case(), make_case(task="message"), make_case(prompt=())]
     kept = with_prompts(cases, TEXTS, 4000, keep=("message",))
     assert [new.prompt == old.prompt for new, old in zip(kept, cases, strict=True)] == [
-        *(False, True, False),
+        *(False, True, False)
     ]
     assert kept[0].prompt == kept[2].prompt
 
@@ -124,7 +124,7 @@ def test_a_task_without_words_is_asked_as_before():
     cases = [make_case(prompt=()), make_case(task="message", prompt=())]
     words = {"message": TEXTS["message"]}
     assert [bool(each.prompt) for each in with_prompts(cases, words, 4000)] == [
-        *(False, True),
+        *(False, True)
     ]
 
 

@@ -142,8 +142,7 @@ def controls():
         trained(3, "perf", "not me", "parsed = parse_date(text, zone)", parent_id="1"),
     ]
     return fit_controls(
-        rows,
-        lambda case: PlannedChange(id="s", plan=per_file(case), given=case.target),
+        rows, lambda case: PlannedChange(id="s", plan=per_file(case), given=case.target)
     )
 
 

@@ -125,11 +125,11 @@ def test_groupings_agree_with_their_definitions(seed):
 
 
 @pytest.mark.slow
-def test_the_rand_index_agrees_with_scikit_learn_on_10_000_partitions():
+def test_the_rand_index_agrees_with_scikit_learn_on_2_500_partitions():
     rng = np.random.default_rng(7)
     worst = 0.0
     for n in range(1, 26):
-        for most in rng.integers(1, n + 1, size=(400, 2)):
+        for most in rng.integers(1, n + 1, size=(100, 2)):
             first, second = rng.integers(most[0], size=n), rng.integers(most[1], size=n)
             ours = rand_index(first.tolist(), second.tolist())
             worst = max(worst, abs(ours - adjusted_rand_score(first, second)))

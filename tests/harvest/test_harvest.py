@@ -279,10 +279,7 @@ def test_limits_hold_on_both_sides(history):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [
-        (b"\0\1", "binary_only"),
-        (b"x" * (MAX_BLOB_BYTES + 1), "large_file"),
-    ],
+    [(b"\0\1", "binary_only"), (b"x" * (MAX_BLOB_BYTES + 1), "large_file")],
 )
 def test_drops_content_that_no_one_can_read(history, content, reason):
     history.commit("feat: begin", {"a": "0\n"})

@@ -14,13 +14,7 @@ from diffscribe.label.label import (
     label_changes,
     outcomes,
 )
-from diffscribe.label.labeler import (
-    FAILURES,
-    WITHHELD,
-    LabelFailure,
-    Outcome,
-    Spent,
-)
+from diffscribe.label.labeler import FAILURES, WITHHELD, LabelFailure, Outcome, Spent
 from diffscribe.secrets.redact import Problem
 
 FOLDER = Path(__file__).parents[2] / "prompts/teacher"

@@ -1,20 +1,16 @@
-from pathlib import Path
-
 import pytest
 
 from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.merge_quantize.gguf import convert
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(SourceError, match=r"no config\.json"):
         convert(tmp_path, tmp_path / "x.gguf", "x")
 
 
 @pytest.mark.slow
-def test_a_known_tokenizer_is_named_and_the_model_too(
-    known_base: Path, tmp_path: Path
-) -> None:
+def test_a_known_tokenizer_is_named_and_the_model_too(known_base, tmp_path):
     from gguf import GGUFReader
 
     convert(known_base, tmp_path / "x.gguf", "mine")
@@ -25,9 +21,7 @@ def test_a_known_tokenizer_is_named_and_the_model_too(
 
 
 @pytest.mark.slow
-def test_an_unknown_tokenizer_is_refused_as_the_converter_does(
-    tiny_base: Path, tmp_path: Path
-) -> None:
+def test_an_unknown_tokenizer_is_refused_as_the_converter_does(tiny_base, tmp_path):
     output = tmp_path / "x.gguf"
     output.write_bytes(b"before")
     with pytest.raises(ToolError, match="pre-tokenizer was not recognized"):

@@ -10,7 +10,7 @@ from diffscribe.merge_quantize.gguf import TEMPLATE, modelfile
 SYSTEM = 'Answer with {"commits": []}\n\nNothing else, not even "ok"'
 
 
-def instructions(text: str) -> list[tuple[str, str]]:
+def instructions(text):
     """Read a Modelfile by its grammar: a name, then a line or \"\"\"lines\"\"\"."""
     grammar = r'([A-Z]+) (?:"""(.*?)"""|([^\n]*))(?:\n|\Z)'
     found = list(re.finditer(grammar, text, re.DOTALL))
@@ -18,7 +18,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
     return [(match[1], match[2] or match[3]) for match in found]
 
 
-def test_every_instruction_is_there_once_with_its_value() -> None:
+def test_every_instruction_is_there_once_with_its_value():
     text = modelfile("student-q8_0.gguf", SYSTEM, num_ctx=1024)
     assert instructions(text) == [
         ("FROM", "./student-q8_0.gguf"),
@@ -36,13 +36,13 @@ def test_every_instruction_is_there_once_with_its_value() -> None:
     ]
 
 
-def test_a_system_text_that_cannot_be_quoted_is_refused() -> None:
+def test_a_system_text_that_cannot_be_quoted_is_refused():
     assert 'say ""' in modelfile("a.gguf", 'say ""', 1)
     with pytest.raises(SourceError, match=r"prompts/student/system\.md"):
         modelfile("a.gguf", 'say """', 1)
 
 
-def test_the_template_renders_what_the_student_was_trained_on() -> None:
+def test_the_template_renders_what_the_student_was_trained_on():
     actions = {
         "{{- range .Messages }}": "{% for message in messages %}",
         "{{ .Role }}": "{{ message.role }}",

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -8,24 +7,17 @@ from tests.support.tiny_gguf import LAYERS, write_tiny
 from diffscribe.core.errors import ToolError
 from diffscribe.core.params import QuantizationType
 from diffscribe.doors.llama_cpp import program, run_tool
-from diffscribe.merge_quantize.gguf import (
-    BLOCKS,
-    contents,
-    quantize,
-    write_ggufs,
-)
+from diffscribe.merge_quantize.gguf import BLOCKS, contents, quantize, write_ggufs
 
 pytestmark = pytest.mark.slow
 
 
-def test_every_type_of_params_has_its_block() -> None:
+def test_every_type_of_params_has_its_block():
     assert set(BLOCKS) == set(get_args(QuantizationType))
 
 
 @pytest.mark.parametrize("kind", sorted(set(BLOCKS) - {"f16"}))
-def test_rows_of_whole_blocks_never_fall_back(
-    kind: QuantizationType, tiny_gguf: Path, tmp_path: Path
-) -> None:
+def test_rows_of_whole_blocks_never_fall_back(kind, tiny_gguf, tmp_path):
     path = tmp_path / "out.gguf"
     quantize(tiny_gguf, path, kind)
     found, before = contents(path, kind), contents(tiny_gguf, "f16")
@@ -34,12 +26,12 @@ def test_rows_of_whole_blocks_never_fall_back(
     assert found.size_bytes == path.stat().st_size < before.size_bytes * 0.6
 
 
-def test_f16_is_a_plain_copy(tiny_gguf: Path, tmp_path: Path) -> None:
+def test_f16_is_a_plain_copy(tiny_gguf, tmp_path):
     quantize(tiny_gguf, tmp_path / "out.gguf", "f16")
     assert (tmp_path / "out.gguf").read_bytes() == tiny_gguf.read_bytes()
 
 
-def test_fallbacks_are_as_many_as_llama_quantize_reports(tmp_path: Path) -> None:
+def test_fallbacks_are_as_many_as_llama_quantize_reports(tmp_path):
     # Only ffn_down has rows of 320 weights: a multiple of 32 and not of 256.
     f16 = write_tiny(tmp_path / "f16.gguf", width=256, inner=320, is_packed=False)
     for kind, expected in (("q4_k_m", LAYERS), ("q8_0", 0), ("q4_1", 0)):
@@ -55,7 +47,7 @@ def test_fallbacks_are_as_many_as_llama_quantize_reports(tmp_path: Path) -> None
         )
 
 
-def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path: Path) -> None:
+def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\0" * 64)
     output = tmp_path / "out.gguf"
@@ -65,7 +57,7 @@ def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path: Path) -> 
     assert output.read_bytes() == b"before"
 
 
-def test_only_the_listed_types_are_shipped(known_base: Path, tmp_path: Path) -> None:
+def test_only_the_listed_types_are_shipped(known_base, tmp_path):
     exported = write_ggufs(known_base, "student", ("q8_0", "q8_0"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["student-q8_0.gguf"]
     size = (tmp_path / "student-q8_0.gguf").stat().st_size

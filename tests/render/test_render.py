@@ -23,18 +23,18 @@ PROMPTS = StudentPrompts(
 TEMPLATE_TOKENS = 7
 
 
-def count_text(text: str) -> int:
+def count_text(text):
     return len(text.split())
 
 
-def count_prompt(messages) -> int:
+def count_prompt(messages):
     return TEMPLATE_TOKENS + sum(count_text(each.content) for each in messages)
 
 
 COUNT = Counters(count_text, count_prompt)
 
 
-def split_change(*commits: PlannedCommit, lines: int = 1, **fields) -> SplitChange:
+def split_change(*commits, lines=1, **fields):
     paths = sorted(path for commit in commits for path in commit.files)
     diff = "".join(
         f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
@@ -47,17 +47,17 @@ def split_change(*commits: PlannedCommit, lines: int = 1, **fields) -> SplitChan
     return SplitChange(**dict(curated), **extra)
 
 
-def commit(*files: str, subject: str = "add it") -> PlannedCommit:
+def commit(*files, subject="add it"):
     return PlannedCommit(files=files, type="feat", subject=subject)
 
 
 def limits(
-    prompt_tokens: int = 100,
-    answer_tokens: int = 20,
-    answer: str = "json",
-    task: str = "plan",
-    message_fraction: float = 0.0,
-) -> RenderParams:
+    prompt_tokens=100,
+    answer_tokens=20,
+    answer="json",
+    task="plan",
+    message_fraction=0.0,
+):
     return RenderParams(
         task=task,
         message_fraction=message_fraction,
@@ -69,7 +69,7 @@ def limits(
     )
 
 
-def outcome(change: SplitChange, *args, **options):
+def outcome(change, *args, **options):
     return render_sample(change, PROMPTS, COUNT, limits(*args, **options))
 
 
@@ -157,11 +157,11 @@ def test_commits_of_larger_plans_are_also_asked_for_alone_unless_they_are_a_row(
     rendered = render_changes(rows, PROMPTS, COUNT, params, lone=lone_commits(rows))
     samples = [each.sample for each in rendered.fitted]
     assert [each.id for each in samples if each.task == "plan"] == [
-        *("one", "pair", "again", "junk"),
+        *("one", "pair", "again", "junk")
     ]
     alone = [each for each in samples if each.task == "message"]
     assert [(each.id, message_of(each)[1]) for each in alone] == [
-        *(("pair-2", "feat: add it"), ("again-2", "feat: end")),
+        *(("pair-2", "feat: add it"), ("again-2", "feat: end"))
     ]
     assert [each.files for each in alone] == [("b.py",), ("c.py",)]
     assert {each.parent_id for each in alone} == {"pair", "again"}

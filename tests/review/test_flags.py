@@ -63,11 +63,7 @@ def bodied(row, body, subject="stop the leak", path="a.py", **fields):
     ("body", "added", "text"),
     [
         ("Call close_all.", ("new",), "names what the change does not show: close_all"),
-        (
-            "Say so in b.md.",
-            ('see("b.md")',),
-            "names files that did not change: b.md",
-        ),
+        ("Say so in b.md.", ('see("b.md")',), "names files that did not change: b.md"),
         (
             "It leaked.\n\n- remove read_all\n",
             ("read_all(x)",),

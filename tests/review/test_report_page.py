@@ -1,7 +1,7 @@
 """In a real browser: what is shown, filtered, voted on and exported."""
 
 import pytest
-from tests.support.generated import evaluated, generated
+from tests.support.generated import evaluated, generated, repeated
 from tests.support.planned import commit, make_case, plan, prediction
 
 from diffscribe.core.ballots import Ballot, read_votes
@@ -230,7 +230,7 @@ def test_pairs_are_voted_on_apart(open_page, written):
 
 @pytest.mark.slow
 def test_a_thousand_samples_are_light(open_page, tmp_path):
-    made = generated(1000, lines=20)
+    made = repeated(generated(100, lines=20), 10)
     tab = open_page(made.write(tmp_path))
     tab.press("s", "j", "j")
     session = tab.page.context.new_cdp_session(tab.page)

@@ -1,19 +1,15 @@
 """How to run a stage as a user does."""
 
-import contextlib
-import os
 import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from runpy import run_path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from tests.support.programs import Done, run_script, without_mlflow
 from tests.support.rows import make_curated, make_labeled
 
 from diffscribe.core.files import write_jsonl
@@ -37,14 +33,8 @@ STAGES = {
     "base": ("shipped/", "base/ base.json"),
     "render": ("prompts/ splits/ base/", "sft/ render.json metrics.json"),
     "train": ("sft/ base/", "adapter/ curves/ train.json metrics.json"),
-    "merge_quantize": (
-        "prompts/ base/ adapter/",
-        "merged/ gguf/ merge_quantize.json",
-    ),
-    "eval": (
-        "teacher/ gguf/ plans.jsonl splits/ test.jsonl",
-        "reports/ eval.json",
-    ),
+    "merge_quantize": ("prompts/ base/ adapter/", "merged/ gguf/ merge_quantize.json"),
+    "eval": ("teacher/ gguf/ plans.jsonl splits/ test.jsonl", "reports/ eval.json"),
 }
 """What each stage reads and writes, in the order of its arguments."""
 
@@ -113,29 +103,23 @@ class Workplace:
         script = ROOT / "scripts" / f"{self.name}.py"
         return [sys.executable, *map(str, (script, *self.inputs, *self.outputs))]
 
-    def environment(self, **variables: str) -> dict[str, str]:
-        """Return the environment without a mirror and with these variables."""
-        return os.environ | {"DISABLE_MLFLOW_INTEGRATION": "true"} | variables
+    def run(self, **variables: str) -> Done:
+        """Run the stage in the process of the tests."""
+        arguments = self.command()[2:]
+        return run_script(self.name, *arguments, folder=self.folder, **variables)
 
-    def run(self, *before: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the stage, below another program if one is given."""
+    def run_apart(
+        self, *before: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the stage in a process, below another program if one is given."""
         return subprocess.run(
             [*before, *self.command()],
             cwd=self.folder,
-            env=self.environment(**variables),
+            env=without_mlflow(**variables),
             capture_output=True,
             text=True,
             check=False,
         )
-
-    def run_here(self) -> Any:
-        """Run the stage in this process, which is quick: for what ends at once."""
-        _, script, *arguments = self.command()
-        main = run_path(script)["main"]
-        runner = CliRunner(env={"DISABLE_MLFLOW_INTEGRATION": "true"})
-        with contextlib.chdir(self.folder):
-            done = runner.invoke(main, arguments, prog_name=Path(script).name)
-        return SimpleNamespace(returncode=done.exit_code, stderr=done.stderr)
 
     def written(self) -> dict[str, bytes]:
         """Return all that lies in the folder of the outputs."""
@@ -160,17 +144,6 @@ def workplace(tmp_path):
         return Workplace(tmp_path, name)
 
     return make
-
-
-@pytest.fixture
-def stage():
-    def run(name, *arguments):
-        command = [sys.executable, f"scripts/{name}.py", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-
-    return run
 
 
 @pytest.fixture

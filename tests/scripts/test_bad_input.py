@@ -36,14 +36,14 @@ def test_a_mistyped_key_is_named(workplace, name):
     words = f"params.yaml: key '{name}.{key}' is missing"
     # What train does not know may be an option of TRL.
     unknown = "" if name == "train" else f"; unknown key '{name}.{key}x'"
-    place.assert_failed(place.run_here(), 78, words + unknown)
+    place.assert_failed(place.run(), 78, words + unknown)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_missing_params_point_to_the_option(workplace, name):
     place = workplace(name)
     place.params = None
-    place.assert_failed(place.run_here(), 78, "params.yaml: No such file", "--params")
+    place.assert_failed(place.run(), 78, "params.yaml: No such file", "--params")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_missing_input_is_named_with_what_writes_it(workplace, name, missing):
     path = place.folder / "in" / missing
     path.rename(place.folder / "elsewhere")
     words = (f"input '{path}' does not exist", "'make repro'")
-    place.assert_failed(place.run_here(), 2, *words)
+    place.assert_failed(place.run(), 2, *words)
 
 
 @pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl", "test.jsonl"])
@@ -63,9 +63,7 @@ def test_baseline_names_a_split_that_was_not_made(workplace, missing):
     place = workplace("baseline")
     for name in {"train.jsonl", "validation.jsonl", "test.jsonl"} - {missing}:
         place.put(f"in/splits/{name}")
-    place.assert_failed(
-        place.run_here(), 2, f"in/splits/{missing}' cannot be read: No such"
-    )
+    place.assert_failed(place.run(), 2, f"in/splits/{missing}' cannot be read: No such")
 
 
 @pytest.mark.parametrize("missing", ["train.jsonl", "validation.jsonl"])
@@ -73,15 +71,13 @@ def test_train_names_a_split_that_was_not_rendered(workplace, missing):
     place = workplace("train")
     place.put("in/sft/train.jsonl", SAMPLE)
     (place.folder / "in/sft" / missing).unlink()
-    place.assert_failed(
-        place.run_here(), 2, f"in/sft/{missing}' cannot be read: No such"
-    )
+    place.assert_failed(place.run(), 2, f"in/sft/{missing}' cannot be read: No such")
 
 
 def test_render_names_a_prompt_that_is_gone(workplace):
     place = workplace("render")
     (place.folder / "in/prompts/user.md").unlink()
-    place.assert_failed(place.run_here(), 2, "in/prompts/user.md' cannot be read")
+    place.assert_failed(place.run(), 2, "in/prompts/user.md' cannot be read")
 
 
 def test_a_folder_in_place_of_a_file_is_named(workplace):
@@ -89,7 +85,7 @@ def test_a_folder_in_place_of_a_file_is_named(workplace):
     path = place.folder / "in/harvested.jsonl"
     path.unlink()
     path.mkdir()
-    place.assert_failed(place.run_here(), 2, f"'{path}' cannot be read: Is a directory")
+    place.assert_failed(place.run(), 2, f"'{path}' cannot be read: Is a directory")
 
 
 @pytest.mark.parametrize(
@@ -114,19 +110,19 @@ def test_a_corrupt_line_is_named_with_its_file_and_number(
     place.put("in/splits/train.jsonl")
     place.put(f"in/{path}", f"{good}{corrupt}\n")
     line = 2 if good else 1
-    place.assert_failed(place.run_here(), 65, f"in/{path}:{line}: not a ", "again")
+    place.assert_failed(place.run(), 65, f"in/{path}:{line}: not a ", "again")
 
 
 def test_baseline_without_a_single_row_says_where_they_went(workplace):
     place = workplace("baseline")
     for name in ("train", "validation", "test"):
         place.put(f"in/splits/{name}.jsonl")
-    place.assert_failed(place.run_here(), 65, "no commits to learn from; see reports/")
+    place.assert_failed(place.run(), 65, "no commits to learn from; see reports/")
 
 
 def test_train_without_a_single_sample_says_where_they_went(workplace):
     place = workplace("train")
-    place.assert_failed(place.run_here(), 65, "no samples to train on; see reports/")
+    place.assert_failed(place.run(), 65, "no samples to train on; see reports/")
 
 
 def test_a_folder_that_is_no_repository_is_no_source(workplace):
@@ -164,7 +160,7 @@ def test_harvest_without_git_says_what_to_install(workplace):
     sha = "0" * 40
     place.put("in/a.bundle", f"# v2 git bundle\n{sha} HEAD\n\nPACK")
     place.params["harvest"]["sources"] = ["in/a.bundle"]
-    done = place.run(PATH=str(place.folder))
+    done = place.run_apart(PATH=str(place.folder))
     place.assert_failed(done, 69, "git is not on PATH; install git 2.39 or newer")
 
 
@@ -172,7 +168,7 @@ def test_harvest_without_git_says_what_to_install(workplace):
 def test_a_missing_llama_cpp_says_how_to_get_it(workplace, name):
     place = workplace(name)
     place.put_case()
-    done = place.run(PATH=str(place.folder), LLAMA_CPP_DIR=str(place.folder))
+    done = place.run_apart(PATH=str(place.folder), LLAMA_CPP_DIR=str(place.folder))
     place.assert_failed(done, 69, "llama-server not found", "run 'make llama.cpp'")
 
 

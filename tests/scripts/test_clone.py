@@ -1,19 +1,18 @@
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.support.history import History
+from tests.support.programs import run_script
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[str]:
+def daemon(tmp_path):
     """The URL of git's own server for the folder `remote` of tmp_path."""
     (tmp_path / "remote").mkdir()
     with socket.socket() as free:
@@ -31,79 +30,69 @@ def daemon(tmp_path: Path) -> Iterator[str]:
         server.terminate()
 
 
-def run_script(
-    folder: Path, name: str, sources: list[object], **changed: object
-) -> subprocess.CompletedProcess[str]:
+def run(folder, name, sources, **changed):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["harvest"] |= {"sources": sources, "composites_per_commit": 0.0} | changed
+    params["harvest"] |= {
+        "sources": sources,
+        "composites_per_commit": 0.0,
+        "workers": 1,
+    } | changed
     params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     outputs = ["harvested.jsonl", "harvest.json", "metrics.json"]
-    if name != "harvest":
-        outputs = []
-    return subprocess.run(
-        [sys.executable, str(ROOT / f"scripts/{name}.py"), *outputs],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_script(name, *(outputs if name == "harvest" else ()), folder=folder)
 
 
-def test_clones_what_params_name_and_harvest_reads_it(
-    daemon: str, tmp_path: Path
-) -> None:
+def test_clones_what_params_name_and_harvest_reads_it(daemon, tmp_path):
     history = History(tmp_path / "remote/name")
     for number in range(3):
         history.commit(f"feat: {number}", {"a.py": f"{number}\n"})
     url = f"{daemon}/name"
     sources = [{"url": url, "revision": history.head}]
 
-    early = run_script(tmp_path, "harvest", sources)
+    early = run(tmp_path, "harvest", sources)
     assert early.returncode == 66
     assert "not cloned to data/clones/127.0.0.1/name.git yet" in early.stderr
 
-    done = run_script(tmp_path, "clone", sources)
+    done = run(tmp_path, "clone", sources)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "clone: 1 of 1 repositories brought to data/clones\n"
     assert done.stderr == f"clone.py: 1 of 1: {url}\n"
-    again = run_script(tmp_path, "clone", sources)
+    again = run(tmp_path, "clone", sources)
     assert again.stdout == "clone: 0 of 1 repositories brought to data/clones\n"
 
-    read = run_script(tmp_path, "harvest", sources)
+    read = run(tmp_path, "harvest", sources)
     assert (read.returncode, read.stderr) == (0, "")
     summary = "harvest: 2 changes of 2 commits kept of 3 in 1 sources\n"
     assert read.stdout.startswith(summary)
     assert '"repo":"127.0.0.1/name"' in (tmp_path / "harvested.jsonl").read_text()
 
 
-def test_stops_at_a_bad_url_or_reports_it_and_goes_on(
-    daemon: str, tmp_path: Path
-) -> None:
+def test_stops_at_a_bad_url_or_reports_it_and_goes_on(daemon, tmp_path):
     history = History(tmp_path / "remote/name")
     history.commit("feat: begin", {"a.py": "0\n"})
     sources: list[object] = [
         {"url": f"{daemon}/{name}", "revision": history.head}
         for name in ("none", "name")
     ]
-    stopped = run_script(tmp_path, "clone", sources)
+    stopped = run(tmp_path, "clone", sources)
     assert stopped.returncode == 66
     assert "clone.py: git://" in stopped.stderr
     assert not (tmp_path / "data/clones/127.0.0.1/name.git").exists()
 
-    done = run_script(tmp_path, "clone", sources, on_bad_source="skip")
+    done = run(tmp_path, "clone", sources, on_bad_source="skip")
     assert done.returncode == 0
     assert "left out: git://" in done.stderr
     assert done.stdout == "clone: 1 of 2 repositories brought to data/clones\n"
 
 
-def test_refuses_other_protocols(tmp_path: Path) -> None:
+def test_refuses_other_protocols(tmp_path):
     sources = [{"url": "http://example.org/name", "revision": "0" * 40}]
-    done = run_script(tmp_path, "clone", sources)
+    done = run(tmp_path, "clone", sources)
     assert done.returncode == 66
     assert "protocol 'http' is not one of https, ssh, git" in done.stderr
 
 
-def test_has_nothing_to_do_without_urls(tmp_path: Path) -> None:
-    done = run_script(tmp_path, "clone", ["~/code/*"])
+def test_has_nothing_to_do_without_urls(tmp_path):
+    done = run(tmp_path, "clone", ["~/code/*"])
     assert done.stdout == "clone: 0 of 0 repositories brought to data/clones\n"

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from secret_corpus import as_diff, planted
+from tests.support.programs import run_script
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import CuratedChange, LabeledChange, RejectedChange
@@ -14,7 +15,7 @@ def folder(tmp_path, labeled):
     return tmp_path
 
 
-def curate(stage, folder):
+def curate(folder):
     names = (
         "labeled.jsonl",
         "curated.jsonl",
@@ -22,11 +23,11 @@ def curate(stage, folder):
         "curate.json",
         "metrics.json",
     )
-    return stage("curate", *(folder / name for name in names))
+    return run_script("curate", *(folder / name for name in names))
 
 
-def test_every_row_is_kept_or_rejected_with_its_reason(folder, stage):
-    answer = curate(stage, folder)
+def test_every_row_is_kept_or_rejected_with_its_reason(folder):
+    answer = curate(folder)
     assert answer.returncode == 0
     assert "3 of 4 changes kept" in answer.stdout
     rows = list(read_jsonl(folder / "labeled.jsonl", LabeledChange))
@@ -37,14 +38,14 @@ def test_every_row_is_kept_or_rejected_with_its_reason(folder, stage):
     assert json.loads((folder / "curate.json").read_text())["kept"] == 3
 
 
-def test_no_secret_is_in_any_output_or_message(folder, stage, labeled):
+def test_no_secret_is_in_any_output_or_message(folder, labeled):
     secrets = list(planted(150))
     rows = [
         labeled().model_copy(update={"diff": as_diff(each.text, "a.py")})
         for each in secrets
     ]
     write_jsonl(folder / "labeled.jsonl", rows)
-    answer = curate(stage, folder)
+    answer = curate(folder)
     outputs = ["curated.jsonl", "rejected.jsonl", "curate.json"]
     text = "".join((folder / name).read_text() for name in outputs)
     text += answer.stdout + answer.stderr
@@ -52,11 +53,11 @@ def test_no_secret_is_in_any_output_or_message(folder, stage, labeled):
     assert [each.kind for each in secrets if each.secret in text] == []
 
 
-def test_verbose_tells_what_was_read_dropped_and_written(folder, stage):
+def test_verbose_tells_what_was_read_dropped_and_written(folder):
     names = ("labeled", "curated", "rejected")
     paths = [folder / f"{name}.jsonl" for name in names]
     counts = (folder / "curate.json", folder / "metrics.json")
-    told = stage("curate", *paths, *counts, "--verbose").stderr
+    told = run_script("curate", *paths, *counts, "--verbose").stderr
     (rejected,) = read_jsonl(folder / "rejected.jsonl", RejectedChange)
     assert "labeled.jsonl: 4 rows read" in told
     assert "curated.jsonl: 3 rows written" in told

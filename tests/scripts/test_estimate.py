@@ -1,8 +1,7 @@
 import json
-import subprocess
-import sys
 
 import pytest
+from tests.support.programs import run_verb
 
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change
@@ -34,14 +33,8 @@ def harvested(place, labeled, heads):
 
 def estimate(place):
     place.command()  # writes the params
-    command = "-m diffscribe.commands.main estimate in/harvested.jsonl in/teacher"
-    done = subprocess.run(
-        [sys.executable, *command.split()],
-        cwd=place.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("estimate", "in/harvested.jsonl", "in/teacher")
+    done = run_verb(*words, folder=place.folder)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

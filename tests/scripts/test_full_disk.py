@@ -94,7 +94,7 @@ def on_small_disk(place, size_kib):
     (place.folder / ".tools").symlink_to(ROOT / ".tools")
     (place.folder / "old").mkdir()
     (place.folder / "old/filler").write_bytes(bytes(size_kib * 512))
-    done = place.run(*UNSHARE, "sh", "-c", SMALL_DISK, f"{size_kib}k")
+    done = place.run_apart(*UNSHARE, "sh", "-c", SMALL_DISK, f"{size_kib}k")
     left = (place.folder / "left").read_text().split()
     return done, left
 

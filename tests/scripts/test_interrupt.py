@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from tests.support.history import History
+from tests.support.programs import without_mlflow
 from tests.support.waiting import PATIENCE_S, wait_until
 
 # It says so late that who started it knows its number by then.
@@ -32,7 +33,7 @@ def interrupt(place, until, **variables):
     with subprocess.Popen(
         place.command(),
         cwd=place.folder,
-        env=place.environment(**variables),
+        env=without_mlflow(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

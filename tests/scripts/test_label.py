@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -8,6 +6,7 @@ import pytest
 from secret_corpus import TOKENS
 from tests.support.batch_server import BatchServer
 from tests.support.fault_server import completion
+from tests.support.programs import run_script, run_verb
 
 from diffscribe.commits.lesson import LessonReason
 from diffscribe.core.ballots import Vote
@@ -28,14 +27,14 @@ def folder(tmp_path, labeled):
     return tmp_path
 
 
-def label(stage, folder, prompts="prompts/teacher"):
+def label(folder, prompts="prompts/teacher"):
     names = ("labeled.jsonl", "label_failures.jsonl", "label.json", "metrics.json")
     inputs = (ROOT / prompts, folder / "harvested.jsonl")
-    return stage("label", *inputs, *(folder / name for name in names))
+    return run_script("label", *inputs, *(folder / name for name in names))
 
 
-def test_every_change_is_labeled_or_counted(folder, stage):
-    assert label(stage, folder).returncode == 0
+def test_every_change_is_labeled_or_counted(folder):
+    assert label(folder).returncode == 0
     first, second = read_jsonl(folder / "labeled.jsonl", LabeledChange)
     assert first.label.plan.commits == (
         PlannedCommit(files=("a.py",), type="fix", scope="a", subject="stop the leak"),
@@ -72,25 +71,25 @@ def test_every_change_is_labeled_or_counted(folder, stage):
     assert (folder / "label_failures.jsonl").read_text() == ""
 
 
-def test_a_broken_line_is_named_and_nothing_is_written(folder, stage):
+def test_a_broken_line_is_named_and_nothing_is_written(folder):
     with (folder / "harvested.jsonl").open("a") as lines:
         lines.write('{"id": 1}\n')
-    answer = label(stage, folder)
+    answer = label(folder)
     assert answer.returncode == 65
     assert "harvested.jsonl:4: not a Change" in answer.stderr
     assert [path.name for path in folder.iterdir()] == ["harvested.jsonl"]
 
 
-def test_prompts_of_another_stage_are_refused_though_no_model_is_asked(folder, stage):
-    answer = label(stage, folder, "prompts/student")
+def test_prompts_of_another_stage_are_refused_though_no_model_is_asked(folder):
+    answer = label(folder, "prompts/student")
     assert answer.returncode == 2
     assert "prompts/student/" in answer.stderr and "cannot be read" in answer.stderr
     assert [path.name for path in folder.iterdir()] == ["harvested.jsonl"]
 
 
-def test_no_changes_are_no_error(folder, stage):
+def test_no_changes_are_no_error(folder):
     (folder / "harvested.jsonl").write_text("")
-    assert label(stage, folder).returncode == 0
+    assert label(folder).returncode == 0
     assert (folder / "labeled.jsonl").read_text() == ""
 
 
@@ -310,13 +309,7 @@ def test_a_batch_of_the_service_labels_as_asking_one_by_one_does(taught):
 def gate_page_of(place):
     """Write the report on which a person judges what was labeled."""
     words = ("gate", "show", "out/labeled.jsonl", "reports/gate")
-    return subprocess.run(
-        [sys.executable, "-m", "diffscribe.commands.main", *words],
-        cwd=place.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_verb(*words, folder=place.folder)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from tests.support.fault_server import PASSING, FaultServer
+from tests.support.programs import without_mlflow
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Change, LabeledChange
@@ -84,7 +85,7 @@ def test_a_run_that_is_killed_ten_times_ends_as_one_that_is_not(workplace, label
             running = subprocess.Popen(
                 place.command(),
                 cwd=place.folder,
-                env=place.environment(),
+                env=without_mlflow(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.history import History
@@ -22,14 +21,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
+def model(tmp_path_factory):
     """A GGUF with random weights that reads a whole prompt of a teacher."""
     path = tmp_path_factory.mktemp("model") / "tiny.gguf"
     return write_tiny(path, context_tokens=8192, width=256, is_packed=False)
 
 
 @pytest.fixture
-def place(workplace) -> Any:
+def place(workplace):
     """A place to label the two smallest changes of a history."""
     place = workplace("label")
     history = History(place.folder / "in/app")

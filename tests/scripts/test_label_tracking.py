@@ -47,7 +47,9 @@ def place(workplace, labeled, endpoint):
 
 
 def run(place, **variables):
-    return place.run(DISABLE_MLFLOW_INTEGRATION="false", OWN_KEY=OWN_KEY, **variables)
+    return place.run_apart(
+        DISABLE_MLFLOW_INTEGRATION="false", OWN_KEY=OWN_KEY, **variables
+    )
 
 
 def rows(place, query):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.programs import run_script
 
 from diffscribe.doors.llama_cpp import serve
 from diffscribe.doors.model_folder import load_tokenizer
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def run(stage, tmp_path):
+def run(tmp_path):
     """A function that runs the stage on a base and an adapter."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["merge_quantize"] |= {"types": ["q5_0", "f16"], "base_type": "q8_0"}
@@ -24,7 +25,9 @@ def run(stage, tmp_path):
 
     def run(base, adapter):
         paths = (ROOT / "prompts/student", base, adapter, *outputs)
-        return stage("merge_quantize", *paths, "--params", tmp_path / "params.yaml")
+        return run_script(
+            "merge_quantize", *paths, "--params", tmp_path / "params.yaml"
+        )
 
     return run
 
@@ -60,7 +63,7 @@ def test_the_stage_ships_what_params_list(run, known_base, known_adapter, tmp_pa
     ]
     chats = {name: chat_of(tmp_path / "gguf" / name) for name in MODELFILES}
     assert [chats[name][0]["content"].split()[0] for name in MODELFILES] == [
-        *("Split", "Write"),
+        *("Split", "Write")
     ]
     tokenizer = load_tokenizer(known_base)
     with serve(

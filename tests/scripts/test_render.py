@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.programs import run_script
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Sample, SplitChange
@@ -47,8 +48,8 @@ def folder(tmp_path, curated):
 
 
 @pytest.fixture
-def rendered(folder, stage, tiny_base):
-    done = stage(
+def rendered(folder, tiny_base):
+    done = run_script(
         "render",
         *(ROOT / "prompts/student", folder / "splits", tiny_base),
         *(folder / "sft", folder / "render.json", folder / "metrics.json"),

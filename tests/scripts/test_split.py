@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.programs import run_script
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import SplitChange
@@ -28,14 +29,14 @@ def change_params(folder, **fields):
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def split(stage, folder, *options):
+def split(folder, *options):
     names = ("benchmark_sets", "curated.jsonl", "splits", "split.json", "metrics.json")
     options = options or ("--params", folder / "params.yaml")
-    return stage("split", *(folder / name for name in names), *options)
+    return run_script("split", *(folder / name for name in names), *options)
 
 
-def test_the_splits_hold_every_row_once_and_the_variants(folder, stage):
-    answer = split(stage, folder)
+def test_the_splits_hold_every_row_once_and_the_variants(folder):
+    answer = split(folder)
     assert answer.returncode == 0
     rows = {
         name: list(read_jsonl(folder / "splits" / f"{name}.jsonl", SplitChange))
@@ -53,7 +54,7 @@ def test_the_splits_hold_every_row_once_and_the_variants(folder, stage):
     assert [line.split()[0] for line in sources] == ["r0", "r1", "r2", "r3", "r4"]
 
 
-def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, stage, curated):
+def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, curated):
     """Such as near-duplicates whose cluster is lost."""
     rows = [curated(repo=f"r{n % 5}", head=str(n)) for n in range(10)]
     words = " ".join(f"word{n}" for n in range(60))
@@ -64,31 +65,31 @@ def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, stage, curated
         row.model_copy(update={"diff": diff})
         for row, diff in zip(rows, diffs, strict=True)
     ]
-    split(stage, folder)
+    split(folder)
     before = {path: path.read_bytes() for path in (folder / "splits").iterdir()}
     write_jsonl(folder / "curated.jsonl", rows)
     change_params(folder, junk_fraction=0.0)
-    answer = split(stage, folder)
+    answer = split(folder)
     assert answer.returncode == 65
     assert "8 near_duplicate: near_duplicate of train row " in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert {path: path.read_bytes() for path in (folder / "splits").iterdir()} == before
     change_params(folder, by="random", junk_fraction=0.0)
-    answer = split(stage, folder)
+    answer = split(folder)
     assert answer.returncode == 0
     assert "0 dropped, 8 leaks" in answer.stdout
     metrics = json.loads((folder / "split.json").read_text())
     assert metrics["leaks"]["near_duplicate"] == 8
 
 
-def test_a_listed_benchmark_is_kept_out(folder, stage):
+def test_a_listed_benchmark_is_kept_out(folder):
     (folder / "benchmark_sets/theirs.txt").write_text("# a comment\nr3\n")
     change_params(folder, benchmarks=["theirs.txt"])
-    assert split(stage, folder).returncode == 0
+    assert split(folder).returncode == 0
     metrics = json.loads((folder / "split.json").read_text())
     assert metrics["dropped"]["benchmark"] == 10
     assert metrics["statistics"]["by_source"]["r3"]["approved"] == 0
     change_params(folder, benchmarks=["other.txt"])
-    answer = split(stage, folder)
+    answer = split(folder)
     assert answer.returncode == 78
     assert "benchmark_sets/other.txt' cannot be read" in answer.stderr

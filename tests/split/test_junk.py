@@ -104,7 +104,7 @@ def many():
 
     return {
         for_test: [
-            variant for _, variant in variants(curated, 1000, for_test, paths=paths)
+            variant for _, variant in variants(curated, 600, for_test, paths=paths)
         ]
         for for_test in (False, True)
     }

@@ -43,6 +43,24 @@ def evaluated(cases, predictions):
     return Evaluated(cases, predictions, scores, evaluation)
 
 
+def repeated(made, times):
+    """Return what was made with each of its samples this many times, scored once."""
+
+    def named(rows, field):
+        return [
+            row.model_copy(update={field: f"{getattr(row, field)}-{number}"})
+            for number in range(times)
+            for row in rows
+        ]
+
+    return Evaluated(
+        named(made.cases, "id"),
+        named(made.predictions, "sample_id"),
+        named(made.scores, "sample_id"),
+        made.evaluation,
+    )
+
+
 def generated(count, lines=8):
     cases = [_case(number, lines) for number in range(count)]
     predictions = [

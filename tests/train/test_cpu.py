@@ -17,7 +17,7 @@ LENGTHS = (300, 97, 40)
 """The longest has more than one block."""
 
 
-def student(is_quick: bool, **options):
+def student(is_quick, **options):
     """Return a model of two layers with adapters that change what it computes."""
     torch.manual_seed(0)
     config = LlamaConfig(

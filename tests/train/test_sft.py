@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.programs import run_script
 
 from diffscribe.core.errors import ParamsError, RecordError, SourceError, ToolError
 from diffscribe.core.files import write_jsonl
@@ -42,7 +43,7 @@ class KilledError(Exception):
     """Stands for a kill in the middle of a run."""
 
 
-def sample(number: int) -> Sample:
+def sample(number):
     return Sample(
         id=f"{number:04}",
         parent_id=None,
@@ -57,16 +58,14 @@ def sample(number: int) -> Sample:
 
 
 @pytest.fixture
-def sft(tmp_path: Path) -> Path:
+def sft(tmp_path):
     folder = tmp_path / "sft"
     write_jsonl(folder / "train.jsonl", map(sample, range(32)))
     write_jsonl(folder / "validation.jsonl", map(sample, range(32, 40)))
     return folder
 
 
-def tuned(
-    sft: Path, base: Path, folder: Path, params=PARAMS, on_log=None, max_minutes=None
-):
+def tuned(sft, base, folder, params=PARAMS, on_log=None, max_minutes=None):
     folder.mkdir()
     checkpoints = folder.with_name(f"{folder.name}-checkpoints")
     nothing = lambda *_: None  # noqa: E731
@@ -75,7 +74,7 @@ def tuned(
     )
 
 
-def digests(folder: Path) -> dict[str, str]:
+def digests(folder):
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
@@ -242,30 +241,30 @@ def test_unsloth_learns_what_trl_learns(method, sft, tiny_base, tmp_path):
     assert unsloth["validation_loss"] == pytest.approx(trl["validation_loss"], rel=0.1)
 
 
-def trained_apart(sft: Path, base: Path, folder: Path, backend: str, method: str):
+def trained_apart(sft, base, folder, backend, method):
     """Train in a process of its own, since Unsloth patches TRL, and give metrics."""
     update = {"backend": backend, "method": method}
-    run_script(sft, base, folder, PARAMS.model_copy(update=update)).check_returncode()
+    command = stage(sft, base, folder, PARAMS.model_copy(update=update))
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/train.py", *command], cwd=folder, check=True
+    )
     return json.loads((folder / "train.json").read_text())
 
 
-def run_script(sft: Path, base: Path, folder: Path, params: TrainParams, *options):
+def stage(sft, base, folder, params):
+    """Write the params into a folder and return the arguments of the script there."""
     folder.mkdir(exist_ok=True)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["train"] = params.model_dump(mode="json")
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
-    names = ("adapter", "curves", "train.json", "metrics.json")
-    command = [sys.executable, ROOT / "scripts/train.py", sft, base]
-    command += [*(folder / name for name in names), *options]
-    command += ["--params", folder / "params.yaml"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return [sft, base, "adapter", "curves", "train.json", "metrics.json"]
 
 
 def test_a_stopped_script_leaves_an_adapter_and_the_cost_of_all_parts(
     sft, tiny_base, tmp_path
 ):
-    (tmp_path / "before").mkdir()
-    first = run_script(sft, tiny_base, tmp_path / "before", PARAMS)
+    command = stage(sft, tiny_base, tmp_path / "before", PARAMS)
+    first = run_script("train", *command, folder=tmp_path / "before")
     assert first.returncode == 0, first.stderr
     report = json.loads((tmp_path / "before" / "train.json").read_text())
     results = {"training": report["runs"]}
@@ -274,7 +273,8 @@ def test_a_stopped_script_leaves_an_adapter_and_the_cost_of_all_parts(
     params = PARAMS.model_copy(update={"adapter": str(adapter)})
     runs = []
     for code, options in ((75, ("--max-minutes", "1e-9")), (0, ())):
-        done = run_script(sft, tiny_base, tmp_path / "run", params, *options)
+        command = stage(sft, tiny_base, tmp_path / "run", params)
+        done = run_script("train", *command, *options, folder=tmp_path / "run")
         assert done.returncode == code, done.stderr
         report = json.loads((tmp_path / "run" / "train.json").read_text())
         assert (tmp_path / "run/adapter/adapter_model.safetensors").is_file()
