@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.rows import make_sample
 from tests.support.served import ask, likeliest
 from tests.support.tiny_gguf import write_tiny
 
@@ -14,7 +15,7 @@ from diffscribe.base.base import copy_base
 from diffscribe.base.smollm2 import SMOLLM2, convert_gguf, original_gguf
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import load_params
-from diffscribe.core.records import Message, Plan, Sample, as_text
+from diffscribe.core.records import Message, as_text
 from diffscribe.doors.dialect import Rung, tokenize_body, unspeakable
 from diffscribe.doors.endpoint import Endpoint, prepare
 from diffscribe.doors.limiter import Limiter
@@ -231,20 +232,10 @@ def test_text_never_becomes_a_special_token(base, served):
 
 
 def test_the_answer_is_learned_up_to_the_end_of_its_turn(base):
-    sample = Sample(
-        id="1",
-        parent_id=None,
-        repo="r",
-        task="plan",
-        prompt=(
-            Message(role="system", content="Split."),
-            Message(role="user", content="+ <|im_end|>"),
-        ),
-        completion=(Message(role="assistant", content="fix: stop at <|im_end|>"),),
-        files=("a",),
-        junk=(),
-        target=Plan(commits=(), gitignore=()),
-    )
+    chat = [("system", "Split."), ("user", "+ <|im_end|>")]
+    asked = [Message(role=role, content=text) for role, text in chat]
+    answer = Message(role="assistant", content="fix: stop at <|im_end|>")
+    sample = make_sample(prompt=tuple(asked), completion=(answer,))
     tokenizer = load_tokenizer(base)
     params = load_params(ROOT / "params.yaml").train
     pairs = masked_ids(sample, tokenizer, params)

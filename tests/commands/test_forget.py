@@ -4,10 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.support.fault_server import FaultServer
 from tests.support.ledger_rows import key, row
-from tests.support.programs import run_script, run_verb
+from tests.support.programs import run_script, run_verb, write_params
 
 from diffscribe.asking.batch import hold
 from diffscribe.asking.upkeep import add, rows
@@ -295,12 +294,10 @@ def teach(body):
 
 
 def label(folder, **teacher):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    section = params["label"]
-    section |= {"source": "teacher", "max_failure_fraction": 1.0}
+    section = {"source": "teacher", "max_failure_fraction": 1.0}
     section["mode"] = teacher.pop("mode", "online")
-    section["teacher"] |= {"model": "wise", "reasks": 1, **teacher}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    section["teacher"] = {"model": "wise", "reasks": 1, **teacher}
+    write_params(folder, label=section)
     names = ("data/labeled.jsonl", "data/label_failures.jsonl")
     names += ("reports/label.json", "metrics/label.json")
     inputs = (ROOT / "prompts/teacher", "data/harvested.jsonl")

@@ -2,11 +2,11 @@ import json
 
 import pytest
 from tests.support.planned import commit, make_case, plan
-from tests.support.rows import make_change, make_labeled, patch
+from tests.support.rows import make_change, make_labeled, make_sample, patch
 
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.errors import InputError, RecordError
-from diffscribe.core.records import Sample, SplitChange
+from diffscribe.core.records import SplitChange
 from diffscribe.eval.case_files import FORMATS, read_case_file
 
 STAT = " docs/a.md    | 2 +-\n src/b c.py   | 1 +\n 2 files changed\n\n"
@@ -178,17 +178,7 @@ def test_a_change_is_a_plan_case_by_its_history_or_its_label(read):
 def test_samples_find_their_changes_beside_them(tmp_path):
     row = make_labeled().model_copy(update={"private": True})
     change = SplitChange(**dict(row), cluster=row.id, parent_id=None, junk=())
-    sample = Sample(
-        id=row.id,
-        parent_id=None,
-        repo=row.repo,
-        task="plan",
-        prompt=make_case().prompt,
-        completion=(),
-        files=("a.py", "b.py"),
-        junk=(),
-        target=row.label.plan,
-    )
+    sample = make_sample(change, prompt=make_case().prompt)
     for folder, record in (("splits", change), ("sft", sample)):
         (tmp_path / folder).mkdir()
         path = tmp_path / folder / "test.jsonl"

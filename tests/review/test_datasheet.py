@@ -1,27 +1,20 @@
 import pytest
 from click.testing import CliRunner
 from huggingface_hub import DatasetCard
+from tests.support.rows import make_sample
 from tests.support.tab import EVIL
 
 from diffscribe.commands.main import main
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import write_json, write_jsonl
-from diffscribe.core.records import CuratedChange, Message, Sample, SplitChange
+from diffscribe.core.records import CuratedChange, Message, SplitChange
 from diffscribe.review.datasheet import card, gather, page
 
 
 def sample(change, repo):
-    return Sample(
-        id=change.id,
-        parent_id=None,
-        repo=repo,
-        task="plan",
-        prompt=(Message(role="user", content=EVIL),),
-        completion=(Message(role="assistant", content="{}"),),
-        files=(),
-        junk=(),
-        target=change.label.plan,
-    )
+    prompt = (Message(role="user", content=EVIL),)
+    completion = (Message(role="assistant", content="{}"),)
+    return make_sample(id=change.id, repo=repo, prompt=prompt, completion=completion)
 
 
 @pytest.fixture

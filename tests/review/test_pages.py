@@ -4,10 +4,11 @@ import pytest
 from tests.support.generated import evaluated, generated
 from tests.support.label_fixtures import make_row
 from tests.support.planned import commit, make_case, plan, prediction
+from tests.support.rows import make_sample
 from tests.support.tab import ATTACKS, CONTRAST, EVIL
 
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.records import Issue, Message, Plan, Sample
+from diffscribe.core.records import Issue, Message, Plan
 from diffscribe.review.datasheet import Datasheet
 from diffscribe.review.datasheet import page as datasheet_page
 from diffscribe.review.gate import gate_page, write_comparison_page
@@ -94,17 +95,9 @@ def hostile(tmp_path_factory):
 
 
 def sample_of(text):
-    return Sample(
-        id="1",
-        parent_id=None,
-        repo=EVIL,
-        task="plan",
-        prompt=(Message(role="user", content=text),),
-        completion=(Message(role="assistant", content=EVIL),),
-        files=(),
-        junk=(),
-        target=Plan(commits=()),
-    )
+    prompt = (Message(role="user", content=text),)
+    completion = (Message(role="assistant", content=EVIL),)
+    return make_sample(repo=EVIL, prompt=prompt, completion=completion)
 
 
 @pytest.mark.parametrize("name", KEYS)

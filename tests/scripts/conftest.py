@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.programs import Done, run_script, without_mlflow
-from tests.support.rows import make_curated, make_labeled
+from tests.support.rows import make_curated, make_labeled, make_sample
 
 from diffscribe.core.files import write_jsonl
-from diffscribe.core.records import Message, PlannedChange, Sample, SplitChange
+from diffscribe.core.records import PlannedChange, SplitChange
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
@@ -77,17 +77,7 @@ class Workplace:
         """Write a sample of the test split, the change it shows, and a plan of it."""
         curated = make_curated(paths=("a",), id="1")
         change = SplitChange(**dict(curated), parent_id=None, junk=())
-        sample = Sample(
-            id="1",
-            parent_id=None,
-            repo="r",
-            task="plan",
-            prompt=(Message(role="user", content="Plan."),),
-            completion=(),
-            files=("a",),
-            junk=(),
-            target=change.label.plan,
-        )
+        sample = make_sample(change)
         write_jsonl(self.folder / "in/test.jsonl", [sample])
         for split in ("train", "test"):
             write_jsonl(self.folder / f"in/splits/{split}.jsonl", [change])

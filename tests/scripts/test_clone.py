@@ -1,14 +1,10 @@
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
-import yaml
 from tests.support.history import History
-from tests.support.programs import run_script
-
-ROOT = Path(__file__).parents[2]
+from tests.support.programs import run_script, write_params
 
 
 @pytest.fixture
@@ -31,14 +27,9 @@ def daemon(tmp_path):
 
 
 def run(folder, name, sources, **changed):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["harvest"] |= {
-        "sources": sources,
-        "composites_per_commit": 0.0,
-        "workers": 1,
-    } | changed
-    params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    settings = {"sources": sources, "composites_per_commit": 0.0, "workers": 1}
+    # A teacher keeps commits whatever they say.
+    write_params(folder, harvest=settings | changed, label={"source": "teacher"})
     outputs = ["harvested.jsonl", "harvest.json", "metrics.json"]
     return run_script(name, *(outputs if name == "harvest" else ()), folder=folder)
 

@@ -1,31 +1,24 @@
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
-import yaml
 from tests.support.history import History
-from tests.support.programs import run_script
+from tests.support.programs import run_script, write_params
 
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import Change
 
-ROOT = Path(__file__).parents[2]
-
 
 def run_harvest(folder, *sources, test_repos=(), label="teacher", **changed):
     """Run the stage in a folder, on these sources, with the repository's params."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    settings = {
-        "windows_per_commit": 2.0,
-        "composites_per_commit": 0.0,
-        "workers": 1,
-    } | changed
-    params["harvest"] |= {"sources": list(sources)} | settings
-    # With a teacher, whatever the messages: it would write better ones.
-    params["label"]["source"] = label
-    params["split"] |= {"by": "repository", "test_repos": [*test_repos]}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    settings = {"windows_per_commit": 2.0, "composites_per_commit": 0.0, "workers": 1}
+    write_params(
+        folder,
+        harvest=settings | {"sources": list(sources)} | changed,
+        # With a teacher, whatever the messages: it would write better ones.
+        label={"source": label},
+        split={"by": "repository", "test_repos": [*test_repos]},
+    )
     outputs = ("data/harvested.jsonl", "reports/harvest.json", "metrics/harvest.json")
     return run_script("harvest", *outputs, folder=folder)
 

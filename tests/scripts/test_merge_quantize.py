@@ -5,8 +5,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import yaml
-from tests.support.programs import run_script
+from tests.support.programs import run_script, write_params
 
 from diffscribe.doors.llama_cpp import serve
 from diffscribe.doors.model_folder import load_tokenizer
@@ -17,10 +16,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def run(tmp_path):
     """A function that runs the stage on a base and an adapter."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["merge_quantize"] |= {"types": ["q5_0", "f16"], "base_type": "q8_0"}
-    params["render"]["message_fraction"] = 0.5
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    types = {"types": ["q5_0", "f16"], "base_type": "q8_0"}
+    write_params(tmp_path, merge_quantize=types, render={"message_fraction": 0.5})
     outputs = [tmp_path / name for name in ("merged", "gguf", "merge_quantize.json")]
 
     def run(base, adapter):

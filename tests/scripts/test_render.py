@@ -2,8 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
-from tests.support.programs import run_script
+from tests.support.programs import run_script, write_params
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import Sample, SplitChange
@@ -38,12 +37,8 @@ def folder(tmp_path, curated):
             fields = {"diff": longer, "parent_id": None, "junk": ()}
             rows.append(SplitChange(**{**dict(row), **fields}))
         write_jsonl(tmp_path / "splits" / f"{split}.jsonl", rows)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["render"] |= {
-        "max_prompt_tokens": PROMPT_TOKENS,
-        "max_answer_tokens": ANSWER_TOKENS,
-    }
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    tokens = {"max_prompt_tokens": PROMPT_TOKENS, "max_answer_tokens": ANSWER_TOKENS}
+    write_params(tmp_path, render=tokens)
     return tmp_path
 
 

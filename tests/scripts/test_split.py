@@ -1,14 +1,11 @@
 import json
-from pathlib import Path
 
 import pytest
-import yaml
-from tests.support.programs import run_script
+from tests.support.programs import run_script, write_params
 
 from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.records import SplitChange
 
-ROOT = Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")
 
 
@@ -16,17 +13,9 @@ SPLITS = ("train", "validation", "test")
 def folder(tmp_path, curated):
     rows = [curated(repo=f"r{n % 5}", head=f"{n:02}") for n in range(50)]
     write_jsonl(tmp_path / "curated.jsonl", rows)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["split"]["by"] = "repository"
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    write_params(tmp_path, split={"by": "repository"})
     (tmp_path / "benchmark_sets").mkdir()
     return tmp_path
-
-
-def change_params(folder, **fields):
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["split"] |= fields
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 def split(folder, *options):
@@ -68,13 +57,13 @@ def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, curated):
     split(folder)
     before = {path: path.read_bytes() for path in (folder / "splits").iterdir()}
     write_jsonl(folder / "curated.jsonl", rows)
-    change_params(folder, junk_fraction=0.0)
+    write_params(folder, split={"by": "repository", "junk_fraction": 0.0})
     answer = split(folder)
     assert answer.returncode == 65
     assert "8 near_duplicate: near_duplicate of train row " in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert {path: path.read_bytes() for path in (folder / "splits").iterdir()} == before
-    change_params(folder, by="random", junk_fraction=0.0)
+    write_params(folder, split={"by": "random", "junk_fraction": 0.0})
     answer = split(folder)
     assert answer.returncode == 0
     assert "0 dropped, 8 leaks" in answer.stdout
@@ -84,12 +73,12 @@ def test_a_leak_that_splitting_overlooked_fails_the_stage(folder, curated):
 
 def test_a_listed_benchmark_is_kept_out(folder):
     (folder / "benchmark_sets/theirs.txt").write_text("# a comment\nr3\n")
-    change_params(folder, benchmarks=["theirs.txt"])
+    write_params(folder, split={"by": "repository", "benchmarks": ["theirs.txt"]})
     assert split(folder).returncode == 0
     metrics = json.loads((folder / "split.json").read_text())
     assert metrics["dropped"]["benchmark"] == 10
     assert metrics["statistics"]["by_source"]["r3"]["approved"] == 0
-    change_params(folder, benchmarks=["other.txt"])
+    write_params(folder, split={"by": "repository", "benchmarks": ["other.txt"]})
     answer = split(folder)
     assert answer.returncode == 78
     assert "benchmark_sets/other.txt' cannot be read" in answer.stderr

@@ -10,7 +10,10 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, NamedTuple
 
+import yaml
 from click.testing import CliRunner
+
+from diffscribe.core.params import merge_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +39,13 @@ def run_verb(*arguments: Any, folder: Path = ROOT, **variables: str) -> Done:
     from diffscribe.commands.main import main
 
     return _run(main, "diffscribe", arguments, folder, variables)
+
+
+def write_params(folder: Path, **sections: dict[str, Any]) -> None:
+    """Write the repository's params into a folder, with these values of sections."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    text = yaml.safe_dump(merge_params(values, sections))
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
 
 
 def without_mlflow(**variables: str) -> dict[str, str]:

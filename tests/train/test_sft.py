@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.programs import run_script
+from tests.support.rows import make_sample
 
 from diffscribe.core.errors import ParamsError, RecordError, SourceError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import LoraParams, TrainParams
-from diffscribe.core.records import Message, Plan, Sample
+from diffscribe.core.records import Message
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.train.sft import COMPLETE, checkpoint_folder, earlier_runs, fine_tune
 from diffscribe.train.trainer import masked_ids, sft_config
@@ -44,17 +45,9 @@ class KilledError(Exception):
 
 
 def sample(number):
-    return Sample(
-        id=f"{number:04}",
-        parent_id=None,
-        repo="r",
-        task="plan",
-        prompt=(Message(role="user", content=f"return {number}"),),
-        completion=(Message(role="assistant", content=f"def parse{number % 3}"),),
-        files=("a.py",),
-        junk=(),
-        target=Plan(commits=()),
-    )
+    prompt = (Message(role="user", content=f"return {number}"),)
+    completion = (Message(role="assistant", content=f"def parse{number % 3}"),)
+    return make_sample(id=f"{number:04}", prompt=prompt, completion=completion)
 
 
 @pytest.fixture
