@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffscribe.commits.diff import FilePatch, parse_diff
+from diffscribe.commits.diff import FilePatch, patches_by_path
 from diffscribe.commits.path_rules import (
     is_change_log,
     is_machine_made,
@@ -63,14 +63,10 @@ def read_evidence(paths: Collection[str], diff: str) -> list[FileEvidence]:
     not a diff of git shows none.
     """
     try:
-        patches = parse_diff(diff)
+        patches = patches_by_path(diff)
     except RecordError:
-        patches = ()
-    by_path: dict[str, list[FilePatch]] = {path: [] for path in paths}
-    for patch in patches:
-        if patch.path in by_path:
-            by_path[patch.path].append(patch)
-    return [_evidence(path, by_path[path]) for path in sorted(by_path)]
+        patches = {}
+    return [_evidence(path, patches.get(path, [])) for path in sorted({*paths})]
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -105,7 +101,7 @@ def _lines(patches: list[FilePatch]) -> Iterator[tuple[str, str]]:
     left = MAX_LINES
     for patch in patches:
         for hunk in patch.hunks:
-            yield " ", hunk.header.split("@@", 2)[2]
+            yield " ", hunk.function
             for line in hunk.lines[:left]:
                 if line[0] != "\\":
                     yield line[0], line[1:]

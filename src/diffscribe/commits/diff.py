@@ -8,7 +8,7 @@ from typing import NamedTuple
 from diffscribe.core.errors import RecordError
 from diffscribe.core.records import PlannedCommit
 
-HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
 
@@ -24,6 +24,20 @@ class Hunk(NamedTuple):
     def text(self) -> str:
         """The hunk as git printed it."""
         return self.header + "".join(self.lines)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The numbers of its first lines before and after.
+
+        A side without lines has the number of the line above.
+        """
+        _, *sides, _ = self.header.split(" ", 3)
+        return tuple(int(side[1:].partition(",")[0]) for side in sides)
+
+    @property
+    def function(self) -> str:
+        """What git shows of the function around it, behind a blank, or nothing."""
+        return self.header.rstrip("\n").partition(" @@")[2]
 
 
 class FilePatch(NamedTuple):
@@ -45,6 +59,11 @@ class FilePatch(NamedTuple):
     def text(self) -> str:
         """The section as git printed it."""
         return "".join(self.header) + "".join(hunk.text for hunk in self.hunks)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of all hunks."""
+        return [line for hunk in self.hunks for line in hunk.lines]
 
     @property
     def is_binary(self) -> bool:
@@ -77,6 +96,18 @@ def parse_diff(text: str) -> tuple[FilePatch, ...]:
         path, old_path = _paths(header, start + 1)
         patches.append(FilePatch(path, old_path, tuple(header), tuple(hunks)))
     return tuple(patches)
+
+
+def patches_by_path(diff: str) -> dict[str, list[FilePatch]]:
+    """Return the patches of each path of a diff, paths in their order there.
+
+    Raises:
+        RecordError: if the diff is not what git prints.
+    """
+    patches: dict[str, list[FilePatch]] = {}
+    for patch in parse_diff(diff):
+        patches.setdefault(patch.path, []).append(patch)
+    return patches
 
 
 def part_of_diff(diff: str, commit: PlannedCommit) -> str:
@@ -121,7 +152,7 @@ def _header_end(lines: list[str], start: int) -> int:
 
 def _hunk_end(lines: list[str], start: int) -> int:
     """Count lines as the header announces: content may look like a header."""
-    header = HUNK_HEADER.match(lines[start])
+    header = _HUNK_HEADER.match(lines[start])
     if header is None:
         raise RecordError(f"diff:{start + 1}: not a hunk header")
     old, new = (int(count or "1") for count in header.groups())

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import yaml
 
-from diffscribe.commits.diff import Hunk, parse_diff
+from diffscribe.commits.diff import Hunk, patches_by_path
 from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.core.errors import InputError
 from diffscribe.core.params import StyleParams
@@ -181,17 +181,19 @@ def _heading(file: FileChange) -> str:
 
 def _hunk_texts(change: Change, context_lines: int) -> dict[str, tuple[str, ...]]:
     """Return the hunks of each file, without the headers of files."""
-    hunks: dict[str, tuple[str, ...]] = {file.path: () for file in change.files}
-    for patch in parse_diff(change.diff):
-        hunks[patch.path] += tuple(
-            _hunk_text(hunk, context_lines) for hunk in patch.hunks
+    patches = patches_by_path(change.diff)
+    return {
+        file.path: tuple(
+            _hunk_text(hunk, context_lines)
+            for patch in patches.get(file.path, ())
+            for hunk in patch.hunks
         )
-    return hunks
+        for file in change.files
+    }
 
 
 def _hunk_text(hunk: Hunk, context_lines: int) -> str:
     """Return a hunk; its header keeps the function and drops the line numbers."""
-    _, _, function = hunk.header.rstrip("\n").removeprefix("@@").partition("@@")
     changed = [at for at, line in enumerate(hunk.lines) if line[0] in "+-"]
     near = {
         at + offset
@@ -204,7 +206,7 @@ def _hunk_text(hunk: Hunk, context_lines: int) -> str:
         # A missing line feed belongs to the line above it.
         if at in near or (line[0] == "\\" and at - 1 in near)
     )
-    return f"@@{function}\n" + "".join(lines)
+    return f"@@{hunk.function}\n" + "".join(lines)
 
 
 def _remark(shown: int, cut: int) -> str:

@@ -51,7 +51,7 @@ def _files(
 ) -> tuple[FileChange, ...]:
     """Return the files of a commit; of a split one the lines of its hunks count."""
     lines = {
-        patch.path: [line for hunk in patch.hunks for line in hunk.lines]
+        patch.path: patch.lines
         for patch in parse_diff(diff)
         if patch.path in commit.hunks
     }

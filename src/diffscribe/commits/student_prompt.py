@@ -30,7 +30,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal, NamedTuple
 
-from diffscribe.commits.diff import FilePatch, Hunk, parse_diff
+from diffscribe.commits.diff import FilePatch, Hunk, patches_by_path
 from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.commits.plan import MessageStyle
 from diffscribe.commits.prompt import (
@@ -221,13 +221,11 @@ class _File(NamedTuple):
 
 
 def _files(change: Change, context_lines: int) -> list[_File]:
-    patches: dict[str, list[FilePatch]] = {file.path: [] for file in change.files}
-    for patch in parse_diff(change.diff):
-        patches.setdefault(patch.path, []).append(patch)
+    patches = patches_by_path(change.diff)
     units = units_of(change.files, change.diff)
     found = []
     for number, (file, unit) in enumerate(zip(change.files, units, strict=True), 1):
-        here = patches[file.path]
+        here = patches.get(file.path, [])
         hunks = [hunk for patch in here for hunk in patch.hunks]
         weight = _weight(file.path)
         is_numbered = unit.hunks > 1
@@ -289,8 +287,7 @@ def _mode(patches: Iterable[FilePatch]) -> str:
 
 
 def _function(hunk: Hunk) -> str:
-    _, _, function = hunk.header.removeprefix("@@").partition("@@")
-    return _cut(_one_line(function), _MAX_FUNCTION_CHARS)
+    return _cut(_one_line(hunk.function), _MAX_FUNCTION_CHARS)
 
 
 def _pieces(hunks: Sequence[Hunk], context_lines: int) -> list[_Piece]:

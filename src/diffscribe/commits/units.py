@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from diffscribe.commits.diff import FilePatch, parse_diff
+from diffscribe.commits.diff import FilePatch, patches_by_path
 from diffscribe.core.records import FileChange, FileKind, FileStatus
 
 _NEVER_SPLIT = re.compile(
@@ -63,10 +63,7 @@ def units_of_diff(diff: str) -> tuple[FileUnits, ...]:
     Raises:
         RecordError: if the diff is not what git prints.
     """
-    patches: dict[str, list[FilePatch]] = {}
-    for patch in parse_diff(diff):
-        patches.setdefault(patch.path, []).append(patch)
-    return tuple(_units_of_file(path, patches[path]) for path in patches)
+    return tuple(_units_of_file(*each) for each in patches_by_path(diff).items())
 
 
 def _units_of_file(path: str, patches: Sequence[FilePatch]) -> FileUnits:
@@ -94,7 +91,7 @@ def _can_be_named(path: str) -> bool:
 
 # The first line of an answer.
 
-_TOKEN = re.compile(r"[()]|[^\s()]+")
+_WORD = re.compile(r"[()]|[^\s()]+")
 _NUMBER = re.compile("[0-9]{1,4}")
 _MAX_SHOWN_CHARS = 40
 
@@ -115,48 +112,47 @@ def read_first_line(line: str, files: Sequence[FileUnits]) -> list[Group]:
     Raises:
         PlanLinesError: if it fits no plan for the files.
     """
-    tokens = iter(_TOKEN.findall(line))
+    words = iter(_WORD.findall(line))
     top = 0
     groups: list[Group] = []
     for number, file in enumerate(files, start=1):
         where = f"line 1, file {number}"
-        token = next(tokens, None)
-        if token is None:
+        word = next(words, None)
+        if word is None:
             raise PlanLinesError(
                 f"line 1 ends after {number - 1} of {len(files)} files"
             )
-        if token == "-":  # noqa: S105
+        if word == "-":
             if not file.may_be_junk:
                 raise PlanLinesError(f"{where} is not new, so it cannot be junk")
             groups.append(())
             continue
-        words = _until_bracket(tokens, where) if token == "(" else [token]  # noqa: S105
         group = []
-        for word in words:
-            top = max(top, _next_number(word, top, where))
-            group.append(int(word))
-        if token == "(" and len(group) != file.hunks:  # noqa: S105
+        for each in _until_bracket(words, where) if word == "(" else [word]:
+            group.append(_read_number(each, top, where))
+            top = max(top, group[-1])
+        if word == "(" and len(group) != file.hunks:
             raise PlanLinesError(
                 f"{where}: {len(group)} numbers in brackets for {file.hunks} hunks"
             )
         groups.append(tuple(group) if len({*group}) > 1 else (group[0],))
-    if next(tokens, None) is not None:
+    if next(words, None) is not None:
         raise PlanLinesError(f"line 1 has more than the {len(files)} entries it should")
     return groups
 
 
-def _until_bracket(tokens: Iterator[str], where: str) -> list[str]:
-    words: list[str] = []
-    for token in tokens:
-        if token == ")":  # noqa: S105
-            if not words:
+def _until_bracket(words: Iterator[str], where: str) -> list[str]:
+    found: list[str] = []
+    for word in words:
+        if word == ")":
+            if not found:
                 break
-            return words
-        words.append(token)
+            return found
+        found.append(word)
     raise PlanLinesError(f"{where}: the brackets are empty or not closed")
 
 
-def _next_number(word: str, top: int, where: str) -> int:
+def _read_number(word: str, top: int, where: str) -> int:
     if not _NUMBER.fullmatch(word) or int(word) == 0:
         shown = ascii(word[:_MAX_SHOWN_CHARS])
         raise PlanLinesError(f"{where}: {shown} is no number of a commit")

@@ -6,7 +6,6 @@ than memory holds; what caps and counts need of them goes back to the parent.
 """
 
 import hashlib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -49,7 +48,6 @@ LISTING_BYTES = 2**20
 """Room for git's list of files beside a diff."""
 MAX_TRACED_BYTES = 2**20
 """Of a file at any step; a larger one belongs to all commits that touched it."""
-HUNK_START = re.compile(r"@@ -(\d+)(,0)?[\d,]* \+(\d+)(,0)?[\d,]* @@")
 
 
 class Batch(NamedTuple):
@@ -425,12 +423,10 @@ class _Lines(NamedTuple):
 
     def owners(self, hunk: Hunk) -> set[int]:
         """Return the commits that made or deleted lines of a hunk."""
-        start = HUNK_START.match(hunk.header)
-        if start is None:
-            return set()
-        # A side without lines is named by the line before.
-        old = int(start[1]) - (start[2] is None)
-        new = int(start[3]) - (start[4] is None)
+        # git counts from 1, and names a side without lines by the line above it.
+        old, new = hunk.starts
+        old -= any(line[0] in " -" for line in hunk.lines)
+        new -= any(line[0] in " +" for line in hunk.lines)
         owners = set()
         for line in hunk.lines:
             if line[0] == "-" and old in self.deleted:

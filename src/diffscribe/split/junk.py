@@ -242,8 +242,7 @@ def _new_patterns(patches: Sequence[FilePatch]) -> Iterator[str]:
     for patch in patches:
         folder, _, name = patch.path.rpartition("/")
         if name == ".gitignore":
-            lines = [line for hunk in patch.hunks for line in hunk.lines]
-            added = "".join(line[1:] for line in lines if line[0] == "+")
+            added = "".join(line[1:] for line in patch.lines if line[0] == "+")
             for pattern in parse_patterns(added.encode("utf-8", "replace")):
                 yield anchor(pattern, folder) if folder else pattern
 

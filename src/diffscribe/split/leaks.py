@@ -138,7 +138,7 @@ def traces_of(change: SplitChange) -> Traces:
     """Return the traces of a change, or of the change that a variant was made of."""
     injected = {*change.junk, *change.decoys}
     patches = [patch for patch in parse_diff(change.diff) if patch.path not in injected]
-    lines = [line for patch in patches for hunk in patch.hunks for line in hunk.lines]
+    lines = [line for patch in patches for line in patch.lines]
     removed, added = (
         "".join(line[1:] for line in lines if line[0] == sign) for sign in "-+"
     )
@@ -150,8 +150,7 @@ def patch_id(patches: Iterable[FilePatch]) -> str:
     """Return a digest of all but whitespace and positions, as git patch-id does."""
     digest = hashlib.sha256()
     for patch in patches:
-        lines = [line for hunk in patch.hunks for line in hunk.lines]
-        for line in (*patch.header, *lines):
+        for line in (*patch.header, *patch.lines):
             if patch.is_binary or not line.startswith(("index ", "\\")):
                 digest.update("".join(line.split()).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -9,13 +9,13 @@ import re
 import string
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from diffscribe.commits.diff import FilePatch, Hunk, parse_diff
+from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.junk_kinds import JunkKind, near_of, suffixes_of
 from diffscribe.core.records import Change, CuratedChange, FileStatus
@@ -39,7 +39,6 @@ _DEFINED = re.compile(
     r"(?= *[(<:{=]| +(?:extends|implements|interface|struct)\b)"
 )
 _TYPE = r"[A-Z][A-Za-z0-9]+$"
-_START = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
 _PACKAGE = re.compile(r"(?:^[ +]|@@ )package ([A-Za-z][\w.]*)", re.MULTILINE)
 _INDEX = re.compile(r"^index (\w{7})\w*\.\.(\w{7})\w*", re.MULTILINE)
 _NO_LETTER = re.compile(r"^go-|-go$|[^a-z0-9]")
@@ -318,15 +317,14 @@ class Vocabulary:
     def _sides(self, cause: str) -> list[tuple[int, list[str]]]:
         """Return the lines of each hunk before, or of a new file, and their start."""
         patch = self._patch_of.get(cause)
-        for side, signs in ((1, " -"), (2, " +")):
+        for side, signs in enumerate((" -", " +")):
             blocks = []
             for hunk in patch.hunks if patch else ():
-                start = _START.match(hunk.header)
                 lines = [
                     each[1:].rstrip("\n") for each in hunk.lines if each[0] in signs
                 ]
-                if start and lines:
-                    blocks.append((int(start[side]), lines))
+                if lines:
+                    blocks.append((hunk.starts[side], lines))
             if blocks:
                 return blocks
         return []
@@ -356,13 +354,9 @@ def lines_of(text: str) -> list[str]:
 
 def _identifiers(patches: Iterable[FilePatch]) -> list[str]:
     """Return the names in changed lines that can be nothing else, in their order."""
-    lines = (line for patch in patches for line in _changed(patch.hunks))
+    lines = (line for patch in patches for line in patch.lines if line[0] in "+-")
     found = dict.fromkeys(name for line in lines for name in _IDENTIFIER.findall(line))
     return [*found][:_MOST_NAMES]
-
-
-def _changed(hunks: Iterable[Hunk]) -> Iterator[str]:
-    return (line for hunk in hunks for line in hunk.lines if line[0] in "+-")
 
 
 def _module(parts: Sequence[str]) -> str:
