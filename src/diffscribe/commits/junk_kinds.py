@@ -1,13 +1,12 @@
 """The kinds of junk that lie about in real working trees: junk_kinds.toml."""
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, partial
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from diffscribe.commits.gitignore import ignored, matching
+from diffscribe.core.files import read_table
 
 _SPECIAL = re.compile(r"[\\*?\[ ]")
 _SYMBOL = re.compile(r"\$(?:\w+|\{(?P<special>[^}]*)\})")
@@ -39,10 +38,8 @@ class JunkKind(NamedTuple):
     """No training row has such a file, so a test shows what carries over."""
 
 
-@cache
 def _table() -> dict[str, Any]:
-    table = files("diffscribe.commits").joinpath("junk_kinds.toml")
-    return tomllib.loads(table.read_text(encoding="utf-8"))
+    return read_table("commits", "junk_kinds.toml")
 
 
 def suffixes_of(kind: Mapping[str, Any]) -> tuple[str, ...]:

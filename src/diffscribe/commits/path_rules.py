@@ -1,12 +1,12 @@
 """What paths say: the type of a commit, and which files no person writes."""
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from pathspec import GitIgnoreSpec
+
+from diffscribe.core.files import read_table
 
 _PATHS = {
     "ci": (
@@ -84,31 +84,24 @@ def _kind(path: str) -> str | None:
 @cache
 def path_lists() -> Mapping[str, tuple[str, ...]]:
     """Return patterns as in .gitignore of files that no person writes, by name."""
-    table = files("diffscribe.commits").joinpath("paths.toml")
-    lists = tomllib.loads(table.read_text(encoding="utf-8"))
+    lists = read_table("commits", "paths.toml")
     return {name: tuple(patterns.split()) for name, patterns in lists.items()}
 
 
 @lru_cache(maxsize=2**14)
 def is_machine_made(path: str) -> bool:
     """Tell whether a path is of a lock file, or vendored, generated or minified."""
-    return _machine_made().match_file(path)
+    return _spec("lock_files", "vendored", "generated", "minified").match_file(path)
 
 
 @lru_cache(maxsize=2**14)
 def is_lock_file(path: str) -> bool:
     """Tell whether a path is of a lock file, which a person commits."""
-    return _lock_files().match_file(path)
+    return _spec("lock_files").match_file(path)
 
 
 @cache
-def _lock_files() -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(path_lists()["lock_files"])
-
-
-@cache
-def _machine_made() -> GitIgnoreSpec:
-    names = ("lock_files", "vendored", "generated", "minified")
+def _spec(*names: str) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(
         pattern for name in names for pattern in path_lists()[name]
     )

@@ -1,16 +1,15 @@
 """The word lists of words.toml, and what a subject says beyond the words of all."""
 
 import re
-import tomllib
 from functools import cache
-from importlib.resources import files
+
+from diffscribe.core.files import read_table
 
 
 @cache
 def words(name: str) -> frozenset[str]:
     """Return the words of one list."""
-    table = files("diffscribe.commits").joinpath("words.toml")
-    return frozenset(tomllib.loads(table.read_text(encoding="utf-8"))[name].split())
+    return frozenset(read_table("commits", "words.toml")[name].split())
 
 
 NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

@@ -8,7 +8,10 @@ import json
 import logging
 import os
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -47,6 +50,13 @@ REFUSALS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),
 )
+
+
+@cache
+def read_table(package: str, name: str) -> dict[str, Any]:
+    """Return a TOML file that comes with a package of ours; do not change it."""
+    text = files(f"diffscribe.{package}").joinpath(name).read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def file_sha256(path: Path) -> str:

@@ -10,14 +10,14 @@ import base64
 import binascii
 import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import re2
+
+from diffscribe.core.files import read_table
 
 AUTOMATON_BYTES = 64 << 20
 """Memory an automaton may take; RE2 starts it anew beyond."""
@@ -247,11 +247,8 @@ def load_rules() -> tuple[Rule, ...]:
     )
 
 
-@cache
 def _data() -> dict[str, Any]:
-    return tomllib.loads(
-        files("diffscribe.secrets").joinpath("rules.toml").read_text(encoding="utf-8")
-    )
+    return read_table("secrets", "rules.toml")
 
 
 def _patterns(entry: str | list[str] | dict[str, str]) -> list[str]:

@@ -7,17 +7,16 @@ words and draws give equal texts.
 import random
 import re
 import string
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
-from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from diffscribe.commits.diff import FilePatch, parse_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.junk_kinds import JunkKind, near_of, suffixes_of
+from diffscribe.core.files import read_table
 from diffscribe.core.records import Change, CuratedChange, FileStatus
 
 _LANGUAGE_SHARE = 0.05
@@ -75,10 +74,8 @@ class Decoy(NamedTuple):
     """The list of that commit's subjects."""
 
 
-@cache
 def _texts() -> dict[str, Any]:
-    table = files("diffscribe.split").joinpath("junk_texts.toml")
-    return tomllib.loads(table.read_text(encoding="utf-8"))
+    return read_table("split", "junk_texts.toml")
 
 
 @cache
