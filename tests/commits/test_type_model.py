@@ -3,12 +3,12 @@ import pytest
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.type_model import (
     TypeWeights,
+    commit_features,
     dump_type_model,
     fit_type_model,
     guess_type,
     own_model,
     row_for_each_class,
-    signs,
 )
 
 SUBJECTS = ["close the valve"] * 9 + ["speed the valve up"] * 9
@@ -58,7 +58,9 @@ def test_of_equally_likely_types_the_first_is_taken():
 
 
 def test_order_of_files_and_inflection_play_no_part():
-    assert signs("Closes it", ["b.py", "a.md"]) == signs("closed it", ["a.md", "b.py"])
+    assert commit_features("Closes it", ["b.py", "a.md"]) == commit_features(
+        "closed it", ["a.md", "b.py"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,6 @@ from diffscribe.core.records import Plan, PlannedCommit
 _REFUSED = re.compile(rf"[^{VISIBLE_ASCII}{VISIBLE_OTHERS}\s]")
 _SEPARATOR = "%%"
 _LIKE_SEPARATOR = re.compile("%%+")
-"""What stands for itself in a pattern only after a backslash; blanks at its end."""
 _TAB_CHARS = 4
 
 

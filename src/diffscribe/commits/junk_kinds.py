@@ -9,6 +9,7 @@ from diffscribe.commits.gitignore import ignored, matching
 from diffscribe.core.files import read_table
 
 _SPECIAL = re.compile(r"[\\*?\[ ]")
+"""What a pattern of .gitignore takes literally only behind a backslash."""
 _SYMBOL = re.compile(r"\$(?:\w+|\{(?P<special>[^}]*)\})")
 _MOST_CHARS = 300
 """Of a path that is matched with the paths of kinds."""

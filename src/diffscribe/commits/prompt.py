@@ -33,6 +33,14 @@ class Prompts(NamedTuple):
     system: str
     user: str
 
+    def fill(self, **values: str) -> tuple[Message, ...]:
+        """Return the chat that asks, with a value for each $variable of `user`."""
+        user = Template(self.user).substitute(values)
+        return (
+            Message(role="system", content=self.system),
+            Message(role="user", content=user),
+        )
+
 
 class Rendered(NamedTuple):
     """A prompt and what of the diff it could not hold."""
@@ -107,8 +115,10 @@ def render_prompt(
     gitignore = _gitignore_line(
         change.gitignore, int(max_tokens * MAX_GITIGNORE_FRACTION), count_tokens
     )
-    fill = partial(_fill, prompts, more or {}, names, gitignore)
-    fixed = fill("")
+    fill = partial(
+        prompts.fill, files="\n".join(names), gitignore=gitignore, **(more or {})
+    )
+    fixed = fill(diff="")
     headings = [_heading(file) for file in change.files]
     budget = max_tokens - sum(count_tokens(each.content) for each in fixed)
     # Each file may also need its remark on hunks that were cut.
@@ -133,7 +143,7 @@ def render_prompt(
         sections.append(heading + "".join(shown) + _remark(len(shown), cut))
     total = sum(map(len, hunks.values()))
     return Rendered(
-        messages=fill("".join(sections).rstrip("\n")),
+        messages=fill(diff="".join(sections).rstrip("\n")),
         hunks=total,
         cut_hunks=total - sum(kept.values()),
         hidden=frozenset(path for path in hunks if hunks[path] and not kept[path]),
@@ -145,22 +155,6 @@ def file_line(file: FileChange) -> str:
     path = f"{file.old_path} => {file.path}" if file.old_path else file.path
     counts = "binary" if file.is_binary else f"+{file.additions} -{file.deletions}"
     return f"{file.status} {path} {counts}"
-
-
-def _fill(
-    prompts: Prompts,
-    more: Mapping[str, str],
-    names: Sequence[str],
-    gitignore: str,
-    diff: str,
-) -> tuple[Message, ...]:
-    user = Template(prompts.user).substitute(
-        more, files="\n".join(names), gitignore=gitignore, diff=diff
-    )
-    return (
-        Message(role="system", content=prompts.system),
-        Message(role="user", content=user),
-    )
 
 
 def _gitignore_line(

@@ -24,7 +24,7 @@ import heapq
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, zip_longest
 from pathlib import Path
 from string import Template
@@ -67,7 +67,7 @@ _HASH = re.compile(r"\b(?=[0-9a-f]*[0-9])([0-9a-f]{7})[0-9a-f]{9,}\b")
 _BASE64 = re.compile(
     r"(?<![\w+/])(?=[\w+/]*[0-9])([A-Za-z0-9+/]{7})[A-Za-z0-9+/]{36,}={0,2}"
 )
-"""Digests and keys: the dearest text there is, and no one reads it."""
+"""Digests and keys take many tokens and tell a reader nothing."""
 _IMPORT = re.compile(
     r"(?:import |from \S+ import|(?:pub(?:\(\w+\))? )?use |#\s*include|using |package "
     r"|(?:const|let|var) .{1,60}= require\(|require(?:_relative)?[ (]"
@@ -143,22 +143,14 @@ def render_student_prompt(
         int(max_tokens * MAX_HISTORY_FRACTION),
         counted,
     )
-
-    def fill(listed: str) -> tuple[Message, ...]:
-        user = Template(prompts.user).substitute(
-            languages=languages, recent_subjects=subjects, files=listed
-        )
-        return (
-            Message(role="system", content=prompts.system),
-            Message(role="user", content=user),
-        )
-
-    budget = max_tokens - count.prompt(fill(""))
+    fill = partial(prompts.fill, languages=languages, recent_subjects=subjects)
+    budget = max_tokens - count.prompt(fill(files=""))
     while True:
         shown = _shown(files, budget, counted)
         if shown is None:
             return None
-        messages = fill("\n".join(line for each in shown for line in each.lines()))
+        listed = "\n".join(line for each in shown for line in each.lines())
+        messages = fill(files=listed)
         # Tokens that span two pieces, or what the template adds, are found here.
         excess = count.prompt(messages) - max_tokens
         if excess <= 0:

@@ -24,20 +24,20 @@ MODEL = "type_model.json"
 INVERSE_PENALTY = 1.0
 """scikit-learn's C of the logistic regression."""
 MIN_COMMITS = 8
-"""A sign of fewer commits has no weight: it may be a name in one project."""
+"""A feature of fewer commits has no weight: it may be a name in one project."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _MAX_CHARS = 1000
 _MAX_PATHS = 100
 
 
 class TypeWeights(NamedTuple):
-    """A multinomial logistic regression over the signs of a commit."""
+    """A multinomial logistic regression over the features of a commit."""
 
     types: tuple[str, ...]
     """Sorted."""
     bias: tuple[float, ...]
     weights: Mapping[str, Sequence[float]]
-    """Of each sign, one for each type."""
+    """Of each feature, one for each type."""
 
 
 class TypeGuess(NamedTuple):
@@ -56,24 +56,24 @@ def guess_type(
     """
     model = model or own_model()
     scores = list(model.bias)
-    for sign in signs(subject, paths):
-        for at, weight in enumerate(model.weights.get(sign, ())):
+    for feature in commit_features(subject, paths):
+        for at, weight in enumerate(model.weights.get(feature, ())):
             scores[at] += weight
     best = max(scores)
     shares = [math.exp(score - best) for score in scores]
     return TypeGuess(model.types[shares.index(1.0)], 1.0 / sum(shares))
 
 
-def signs(subject: str, paths: Collection[str]) -> list[str]:
+def commit_features(subject: str, paths: Collection[str]) -> list[str]:
     """Return what tells the type of a commit, each once, sorted.
 
     Words of the subject in their first form that is a known verb, the first word and
     the first two apart; kinds and extensions of files, and how many there are.
     """
-    return sorted(set(_signs(subject[:_MAX_CHARS], sorted(paths)[:_MAX_PATHS])))
+    return sorted(set(_features(subject[:_MAX_CHARS], sorted(paths)[:_MAX_PATHS])))
 
 
-def _signs(subject: str, paths: Sequence[str]) -> Iterator[str]:
+def _features(subject: str, paths: Sequence[str]) -> Iterator[str]:
     found = [_base(word.lower()) for word in _WORD.findall(subject)]
     yield from found
     yield f"1 {found[0] if found else ''}"
@@ -102,15 +102,15 @@ def fit_type_model(
     from sklearn.linear_model import LogisticRegression
 
     rows = [
-        dict.fromkeys(signs(subject, some), 1.0)
+        dict.fromkeys(commit_features(subject, some), 1.0)
         for subject, some in zip(subjects, paths, strict=True)
     ]
     counts: dict[str, int] = {}
     for row in rows:
-        for sign in row:
-            counts[sign] = counts.get(sign, 0) + 1
+        for feature in row:
+            counts[feature] = counts.get(feature, 0) + 1
     kept = [
-        {sign: one for sign, one in row.items() if counts[sign] >= MIN_COMMITS}
+        {name: one for name, one in row.items() if counts[name] >= MIN_COMMITS}
         for row in rows
     ]
     vectors = DictVectorizer()
@@ -147,10 +147,10 @@ def own_model() -> TypeWeights:
 
 
 def dump_type_model(model: TypeWeights) -> str:
-    """Return a model as JSON, a sign a line, for `own_model` to read."""
+    """Return a model as JSON, a feature a line, for `own_model` to read."""
     lines = (
-        f"{json.dumps(sign)}: {json.dumps(weights, separators=(',', ':'))}"
-        for sign, weights in sorted(model.weights.items())
+        f"{json.dumps(feature)}: {json.dumps(weights, separators=(',', ':'))}"
+        for feature, weights in sorted(model.weights.items())
     )
     head = json.dumps({"bias": model.bias, "types": model.types})[:-1]
     return f'{head}, "weights": {{\n' + ",\n".join(lines) + "\n}}\n"

@@ -16,13 +16,10 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from diffscribe.commits.diff import diff_digest
-from diffscribe.commits.grammar import (
-    TYPES,
-    Header,
-    format_message,
-)
+from diffscribe.commits.grammar import TYPES, Header, format_message
 from diffscribe.commits.grounding import Evidence, evidence_of, grounded_share
 from diffscribe.commits.headers import conventional_header
+from diffscribe.commits.originals import new_paths
 from diffscribe.commits.path_rules import is_lock_file, is_machine_made
 from diffscribe.commits.plan import MAX_BODY_CHARS, PlanProblem, plan_problem
 from diffscribe.commits.style import StyleRule, broken_rules
@@ -127,7 +124,7 @@ def agreements(change: LabeledChange) -> Iterator[float]:
         same = [given.get(path) == types.get(path) is not None for path in paths]
         yield sum(same) / len(same)
     if pairs := list(combinations(paths, 2)):
-        now = {file.old_path: file.path for file in change.files if file.old_path}
+        now = new_paths(change.files)
         history = [{now.get(path, path) for path in c.files} for c in change.commits]
         groups = [set(commit.files) for commit in taught]
         same = [_together(pair, groups) == _together(pair, history) for pair in pairs]

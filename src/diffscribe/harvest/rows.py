@@ -178,7 +178,7 @@ def _missing_reason(
 ) -> WindowReason | None:
     """Return the reason if the source lacks a file that the window's commits touch.
 
-    With `on_bad_source: stop` it is the error of who reads the file first.
+    With `on_bad_source: stop` it returns None: the first read of that file then raises.
     """
     if params.on_bad_source == "stop" or all(
         sizes.have_all(each.commit.entries or ()) for each in window.commits
@@ -466,7 +466,7 @@ def carry(
     Args:
         lines: for each line before its number at base, or ~commit.
         edits: from the first line to the last.
-        commit: who made the step.
+        commit: the number of the one that made the step.
         deleted: gets the numbers of the lines of base that the step deletes.
     """
     after: list[int] = []

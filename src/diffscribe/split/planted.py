@@ -53,7 +53,8 @@ _ALPHABETS = {
     "b64": string.ascii_letters + string.digits + "+/",
 }
 _HELD_OUT = 4
-"""One form of so many is drawn for test alone, of three or more at least one."""
+"""One form in four of each text, rounded up, is drawn for test alone; of one form or
+two none is."""
 _MOST_PAUSE_S = 40
 
 
