@@ -254,31 +254,33 @@ def _text_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, S
     }
 
 
+_COMPARISONS: dict[str, Callable[[FileEvidence, FileEvidence], float]] = {
+    "depth": lambda a, b: max(len(a.folders), len(b.folders)),
+    "common_folders": lambda a, b: len(common_folders([a, b])),
+    "distance": lambda a, b: (
+        len(a.folders) + len(b.folders) - 2 * len(common_folders([a, b]))
+    ),
+    "same_folder": lambda a, b: a.folders == b.folders,
+    "nested": lambda a, b: (
+        0 < len(common_folders([a, b])) == min(len(a.folders), len(b.folders))
+    ),
+    "same_stem": lambda a, b: a.stem == b.stem,
+    "same_extension": lambda a, b: a.extension == b.extension,
+    "stem_is_folder": lambda a, b: a.stem in b.folders or b.stem in a.folders,
+    "same_size": lambda a, b: (a.additions, a.deletions) == (b.additions, b.deletions),
+}
+"""Features of two files that need nothing but these."""
+
+
 def _path_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
-    """Return what the paths have in common."""
+    """Return what the paths have in common, and which files are of one size."""
     words = [file.words for file in files]
     names = [words_of(file.stem) for file in files]
     return {
-        "depth": _each_two(files, lambda a, b: max(len(a.folders), len(b.folders))),
-        "common_folders": _each_two(files, lambda a, b: len(common_folders([a, b]))),
-        "distance": _each_two(
-            files,
-            lambda a, b: (
-                len(a.folders) + len(b.folders) - 2 * len(common_folders([a, b]))
-            ),
-        ),
-        "same_folder": _each_two(files, lambda a, b: a.folders == b.folders),
-        "nested": _each_two(
-            files,
-            lambda a, b: (
-                0 < len(common_folders([a, b])) == min(len(a.folders), len(b.folders))
-            ),
-        ),
-        "same_stem": _each_two(files, lambda a, b: a.stem == b.stem),
-        "same_extension": _each_two(files, lambda a, b: a.extension == b.extension),
-        "stem_is_folder": _each_two(
-            files, lambda a, b: a.stem in b.folders or b.stem in a.folders
-        ),
+        **{
+            name: np.array([[compare(a, b) for b in files] for a in files])
+            for name, compare in _COMPARISONS.items()
+        },
         "path_words": _cosine(words, _weight_here(words)),
         "stem_words": _cosine(names),
     }
@@ -317,10 +319,6 @@ def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
         "least_new": np.minimum.outer(new, new),
         "change_logs": _sum([is_change_log(file.path) for file in files]),
         "machine_made": _sum([is_machine_made(file.path) for file in files]),
-        "same_size": _each_two(
-            files,
-            lambda a, b: (a.additions, a.deletions) == (b.additions, b.deletions),
-        ),
         **{
             name: np.full((len(files), len(files)), value)
             for name, value in whole.items()
@@ -390,13 +388,6 @@ def _named(names: Sequence[str], texts: Sets) -> Square:
     )
     either: Square = found | found.T
     return either
-
-
-def _each_two(
-    files: Sequence[FileEvidence],
-    compare: Callable[[FileEvidence, FileEvidence], float],
-) -> Square:
-    return np.array([[compare(a, b) for b in files] for a in files])
 
 
 def _sum(marks: Sequence[bool]) -> Square:

@@ -100,6 +100,19 @@ def is_lock_file(path: str) -> bool:
     return _spec("lock_files").match_file(path)
 
 
+_PROSE_SUFFIXES = (".md", ".rst", ".txt", ".adoc")
+
+
+def prompt_priority(path: str) -> int:
+    """Return 0 for source, which a prompt shows first, 1 for prose, 2 for the rest.
+
+    The rest is what no person writes, drawings included.
+    """
+    if is_machine_made(path) or path.endswith(".svg"):
+        return 2
+    return 1 if path.endswith(_PROSE_SUFFIXES) else 0
+
+
 @cache
 def _spec(*names: str) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import yaml
 
 from diffscribe.commits.diff import Hunk, patches_by_path
-from diffscribe.commits.path_rules import is_machine_made
+from diffscribe.commits.path_rules import prompt_priority
 from diffscribe.core.errors import InputError
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Change, FileChange, Message
@@ -23,8 +23,6 @@ CountTokens = Callable[[str], int]
 
 MAX_GITIGNORE_FRACTION = 0.1
 """Share of the budget for patterns; the change itself is worth more."""
-
-PROSE_SUFFIXES = (".md", ".rst", ".txt", ".adoc")
 
 
 class Prompts(NamedTuple):
@@ -212,14 +210,7 @@ def _remark(shown: int, cut: int) -> str:
 def _by_worth(hunks: dict[str, tuple[str, ...]]) -> list[tuple[str, int]]:
     """Return path and position of every hunk, in the order of their worth."""
     every = [(path, at) for path, texts in hunks.items() for at in range(len(texts))]
-    return sorted(every, key=lambda each: (_worth(each[0]), each[1], each[0]))
-
-
-def _worth(path: str) -> int:
-    """Return 0 for source, 1 for prose, 2 for what no person writes."""
-    if is_machine_made(path) or path.endswith(".svg"):
-        return 2
-    return 1 if path.endswith(PROSE_SUFFIXES) else 0
+    return sorted(every, key=lambda each: (prompt_priority(each[0]), each[1], each[0]))
 
 
 class TeacherPrompts(NamedTuple):

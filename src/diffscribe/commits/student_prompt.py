@@ -31,10 +31,9 @@ from string import Template
 from typing import Literal, NamedTuple
 
 from diffscribe.commits.diff import FilePatch, Hunk, patches_by_path
-from diffscribe.commits.path_rules import is_machine_made
+from diffscribe.commits.path_rules import prompt_priority
 from diffscribe.commits.plan import MessageStyle
 from diffscribe.commits.prompt import (
-    PROSE_SUFFIXES,
     CountTokens,
     Prompts,
     Rendered,
@@ -60,6 +59,8 @@ _MAX_FUNCTION_CHARS = 60
 _MAX_SUBJECT_CHARS = 72
 _MAX_MISSES = 3
 """After so many lines of a file that do not fit, no other of it is tried."""
+_WEIGHTS = (1, 2, 8)
+"""How much a token counts of source, of prose, and of what no person writes."""
 _PATH_CHARS = (60, 40, 24, 12)
 _CROPPED_CHARS = (60, 30, 15, 8)
 
@@ -219,7 +220,7 @@ def _files(change: Change, context_lines: int) -> list[_File]:
     for number, (file, unit) in enumerate(zip(change.files, units, strict=True), 1):
         here = patches.get(file.path, [])
         hunks = [hunk for patch in here for hunk in patch.hunks]
-        weight = _weight(file.path)
+        weight = _WEIGHTS[prompt_priority(file.path)]
         is_numbered = unit.hunks > 1
         after = _counts(file) + _mode(here)
         if is_numbered:
@@ -235,12 +236,6 @@ def _files(change: Change, context_lines: int) -> list[_File]:
             )
         )
     return found
-
-
-def _weight(path: str) -> int:
-    if is_machine_made(path) or path.endswith(".svg"):
-        return 8
-    return 2 if path.endswith(PROSE_SUFFIXES) else 1
 
 
 def _name(file: FileChange) -> str:
