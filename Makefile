@@ -36,9 +36,10 @@ llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR 
 clone: .venv/.installed ## Bring the repositories that params or a PROFILE name by URL
 	@python scripts/clone.py --profile "$(PROFILE)"
 
-# DVC does not watch a user's repository, so it is always harvested anew.
-HARVEST_REPO = $(if $(REPO),dvc exp run --force --single-item \
-	--set-param "harvest.sources=['$(REPO)']" harvest)
+# DVC does not watch a user's repository, so it is always harvested anew. The shell reads
+# its path from the environment, where a quote or a space in it means nothing.
+export REPO
+HARVEST_REPO = $(if $(REPO),diffscribe train --repo "$$REPO" --force --single-item harvest)
 
 .PHONY: repro
 repro: llama.cpp ## Run every stage whose inputs changed (REPO=~/code/app: on that history)

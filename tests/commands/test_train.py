@@ -41,6 +41,7 @@ def test_dvc_reads_each_setting_as_the_value_it_was(tmp_path):
         "a": {
             "text": "it's: a, [b] {c} = 1",
             "list": ["on", "x y", "1", 2, {"since": "2024-01-31", "license": None}],
+            "paths": ["it's", 'a "b"', "\\", r"a\b", r"\'\\'", "a,b]{c"],
             "none": None,
             "real": 1.5e-4,
             "flag": True,

@@ -101,13 +101,15 @@ def test_changed_curate_param_runs_from_curate_on_only(finished):
 def test_another_repository_is_named_in_one_word_and_harvested_each_time(
     finished, tmp_path
 ):
-    history = History(tmp_path / "app")
+    history = History(tmp_path / """an app, "it's" ]""")
     for number in range(3):
         grow(history, number)
     for commits in (3, 4):
         harvest, rest = recipe(f"REPO={history.folder}")
         assert rest == "dvc repro"
-        run([sys.executable, "-m", *shlex.split(harvest)], finished)
+        command = f"{shlex.quote(sys.executable)} -m diffscribe.commands.main"
+        shell = ["bash", "-euc", harvest.replace("diffscribe", command, 1)]
+        run(shell, finished, REPO=str(history.folder))
         counts = json.loads((finished / "reports/harvest.json").read_text())
         assert (counts["sources"], counts["commits"]) == (1, commits)
         grow(history, commits)
@@ -130,7 +132,8 @@ def recipe(*variables):
         check=True,
     )
     text = listed.stdout.replace("\\\n", "")
-    return [line for line in text.splitlines() if line.startswith("dvc ")]
+    commands = ("diffscribe ", "dvc ")
+    return [line for line in text.splitlines() if line.startswith(commands)]
 
 
 def make_clone(folder, base):
@@ -164,11 +167,10 @@ def repro(clone, *targets):
     return re.findall(r"^Running stage '(.+)':$", said, re.MULTILINE)
 
 
-def run(command, clone):
+def run(command, clone, **variables):
     """Run a command of DVC in a clone and return what it says."""
-    done = subprocess.run(
-        command, cwd=clone, env=environment(clone), capture_output=True, text=True
-    )
+    env = environment(clone) | variables
+    done = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,7 +80,9 @@ def _hydra(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(_hydra(each) for each in value)}]"
     if isinstance(value, str):
-        return "'" + value.replace("'", "\\'") + "'"
+        # A backslash counts as one, but before a quote it has to be doubled.
+        doubled = re.sub(r"\\+(?='|$)", lambda found: found[0] * 2, value)
+        return "'" + doubled.replace("'", "\\'") + "'"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value)
@@ -87,14 +90,19 @@ def _hydra(value: Any) -> str:
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.option("--profile", default="", help="A file of profiles/, without its suffix.")
+@click.option("--repo", help="The one repository in harvest.sources.")
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED)
-def train_command(profile: str, dvc_arguments: tuple[str, ...]) -> None:
+def train_command(
+    profile: str, repo: str | None, dvc_arguments: tuple[str, ...]
+) -> None:
     """Run the pipeline as an experiment, with a profile laid over params.yaml.
 
     Without a profile params.yaml runs as it stands. DVC_ARGUMENTS, such as --queue
     or -n NAME, go to `dvc exp run`.
     """
     settings = list(set_params(load_profile(profile))) if profile else []
+    if repo:
+        settings += set_params({"harvest": {"sources": [repo]}})
     for setting in settings:
         logger.info("%s", setting)
     if importlib.util.find_spec("dvc") is None:
