@@ -1,7 +1,4 @@
-"""Stage base: bring the model to start from, pinned.
-
-Usage: python scripts/base.py models/diffscribe-135m models/base reports/base.json
-"""
+"""Stage base: bring the model to start from, pinned."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Stage baseline: fit what a model has to beat, without a neural network.
-
-Usage: python scripts/baseline.py data/splits models/baseline reports/baseline.json
-"""
+"""Stage baseline: fit what a model has to beat, without a neural network."""
 
 from pathlib import Path
 

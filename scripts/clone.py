@@ -1,7 +1,4 @@
-"""Bring the repositories that harvest.sources names by URL. No stage: it is explicit.
-
-Usage: python scripts/clone.py [--profile NAME]
-"""
+"""Bring the repositories that harvest.sources names by URL; no stage runs it."""
 
 import sys
 from pathlib import Path

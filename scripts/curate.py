@@ -1,8 +1,4 @@
-"""Stage curate: keep what is worth learning from.
-
-Usage: python scripts/curate.py data/labeled.jsonl data/curated.jsonl \
-data/rejected.jsonl reports/curate.json metrics/curate.json
-"""
+"""Stage curate: keep what is worth learning from."""
 
 from pathlib import Path
 

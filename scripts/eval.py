@@ -1,8 +1,4 @@
-"""Stage eval: compare student, base and controls on held-out changes.
-
-Usage: python scripts/eval.py prompts/teacher models/gguf models/baseline/plans.jsonl
-           data/splits data/sft/test.jsonl reports/eval metrics/eval.json
-"""
+"""Stage eval: compare student, base and controls on held-out changes."""
 
 from pathlib import Path
 from shutil import get_terminal_size

@@ -1,8 +1,4 @@
-"""Stage harvest: squash windows of consecutive commits to working-tree changes.
-
-Usage: python scripts/harvest.py data/self.bundle data/harvested.jsonl
-           reports/harvest.json metrics/harvest.json
-"""
+"""Stage harvest: squash windows of consecutive commits to working-tree changes."""
 
 from functools import partial
 from pathlib import Path

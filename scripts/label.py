@@ -1,8 +1,4 @@
-"""Stage label: give each change a commit plan.
-
-Usage: python scripts/label.py prompts/teacher data/harvested.jsonl \
-data/labeled.jsonl data/label_failures.jsonl reports/label.json metrics/label.json
-"""
+"""Stage label: give each change a commit plan."""
 
 from contextlib import closing
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""Stage merge-quantize: ship the student for llama.cpp and Ollama.
-
-Usage: python scripts/merge_quantize.py prompts/student models/base models/adapter
-           models/merged models/gguf reports/merge_quantize.json
-"""
+"""Stage merge-quantize: ship the student for llama.cpp and Ollama."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""Stage render: turn changes into chat samples within the token budget.
-
-Usage: python scripts/render.py prompts/student data/splits models/base data/sft
-           reports/render.json metrics/render.json
-"""
+"""Stage render: turn changes into chat samples within the token budget."""
 
 from collections import Counter
 from functools import partial

@@ -1,8 +1,4 @@
-r"""Stage split: changes that train, and held-out ones that share nothing with them.
-
-Usage: python scripts/split.py benchmark_sets data/curated.jsonl data/splits \
-    reports/split.json metrics/split.json
-"""
+"""Stage split: changes that train, and held-out ones that share nothing with them."""
 
 from pathlib import Path
 

@@ -1,8 +1,4 @@
-"""Stage train: fine-tune the base on the answers.
-
-Usage: python scripts/train.py data/sft models/base models/adapter
-           reports/train reports/train.json metrics/train.json
-"""
+"""Stage train: fine-tune the base on the answers."""
 
 import shutil
 from pathlib import Path

@@ -13,22 +13,42 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from diffscribe.asking.connect import Gguf, Remote
+from diffscribe.commits.prompt import load_plan_prompts, load_prompts
+from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
 from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import Params, check_address, load_params
-
-if TYPE_CHECKING:
-    from diffscribe.asking.connect import Gguf, Remote
-    from diffscribe.core.records import Score, SplitChange
-    from diffscribe.eval.cases import Case
-    from diffscribe.eval.compare import Comparison
-    from diffscribe.eval.controls import Control
-    from diffscribe.split.leaks import Leak
+from diffscribe.core.records import Label, Plan, Score, SplitChange
+from diffscribe.core.tracking import tracked_run
+from diffscribe.eval.ask import Decoding, System, ask
+from diffscribe.eval.case_files import read_case_file
+from diffscribe.eval.cases import (
+    Case,
+    as_student_is_asked,
+    change_of,
+    select,
+    with_prompts,
+)
+from diffscribe.eval.compare import Comparison, compare_systems
+from diffscribe.eval.controls import RULES, Control, predict_controls
+from diffscribe.eval.metrics import evaluate
+from diffscribe.eval.report import (
+    cell,
+    grid,
+    in_width,
+    percent,
+    terminal_table,
+    write_report,
+)
+from diffscribe.eval.scores import HEADLINE, SCORES, score_all
+from diffscribe.review.report_page import TARGET, write_page
+from diffscribe.split.leaks import Benchmark, Leak, find_leaks
 
 PROMPTS = Path("prompts")
 REPORTS = Path("reports/bench")
@@ -130,17 +150,6 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     Answers are kept in the ledger, so the same command again asks only those questions
     that got no answer, and computes every score anew.
     """
-    from diffscribe.asking.connect import Gguf
-    from diffscribe.core.tracking import tracked_run
-    from diffscribe.eval.ask import Decoding, System, ask
-    from diffscribe.eval.case_files import read_case_file
-    from diffscribe.eval.cases import select
-    from diffscribe.eval.controls import predict_controls
-    from diffscribe.eval.metrics import evaluate
-    from diffscribe.eval.report import terminal_table, write_report
-    from diffscribe.eval.scores import score_all
-    from diffscribe.review.report_page import write_page
-
     values = load_params(params)
     section = values.eval
     models = _models(options, section.threads)
@@ -244,11 +253,8 @@ def _foreign_file(folder: Path) -> Path | None:
 
 def _models(
     options: Mapping[str, Any], threads: int
-) -> "dict[str, Gguf | Remote | Control]":
+) -> dict[str, Gguf | Remote | Control]:
     """Return the models of --model by the names of their rows."""
-    from diffscribe.eval.controls import RULES
-    from diffscribe.review.report_page import TARGET
-
     found: dict[str, Gguf | Remote | Control] = {}
     for text in options["models"]:
         name, model = _model(text, options, threads)
@@ -265,9 +271,7 @@ def _models(
 
 def _model(
     text: str, options: Mapping[str, Any], threads: int
-) -> "tuple[str, Gguf | Remote | Control]":
-    from diffscribe.asking.connect import Gguf, Remote
-    from diffscribe.eval.controls import RULES
+) -> tuple[str, Gguf | Remote | Control]:
 
     if text in RULES:
         return text, RULES[text]
@@ -293,13 +297,9 @@ def _model(
 
 
 def _with_prompts(
-    cases: "Sequence[Case]", values: Params, options: Mapping[str, Any]
-) -> "list[Case]":
+    cases: Sequence[Case], values: Params, options: Mapping[str, Any]
+) -> list[Case]:
     """Return the cases with the prompts that --prompt asks for."""
-    from diffscribe.commits.prompt import load_plan_prompts, load_prompts
-    from diffscribe.commits.student_prompt import load_student_prompts
-    from diffscribe.eval.cases import as_student_is_asked, with_prompts
-
     kind, max_chars = options["prompt"], options["max_prompt_chars"]
     if kind == "student":
         style, section = values.style.message, values.render
@@ -327,9 +327,6 @@ def bench_compare(
 
     The first system of each is compared, by the main measures unless some are named.
     """
-    from diffscribe.eval.compare import compare_systems
-    from diffscribe.eval.scores import HEADLINE, SCORES
-
     unknown = [name for name in measures if name not in SCORES]
     if unknown:
         raise click.UsageError(
@@ -360,8 +357,7 @@ def bench_compare(
         )
 
 
-def _comparison_table(found: "Mapping[str, Comparison]", columns: int) -> str:
-    from diffscribe.eval.report import cell, grid, in_width, percent
+def _comparison_table(found: Mapping[str, Comparison], columns: int) -> str:
 
     rows = [
         {
@@ -378,10 +374,8 @@ def _comparison_table(found: "Mapping[str, Comparison]", columns: int) -> str:
     return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 
-def _first_system(folder: Path, names: Sequence[str]) -> "list[Score]":
+def _first_system(folder: Path, names: Sequence[str]) -> list[Score]:
     """Return the scores of the system that a report is about."""
-    from diffscribe.core.records import Score
-
     scores = list(read_jsonl(folder / "scores.jsonl", Score))
     own = [each for each in scores if each.system == scores[0].system]
     if not own or not all(set(names) <= each.values.keys() for each in own):
@@ -393,7 +387,7 @@ def _first_system(folder: Path, names: Sequence[str]) -> "list[Score]":
 
 
 def _refuse_incomparable(
-    first: Path, second: Path, ours: "Sequence[Score]", theirs: "Sequence[Score]"
+    first: Path, second: Path, ours: Sequence[Score], theirs: Sequence[Score]
 ) -> None:
     """Refuse reports over cases that differ, or by other rules of style."""
     mine, others = ({each.sample_id for each in scores} for scores in (ours, theirs))
@@ -432,7 +426,7 @@ def bench_check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
 
 def find_contamination(
     cases: Path, splits: Path, whole_repositories: bool
-) -> "list[Leak]":
+) -> list[Leak]:
     """Return what rows of the splits train and validation share with a case file.
 
     Args:
@@ -444,10 +438,6 @@ def find_contamination(
         InputError: if there is no split, or no case file.
         RecordError: if a line of one does not fit.
     """
-    from diffscribe.core.records import SplitChange
-    from diffscribe.eval.case_files import read_case_file
-    from diffscribe.split.leaks import Benchmark, find_leaks
-
     paths = [splits / f"{split}.jsonl" for split in ("train", "validation")]
     if not any(path.exists() for path in paths):
         raise InputError(f"no split in '{splits}'; run the stage split first")
@@ -466,11 +456,8 @@ def find_contamination(
     ]
 
 
-def _split_row(case: "Case") -> "SplitChange":
+def _split_row(case: Case) -> SplitChange:
     """Return a case as a row of a split, whose label find_leaks does not read."""
-    from diffscribe.core.records import Label, Plan, SplitChange
-    from diffscribe.eval.cases import change_of
-
     label = Label(
         plan=Plan(commits=()),
         source="history",
@@ -488,7 +475,7 @@ def _split_row(case: "Case") -> "SplitChange":
     )
 
 
-def _refuse_contamination(cases: Path, leaks: "Sequence[Leak]") -> None:
+def _refuse_contamination(cases: Path, leaks: Sequence[Leak]) -> None:
     """Refuse a case file that shares anything: the number of each kind, and five."""
     if not leaks:
         return

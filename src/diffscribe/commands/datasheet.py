@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command
+from diffscribe.core.files import whole_file
+from diffscribe.review.datasheet import card, gather, page
 
 
 @click.command(cls=Command)
@@ -17,9 +19,6 @@ def datasheet_command(folder: Path, counts: Path, report: Path) -> None:
     The page goes to REPORT, the card to FOLDER/README.md; both are made of what the
     stages wrote to FOLDER and counted in COUNTS.
     """
-    from diffscribe.core.files import whole_file
-    from diffscribe.review.datasheet import card, gather, page
-
     sheet = gather(folder, counts)
     for path, text in ((report, page(sheet)), (folder / "README.md", card(sheet))):
         with whole_file(path) as partial:

@@ -5,6 +5,15 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.params import load_params
+from diffscribe.core.records import Change
+from diffscribe.label.gate import sampled
+from diffscribe.review.gate import (
+    accept_votes,
+    write_comparison_page,
+    write_sample_page,
+)
 
 REPORT = Path("reports/gate")
 
@@ -28,10 +37,6 @@ def gate_draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> 
 
     Defaults are data/harvested.jsonl and reports/gate/harvested.jsonl.
     """
-    from diffscribe.core.files import write_jsonl
-    from diffscribe.core.records import Change
-    from diffscribe.label.gate import sampled
-
     count = write_jsonl(sample, sampled(harvested, _count(rows, params), Change))
     click.echo(f"gate: {count} changes drawn to {sample}")
 
@@ -46,8 +51,6 @@ def gate_show(labeled: Path, report: Path, rows: int | None, params: Path) -> No
 
     Defaults are data/labeled.jsonl and reports/gate.
     """
-    from diffscribe.review.gate import write_sample_page
-
     click.echo(f"gate: {write_sample_page(labeled, report, _count(rows, params))}")
     click.echo(f"gate: open {report / 'index.html'}")
 
@@ -61,8 +64,6 @@ def gate_accept(file: Path, report: Path) -> None:
     FILE is the votes.json of a page, REPORT is reports/gate by default. Only votes
     on labels that a page in REPORT shows are recorded.
     """
-    from diffscribe.review.gate import accept_votes
-
     if file == Path():
         raise click.UsageError(
             f"name the file of votes, which {report / 'index.html'} exports with the "
@@ -86,13 +87,10 @@ def gate_compare(
     The page shows a sample; what needs no person is compared over all changes that
     both have. REPORT is reports/gate by default.
     """
-    from diffscribe.review.gate import write_comparison_page
-
     click.echo(write_comparison_page(first, second, report, _count(rows, params)))
     click.echo(f"gate: open {report / 'compare.html'}")
 
 
 def _count(rows: int | None, params: Path) -> int:
-    from diffscribe.core.params import load_params
 
     return rows or load_params(params).label.gate_rows

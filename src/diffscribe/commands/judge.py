@@ -5,6 +5,10 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.files import write_json
+from diffscribe.core.params import load_params
+from diffscribe.review.judge import judge
+from diffscribe.review.votes import votes_report
 
 
 @click.command(cls=Command)
@@ -29,11 +33,6 @@ def judge_command(
     The votes on REPORTS/ballots.jsonl go to VOTES, for `diffscribe votes`. Each pair
     is asked about in both orders; where the answers differ, it is a tie.
     """
-    from diffscribe.core.files import write_json
-    from diffscribe.core.params import load_params
-    from diffscribe.review.judge import judge
-    from diffscribe.review.votes import votes_report
-
     section = load_params(params).label
     name = model or section.teacher.model
     judged = judge(reports, splits, test, prompts, name, section)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from diffscribe.asking import upkeep
+from diffscribe.asking.ledger import ledger_path
 from diffscribe.core.cli import INPUT, OUTPUT, Group
 
 
@@ -16,8 +18,6 @@ def ledger_command(context: click.Context, ledger: Path | None) -> None:
 
     Other processes may use the ledger at the same time.
     """
-    from diffscribe.asking.ledger import ledger_path
-
     context.obj = ledger or ledger_path()
 
 
@@ -29,8 +29,6 @@ def ledger_export(ledger: Path, target: Path) -> None:
 
     The lines are ordered by key.
     """
-    from diffscribe.asking import upkeep
-
     click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
 
 
@@ -39,8 +37,6 @@ def ledger_export(ledger: Path, target: Path) -> None:
 @click.pass_obj
 def ledger_merge(ledger: Path, sources: tuple[Path, ...]) -> None:
     """Add the answers of SOURCES, which are exports or other ledgers."""
-    from diffscribe.asking import upkeep
-
     for source in sources:
         merged = upkeep.merge(ledger, source)
         click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
@@ -71,8 +67,6 @@ def ledger_prune(
     keep: Path | None,
 ) -> None:
     """Drop the answers that meet all given options."""
-    from diffscribe.asking import upkeep
-
     if not models and not repos and older_than is None and keep is None:
         names = "--model, --repo, --older-than, --keep"
         raise click.UsageError(f"give at least one of {names}")
@@ -87,8 +81,6 @@ def ledger_prune(
 def ledger_show(ledger: Path) -> None:
     """Print answers, tokens and times for each model."""
     from tabulate import tabulate
-
-    from diffscribe.asking import upkeep
 
     totals = upkeep.totals(ledger)
     headers = [name.replace("_", " ") for name in upkeep.Totals._fields]

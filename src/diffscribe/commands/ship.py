@@ -11,6 +11,7 @@ from diffscribe.core.errors import InputError, ParamsError
 from diffscribe.core.files import repository_root, whole_folder, write_json
 from diffscribe.core.params import load_params
 from diffscribe.doors.adapter import WEIGHTS
+from diffscribe.review.model_card import model_card, read_evaluation, read_results
 
 SHIPPED_FOLDER = Path("models/diffscribe-135m")
 BASE_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -29,7 +30,6 @@ def ship_command(run: Path, folder: Path, params: Path) -> None:
     with. FOLDER gets the adapter, the baseline, a model card and results.json.
     """
     from diffscribe.base.smollm2 import SMOLLM2
-    from diffscribe.review.model_card import model_card, read_evaluation, read_results
 
     values = load_params(params)
     if values.base.source != SMOLLM2:

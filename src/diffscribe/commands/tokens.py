@@ -9,7 +9,16 @@ import click
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, whole_file
+from diffscribe.core.params import load_params
 from diffscribe.core.records import Sample
+from diffscribe.doors.model_folder import load_tokenizer
+from diffscribe.review.tokens import (
+    counted,
+    tokens_colours,
+    tokens_lines,
+    tokens_of,
+    tokens_page,
+)
 
 
 @click.command(cls=Command)
@@ -28,15 +37,6 @@ def tokens_command(
     trainer, with the tokenizer of BASE. A terminal gets colours, anything else that
     --text writes to gets a line for each token.
     """
-    from diffscribe.core.params import load_params
-    from diffscribe.doors.model_folder import load_tokenizer
-    from diffscribe.review.tokens import (
-        counted,
-        tokens_colours,
-        tokens_lines,
-        tokens_of,
-        tokens_page,
-    )
     from diffscribe.train.trainer import masked_ids
 
     split, sample = find_sample(samples, wanted)

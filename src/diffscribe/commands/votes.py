@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, Command
+from diffscribe.review.votes import votes_report
 
 
 @click.command(cls=Command)
@@ -14,6 +15,4 @@ def votes_command(files: tuple[Path, ...]) -> None:
 
     Of two or more files it also says how far their voters agree.
     """
-    from diffscribe.review.votes import votes_report
-
     click.echo(votes_report(files))
