@@ -53,6 +53,14 @@ def test_the_table_shows_the_student_its_base_the_best_control_and_the_teacher()
     assert [each.system for each in docs.shown(systems[:1])] == ["student-q8_0"]
 
 
+def test_the_readme_shows_what_was_measured_of_the_shipped_model():
+    readme = (ROOT / "README.md").read_text()
+    current = docs.replace(
+        readme, "shipped", docs.shipped(docs.SHIPPED / "results.json")
+    )
+    assert readme == current, "run 'make docs'"
+
+
 def test_a_block_is_replaced_between_its_markers_and_nothing_else():
     text = "a\n<!-- results -->\nold\n<!-- /results -->\nb\n"
     new = docs.replace(text, "results", "new")

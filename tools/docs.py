@@ -9,12 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from diffscribe.core.intervals import Estimate
 from diffscribe.core.params import params_schema
 from diffscribe.eval.metrics import Evaluation, SystemResult
 from diffscribe.eval.report import cell, grid
 
 ROOT = Path(__file__).resolve().parents[1]
 EVALUATION = ROOT / "reports" / "eval" / "metrics.json"
+SHIPPED = ROOT / "models" / "diffscribe-135m"
 SCHEMA = ROOT / "params.schema.json"
 HISTORY = "control-original"
 COLUMNS = {
@@ -27,13 +29,15 @@ COLUMNS = {
 
 
 def main(table: str = "results") -> None:
-    """Rewrite both files in place; without an evaluation the tables stay."""
+    """Rewrite both files in place; without an evaluation its table stays."""
     SCHEMA.write_text(schema(), encoding="utf-8")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     if EVALUATION.is_file():
         found = Evaluation.model_validate_json(EVALUATION.read_bytes())
-        readme.write_text(replace(text, table, results(found)), encoding="utf-8")
+        text = replace(text, table, results(found))
+    text = replace(text, "shipped", shipped(SHIPPED / "results.json"))
+    readme.write_text(text, encoding="utf-8")
 
 
 def schema() -> str:
@@ -58,6 +62,32 @@ def results(evaluation: Evaluation) -> str:
     ]
     n = evaluation.systems[0].n
     return f"{grid(rows)}\n\nIn brackets the 95 % interval; n = {n} changes."
+
+
+def shipped(path: Path) -> str:
+    """Return what was measured of the shipped model in Markdown."""
+    found = json.loads(path.read_bytes())
+    systems = {each["system"]: each for each in found["evaluation"]["systems"]}
+    student, *_ = systems
+    names = {
+        "hybrid": "hybrid",
+        student: found["name"],
+        "base": "smollm2-135m",
+        "control-baseline": "control-baseline",
+    }
+    rows = [
+        {"system": name}
+        | {
+            title: cell(Estimate.model_validate(systems[system]["scores"][measure]))
+            for measure, title in COLUMNS.items()
+        }
+        for system, name in names.items()
+    ]
+    n = sum(found["held_out"].values())
+    return (
+        f"{grid(rows)}\n\nIn brackets the 95 % interval; n = {n:,} changes of "
+        f"{len(found['held_out'])} histories."
+    )
 
 
 def shown(systems: Sequence[SystemResult]) -> list[SystemResult]:
