@@ -11,7 +11,7 @@ from diffscribe.asking.connect import Gguf, Remote
 from diffscribe.commits.grammar import TYPES, format_header
 from diffscribe.commits.plan import plan_json, plan_problem, plan_schema
 from diffscribe.commits.prompt import Prompts
-from diffscribe.core.errors import ParamsError, SourceError, ToolError
+from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Message, PlannedChange, SplitChange
@@ -374,11 +374,12 @@ def test_an_endpoint_that_is_no_llama_cpp_is_asked_for_lines_without_a_grammar(
     assert not {"grammar", "response_format"} & request.body.keys()
 
 
-def test_rows_that_need_lines_are_refused_for_samples_in_json(models, case):
+def test_rows_that_need_lines_are_left_out_for_samples_in_json(models, case, caplog):
     params = PARAMS.model_copy(update={"also": ("hybrid",)})
     found = find_models(models)
-    with pytest.raises(ParamsError, match="hybrid needs answers in lines"):
-        systems_of(found, [case("a")], Prompts("", ""), planned, params)
+    systems = systems_of(found, [case("a")], Prompts("", ""), planned, params)
+    assert [each.name for each in systems] == list(found)
+    assert "eval.also: hybrid left out" in caplog.text
 
 
 def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):

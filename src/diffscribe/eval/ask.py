@@ -15,7 +15,7 @@ from diffscribe.commits.answer import read_message_lines, read_plan_lines
 from diffscribe.commits.answer_grammar import answer_grammar, message_grammar
 from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
 from diffscribe.commits.prompt import Prompts
-from diffscribe.core.errors import ParamsError, SourceError
+from diffscribe.core.errors import SourceError
 from diffscribe.core.params import EvalParams
 from diffscribe.core.records import Plan, PlannedChange, Prediction
 from diffscribe.doors.reply import (
@@ -123,7 +123,8 @@ def systems_of(
 ) -> list[System]:
     """Return each GGUF with the cases as the student is asked them.
 
-    With `also` the student, which is the first of the GGUFs, is asked in more ways.
+    With `also` the student, which is the first of the GGUFs, is asked in more ways,
+    if it answers in lines.
     With `full_prompt_chars` the base is asked a second time, with the words of `full`:
     a base that is told everything is what one has without training.
 
@@ -134,20 +135,19 @@ def systems_of(
         planned: gives the baseline's plans, whose groups and junk the hybrid takes,
             and among which the reranking student chooses.
         params: the section eval.
-
-    Raises:
-        ParamsError: if `also` asks for what answers in JSON cannot give.
     """
     models = {
         name: Gguf(path, params.context_tokens, params.threads, params.slots, TIMEOUT_S)
         for name, path in ggufs.items()
     }
     systems = [System(name, model, cases) for name, model in models.items()]
-    if params.also and any(case.answer == "json" for case in cases):
-        raise ParamsError(
-            f"eval.also: {params.also[0]} needs answers in lines, and these samples "
-            "want JSON; set render.answer: lines, or leave eval.also empty"
+    also = params.also
+    if also and any(case.answer == "json" for case in cases):
+        logger.warning(
+            "eval.also: %s left out, which needs answers in lines (render.answer)",
+            ", ".join(also),
         )
+        also = ()
     student = next(iter(models.values()))
     ways = {
         "free": lambda: System(FREE, student, cases, is_free=True),
@@ -165,7 +165,7 @@ def systems_of(
             GIVEN, student, with_groups(cases, lambda case: [case.target])
         ),
     }
-    systems += [ways[each]() for each in params.also]
+    systems += [ways[each]() for each in also]
     if params.full_prompt_chars is not None:
         texts = {"plan": full, "message": full}
         told = with_prompts(cases, texts, params.full_prompt_chars)
