@@ -7,7 +7,6 @@ does not fit into one file is asked by the next batch.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import re
 import time
@@ -21,7 +20,7 @@ from diffscribe.asking.ask import Counts, in_order
 from diffscribe.asking.budget import Budget, Cost
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import ToolError
-from diffscribe.core.files import repository_root, write_json, write_lines
+from diffscribe.core.files import lock_file, repository_root, write_json, write_lines
 from diffscribe.doors.batches import (
     DIALECT,
     BatchService,
@@ -85,16 +84,8 @@ def hold(folder: Path) -> IO[bytes]:
     Raises:
         ToolError: if another process has it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise ToolError(
-            f"'{folder}': another process works on this batch; wait for it or end it"
-        ) from error
-    return lock
+    busy = f"'{folder}': another process works on this batch; wait for it or end it"
+    return lock_file(folder / "lock", ToolError(busy))
 
 
 def _close(folder: Path) -> None:

@@ -6,13 +6,12 @@ from the vocabulary, because transformers' own reader of GGUF files takes the wr
 token and leaves out the split of digits.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.files import repository_root
+from diffscribe.core.files import repository_root, write_json
 from diffscribe.doors.package_index import PackagedFile, kept_file
 
 SMOLLM2 = "smollm2-135m"
@@ -90,11 +89,11 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
             f"{gguf}: the architecture and tokenizer are {kinds}; only a llama with "
             "the tokenizer smollm can be converted"
         )
-    _write_json(folder / "config.json", _config(field))
+    write_json(folder / "config.json", _config(field))
     # Nothing of how answers are drawn: a penalty here would reach every user.
     ends = {f"{name}_token_id": _token_id(field, name) for name in ("bos", "eos")}
     pad = {"pad_token_id": _token_id(field, "padding")}
-    _write_json(folder / "generation_config.json", ends | pad)
+    write_json(folder / "generation_config.json", ends | pad)
     _write_weights(reader.tensors, _config(field), folder / "model.safetensors")
     _write_tokenizer(field, folder)
     (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
@@ -210,7 +209,7 @@ def _write_tokenizer(field: Any, folder: Path) -> None:
         ]
     )
     tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(
+    write_json(
         folder / "tokenizer_config.json",
         {
             "bos_token": tokens[_token_id(field, "bos")],
@@ -224,8 +223,3 @@ def _write_tokenizer(field: Any, folder: Path) -> None:
     )
     template = field("tokenizer.chat_template")
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
-
-
-def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")

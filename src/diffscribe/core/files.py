@@ -18,7 +18,12 @@ from typing import IO, Any, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from diffscribe.core.errors import InputError, RecordError, StorageError
+from diffscribe.core.errors import (
+    DiffscribeError,
+    InputError,
+    RecordError,
+    StorageError,
+)
 from diffscribe.core.records import Record
 
 logger = logging.getLogger(__name__)
@@ -217,6 +222,22 @@ def _locked(path: Path, lock: Path) -> int:
                 "run again"
             ) from error
         os.close(descriptor)
+
+
+def lock_file(path: Path, error: DiffscribeError) -> IO[bytes]:
+    """Return an open file whose flock this process has until it is closed or killed.
+
+    Raises:
+        DiffscribeError: the given one, if another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise error from None
+    return lock
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -167,12 +167,12 @@ class Label(Record):
 
     plan: Plan
     source: Literal["history", "teacher"]
-    teacher: str | None
+    teacher: str | None = None
     """The model that answered, or None for history."""
-    prompt_sha256: str | None
+    prompt_sha256: str | None = None
     """Digest of the prompt the teacher saw, or None for history."""
-    usage: Usage | None
-    ratings: dict[str, float]
+    usage: Usage | None = None
+    ratings: dict[str, float] = Field(default_factory=dict)
     """Scores from 0 to 1 by name of the rubric; may be empty."""
     history: "Label | None" = Field(
         default=None, exclude_if=lambda label: label is None

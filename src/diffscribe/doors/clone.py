@@ -1,6 +1,5 @@
 """Fetch a pinned commit and its whole history from a remote, in resumable steps."""
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from diffscribe.core.errors import SourceError
+from diffscribe.core.files import lock_file
 from diffscribe.doors.git import git_required, run_git
 from diffscribe.doors.places import clone_folder, protocol_of
 
@@ -57,7 +57,10 @@ def clone(
             f"{', '.join(protocols)}; clone it yourself and name its path"
         )
     folder = clone_folder(url, clones)
-    with _locked(folder):
+    taken = SourceError(
+        f"{folder}: another 'make clone' works on it; wait until it ends"
+    )
+    with lock_file(folder.with_name(f".{folder.name}.lock"), taken):
         if folder.exists() and _has(folder, revision):
             return False
         partial = _prepare(folder, url, revision)
@@ -192,19 +195,3 @@ def _remove_leftovers(partial: Path) -> None:
     for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*"):
         for path in partial.glob(pattern):
             path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's flock, which the kernel releases if this process is killed."""
-    import fcntl
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SourceError(
-                f"{folder}: another 'make clone' works on it; wait until it ends"
-            ) from error
-        yield

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffscribe.core.errors import SourceError, ToolError
+from diffscribe.core.files import write_json
 from diffscribe.core.records import Message, Sample
 
 
@@ -83,8 +84,7 @@ def drop_sampling(folder: Path) -> None:
             if _is_no_drawing(key) or (name == "config.json" and key not in options)
         }
         if kept != values:
-            text = json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False)
-            path.write_text(text + "\n", encoding="utf-8")
+            write_json(path, kept)
 
 
 def _is_no_drawing(key: str) -> bool:

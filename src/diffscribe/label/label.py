@@ -34,7 +34,6 @@ from diffscribe.label.labeler import (
     LabelFailure,
     Outcome,
     label_change,
-    own_label,
 )
 
 if TYPE_CHECKING:
@@ -76,8 +75,10 @@ def outcomes(
     if not params.asks:
         for change in changes:
             plan = history_plan(change, params, style)
-            result = own_label(plan, {}) if isinstance(plan, Plan) else plan
-            yield Outcome(change, result, ())
+            if isinstance(plan, Plan):
+                yield Outcome(change, Label(plan=plan, source="history"), ())
+            else:
+                yield Outcome(change, plan, ())
         return
     with connected_teacher(params, run) as asker:
         label = partial(label_change, asker.ask, texts, params)
@@ -88,9 +89,7 @@ def outcomes(
                 yield outcome
 
         if params.gate_threshold and row_count(harvested) > params.gate_rows:
-            ids = gate.drawn(read_jsonl(harvested, Change), params.gate_rows)
-            rows = read_jsonl(harvested, Change)
-            sample = [change for change in rows if change.id in ids]
+            sample = gate.sampled(harvested, params.gate_rows, Change)
             asker.bring(label, lambda: sample, show)
             labels = [
                 labeled_change(change, result)

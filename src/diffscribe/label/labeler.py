@@ -170,7 +170,6 @@ class _Talk:
                 prompt_tokens=answer.usage.prompt_tokens,
                 completion_tokens=answer.usage.completion_tokens,
             ),
-            ratings={},
         )
 
     async def _from_history(self) -> Label | LabelReason:
@@ -183,7 +182,7 @@ class _Talk:
             plan = await self._clean(plan)
         if self._params.raters:
             ratings = await self._rate(plan)
-        return own_label(plan, ratings)
+        return Label(plan=plan, source="history", ratings=ratings)
 
     async def _clean(self, plan: Plan) -> Plan:
         """Return a plan whose subjects and bodies a model rewrote."""
@@ -272,18 +271,6 @@ def _wrap(plan: Plan, style: StyleParams) -> Plan:
         for each in plan.commits
     )
     return plan.model_copy(update={"commits": commits})
-
-
-def own_label(plan: Plan, ratings: dict[str, float]) -> Label:
-    """Return the history's plan as a label."""
-    return Label(
-        plan=plan,
-        source="history",
-        teacher=None,
-        prompt_sha256=None,
-        usage=None,
-        ratings=ratings,
-    )
 
 
 def _cut_off(answer: Answer) -> FlawError | None:

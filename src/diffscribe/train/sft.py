@@ -352,7 +352,7 @@ def _tidy(folder: Path, base: Path) -> None:
         # PEFT keeps it as a set, whose order differs from process to process.
         if isinstance(values["target_modules"], list):
             values["target_modules"].sort()
-        config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
+        write_json(config, values)
 
 
 def _point(entry: Mapping[str, Any]) -> Mapping[str, float]:
