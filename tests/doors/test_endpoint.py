@@ -238,7 +238,7 @@ def test_of_500_rows_at_30_percent_faults_none_is_lost_doubled_or_mixed_up():
             return error
 
     with FaultServer(share=0.3, faults=faults) as server:
-        endpoint = endpoint_of(server, slots=64, attempts=attempts, timeout_s=5.0)
+        endpoint = endpoint_of(server, slots=64, attempts=attempts, timeout_s=2.0)
         outcomes = list(in_order(work, rows, 256, endpoint.close))
         received = [each.body["messages"][-1]["content"] for each in server.received]
     asked = Counter(received)
@@ -248,13 +248,16 @@ def test_of_500_rows_at_30_percent_faults_none_is_lost_doubled_or_mixed_up():
         if isinstance(error, AnswerError)
     }
     answered = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    # On a busy machine a timeout may come before the server read the request, or
+    # after it answered.
+    late = endpoint.faults["timeout"] - server.done[Fault.SLOW_LORIS]
     assert answered == [row for row in rows if row not in failed]
     assert len(failed) < 20
     assert all(len(str(error)) > 10 for error in failed.values())
-    assert all(asked[row] == attempts for row in failed)
-    assert server.done["answered"] == len(answered)
+    assert all(attempts - late <= asked[row] <= attempts for row in failed)
+    assert 0 <= server.done["answered"] - len(answered) <= late
     assert max(asked.values()) <= attempts
-    assert endpoint.requests_sent == len(received)
+    assert 0 <= endpoint.requests_sent - len(received) <= late
     assert endpoint.requests_sent - sum(endpoint.faults.values()) == len(answered)
     assert len(received) < 1.6 * len(rows)
     assert set(server.done) == {"answered", *TRANSIENT}
