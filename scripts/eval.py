@@ -5,24 +5,22 @@ from shutil import get_terminal_size
 
 import click
 
-from diffscribe.asking.connect import Gguf
 from diffscribe.commits.prompt import load_plan_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
-from diffscribe.eval.ask import Decoding, ask, find_models, systems_of
+from diffscribe.eval.ask import Decoding, System, ask_all, find_models, systems_of
 from diffscribe.eval.cases import read_selection
-from diffscribe.eval.controls import (
-    fit_controls,
-    fit_given_controls,
-    predict_controls,
-    read_planned,
+from diffscribe.eval.controls import fit_controls, read_planned
+from diffscribe.eval.metrics import headline
+from diffscribe.eval.report import (
+    log_evaluation,
+    summary,
+    terminal_table,
+    write_report,
 )
-from diffscribe.eval.metrics import evaluate, headline
-from diffscribe.eval.report import summary, terminal_table, write_report
-from diffscribe.eval.scores import score_all
 from diffscribe.review.report_page import write_page
 
 
@@ -59,31 +57,17 @@ def main(
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = list(read_jsonl(splits / "train.jsonl", SplitChange))
     planned = read_planned(baseline)
-    controls = fit_controls(training, planned)
-    if "groups_given" in section.also:
-        controls |= fit_given_controls(training, planned)
+    controls = fit_controls(training, planned, "groups_given" in section.also)
     systems = systems_of(ggufs, cases, full, planned, section)
+    systems += [System(name, control, cases) for name, control in controls.items()]
     decoding = Decoding(section.max_answer_tokens, section.seed)
     with tracked_run("eval", values) as run:
-        predictions = [
-            each for system in systems for each in ask(system, decoding, progress)
-        ]
-        predictions += predict_controls(cases, controls)
-        scores = score_all(cases, predictions, values.style)
-        sizes_bytes = {
-            each.name: each.model.path.stat().st_size
-            for each in systems
-            if isinstance(each.model, Gguf)
-        }
-        evaluation = evaluate(cases, scores, predictions, sizes_bytes)
+        evaluated = ask_all(systems, cases, decoding, values.style, progress)
+        evaluation = evaluated.evaluation
         with whole_folder(reports) as folder:
-            write_report(folder, predictions, scores, evaluation)
-            write_page(
-                folder, cases, predictions, scores, evaluation, section.page_samples
-            )
-        run.log_metrics(headline(evaluation))
-        run.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
-        run.log_report(reports)
+            write_report(folder, evaluated)
+            write_page(folder, evaluated, section.page_samples)
+        log_evaluation(run, reports, evaluated, headline(evaluation))
     click.echo(terminal_table(evaluation, get_terminal_size().columns))
     report(metrics, headline(evaluation), summary(evaluation))
 

@@ -21,7 +21,7 @@ from diffscribe.eval.controls import (
     original,
     per_directory,
     per_file,
-    predict_controls,
+    predict_control,
     read_planned,
 )
 from diffscribe.eval.scores import score
@@ -53,10 +53,10 @@ def test_files_are_grouped_by_folder_or_not_at_all(case, control, code):
     ]
 
 
-def test_each_control_answers_each_case_at_no_cost(case):
-    predictions = predict_controls([case("s"), case("t")], RULES)
+def test_a_control_answers_each_case_at_no_cost(case):
+    predictions = predict_control("any", one_commit, [case("s"), case("t")])
     assert [(each.system, each.sample_id) for each in predictions] == [
-        (system, case_id) for system in RULES for case_id in ("s", "t")
+        ("any", case_id) for case_id in ("s", "t")
     ]
     assert {(each.latency_s, each.completion_tokens) for each in predictions} == {
         (0.0, 0)
@@ -208,8 +208,12 @@ def test_without_messages_to_lend_nearest_is_one_commit(case):
 
 def test_fitted_controls_give_valid_plans_and_the_same_again(controls, case):
     asked = [case("s", FILES, junk=("x.log",)), make_case(task="message")]
-    predictions = predict_controls(asked, controls)
-    assert predictions == predict_controls(asked, controls)
+
+    def answers():
+        return [p for each in controls.items() for p in predict_control(*each, asked)]
+
+    predictions = answers()
+    assert predictions == answers()
     assert len(predictions) == 2 * len(controls) == 14
     for each in predictions:
         files = next(one.files for one in asked if one.id == each.sample_id)

@@ -1,7 +1,7 @@
 """Of every page, in a real browser: nothing runs, nothing is too wide or too pale."""
 
 import pytest
-from tests.support.generated import evaluated, generated
+from tests.support.generated import evaluated, generated, written_page
 from tests.support.label_fixtures import make_row
 from tests.support.planned import commit, make_case, plan, prediction
 from tests.support.rows import make_sample
@@ -66,7 +66,7 @@ def write_hostile_report(folder):
     scores = [
         each.model_copy(update={"findings": {EVIL: (EVIL,)}}) for each in made.scores
     ]
-    return made._replace(scores=scores).write(folder)
+    return written_page(folder, made._replace(scores=scores))
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def usual(hostile, tmp_path_factory):
     for name, text in pages.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     paths = {name: folder / f"{name}.html" for name in (*pages, "compare")}
-    return {**hostile, **paths, "report": generated(24).write(folder)}
+    return {**hostile, **paths, "report": written_page(folder, generated(24))}
 
 
 BROKEN = """() => {

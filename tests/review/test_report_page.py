@@ -1,7 +1,7 @@
 """In a real browser: what is shown, filtered, voted on and exported."""
 
 import pytest
-from tests.support.generated import evaluated, generated, repeated
+from tests.support.generated import evaluated, generated, repeated, written_page
 from tests.support.planned import commit, make_case, plan, prediction
 
 from diffscribe.core.ballots import Ballot, read_votes
@@ -16,7 +16,7 @@ def sixty():
 
 @pytest.fixture(scope="module")
 def written(sixty, tmp_path_factory):
-    return sixty.write(tmp_path_factory.mktemp("page"))
+    return written_page(tmp_path_factory.mktemp("page"), sixty)
 
 
 def ballots_of(path):
@@ -96,7 +96,7 @@ def test_findings_are_said_in_words(open_page, tmp_path):
         prediction(plan(commit("a.py b.py")), system="student"),
         prediction(plan(commit("a.py")), system="base"),
     ]
-    tab = open_page(evaluated([case], answers).write(tmp_path))
+    tab = open_page(written_page(tmp_path, evaluated([case], answers)))
     tab.press("s")
     findings = tab.texts(".findings")
     assert any("plan problem" in each and "missing_path" in each for each in findings)
@@ -231,7 +231,7 @@ def test_pairs_are_voted_on_apart(open_page, written):
 @pytest.mark.slow
 def test_a_thousand_samples_are_light(open_page, tmp_path):
     made = repeated(generated(100, lines=20), 10)
-    tab = open_page(made.write(tmp_path))
+    tab = open_page(written_page(tmp_path, made))
     tab.press("s", "j", "j")
     session = tab.page.context.new_cdp_session(tab.page)
     session.send("HeapProfiler.collectGarbage")

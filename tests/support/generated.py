@@ -1,9 +1,6 @@
 """An evaluation of as many cases as wanted, made up by their numbers."""
 
-from typing import NamedTuple
-
-from diffscribe.core.records import Prediction, Score
-from diffscribe.eval.metrics import Evaluation, evaluate
+from diffscribe.eval.metrics import Evaluated, evaluate
 from diffscribe.eval.scores import score_all
 from diffscribe.review.report_page import write_page
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
@@ -23,16 +20,10 @@ SYSTEMS = (
 )
 
 
-class Evaluated(NamedTuple):
-    cases: list
-    predictions: list[Prediction]
-    scores: list[Score]
-    evaluation: Evaluation
-
-    def write(self, folder):
-        """Write the page with 24 cases to vote on; return its path."""
-        write_page(folder, *self, 24)
-        return folder / "index.html"
+def written_page(folder, made):
+    """Write the page with 24 cases to vote on; return its path."""
+    write_page(folder, made, 24)
+    return folder / "index.html"
 
 
 def evaluated(cases, predictions):

@@ -26,7 +26,7 @@ from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_js
 from diffscribe.core.params import Params, check_address, load_params
 from diffscribe.core.records import Label, Plan, Score, SplitChange
 from diffscribe.core.tracking import tracked_run
-from diffscribe.eval.ask import Decoding, System, ask
+from diffscribe.eval.ask import Decoding, System, ask_all
 from diffscribe.eval.case_files import read_case_file
 from diffscribe.eval.cases import (
     Case,
@@ -36,17 +36,17 @@ from diffscribe.eval.cases import (
     with_prompts,
 )
 from diffscribe.eval.compare import Comparison, compare_systems
-from diffscribe.eval.controls import RULES, Control, predict_controls
-from diffscribe.eval.metrics import evaluate
+from diffscribe.eval.controls import RULES, Control
 from diffscribe.eval.report import (
+    Row,
     cell,
-    grid,
-    in_width,
+    log_evaluation,
     percent,
+    terminal_grid,
     terminal_table,
     write_report,
 )
-from diffscribe.eval.scores import HEADLINE, SCORES, score_all
+from diffscribe.eval.scores import HEADLINE, SCORES
 from diffscribe.review.report_page import TARGET, write_page
 from diffscribe.split.leaks import Benchmark, Leak, find_leaks
 
@@ -168,48 +168,30 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
         reasoning_effort=options["reasoning_effort"],
     )
     settings = {"cases": cases.name, "format": form, "n": len(asked), **options}
-    with tracked_run("bench", values, settings) as tracked:
-        predictions = []
-        for name, model in models.items():
-            if callable(model):
-                predictions += predict_controls(asked, {name: model})
-            else:
-                system = System(name, model, asked)
-                predictions += ask(system, decoding, progress, options["only_score"])
-        scores = score_all(asked, predictions, values.style)
-        sizes = {
-            name: model.path.stat().st_size
-            for name, model in models.items()
-            if isinstance(model, Gguf)
-        }
-        others = list(models)[1:]
-        evaluation = evaluate(asked, scores, predictions, sizes, others)
+    systems = [System(name, model, asked) for name, model in models.items()]
+    others = list(models)[1:]
+    known_only = options["only_score"]
+    with tracked_run("bench", values, settings) as run:
+        evaluated = ask_all(
+            systems, asked, decoding, values.style, progress, others, known_only
+        )
         with whole_folder(folder) as partial:
-            write_report(partial, predictions, scores, evaluation)
-            write_page(
-                partial,
-                asked,
-                predictions,
-                scores,
-                evaluation,
-                section.page_samples,
-                others,
-            )
+            write_report(partial, evaluated)
+            write_page(partial, evaluated, section.page_samples, others)
             write_jsonl(partial / CASES, asked)
             write_json(partial / STYLE, values.style.model_dump(mode="json"))
             write_json(partial / SETTINGS, settings)
-        tracked.log_metrics(
-            {
-                each.system: {name: each.scores[name].value for name in each.scores}
-                for each in evaluation.systems
-            }
-        )
-        tracked.set_tags({f"model.{p.system}": p.model for p in predictions if p.model})
-        tracked.log_report(folder)
-    unanswered = Counter(p.system for p in predictions if p.model and not p.latency_s)
+        means = {
+            each.system: {name: each.scores[name].value for name in each.scores}
+            for each in evaluated.evaluation.systems
+        }
+        log_evaluation(run, folder, evaluated, means)
+    unanswered = Counter(
+        p.system for p in evaluated.predictions if p.model and not p.latency_s
+    )
     for name, number in unanswered.items():
         click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
-    click.echo(terminal_table(evaluation, get_terminal_size().columns))
+    click.echo(terminal_table(evaluated.evaluation, get_terminal_size().columns))
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
 
@@ -338,7 +320,7 @@ def bench_compare(
     found = compare_systems(ours, {"B": theirs}, names)["B"]
     for letter, scores in (("A", ours), ("B", theirs)):
         click.echo(f"{letter}: {scores[0].system}, {len(scores)} cases")
-    click.echo(_comparison_table(found, get_terminal_size().columns))
+    click.echo(terminal_grid(_comparison_rows(found), get_terminal_size().columns))
     if out:
         by_id = {each.sample_id: each for each in theirs}
         write_json(
@@ -357,9 +339,8 @@ def bench_compare(
         )
 
 
-def _comparison_table(found: Mapping[str, Comparison], columns: int) -> str:
-
-    rows = [
+def _comparison_rows(found: Mapping[str, Comparison]) -> list[Row]:
+    return [
         {
             "measure": name,
             "A %": percent(each.first),
@@ -371,7 +352,6 @@ def _comparison_table(found: Mapping[str, Comparison], columns: int) -> str:
         }
         for name, each in found.items()
     ]
-    return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 
 def _first_system(folder: Path, names: Sequence[str]) -> list[Score]:

@@ -1,4 +1,4 @@
-"""Ask the systems of an evaluation their cases, and read the answers as predictions.
+"""Ask the systems of an evaluation their cases, and evaluate what they answer.
 
 Answers come through `asking`, which keeps each in the ledger before it counts. So an
 evaluation that was killed goes on where it ended, and a repeated one asks nothing.
@@ -6,7 +6,7 @@ evaluation that was killed goes on where it ended, and a repeated one asks nothi
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from diffscribe.commits.answer_grammar import answer_grammar, message_grammar
 from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import EvalParams
+from diffscribe.core.params import EvalParams, StyleParams
 from diffscribe.core.records import Plan, PlannedChange, Prediction
 from diffscribe.doors.reply import (
     Answer,
@@ -37,6 +37,9 @@ from diffscribe.eval.cases import (
     with_groups,
     with_prompts,
 )
+from diffscribe.eval.controls import Control, predict_control
+from diffscribe.eval.metrics import Evaluated, evaluate
+from diffscribe.eval.scores import score_all
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +58,10 @@ Watch = Callable[[Iterable[Prediction], str, int], Iterable[Prediction]]
 
 
 class System(NamedTuple):
-    """A row of the table: a model, and the cases as they are put to it."""
+    """A row of the table: a model or rule, and the cases as they are put to it."""
 
     name: str
-    model: Gguf | Remote
+    model: Gguf | Remote | Control
     cases: Sequence[Case]
     is_free: bool = False
     """Whether neither schema nor grammar holds its answers, whatever Decoding says."""
@@ -173,6 +176,39 @@ def systems_of(
     return systems
 
 
+def ask_all(
+    systems: Sequence[System],
+    cases: Sequence[Case],
+    decoding: Decoding,
+    style: StyleParams,
+    watch: Watch,
+    compared: Collection[str] | None = None,
+    known_only: bool = False,
+) -> Evaluated:
+    """Return what all systems answer, the main one first, and what it is worth.
+
+    Args:
+        systems: to ask.
+        cases: with what answers are judged by.
+        decoding: how answers are drawn.
+        style: the rules of style that messages are judged by.
+        watch: shows progress.
+        compared: the systems that the first is compared with, as in `evaluate`.
+        known_only: as in `ask`.
+    """
+    predictions = [
+        each for system in systems for each in ask(system, decoding, watch, known_only)
+    ]
+    scores = score_all(cases, predictions, style)
+    sizes_bytes = {
+        each.name: each.model.path.stat().st_size
+        for each in systems
+        if isinstance(each.model, Gguf)
+    }
+    evaluation = evaluate(cases, scores, predictions, sizes_bytes, compared)
+    return Evaluated(cases, predictions, scores, evaluation)
+
+
 def ask(
     system: System, decoding: Decoding, watch: Watch, known_only: bool = False
 ) -> list[Prediction]:
@@ -192,6 +228,8 @@ def ask(
     Raises:
         ToolError: if the endpoint cannot be used at all; answers so far are kept.
     """
+    if callable(system.model):
+        return predict_control(system.name, system.model, system.cases)
     held = decoding._replace(with_schema=decoding.with_schema and not system.is_free)
     _warn_of_short_limit(system, held)
     with connected(system.model, known_only=known_only) as asker:

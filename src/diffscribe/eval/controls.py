@@ -40,46 +40,47 @@ MAX_CHARS = 20_000
 
 
 def fit_controls(
-    training: Iterable[SplitChange], planned: Callable[[Case], PlannedChange]
+    training: Iterable[SplitChange],
+    planned: Callable[[Case], PlannedChange],
+    groups_given: bool = False,
 ) -> dict[str, Control]:
     """Return RULES and what is fitted on training rows, by the names of systems.
 
     Args:
         training: the rows that a student learned from.
         planned: gives what the fitted classical baseline made of a case.
+        groups_given: whether to return also those that are told the target's groups.
     """
     rows = list(training)
-    return {
+    controls = {
         **RULES,
         "control-majority-type": majority_type(rows),
         "control-nearest": nearest(rows),
         "control-baseline": lambda case: planned(case).plan,
     }
+    if groups_given:
+        controls[f"control-nearest{GROUPS_GIVEN}"] = nearest_given(rows)
+        controls[f"control-baseline{GROUPS_GIVEN}"] = lambda case: planned(case).given
+    return controls
 
 
-def fit_given_controls(
-    training: Iterable[SplitChange], planned: Callable[[Case], PlannedChange]
-) -> dict[str, Control]:
-    """Return the controls that are told the target's groups, by the names of systems.
-
-    Args:
-        training: the rows that a student learned from.
-        planned: gives the baseline's messages for the target's groups.
-    """
-    return {
-        f"control-nearest{GROUPS_GIVEN}": nearest_given(training),
-        f"control-baseline{GROUPS_GIVEN}": lambda case: planned(case).given,
-    }
-
-
-def predict_controls(
-    cases: Sequence[Case], controls: Mapping[str, Control]
+def predict_control(
+    name: str, control: Control, cases: Iterable[Case]
 ) -> list[Prediction]:
-    """Return what each control answers to each case, at no cost."""
+    """Return what a control answers to each case, at no cost, under a name."""
     return [
-        _prediction(name, case, control(case))
-        for name, control in controls.items()
+        Prediction(
+            sample_id=case.id,
+            system=name,
+            text=plan_json(plan),
+            plan=plan,
+            error=None,
+            latency_s=0.0,
+            prompt_tokens=0,
+            completion_tokens=0,
+        )
         for case in cases
+        for plan in [control(case)]
     ]
 
 
@@ -253,19 +254,6 @@ def _lender(
         return known[max(near, key=likeness)][1]
 
     return lend
-
-
-def _prediction(control: str, case: Case, plan: Plan) -> Prediction:
-    return Prediction(
-        sample_id=case.id,
-        system=control,
-        text=plan_json(plan),
-        plan=plan,
-        error=None,
-        latency_s=0.0,
-        prompt_tokens=0,
-        completion_tokens=0,
-    )
 
 
 def _by(case: Case, key: Callable[[str], str]) -> Plan:

@@ -135,6 +135,17 @@ class Evaluation(Record):
     differences: tuple[Difference, ...]
 
 
+class Evaluated(NamedTuple):
+    """What systems answered, and what it is worth."""
+
+    cases: Sequence[Case]
+    predictions: Sequence[Prediction]
+    """Those of a system stand together, of the main one first."""
+    scores: Sequence[Score]
+    """One a prediction, in their order."""
+    evaluation: Evaluation
+
+
 def evaluate(
     cases: Iterable[Case],
     scores: Sequence[Score],

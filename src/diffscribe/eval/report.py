@@ -7,9 +7,9 @@ from typing import Any
 
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.intervals import Estimate
-from diffscribe.core.records import Prediction, Score
+from diffscribe.core.tracking import TrackedRun
 from diffscribe.eval.compare import Comparison
-from diffscribe.eval.metrics import Difference, Evaluation, SystemResult
+from diffscribe.eval.metrics import Difference, Evaluated, Evaluation, SystemResult
 from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS, Measure
 
 NOTHING = "-"
@@ -30,27 +30,43 @@ TITLES = {
 Row = dict[str, str]
 
 
-def write_report(
-    folder: Path,
-    predictions: Sequence[Prediction],
-    scores: Sequence[Score],
-    evaluation: Evaluation,
-) -> None:
+def write_report(folder: Path, evaluated: Evaluated) -> None:
     """Fill a folder with every answer, score and metric, the table and the plots."""
-    write_jsonl(folder / "predictions.jsonl", predictions)
-    write_jsonl(folder / "scores.jsonl", scores)
+    evaluation = evaluated.evaluation
+    write_jsonl(folder / "predictions.jsonl", evaluated.predictions)
+    write_jsonl(folder / "scores.jsonl", evaluated.scores)
     write_json(folder / "metrics.json", evaluation.model_dump(mode="json"))
     write_plots(folder / "plots", evaluation)
     (folder / "table.md").write_text(markdown(evaluation), encoding="utf-8")
 
 
+def log_evaluation(
+    run: TrackedRun,
+    folder: Path,
+    evaluated: Evaluated,
+    metrics: Mapping[str, object],
+) -> None:
+    """Mirror metrics, the models that were asked and the figures of a report."""
+    run.log_metrics(metrics)
+    models = {f"model.{p.system}": p.model for p in evaluated.predictions if p.model}
+    run.set_tags(models)
+    run.log_report(folder)
+
+
 def terminal_table(evaluation: Evaluation, columns: int) -> str:
     """Return a table with a row for each system, at most `columns` wide.
 
-    Scores are in percent, each with the ends of its 95 % interval. Columns that do
-    not fit come below, with the systems again; 160 columns hold all.
+    Scores are in percent, each with the ends of its 95 % interval; 160 columns hold
+    all.
     """
-    rows = headline_rows(evaluation.systems)
+    return terminal_grid(headline_rows(evaluation.systems), columns)
+
+
+def terminal_grid(rows: Sequence[Row], columns: int) -> str:
+    """Return rows as a table at most `columns` wide.
+
+    Columns that do not fit come below, with the first column again.
+    """
     return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 

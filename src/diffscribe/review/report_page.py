@@ -20,6 +20,7 @@ from diffscribe.core.records import Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of, file_changes
 from diffscribe.eval.compare import Comparison
 from diffscribe.eval.metrics import (
+    Evaluated,
     Evaluation,
     Slice,
     mean_of,
@@ -46,10 +47,7 @@ A = TypeVar("A", Prediction, Score)
 
 def write_page(
     folder: Path,
-    cases: Sequence[Case],
-    predictions: Sequence[Prediction],
-    scores: Sequence[Score],
-    evaluation: Evaluation,
+    evaluated: Evaluated,
     page_samples: int | None,
     compared: Sequence[str] | None = None,
 ) -> None:
@@ -57,14 +55,12 @@ def write_page(
 
     Args:
         folder: an existing folder.
-        cases: all of them.
-        predictions: of all systems to all cases, those of the main system first.
-        scores: of the predictions.
-        evaluation: of all systems.
+        evaluated: the answers of all systems to all cases, and their scores.
         page_samples: how many cases are put side by side; None for all.
         compared: the systems that the first is put beside, apart from the target;
             None for those whose name begins with `base`.
     """
+    cases, predictions, scores, evaluation = evaluated
     answers, measured = by_system(predictions), by_system(scores)
     ballots = ballots_of(cases, answers, page_samples, compared)
     parts = slices(cases)
