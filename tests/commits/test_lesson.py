@@ -150,6 +150,8 @@ def test_a_bad_body_is_left_out_and_what_breaks_stays():
     assert commit.body == (
         "BREAKING CHANGE: The flag is --out, as we\nagreed in #4.\nThe old one fails."
     )
+    bare = clean_commit(message, PATHS, style(body="none"), "reject")
+    assert bare == commit.model_copy(update={"body": ""})
 
 
 @pytest.mark.parametrize(

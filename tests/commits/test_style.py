@@ -11,7 +11,7 @@ from diffscribe.commits.style import (
 )
 
 HOUSE = style()
-OTHER_TYPE, LONG_HEADER, FULL_STOP, CAPITALISED, TRIVIAL, _, MOOD, _, LONG_LINE = (
+OTHER_TYPE, LONG_HEADER, FULL_STOP, CAPITALISED, TRIVIAL, _, MOOD, *_, LONG_LINE = (
     StyleRule
 )
 
@@ -53,6 +53,8 @@ def test_the_broken_rules_are_named_in_their_order(message, broken):
         ({"english": False}, "fix: stop 修复登录页", ()),
         ({"body": "required"}, "fix: stop the leak\n", (StyleRule.BODY_MISSING,)),
         ({"body": "required"}, "fix: stop the leak\n\nAt last.", ()),
+        ({"body": "none"}, "fix: stop the leak\n", ()),
+        ({"body": "none"}, "fix: stop the leak\n\nAt last.", (StyleRule.BODY_GIVEN,)),
         ({"max_line_chars": 7}, "fix: stop the leak\n\nAt last.", (LONG_LINE,)),
     ],
 )

@@ -176,7 +176,8 @@ def clean_commit(
 
     With `style.headers: by_paths` files that are all of one kind decide its type, and
     it has a scope only if a path shows one. A scope that makes the header too long is
-    left out. A body that is no prose is left out; what breaks stays.
+    left out. A body that is no prose is left out; what breaks stays. With `style.body:
+    none` the mark of what breaks is all that stays of a body.
     """
     parts = split_message(_PLURAL.sub("BREAKING CHANGE:", message))
     found = read_header(message, paths)
@@ -203,7 +204,9 @@ def clean_commit(
         for note in map(short_note, parts.breaking_notes)
         if note
     ]
-    body = prose_body(clean_body(parts.body), subject)
+    body = "\n\n".join(
+        filter(None, (prose_body(clean_body(parts.body), subject), *notes))
+    )
     header = Header(type_, None, found.breaking or bool(parts.breaking_notes), subject)
     return PlannedCommit(
         files=tuple(sorted(paths)),
@@ -211,7 +214,7 @@ def clean_commit(
         scope=_scope_of(found, header, paths, style),
         breaking=header.breaking,
         subject=subject,
-        body="\n\n".join(filter(None, (body, *notes))),
+        body="" if style.body == "none" else body,
     )
 
 

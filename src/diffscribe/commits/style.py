@@ -31,6 +31,7 @@ class StyleRule(StrEnum):
     NOT_IMPERATIVE = "not_imperative"
     """The subject does not begin with a known verb in its base form."""
     BODY_MISSING = "body_missing"
+    BODY_GIVEN = "body_given"
     LONG_LINE = "long_line"
     """A line of the body is too long, and could be wrapped."""
 
@@ -62,6 +63,7 @@ def broken_rules(message: str, style: StyleParams) -> tuple[StyleRule, ...]:
         StyleRule.NOT_ENGLISH: style.english and not is_english(f"{subject}\n{body}"),
         StyleRule.NOT_IMPERATIVE: style.imperative and not is_imperative(subject),
         StyleRule.BODY_MISSING: style.body == "required" and not body,
+        StyleRule.BODY_GIVEN: style.body == "none" and body != "",
         StyleRule.LONG_LINE: any(
             len(line) > style.max_line_chars and " " in line.strip() for line in lines
         ),

@@ -119,7 +119,8 @@ class StyleParams(Section):
     """Type and scope included."""
     max_line_chars: Positive
     """Of a line of the body with more than one word."""
-    body: Literal["optional", "required"]
+    body: Literal["none", "optional", "required"]
+    """`none`: messages are headers alone, whatever histories hold."""
     imperative: bool
     """Subjects begin with a known verb in its base form."""
     lower_case: bool

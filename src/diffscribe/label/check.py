@@ -183,6 +183,8 @@ def _of_style(rule: StyleRule, commit: PlannedCommit, style: StyleParams) -> str
             return f"the message {subject!r} is not English"
         case StyleRule.BODY_MISSING:
             return "it has no body, and every commit needs one"
+        case StyleRule.BODY_GIVEN:
+            return "it has a body, and no commit may have one"
         case StyleRule.LONG_LINE:
             return f"a line of its body has more than {style.max_line_chars} characters"
 
