@@ -60,7 +60,8 @@ def main(
     controls = fit_controls(training, planned, "groups_given" in section.also)
     systems = systems_of(ggufs, cases, full, planned, section)
     systems += [System(name, control, cases) for name, control in controls.items()]
-    decoding = Decoding(section.max_answer_tokens, section.seed)
+    has_bodies = values.style.body != "none"
+    decoding = Decoding(section.max_answer_tokens, section.seed, with_bodies=has_bodies)
     with tracked_run("eval", values) as run:
         evaluated = ask_all(systems, cases, decoding, values.style, progress)
         evaluation = evaluated.evaluation

@@ -23,7 +23,12 @@ from diffscribe.eval.ask import (
     read_answer,
     systems_of,
 )
-from diffscribe.eval.cases import case_units, read_cases, with_groups
+from diffscribe.eval.cases import (
+    case_units,
+    read_cases,
+    with_groups,
+    with_types,
+)
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
@@ -394,6 +399,18 @@ def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):
         [given] = with_groups([asked], lambda _, plans=plans: plans)
         assert given.first_lines == lines
     assert with_groups([MESSAGE], lambda case: [lump(case)]) == [MESSAGE]
+
+
+def test_types_are_given_in_the_order_in_which_the_lines_have_the_commits():
+    late = plan(commit("b.py", "docs"), commit("a.py", "feat"))
+    asked = lines_case("two", plan(commit("a.py"), commit("b.py")))
+    [given] = with_types([asked], lambda _: late)
+    assert (given.first_lines, given.given_types) == (("1 2",), ("feat", "docs"))
+    plain = asked.model_copy(update={"message": "plain"})
+    wrong = plan(commit("a.py"))
+    for case, named in ((plain, late), (asked, wrong), (MESSAGE, late)):
+        [given] = with_types([case], lambda _, named=named: named)
+        assert given.given_types == ()
 
 
 @pytest.mark.slow

@@ -165,6 +165,7 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
         seed=section.seed,
         temperature=options["temperature"],
         with_schema=options["schema"],
+        with_bodies=values.style.body != "none",
         reasoning_effort=options["reasoning_effort"],
     )
     settings = {"cases": cases.name, "format": form, "n": len(asked), **options}

@@ -36,6 +36,7 @@ from diffscribe.eval.cases import (
     schema_of,
     with_groups,
     with_prompts,
+    with_types,
 )
 from diffscribe.eval.controls import Control, predict_control
 from diffscribe.eval.metrics import Evaluated, evaluate
@@ -76,6 +77,8 @@ class Decoding(NamedTuple):
     temperature: float = 0.0
     with_schema: bool = True
     """Whether the server holds plans to their JSON Schema or grammar."""
+    with_bodies: bool = True
+    """Whether the grammar leaves room for bodies of messages."""
     reasoning_effort: str | None = None
     """Such as `low`, where the model knows it."""
 
@@ -135,7 +138,7 @@ def systems_of(
         ggufs: by the names of the systems, the student first and BASE among them.
         cases: to ask.
         full: the words of the full prompt.
-        planned: gives the baseline's plans, whose groups and junk the hybrid takes,
+        planned: gives the baseline's plans, of which the hybrid takes all but messages,
             and among which the reranking student chooses.
         params: the section eval.
     """
@@ -155,7 +158,7 @@ def systems_of(
     ways = {
         "free": lambda: System(FREE, student, cases, is_free=True),
         "hybrid": lambda: System(
-            HYBRID, student, with_groups(cases, lambda case: [planned(case).plan])
+            HYBRID, student, with_types(cases, lambda case: planned(case).plan)
         ),
         "rerank": lambda: System(
             RERANK,
@@ -260,7 +263,9 @@ def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
     if not decoding.with_schema:
         return
     most = decoding.max_tokens
-    longest = [longest_answer_tokens(each, most) for each in system.cases]
+    longest = [
+        longest_answer_tokens(each, most, decoding.with_bodies) for each in system.cases
+    ]
     over = sum(tokens > most for tokens in longest)
     if over:
         logger.warning(
@@ -282,21 +287,22 @@ def _question(case: Case, model: str, decoding: Decoding) -> Question:
         reasoning_effort=decoding.reasoning_effort,
         about=case.repo,
         private=case.private,
-        grammar=_grammar(case, decoding.max_tokens) if decoding.with_schema else "",
+        grammar=_grammar(case, decoding) if decoding.with_schema else "",
     )
 
 
-def _grammar(case: Case, max_tokens: int) -> str:
+def _grammar(case: Case, decoding: Decoding) -> str:
     """Return the grammar of the answers to a case; empty if it wants no lines."""
     if case.answer == "json":
         return ""
-    limits = held_limits(case, max_tokens)
+    limits = held_limits(case, decoding.max_tokens, decoding.with_bodies)
     if case.task == "message":
         return message_grammar(message=case.message, limits=limits)
     return answer_grammar(
         case_units(case),
         message=case.message,
         first_lines=case.first_lines,
+        given_types=case.given_types,
         limits=limits,
     )
 

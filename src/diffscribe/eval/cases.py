@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diffscribe.commits.answer import (
+    canonical_plan,
     first_line_of,
     fitting_limits,
     in_style,
@@ -73,6 +74,8 @@ class Case(Record):
     first_lines: tuple[str, ...] = ()
     """Those that an answer in lines may begin with, where groups are given; else
     empty."""
+    given_types: tuple[str, ...] = ()
+    """Of the commits of the one first line; empty leaves types to the model."""
     units: tuple[FileUnits, ...] = ()
     """Of each of the files; empty if only the diff is known. See `case_units`."""
     target: Plan
@@ -377,6 +380,25 @@ def with_groups(
     ]
 
 
+def with_types(cases: Iterable[Case], plan_of: Callable[[Case], Plan]) -> list[Case]:
+    """Return the cases, in each of which a plan gives the groups and their types.
+
+    What `with_groups` says of plans that do not fit and of messages is so here too.
+    Plain messages have no type to give.
+    """
+    return [
+        case.model_copy(update={"given_types": _types(case, plan_of(case))})
+        if case.first_lines and case.message != "plain"
+        else case
+        for case in with_groups(cases, lambda case: [plan_of(case)])
+    ]
+
+
+def _types(case: Case, plan: Plan) -> tuple[str, ...]:
+    """Return the types in the order in which the lines have the commits."""
+    return tuple(each.type for each in canonical_plan(plan, case_units(case)).commits)
+
+
 def _first_lines(case: Case, plans: Iterable[Plan]) -> tuple[str, ...]:
     units = case_units(case)
     lines: list[str] = []
@@ -392,26 +414,26 @@ LEAST_BODY_LINES = 6
 """What the usual tokens, of two characters and more, leave room for in small limits."""
 
 
-def held_limits(case: Case, max_tokens: int) -> Limits:
+def held_limits(case: Case, max_tokens: int, with_bodies: bool = True) -> Limits:
     """Return the limits under which no answer in lines has more tokens, if it is ASCII.
 
     A token is at least a byte. Bodies keep LEAST_BODY_LINES, with which an answer of
     very short tokens may have more than max_tokens; plain messages have none.
     """
-    if case.message == "plain":
+    if case.message == "plain" or not with_bodies:
         return LIMITS._replace(body_lines=0)
     fitting = fitting_limits(_answer_units(case), max_tokens)
     return fitting._replace(body_lines=max(fitting.body_lines, LEAST_BODY_LINES))
 
 
-def longest_answer_tokens(case: Case, max_tokens: int) -> int:
+def longest_answer_tokens(case: Case, max_tokens: int, with_bodies: bool = True) -> int:
     """Return how many tokens no answer within `held_limits` is longer than.
 
     0 if the case wants no lines.
     """
     if case.answer == "json":
         return 0
-    limits = held_limits(case, max_tokens)
+    limits = held_limits(case, max_tokens, with_bodies)
     return longest_answer_chars(_answer_units(case), case.message, limits)
 
 
