@@ -3,24 +3,15 @@ const { title, rows, names } = JSON.parse(by("gate").textContent);
 const CHOICES = { a: "accept", r: "reject", s: "skip" };
 const SAID = { accept: "accepted", reject: "rejected", skip: "skipped" };
 const isTwo = names.length > 1;
-const all = rows.flatMap((row, at) => row.labels.map((label, side) =>
-  ({ at, side, ballot: label.ballot })));
-const box = ballotBox(all.map((each) => each.ballot), Object.values(CHOICES));
+const all = rows.flatMap((row, at) => row.labels.map((_, side) => ({ at, side })));
+const ballots = rows.flatMap((row) => row.labels.map((label) => label.ballot));
+const box = ballotBox(ballots, Object.values(CHOICES));
 let at = 0;
 let side = 0;
 
 const ballot = () => rows[at]?.labels[side].ballot;
 const letterOf = (place) => isTwo ? "ab"[place] : "p";
-const isOpen = (each) => !box.of(each.ballot).choice;
-
-function decide(choice) {
-  if (!ballot()) return;
-  box.keep(ballot(), { ...box.of(ballot()), choice });
-  const now = all.findIndex((each) => each.at === at && each.side === side);
-  const open = [...all.slice(now + 1), ...all.slice(0, now)].find(isOpen);
-  if (open) go(open.at, open.side);
-  else show();
-}
+const isOpen = (each) => !box.of(each).choice;
 
 function note(text) {
   if (!ballot()) return;
@@ -29,11 +20,6 @@ function note(text) {
   if (choice || text) {
     box.keep(ballot(), { axes: {}, choice: choice ?? "skip", note: text });
   }
-  show();
-}
-
-function undo() {
-  if (ballot()) box.keep(ballot(), null);
   show();
 }
 
@@ -82,29 +68,30 @@ function show() {
       ...seen(choice ? `${choice}${note ? ": " + note : ""}` : ""));
   });
   const now = ballot() ? box.of(ballot()) : { note: "" };
-  for (const [key, choice] of Object.entries(CHOICES)) {
-    press(by("bar").querySelector(`[data-key=${key}]`), now.choice === choice);
-  }
+  pressChoice(CHOICES, now.choice);
   if (document.activeElement !== by("note")) by("note").value = now.note;
   put("status", counts());
 }
 
 function counts() {
   const said = Object.entries(SAID).map(([choice, words]) =>
-    `${all.filter((each) => box.of(each.ballot).choice === choice).length} ${words}`);
-  const open = all.filter(isOpen).length;
+    `${ballots.filter((each) => box.of(each).choice === choice).length} ${words}`);
+  const open = ballots.filter(isOpen).length;
   return `Row ${rows.length ? at + 1 : 0} of ${rows.length}` +
     `${isTwo && rows.length ? `, plan ${letterOf(side)}` : ""} · ${said.join(", ")}, ` +
     `${open} open${open ? "" : " · all decided: export with e"}${box.warning()}`;
 }
 
 const KEYS = {
-  ...Object.fromEntries(Object.entries(CHOICES).map(([key, choice]) =>
-    [key, () => decide(choice)])),
-  j: () => go(at + 1), ArrowRight: () => go(at + 1),
-  k: () => go(at - 1), ArrowLeft: () => go(at - 1),
-  1: () => go(at, 0), 2: () => go(at, 1), u: undo, n: () => by("note").focus(),
-  e: () => box.save("Record them: diffscribe gate accept path/to/votes.json"),
+  ...voteKeys(box, CHOICES, {
+    ballots: () => ballots,
+    place: () => all.findIndex((each) => each.at === at && each.side === side),
+    go: (place) => go(all[place].at, all[place].side),
+    show,
+    then: "Record them: diffscribe gate accept path/to/votes.json",
+  }),
+  ...walk((step) => go(at + step)),
+  1: () => go(at, 0), 2: () => go(at, 1), n: () => by("note").focus(),
 };
 
 listen(() => KEYS);
@@ -122,7 +109,7 @@ rows.forEach((row, number) => {
   by("rows").append(button);
 });
 if (rows.length) {
-  at = all.find(isOpen)?.at ?? 0;
+  at = all[ballots.findIndex(isOpen)]?.at ?? 0;
   showRow();
 }
 show();

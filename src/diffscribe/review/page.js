@@ -175,6 +175,29 @@ function ballotBox(ballots, choices) {
   };
 }
 
+// The keys of votes: a choice for the ballot at hand, after which `go` shows the next
+// open one; u takes it back, e exports. `ballots()` are all of them, `place()` is where
+// the one at hand stands, `show` draws it anew, `then` says what to do with the export.
+function voteKeys(box, choices, { ballots, place, go, show, then }) {
+  const ballot = () => ballots()[place()];
+  function decide(choice) {
+    if (!ballot()) return;
+    box.keep(ballot(), { ...box.of(ballot()), choice });
+    const all = ballots();
+    const places = [...all.keys()];
+    const open = [...places.slice(place() + 1), ...places.slice(0, place())]
+      .find((each) => !box.of(all[each]).choice);
+    if (open === undefined) show();
+    else go(open);
+  }
+  function undo() {
+    if (ballot()) box.keep(ballot(), null);
+    show();
+  }
+  const keys = Object.entries(choices).map(([key, choice]) => [key, () => decide(choice)]);
+  return { ...Object.fromEntries(keys), u: undo, e: () => box.save(then) };
+}
+
 function saveJson(name, value) {
   const text = JSON.stringify(value, null, 1) + "\n";
   const link = document.createElement("a");
@@ -204,4 +227,13 @@ function listen(keysNow) {
   }
 }
 
+const walk = (step) => ({ j: () => step(1), ArrowRight: () => step(1),
+  k: () => step(-1), ArrowLeft: () => step(-1) });
+
 const press = (button, isOn) => button.setAttribute("aria-pressed", String(isOn));
+
+function pressChoice(choices, said) {
+  for (const [key, choice] of Object.entries(choices)) {
+    press(by("bar").querySelector(`[data-key=${key}]`), said === choice);
+  }
+}

@@ -146,27 +146,12 @@ const ballotsOfPair = () =>
   ballots.filter((each) => pairName(each) === by("pair").value);
 const ballot = () => ballotsOfPair()[place];
 
-function decide(choice) {
-  if (!ballot()) return;
-  box.keep(ballot(), { ...box.of(ballot()), choice });
-  const all = ballotsOfPair();
-  const open = [...all.slice(place + 1), ...all.slice(0, place)]
-    .find((each) => !box.of(each).choice);
-  if (open) showBallot(all.indexOf(open));
-  else showVote();
-}
-
 function turnAxis(axis) {
   if (!ballot()) return;
   const vote = box.of(ballot());
   const next = TURNS[(TURNS.indexOf(vote.axes[axis]) + 1) % TURNS.length];
   const { [axis]: _, ...axes } = vote.axes;
   box.keep(ballot(), { ...vote, axes: next ? { ...axes, [axis]: next } : axes });
-  showVote();
-}
-
-function undo() {
-  if (ballot()) box.keep(ballot(), null);
   showVote();
 }
 
@@ -204,9 +189,7 @@ function showVote() {
     button.lastChild.replaceWith(said ? ` ${said}` : " –");
     press(button, Boolean(said));
   }
-  for (const [key, choice] of Object.entries(CHOICES)) {
-    press(by("bar").querySelector(`[data-key=${key}]`), now.choice === choice);
-  }
+  pressChoice(CHOICES, now.choice);
   const all = ballotsOfPair();
   const decided = all.filter((each) => box.of(each).choice).length;
   const begun = all.filter(box.isBegun).length - decided;
@@ -260,18 +243,15 @@ function follow() {
   show(VIEWS.includes(name) ? name : "overview");
 }
 
-const walk = (step) => ({ j: () => step(1), ArrowRight: () => step(1),
-  k: () => step(-1), ArrowLeft: () => step(-1) });
 const KEYS = {
   overview: {},
   samples: { ...walk(step), "/": () => by("search").focus() },
   votes: {
     ...walk((by) => showBallot(place + by)),
-    ...Object.fromEntries(Object.entries(CHOICES).map(([key, choice]) =>
-      [key, () => decide(choice)])),
+    ...voteKeys(box, CHOICES, { ballots: ballotsOfPair, place: () => place,
+      go: showBallot, show: showVote,
+      then: "Count them: diffscribe votes path/to/votes.json" }),
     ...Object.fromEntries(AXES.map((axis, at) => [at + 1, () => turnAxis(axis)])),
-    u: undo,
-    e: () => box.save("Count them: diffscribe votes path/to/votes.json"),
   },
 };
 const EVERYWHERE = Object.fromEntries(VIEWS.map((each) => [each[0], () => show(each)]));
