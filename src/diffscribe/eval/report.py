@@ -5,6 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.tracking import TrackedRun
@@ -101,12 +103,12 @@ def markdown(evaluation: Evaluation) -> str:
             "out) and of joco, as they define them; only to compare with theirs.",
             _measures(SEEDS, evaluation.systems),
             "## By the number of commits",
-            _slices("commits", main.aggregates.by_commits),
+            _slices("commits", main.by_commits),
             "## By the size of the diff, in characters",
-            _slices("diff chars", main.aggregates.by_diff_chars),
+            _slices("diff chars", main.by_diff_chars),
             "## Types",
             f"Of {main.system}: what was answered (columns) to which type (rows).",
-            _confusion(main.aggregates.confusion) + "\n",
+            _confusion(main.confusion) + "\n",
         )
     )
 
@@ -174,7 +176,7 @@ def confusion_rows(result: SystemResult) -> list[Row]:
     """Return a row for each aligned commit of the main student, as DVC counts them."""
     return [
         {"actual": actual, "predicted": predicted}
-        for actual, row in result.aggregates.confusion.items()
+        for actual, row in result.confusion.items()
         for predicted, n in row.items()
         for _ in range(n)
     ]
@@ -188,7 +190,7 @@ def slice_rows(
     `bar` names both, as DVC colours by experiment and has nothing left for systems.
     """
     slices: dict[str, Mapping[str, Mapping[str, float | None]]] = {
-        each.system: getattr(each.aggregates, f"by_{by}") for each in systems
+        each.system: getattr(each, f"by_{by}") for each in systems
     }
     return [
         {by: name, "system": system, "bar": f"{name}: {system}"}
@@ -205,8 +207,6 @@ def grid(rows: Sequence[Row], style: str = "github") -> str:
     Columns of numbers are aligned to the right. A line feed in a title breaks it in
     a terminal and is a space in Markdown.
     """
-    from tabulate import tabulate
-
     if not rows:
         return NOTHING
     if style == "github":
@@ -280,7 +280,7 @@ def number(value: float | None) -> str:
 
 def _overflows(result: SystemResult) -> str:
     """Return a line on prompts that were too long for a system, or nothing."""
-    share = result.aggregates.prompt_overflows
+    share = result.prompt_overflows
     if not share:
         return ""
     return (

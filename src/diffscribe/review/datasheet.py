@@ -3,7 +3,7 @@
 import html
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import CuratedChange, Sample, SplitChange
-from diffscribe.review.page import asset, bars, html_table, whole_page
+from diffscribe.review.page import asset, bars, html_table, markdown_table, whole_page
 
 SPLITS = ("train", "validation", "test")
 SAMPLES_PER_SPLIT = 20
@@ -205,23 +205,14 @@ def card(sheet: Datasheet) -> str:
         "redacted": ("kind", "times"),
     }
     tables = {
-        field: _markdown(names, getattr(sheet, field))
+        field: markdown_table(names, getattr(sheet, field))
         for field, names in headers.items()
     }
     return Template(asset("datasheet.md")).substitute(
         tables,
         size=_size_category(sheet.funnel[-1][1]),
-        tokens=_markdown(*sheet.tokens),
-        repositories=_markdown(*sheet.repositories),
-    )
-
-
-def _markdown(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    from tabulate import tabulate
-
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    return (
-        tabulate(cells, headers, "github", disable_numparse=True) if cells else "None."
+        tokens=markdown_table(*sheet.tokens),
+        repositories=markdown_table(*sheet.repositories),
     )
 
 

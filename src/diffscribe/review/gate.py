@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tabulate import tabulate
+
 from diffscribe.core.ballots import Ballot, Choice, Vote, read_votes
 from diffscribe.core.cli import progress
 from diffscribe.core.errors import InputError, RecordError
@@ -138,8 +140,6 @@ def write_comparison_page(first: Path, second: Path, report: Path, rows: int) ->
     about = html_table(headers, cells) + html_table(("",), [(line,) for line in lines])
     page = gate_page("Two labels of the same changes", pairs, names, about)
     _write(report, "compare", page, [ballot_of(row) for pair in pairs for row in pair])
-    from tabulate import tabulate
-
     return "\n".join([tabulate(cells, headers, disable_numparse=True), *lines])
 
 

@@ -18,7 +18,7 @@ from diffscribe.doors.places import remote_name
 from diffscribe.eval.metrics import Evaluation
 from diffscribe.eval.report import cell, grid, headline_rows, verdicts_text
 from diffscribe.eval.scores import HEADLINE
-from diffscribe.review.page import asset
+from diffscribe.review.page import asset, markdown_table
 
 SPLITS = ("train", "validation", "test")
 SUMMED = ("samples_seen", "tokens", "seconds")
@@ -202,7 +202,7 @@ def model_card(results: Results, evaluation: Evaluation) -> str:
     return Template(asset("model_card.md")).substitute(
         name=results.name,
         rank=params["train"]["lora"]["r"],
-        files=_table(
+        files=markdown_table(
             ("file", "bytes", "sha256"),
             ((name, *each.values()) for name, each in results.files.items()),
         ),
@@ -212,7 +212,7 @@ def model_card(results: Results, evaluation: Evaluation) -> str:
         figures=grid(headline_rows(evaluation.systems)),
         verdicts=verdicts_text(evaluation),
         totals=_totals(results.repositories),
-        data=_table(
+        data=markdown_table(
             ("repository", "split", "sha", "licence", "rows", "samples"),
             (
                 (
@@ -272,7 +272,7 @@ def _cost(results: Results) -> str:
     return (
         f"{spent['samples_seen']:,} samples and {spent['tokens']:,} tokens seen in "
         f"{spent['seconds'] / 3600:.1f} hours.\n\n"
-        + _table((*headers, "validation loss", "machine"), rows)
+        + markdown_table((*headers, "validation loss", "machine"), rows)
     )
 
 
@@ -288,10 +288,3 @@ def _restarts(training: Sequence[Mapping[str, Any]]) -> str:
         f"{parts} Each run after the first goes on with the weights of the run before, "
         "but its optimizer began anew, with a warm-up of the learning rate."
     )
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    from tabulate import tabulate
-
-    cells = [[str(each).replace("|", "\\|") for each in row] for row in rows]
-    return tabulate(cells, headers, "github", disable_numparse=True)

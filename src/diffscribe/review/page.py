@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from tabulate import tabulate
+
 from diffscribe.commits.diff import shown_patches
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.prompt import file_line
@@ -76,6 +78,14 @@ def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         for row in rows
     )
     return f'<div class="wide"><table class="named"><tr>{head}</tr>{body}</table></div>'
+
+
+def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table of texts, or `None.` without rows."""
+    cells = [[str(each).replace("|", "\\|") for each in row] for row in rows]
+    if not cells:
+        return "None."
+    return tabulate(cells, headers, "github", disable_numparse=True)
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> str:

@@ -6,6 +6,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tabulate import tabulate
+
 from diffscribe.core.ballots import Axis, Choice, Vote, Votes, read_votes
 from diffscribe.core.intervals import Interval, mcnemar, proportion_interval
 
@@ -183,7 +185,7 @@ def _file_report(path: Path, votes: Votes) -> str:
         chosen, decided = order_share(votes.votes)
         low, high = proportion_interval(chosen, decided)
         lines += [
-            _tabulated(rows, headers),
+            tabulate(rows, headers, disable_numparse=True),
             "wins %: of the votes that are no tie, with the exact 95 % interval; p: "
             "exact sign test.",
             f"A was chosen in {chosen} of {decided} such votes "
@@ -201,13 +203,8 @@ def _agreement(one: Path, two: Path, found: Sequence[Kappa]) -> str:
         for each in found
     ]
     headers = ["plans of", "ballots", "agreed", "kappa [95 %]"]
-    return f"{one.name} and {two.name}, overall votes:\n{_tabulated(rows, headers)}"
-
-
-def _tabulated(rows: list[list[Any]], headers: list[str]) -> str:
-    from tabulate import tabulate
-
-    return tabulate(rows, headers, disable_numparse=True)
+    table = tabulate(rows, headers, disable_numparse=True)
+    return f"{one.name} and {two.name}, overall votes:\n{table}"
 
 
 def _kappa_words(kappa: Kappa) -> str:
