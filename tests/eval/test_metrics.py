@@ -6,12 +6,10 @@ from diffscribe.core.records import Score
 from diffscribe.eval.messages import Aligned
 from diffscribe.eval.metrics import (
     KINDS,
-    aggregate,
     confusion,
     evaluate,
     headline,
     is_overflow,
-    macro_f1,
     slice_names,
     slices,
 )
@@ -60,7 +58,8 @@ def evaluation(scores=None, predictions=None):
 
 def measured(plans, **fields):
     answers = [prediction(plans[name], case_id=name, **fields) for name in BY_ID]
-    return aggregate(BY_ID, answers, score_all(BY_ID.values(), answers, HOUSE))
+    scores = score_all(BY_ID.values(), answers, HOUSE)
+    return evaluate(BY_ID.values(), scores, answers, {}).systems[0]
 
 
 def test_systems_keep_their_order_and_are_counted():
@@ -120,8 +119,6 @@ def test_the_targets_themselves_are_perfect():
         "feat": {"feat": 4},
         "fix": {"fix": 2},
     }
-    assert (perfect.macro_f1, perfect.failures) == (1.0, 0.0)
-    assert perfect.types == {"docs": 1, "feat": 4, "fix": 2}
     assert perfect.by_commits["4 or more"]["ari"] == 1.0
     assert list(perfect.by_commits) == ["1", "2", "4 or more"]
     assert [row["n"] for row in perfect.by_commits.values()] == [1, 1, 1]
@@ -129,38 +126,18 @@ def test_the_targets_themselves_are_perfect():
 
 def test_failed_answers_count_in_every_slice():
     failed = measured(dict.fromkeys(TARGETS))
-    assert (failed.failures, failed.macro_f1, failed.types) == (1.0, 0.0, {})
     assert failed.confusion["feat"] == {"none": 4}
-    assert failed.header_chars_p50 is failed.distinct_subjects is None
     assert failed.by_diff_chars["up to 1,000"]["valid"] == 0.0
     assert failed.by_commits["2"]["moves"] == 1.0
 
 
-def test_a_constant_type_and_subject_show_in_types_and_distinct_subjects():
-    constant = {
-        name: plan(commit(" ".join(case.files), "feat", "update files"))
-        for name, case in BY_ID.items()
-    }
-    said = measured(constant)
-    assert said.types == {"feat": 3}
-    assert said.distinct_subjects == pytest.approx(1 / 3)
-    assert said.macro_f1 < 0.3
-    assert said.header_chars_p50 == said.header_chars_p95 == len("feat: update files")
-
-
-def test_macro_f1_is_over_the_types_of_the_target():
-    actual = ["fix", "fix", "docs", "feat", "feat", "feat"]
-    answers = ["fix", "feat", "docs", "feat", "ci", "fix"]
+def test_a_missing_partner_or_type_is_counted_as_none():
     pairs = [
-        Aligned(commit("a", mine), commit("a", theirs))
-        for mine, theirs in zip(actual, answers, strict=True)
+        Aligned(commit("a"), commit("a", "fix")),
+        Aligned(commit("a"), commit("a", "")),
+        Aligned(commit("b"), None),
     ]
-    by_hand = {"fix": 2 / 4, "docs": 2 / 2, "feat": 2 / 5}
-    assert macro_f1(pairs) == pytest.approx(sum(by_hand.values()) / 3)
-    missing = [Aligned(commit("a"), commit("a")), Aligned(commit("b"), None)]
-    assert confusion(missing) == {"feat": {"feat": 1, "none": 1}}
-    assert macro_f1(missing) == pytest.approx(2 / 3)
-    assert macro_f1([]) is None
+    assert confusion(pairs) == {"feat": {"fix": 1, "none": 2}}
 
 
 def test_a_prompt_that_did_not_fit_is_counted_apart():

@@ -7,13 +7,7 @@ from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Score
 from diffscribe.eval.compare import Comparison
-from diffscribe.eval.metrics import (
-    Difference,
-    Evaluation,
-    SystemResult,
-    aggregate,
-    evaluate,
-)
+from diffscribe.eval.metrics import Difference, Evaluation, evaluate
 from diffscribe.eval.report import (
     markdown,
     summary,
@@ -45,21 +39,17 @@ ANSWERS = [
 ]
 
 
-def aggregates():
-    scores = score_all(CASES.values(), ANSWERS, HOUSE)
-    return aggregate(CASES, ANSWERS, scores)
-
-
 def result(system, score, tokens_per_s=None, size_mb=None):
-    return SystemResult(
-        system=system,
-        n=12000,
-        scores=dict.fromkeys(SCORES, score),
-        tokens_per_s=tokens_per_s,
-        latency_p50_s=0.1,
-        latency_p95_s=0.2,
-        size_mb=size_mb,
-        aggregates=aggregates(),
+    scores = score_all(CASES.values(), ANSWERS, HOUSE)
+    measured = evaluate(CASES.values(), scores, ANSWERS, {}).systems[0]
+    return measured.model_copy(
+        update={
+            "system": system,
+            "n": 12000,
+            "scores": dict.fromkeys(SCORES, score),
+            "tokens_per_s": tokens_per_s,
+            "size_mb": size_mb,
+        }
     )
 
 

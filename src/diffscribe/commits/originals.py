@@ -1,12 +1,12 @@
 """Tell which parts of a change each of its original commits made."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from diffscribe.commits.units import units_of_diff
-from diffscribe.core.records import FileChange, OriginalCommit
+from diffscribe.core.records import FileChange, OriginalCommit, Plan, PlannedCommit
 
 
 class OriginalParts(NamedTuple):
@@ -61,3 +61,28 @@ def original_parts(
         for number, own in owned.items():
             parts[number][path] = own if len(owned) > 1 else ()
     return OriginalParts(parts, frozenset(mixed))
+
+
+def plan_of_parts(
+    commits: Iterable[OriginalCommit],
+    parts: Iterable[Mapping[str, tuple[int, ...]]],
+    read: Callable[[OriginalCommit], PlannedCommit],
+) -> Plan:
+    """Return a plan of original commits; one without a file of its own is left out.
+
+    Args:
+        commits: oldest first.
+        parts: of each commit its files and their hunks, as in OriginalParts.
+        read: gives the message of a commit; its files are those of the part, sorted.
+    """
+    planned = (
+        read(commit).model_copy(
+            update={
+                "files": tuple(sorted(part)),
+                "hunks": {path: part[path] for path in sorted(part) if part[path]},
+            }
+        )
+        for commit, part in zip(commits, parts, strict=True)
+        if part
+    )
+    return Plan(commits=tuple(planned))

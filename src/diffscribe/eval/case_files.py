@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from diffscribe.commits.diff import parse_diff, unquote
 from diffscribe.commits.languages import languages_of
-from diffscribe.commits.originals import new_paths, original_parts
+from diffscribe.commits.originals import new_paths, original_parts, plan_of_parts
 from diffscribe.commits.plan import (
     HeaderCommit,
     HeaderPlan,
@@ -238,15 +238,12 @@ def plan_of_commits(
         RecordError: if no commit touches any of the paths.
     """
     parts = original_parts(commits, paths, diff).parts
-    planned = [
-        each.model_copy(update={"hunks": {path: n for path, n in part.items() if n}})
-        for commit, part in zip(commits, parts, strict=True)
-        for each in plan_of_message(commit.message, sorted(part)).commits
-        if part
-    ]
-    if not planned:
+    plan = plan_of_parts(
+        commits, parts, lambda each: plan_of_message(each.message, ()).commits[0]
+    )
+    if not plan.commits:
         raise RecordError("no original commit touches any of the changed files")
-    return Plan(commits=tuple(planned))
+    return plan
 
 
 # Rows of other systems ----------------------------------------------------------------

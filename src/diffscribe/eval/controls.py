@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from diffscribe.commits.diff import part_of_diff
 from diffscribe.commits.grammar import split_message
 from diffscribe.commits.headers import read_header
-from diffscribe.commits.originals import original_parts
+from diffscribe.commits.originals import original_parts, plan_of_parts
 from diffscribe.commits.path_rules import decided_type, type_of_paths
 from diffscribe.commits.plan import plan_json
 from diffscribe.commits.type_model import guess_type
@@ -132,19 +132,15 @@ def original(case: Case) -> Plan:
     """
     if not case.originals:
         return one_commit(case)
-    everything: Mapping[str, tuple[int, ...]] = dict.fromkeys(case.files, ())
     if case.task == "message":
-        return Plan(commits=(_as_made(case.originals[0], everything),))
+        return plan_of_parts(
+            case.originals[:1], [dict.fromkeys(case.files, ())], _as_made
+        )
     paths = {path: path for path in case.files}
     parts = original_parts(case.originals, paths, case.diff).parts
-    rest = everything.keys() - {path for part in parts for path in part}
+    rest = paths.keys() - {path for part in parts for path in part}
     parts[-1].update((path, ()) for path in rest)
-    commits = (
-        _as_made(commit, {path: part[path] for path in case.files if path in part})
-        for commit, part in zip(case.originals, parts, strict=True)
-        if part
-    )
-    return Plan(commits=tuple(commits))
+    return plan_of_parts(case.originals, parts, _as_made)
 
 
 RULES: dict[str, Control] = {
@@ -270,15 +266,12 @@ def _commit(files: tuple[str, ...]) -> PlannedCommit:
     )
 
 
-def _as_made(
-    commit: OriginalCommit, part: Mapping[str, tuple[int, ...]]
-) -> PlannedCommit:
+def _as_made(commit: OriginalCommit) -> PlannedCommit:
     message = split_message(commit.message)
     header = read_header(commit.message, commit.files)
     by_words = guess_type(header.subject, commit.files).type
     return PlannedCommit(
-        files=tuple(part),
-        hunks={path: hunks for path, hunks in part.items() if hunks},
+        files=commit.files,
         type=header.type or decided_type(commit.files) or by_words,
         scope=header.scope,
         breaking=header.breaking or bool(message.breaking_notes),

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from diffscribe.commits.grammar import format_header
 from diffscribe.commits.junk_kinds import is_held_out
 from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
@@ -78,31 +77,6 @@ def _junk_names(case: Case) -> tuple[str, ...]:
     return ("with junk", "of new kinds" if new else "of known kinds")
 
 
-class Aggregates(Record):
-    """Numbers of all answers together; failed ones count."""
-
-    confusion: dict[str, dict[str, int]]
-    """Aligned commits: the target's type, then the type that was answered."""
-    macro_f1: float | None
-    """Mean over the target's types of their F1; None if the target has no type."""
-    types: dict[str, int]
-    """How often each type was answered."""
-    header_chars_p50: float | None
-    header_chars_p95: float | None
-    messages_with_body: float | None
-    """Share of messages; None without a message, as the next two."""
-    distinct_subjects: float | None
-    """Different subjects over messages; near 0 if it always says the same."""
-    failures: float
-    """Share of answers without a plan."""
-    prompt_overflows: float
-    """Share of prompts that did not fit the context."""
-    by_commits: dict[str, dict[str, float | None]]
-    """Means of SLICED, and n, by commits of the target, from `1` to `4 or more`."""
-    by_diff_chars: dict[str, dict[str, float | None]]
-    """The same by size of the diff."""
-
-
 class SystemResult(Record):
     """One row of the table."""
 
@@ -117,7 +91,14 @@ class SystemResult(Record):
     latency_p95_s: float | None
     size_mb: float | None
     """Of the GGUF, in 10^6 bytes; None for a control."""
-    aggregates: Aggregates
+    prompt_overflows: float
+    """Share of prompts that did not fit the context."""
+    confusion: dict[str, dict[str, int]]
+    """Aligned commits: the target's type, then the type that was answered."""
+    by_commits: dict[str, dict[str, float | None]]
+    """Means of SLICED, and n, by commits of the target, from `1` to `4 or more`."""
+    by_diff_chars: dict[str, dict[str, float | None]]
+    """The same by size of the diff."""
 
 
 class Difference(Record):
@@ -172,6 +153,7 @@ def evaluate(
         name: list(own) for name, own in groupby(predictions, lambda p: p.system)
     }
     by_id = {case.id: case for case in cases}
+    parts = slices(by_id.values())
     main, *others = measured
     if compared is None:
         compared = [
@@ -187,12 +169,7 @@ def evaluate(
         families.append((RERANK, ["control-baseline"], OF_GROUPING))
     return Evaluation(
         systems=tuple(
-            _result(
-                own,
-                answers[system],
-                sizes_bytes.get(system),
-                aggregate(by_id, answers[system], own),
-            )
+            _result(by_id, parts, own, answers[system], sizes_bytes.get(system))
             for system, own in measured.items()
         ),
         differences=tuple(
@@ -227,60 +204,12 @@ def headline(evaluation: Evaluation) -> dict[str, float | None]:
     return {k: None if v is None else round(v, 3) for k, v in values.items()}
 
 
-def aggregate(
-    cases: Mapping[str, Case],
-    predictions: Sequence[Prediction],
-    scores: Sequence[Score],
-) -> Aggregates:
-    """Return the aggregates of one system's answers; cases are by id."""
-    parts = slices(cases.values())
-    pairs = [pair for each in predictions for pair in _pairs(cases, each)]
-    messages = [c for each in predictions if each.plan for c in each.plan.commits]
-    subjects = {commit.subject.strip().lower() for commit in messages}
-    p50, p95 = _quantiles([len(format_header(commit)) for commit in messages])
-    return Aggregates(
-        confusion=confusion(pairs),
-        macro_f1=macro_f1(pairs),
-        types=_counts(commit.type or NO_TYPE for commit in messages),
-        header_chars_p50=p50,
-        header_chars_p95=p95,
-        messages_with_body=_mean([bool(commit.body.strip()) for commit in messages]),
-        distinct_subjects=len(subjects) / len(messages) if messages else None,
-        failures=_mean([each.plan is None for each in predictions]) or 0.0,
-        prompt_overflows=_mean([is_overflow(each) for each in predictions]) or 0.0,
-        by_commits=_sliced(scores, parts, "commits"),
-        by_diff_chars=_sliced(scores, parts, "diff size"),
-    )
-
-
 def confusion(pairs: Iterable[Aligned]) -> dict[str, dict[str, int]]:
     """Return how often a type of the target was answered by which; NO_TYPE if none."""
-    answers: dict[str, list[str]] = {}
-    for pair in pairs:
-        answers.setdefault(pair.target.type, []).append(_answered(pair))
-    return {type_: _counts(answers[type_]) for type_ in sorted(answers)}
-
-
-def macro_f1(pairs: Sequence[Aligned]) -> float | None:
-    """Return the mean over the target's types of their F1, 0 to 1; None without one.
-
-    A type that is never answered has 0. One that is answered and not in the
-    target takes from the others' recall alone.
-    """
-    from sklearn.metrics import f1_score
-
-    if not pairs:
-        return None
-    expected = [pair.target.type for pair in pairs]
-    return float(
-        f1_score(
-            expected,
-            [_answered(pair) for pair in pairs],
-            labels=sorted(set(expected)),
-            average="macro",
-            zero_division=0,
-        )
-    )
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for target, partner in pairs:
+        counts[target.type][(partner and partner.type) or NO_TYPE] += 1
+    return {type_: dict(sorted(counts[type_].items())) for type_ in sorted(counts)}
 
 
 def is_overflow(prediction: Prediction) -> bool:
@@ -290,10 +219,11 @@ def is_overflow(prediction: Prediction) -> bool:
 
 
 def _result(
+    cases: Mapping[str, Case],
+    parts: Iterable[Slice],
     scores: Sequence[Score],
     predictions: Sequence[Prediction],
     size_bytes: int | None,
-    aggregates: Aggregates,
 ) -> SystemResult:
     latencies_s = [each.latency_s for each in predictions if each.latency_s]
     tokens = sum(prediction.completion_tokens for prediction in predictions)
@@ -306,7 +236,12 @@ def _result(
         latency_p50_s=p50_s,
         latency_p95_s=p95_s,
         size_mb=size_bytes / 1e6 if size_bytes is not None else None,
-        aggregates=aggregates,
+        prompt_overflows=_mean([is_overflow(each) for each in predictions]) or 0.0,
+        confusion=confusion(
+            pair for each in predictions for pair in _pairs(cases, each)
+        ),
+        by_commits=_sliced(scores, parts, "commits"),
+        by_diff_chars=_sliced(scores, parts, "diff size"),
     )
 
 
@@ -314,14 +249,6 @@ def _pairs(cases: Mapping[str, Case], prediction: Prediction) -> list[Aligned]:
     plan = prediction.plan or Plan(commits=())
     pairs = align(cases[prediction.sample_id].target, plan)
     return [pair for pair in pairs if pair.target.type]
-
-
-def _answered(pair: Aligned) -> str:
-    return pair.partner.type if pair.partner and pair.partner.type else NO_TYPE
-
-
-def _counts(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items()))
 
 
 def _quantiles(values: Sequence[float]) -> tuple[float | None, float | None]:

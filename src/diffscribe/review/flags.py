@@ -17,11 +17,17 @@ from diffscribe.commits.grounding import (
 )
 from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.junk_kinds import usual_patterns
-from diffscribe.commits.originals import new_paths, original_parts
+from diffscribe.commits.originals import new_paths, original_parts, plan_of_parts
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.commits.units import FileUnits, units_of
 from diffscribe.core.errors import RecordError
-from diffscribe.core.records import FileStatus, LabeledChange, Plan, PlannedCommit
+from diffscribe.core.records import (
+    FileStatus,
+    LabeledChange,
+    OriginalCommit,
+    Plan,
+    PlannedCommit,
+)
 from diffscribe.eval.grouping import ari, partition
 from diffscribe.eval.messages import aligned_type_share, names_in
 from diffscribe.eval.scores import Measure
@@ -106,20 +112,14 @@ def original_plan(row: LabeledChange, without: frozenset[str] = frozenset()) -> 
     files are all gone is left out.
     """
     parts = original_parts(row.commits, new_paths(row.files), row.diff).parts
-    commits = []
-    for commit, part in zip(row.commits, parts, strict=True):
-        files = sorted(part.keys() - without)
-        header = conventional_header(commit.message)
-        if files:
-            commits.append(
-                PlannedCommit(
-                    files=tuple(files),
-                    hunks={path: part[path] for path in files if part[path]},
-                    type=header.type if header else "",
-                    subject=header.subject if header else "",
-                )
-            )
-    return Plan(commits=tuple(commits))
+    kept = ({path: part[path] for path in part.keys() - without} for part in parts)
+    return plan_of_parts(row.commits, kept, _typed)
+
+
+def _typed(commit: OriginalCommit) -> PlannedCommit:
+    header = conventional_header(commit.message)
+    type_, subject = (header.type, header.subject) if header else ("", "")
+    return PlannedCommit(files=commit.files, type=type_, subject=subject)
 
 
 def _plan(row: LabeledChange) -> Iterator[str]:
