@@ -21,7 +21,7 @@ from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.doors.adapter import adapter_sha256
 from diffscribe.eval.cases import read_cases
-from diffscribe.eval.metrics import evaluate
+from diffscribe.eval.metrics import Evaluated, evaluate
 from diffscribe.eval.report import write_report
 from diffscribe.eval.scores import score_all
 from diffscribe.train.sft import earlier_runs
@@ -101,7 +101,7 @@ def whole_run(tmp_path_factory):
     ]
     scores = score_all(cases, answers, params.style)
     evaluation = evaluate(cases, scores, answers, {"student-q8_0": 145_000_000})
-    write_report(run / "reports/eval", answers, scores, evaluation)
+    write_report(run / "reports/eval", Evaluated(cases, answers, scores, evaluation))
     return run
 
 
