@@ -4,10 +4,12 @@ from pathlib import Path
 
 from diffscribe.core.params import StyleParams, load_params
 
-STYLE = load_params(Path(__file__).parents[2] / "params.yaml").style
-"""That of the default pipeline."""
+STYLE = load_params(Path(__file__).parents[2] / "params.yaml").style.model_copy(
+    update={"body": "optional"}
+)
+"""That of the default pipeline, but that messages may have bodies."""
 
 
 def style(**fields) -> StyleParams:
-    """Return the default style, but for the fields."""
+    """Return that style, but for the fields."""
     return STYLE.model_copy(update=fields)
