@@ -5,13 +5,13 @@ Usage: python benchmarks/near_duplicates.py REPOSITORY... [--documents 8000] [--
 Documents are the diffs of the repositories' commits, of 1,000 to 20,000 characters,
 and after each tenth of them a copy in which a random share of the words is replaced.
 Each way gets the text of the diffs and returns their clusters at a Jaccard index of
-0.7: shingles, signatures of 128 hashes, LSH, verification. datasketch (its bulk
-interface; the bands that it chooses, and 64 as ours) and rensa (64 bands) get the
-same shingles as Python strings. Speed is the CPU time of one core, each run in a
-process of its own, medians of runs in turn. Recall is the share of all pairs with a
-true index of at least 0.7 that share a cluster. The second line compares digests with
-git's patch-id; the last ones say what the parts cost, and what rensa's signatures
-would, given our shingles. Linux only; needs the extra `benchmarks`.
+0.7: shingles, candidates, verification. datasketch (its bulk interface; the bands that
+it chooses, and 64) and rensa (64 bands) find candidates by LSH over signatures of 128
+hashes, and get the same shingles as Python strings. Speed is the CPU time of one core,
+each run in a process of its own, medians of runs in turn. Recall is the share of all
+pairs with a true index of at least 0.7 that share a cluster. The second line compares
+digests with git's patch-id; the last ones say what the parts cost. Linux only; needs
+the extra `benchmarks`.
 """
 
 import os
@@ -32,14 +32,14 @@ from scipy import sparse
 
 from diffscribe.commits.diff import changed_lines, diff_digest
 from diffscribe.commits.near_duplicates import (
-    HASHES,
     SHINGLE_TOKENS,
-    _sign,
     clusters,
     shingle,
 )
 
 SIMILARITY = 0.7
+HASHES = 128
+"""Of the signatures of datasketch and rensa."""
 LOG = "log -p -M --no-merges --no-color --no-ext-diff --no-textconv --format=%x00 HEAD"
 TOKEN = re.compile(r"[0-9A-Za-z_\x80-\U0010ffff]+|[^\t\n\v\f\r ]")
 WORD = re.compile(r"\w+")
@@ -225,10 +225,6 @@ def peak_mib(*, reset: bool = False) -> float:
 
 def parts(documents: Sequence[str]) -> dict[str, Callable[[], object]]:
     """Return the steps whose time is told apart."""
-    from rensa import RMinHash
-
-    hashes, starts = shingle(documents)
-    digest = RMinHash.digest_matrix_from_flat_token_hashes
 
     def pieces(step: Callable[[Sequence[str]], object]) -> None:
         for start in range(0, len(documents), 80):
@@ -237,10 +233,6 @@ def parts(documents: Sequence[str]) -> dict[str, Callable[[], object]]:
     return {
         "digests": lambda: [diff_digest(each) for each in documents],
         "shingles": lambda: pieces(shingle),
-        "shingles and signatures": lambda: _sign(documents),
-        "rensa's signatures": lambda: np.array(
-            digest(hashes, starts, HASHES, 7).to_rows(), np.uint32
-        ),
         "shingles in Python": lambda: dict(python_shingles(documents)),
     }
 

@@ -49,7 +49,6 @@ OF_ONE_IMPORTER = {
     "baseline.grouping": "the model that groups files",
     "baseline.messages": "the model that types commits and words them",
     "commits.answer_grammar": "GBNF of exactly the valid plans of a change",
-    "commits.near_duplicates": "clusters of changes that are much alike",
     "core.engine": "the pool of processes, for any stage that cuts its work into jobs",
     "doors.package_index": "a pinned file out of a wheel, of which nothing is run",
     "harvest.context": "patterns of .gitignore and the license at a commit",

@@ -1,13 +1,14 @@
-"""Shingles are compared with plain Python, and recall with all pairs."""
+"""Shingles are compared with plain Python, and what is similar with all pairs."""
 
 import itertools
 import random
 import re
 
+import numpy as np
 import pytest
 
 from diffscribe.commits.diff import changed_lines
-from diffscribe.commits.near_duplicates import clusters, shingle
+from diffscribe.commits.near_duplicates import clusters, shingle, similar_pairs
 
 
 def patch(lines, path="a.py", sign="+"):
@@ -124,6 +125,44 @@ def test_thousands_of_equal_diffs_are_one_cluster():
     lines = words(30, random.Random(5))
     diffs = [patch(lines, f"{number}.py") for number in range(3000)]
     assert set(clusters(diffs, 0.9)) == {0}
+
+
+@pytest.mark.parametrize("least", [0.3, 0.5, 0.7, 0.8, 1.0])
+def test_every_pair_that_comparing_all_finds_is_found_and_no_other(least):
+    draw = random.Random(least)
+    sets = []
+    for _ in range(100):
+        members = [draw.randrange(300) for _ in range(draw.randrange(60))]
+        sets.append({*members})
+        for _ in range(3):
+            copy = {each for each in members if draw.random() < 0.95}
+            sets.append(copy | {draw.randrange(300) for _ in range(draw.randrange(4))})
+    draw.shuffle(sets)
+    expected = [
+        (one, other)
+        for one, other in itertools.combinations(range(len(sets)), 2)
+        if sets[one] | sets[other] and jaccard(sets[one], sets[other]) >= least - 1e-9
+    ]
+    arrays = [np.array(sorted(each), np.uint64) for each in sets]
+    found = list(similar_pairs(arrays, least))
+    assert sorted(found) == expected
+    assert len(expected) > 10
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least", "found"),
+    [
+        (range(7), range(10), 0.7, [(0, 1)]),
+        (range(6), range(5, 11), 1 / 11, [(0, 1)]),
+        (range(6), range(5, 11), 0.091, []),
+        ([], [], 0.1, []),
+        ([], [1], 0.1, []),
+    ],
+)
+def test_the_limit_itself_is_similar_and_the_empty_set_is_not(one, other, least, found):
+    sets = [np.array(list(each), np.uint64) for each in (one, other)]
+    assert list(similar_pairs(sets, least)) == found
+    assert list(similar_pairs([], least)) == []
 
 
 TOKEN = re.compile(r"[0-9A-Za-z_\x80-\U0010ffff]+|[^\t\n\v\f\r ]")

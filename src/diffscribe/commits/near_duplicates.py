@@ -1,13 +1,15 @@
-"""Find diffs that say nearly the same: MinHash LSH proposes, the true index decides."""
+"""Find what says nearly the same: the rarest shingles propose, the index decides."""
 
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from math import ceil
 from string import ascii_letters, digits, whitespace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from diffscribe.commits.diff import hunks
 
@@ -102,16 +104,12 @@ def _mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return hashes ^ (hashes >> np.uint64(31))
 
 
-HASHES = 128
-"""In 64 bands of two: diffs of similarity s share one with 1-(1-s^2)^64."""
-
-_MULTIPLIERS = np.frombuffer(hashlib.shake_256(b"minhash").digest(4 * HASHES), "<u4")
-_MARGIN = 4 * (0.25 / HASHES) ** 0.5
-"""How far below the limit an estimate is still verified: four standard deviations."""
-
 _BATCH_CHARS = 2**19
-_PAIRS_AT_ONCE = 2**13
-_SETS_IN_MEMORY = 2**14
+_SETS_AT_ONCE = 256
+_EPSILON = 1e-9
+"""Keeps a pair right at the limit that rounding would put below it."""
+
+Hashes = NDArray[np.uint64]
 
 
 def clusters(diffs: Sequence[str], similarity: float) -> list[int]:
@@ -119,114 +117,78 @@ def clusters(diffs: Sequence[str], similarity: float) -> list[int]:
 
     Two diffs are near-duplicates if the Jaccard index of their sets of
     shingles is at least `similarity`, above 0; a chain of them is one cluster.
-    MinHash LSH finds the candidates, and misses fewer than 1 in 10,000 pairs
-    from 0.4 on; each is verified. Diffs without shingles are alone.
-
-    Memory: 512 bytes a diff, and the shingles of about 16,384 diffs at most.
+    Diffs without shingles are alone.
     """
-    indices, signatures = _sign(diffs)
-    signed = [diffs[index] for index in indices.tolist()]
-    roots = np.arange(len(signed))
-    sets: dict[int, NDArray[np.uint64]] = {}
-    for pairs in _candidates(signatures, roots, similarity):
-        _add_sets(sets, signed, set(pairs.ravel().tolist()))
-        for first, second in pairs.T.tolist():
-            near, far = sorted((roots[first], roots[second]))
-            if near != far and _jaccard(sets[first], sets[second]) >= similarity:
-                roots[roots == far] = near
-    firsts = np.arange(len(diffs))
-    firsts[indices] = indices[roots]
+    sets = list(_sets(diffs))
+    firsts = np.arange(len(sets))
+    for pairs in _candidates(sets, similarity):
+        # Copies of one diff would be compared as often as the square of their number.
+        pairs = pairs[:, np.not_equal(*firsts[pairs])]
+        for one, other in pairs.T.tolist():
+            near, far = sorted((firsts[one], firsts[other]))
+            if near != far and _jaccard(sets[one], sets[other]) >= similarity:
+                firsts[firsts == far] = near
     return [int(first) for first in firsts]
 
 
-def _add_sets(
-    sets: dict[int, NDArray[np.uint64]], diffs: Sequence[str], wanted: set[int]
-) -> None:
-    """Add the wanted sets; drop all others first where memory would not hold both."""
-    if len(sets.keys() | wanted) > _SETS_IN_MEMORY:
-        sets.clear()
-    missing = sorted(wanted - sets.keys())
-    for start, end in _batches([diffs[index] for index in missing]):
-        hashes, starts = shingle([diffs[index] for index in missing[start:end]])
-        parts = np.split(hashes, starts[1:-1])
-        sets.update(zip(missing[start:end], map(np.unique, parts), strict=True))
+def similar_pairs(sets: Sequence[Hashes], least: float) -> Iterator[tuple[int, int]]:
+    """Yield the positions of each two sets with a Jaccard index of `least` or more.
+
+    Sets are sorted, and `least` is above 0. Empty ones are similar to none.
+    """
+    for pairs in _candidates(sets, least):
+        for one, other in pairs.T.tolist():
+            if _jaccard(sets[one], sets[other]) >= least - _EPSILON:
+                yield one, other
 
 
-def _jaccard(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> float:
+def _candidates(sets: Sequence[Hashes], least: float) -> Iterator[NDArray[np.int64]]:
+    """Yield each two sets that may be similar enough: all firsts, all seconds.
+
+    Similar sets share one of their rarest members, as many as they may differ in and
+    one more (the prefix filter, Chaudhuri et al. 2006), and more of these the larger
+    they are: beyond them the one has too few left (the positional filter, Xiao et al.
+    2008). Members count as equally rare, and as shared, if their last bits are equal,
+    which adds candidates and loses none.
+    """
+    buckets = 1 << sum(map(len, sets)).bit_length()
+    uses = np.zeros(buckets, np.int32)
+    for each in sets:
+        uses[each % buckets] += 1
+    prefixes = []
+    for each in sets:
+        places = (each % buckets).astype(np.int32)
+        rarest = np.argsort(uses[places], kind="stable")
+        length = len(each) - ceil(least * len(each) - _EPSILON) + 1
+        prefixes.append(places[rarest[:length]])
+    starts = np.cumsum([0, *map(len, prefixes)])
+    places = np.concatenate([np.empty(0, np.int32), *prefixes])
+    ones = np.ones(len(places), np.int32)
+    rare = csr_array((ones, places, starts), shape=(len(sets), buckets))
+    sets_of = rare.T.tocsr()
+    sizes = np.array([len(each) for each in sets])
+    others = sizes - np.diff(starts)
+    for start in range(0, len(sets), _SETS_AT_ONCE):
+        shared = (rare[start : start + _SETS_AT_ONCE] @ sets_of).tocoo()
+        one, other = shared.row + start, shared.col
+        wanted = least / (1 + least) * (sizes[one] + sizes[other])
+        found = shared.data + np.maximum(others[one], others[other])
+        yield np.stack((one, other))[:, (one < other) & (found >= wanted - _EPSILON)]
+
+
+def _jaccard(one: Hashes, other: Hashes) -> float:
     """Return the Jaccard index of two sorted sets, neither of them empty."""
     nearest = other.take(np.searchsorted(other, one), mode="clip")
     shared = np.count_nonzero(nearest == one)
     return shared / (one.size + other.size - shared)
 
 
-def _candidates(
-    signatures: NDArray[np.uint32], roots: NDArray[np.int64], similarity: float
-) -> Iterator[NDArray[np.int64]]:
-    """Yield pairs that are likely similar enough: all firsts, all seconds.
-
-    Each pair comes once, and not at all if its roots are equal by then.
-    """
-    bands = signatures.view(np.uint64)
-    for band, keys in enumerate(bands.T):
-        for pairs in _sharing(keys, roots):
-            pairs = pairs[:, np.not_equal(*roots[pairs])]
-            earlier = bands[pairs, :band]
-            pairs = pairs[:, (earlier[0] != earlier[1]).all(axis=1)]
-            equal = np.equal(*signatures[pairs])
-            yield pairs[:, equal.mean(axis=1) >= similarity - _MARGIN]
-
-
-def _sharing(
-    keys: NDArray[np.uint64], roots: NDArray[np.int64]
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the pairs of positions with equal keys and different roots.
-
-    Positions of one root are not paired, or copies of one diff would cost the
-    square of their number in every band.
-    """
-    order = np.lexsort((roots, keys))
-    keys, roots = keys[order], roots[order]
-    starts = np.flatnonzero((keys[1:] != keys[:-1]) | (roots[1:] != roots[:-1])) + 1
-    lengths = np.diff(starts, prepend=0, append=len(order))
-    next_root = np.repeat(np.append(starts, len(order)), lengths)
-    partners = np.searchsorted(keys, keys, "right") - next_root
-    left = np.flatnonzero(partners)
-    borders = np.flatnonzero(np.diff(np.cumsum(partners[left]) // _PAIRS_AT_ONCE)) + 1
-    for part in np.split(left, borders):
-        count = partners[part]
-        before = np.repeat(next_root[part] - np.cumsum(count) + count, count)
-        second = before + np.arange(len(before))
-        yield order[np.stack((np.repeat(part, count), second))]
-
-
-def _sign(diffs: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-    """Return the MinHash signatures of the diffs with shingles, and which these are.
-
-    The shingles' hashes are random, so multiples of them modulo 2^32, by odd
-    numbers, are random orders enough.
-    """
-    indices, signatures = [], []
-    for start, end in _batches(diffs):
-        hashes, starts = shingle(diffs[start:end])
-        short = (hashes >> np.uint64(32)).astype(np.uint32)
-        filled = np.flatnonzero(starts[:-1] < starts[1:])
-        if filled.size:
-            signature = [
-                np.minimum.reduceat(short * (multiplier | 1), starts[filled])
-                for multiplier in _MULTIPLIERS
-            ]
-            indices.append(start + filled)
-            signatures.append(np.stack(signature, axis=1))
-    if not indices:
-        return np.empty(0, np.int64), np.empty((0, HASHES), np.uint32)
-    return np.concatenate(indices), np.concatenate(signatures)
-
-
-def _batches(diffs: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where batches of about 2^19 characters begin and end."""
+def _sets(diffs: Sequence[str]) -> Iterator[Hashes]:
+    """Yield the shingles of each diff, sorted; about 2^19 characters at a time."""
     start = chars = 0
     for end, diff in enumerate(diffs, start=1):
         chars += len(diff)
         if chars >= _BATCH_CHARS or end == len(diffs):
-            yield start, end
+            hashes, starts = shingle(diffs[start:end])
+            yield from map(np.unique, np.split(hashes, starts[1:-1]))
             start, chars = end, 0

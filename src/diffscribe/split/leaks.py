@@ -1,7 +1,8 @@
 """Find what rows of different splits share.
 
-Nothing here comes from the code that splits or that finds duplicates before it: a
-mistake there is found here, and stops the stage.
+Nothing here comes from the code that splits, and of what finds duplicates before it
+only the search for similar sets, which is exact: a mistake there is found here, and
+stops the stage.
 """
 
 import hashlib
@@ -10,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import count
-from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -200,27 +200,23 @@ def _leak(kind: LeakKind, row: _Row, other: _Row) -> Leak:
 
 TOKENS = 5
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_CHUNK = 1000
-_EPSILON = 1e-9
 
 
 def _near_duplicates(rows: Sequence[_Row]) -> Iterator[Leak]:
-    """Compare the lines of each split with those of all later ones."""
+    from diffscribe.commits.near_duplicates import similar_pairs
+
     texts = list(dict.fromkeys(row.traces.lines for row in rows))
-    shingles = dict(zip(texts, shingle_changes(texts), strict=True))
-    for rank in sorted({row.rank for row in rows}):
-        own = {row.traces.lines: row for row in rows if row.rank == rank}
-        later = {row.traces.lines: row for row in rows if row.rank > rank}
-        found = similar_pairs(
-            [shingles[text] for text in own],
-            [shingles[text] for text in later],
-            SIMILARITY,
-        )
-        own_texts, later_rows = list(own), list(later.values())
-        other_of = {own_texts[one]: later_rows[other] for one, other in found}
-        for row in rows:
-            if row.rank == rank and row.traces.lines in other_of:
-                yield _leak(LeakKind.NEAR_DUPLICATE, row, other_of[row.traces.lines])
+    shingles = shingle_changes(texts)
+    pairs_of: dict[tuple[str, str], list[object]] = {
+        text: [text] if each.size else []
+        for text, each in zip(texts, shingles, strict=True)
+    }
+    for pair in similar_pairs(shingles, SIMILARITY):
+        for position in pair:
+            pairs_of[texts[position]].append(pair)
+    yield from _shared(
+        rows, LeakKind.NEAR_DUPLICATE, lambda row: pairs_of[row.traces.lines]
+    )
 
 
 def shingle_changes(changes: Iterable[tuple[str, str]]) -> list[Any]:
@@ -246,63 +242,6 @@ def shingle_changes(changes: Iterable[tuple[str, str]]) -> list[Any]:
         runs = [row[starts + at] * factors[at] for at in range(TOKENS)]
         shingles.append(np.unique(sum(runs)))
     return shingles
-
-
-def similar_pairs(
-    left: Sequence[Any], right: Sequence[Any], least: float
-) -> Iterator[tuple[int, int]]:
-    """Yield the positions of each pair with a Jaccard similarity of `least` or more.
-
-    Sets that are similar share one of their rarest members, as many as they may differ
-    in and one more (the prefix filter, Chaudhuri et al. 2006); those that do are
-    compared in full. Empty sets are similar to none.
-    """
-    import numpy as np
-
-    ours, theirs, members = _ranked_by_rarity(left, right)
-    rare = _rarest(theirs, least, members).T
-    for first in range(0, len(ours), _CHUNK):
-        found = (_rarest(ours[first : first + _CHUNK], least, members) @ rare).nonzero()
-        for row, column in zip(*(each.tolist() for each in found), strict=True):
-            one, other = ours[first + row], theirs[column]
-            shorter, longer = sorted((len(one), len(other)))
-            if shorter >= least * longer - _EPSILON:
-                common = np.intersect1d(one, other, assume_unique=True).size
-                if common >= least * (len(one) + len(other) - common) - _EPSILON:
-                    yield first + row, column
-
-
-def _ranked_by_rarity(
-    left: Sequence[Any], right: Sequence[Any]
-) -> tuple[list[Any], list[Any], int]:
-    """Return the sets with each member's rank, rarest first, and their number."""
-    import numpy as np
-
-    sets = [*left, *right]
-    known, places, uses = np.unique(
-        np.concatenate([np.empty(0, np.uint64), *sets]),
-        return_inverse=True,
-        return_counts=True,
-    )
-    ranks = np.empty(len(known), np.int32)
-    ranks[np.argsort(uses, kind="stable")] = np.arange(len(known), dtype=np.int32)
-    borders = np.cumsum([len(each) for each in sets])[:-1]
-    ranked = [np.sort(each) for each in np.split(ranks[places], borders)]
-    return ranked[: len(left)], ranked[len(left) : len(sets)], len(known)
-
-
-def _rarest(sets: Sequence[Any], least: float, members: int) -> Any:
-    """Return a matrix with a row a set: 1 where it has one of its rarest members."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    prefixes = [
-        each[: len(each) - ceil(least * len(each) - _EPSILON) + 1] for each in sets
-    ]
-    columns = np.concatenate([np.empty(0, np.int32), *prefixes])
-    starts = np.cumsum([0, *map(len, prefixes)])
-    ones = np.ones(len(columns), np.int32)
-    return csr_array((ones, columns, starts), shape=(len(sets), members))
 
 
 # What no split may hold.
