@@ -45,7 +45,6 @@ def merge_adapter(base: Path, adapter: Path, folder: Path) -> None:
 
     _require(base, "config.json", "run the stage base")
     if (adapter / CONFIG).is_file():
-        _require(adapter, WEIGHTS, "run the stage train")
         model = load_adapter(_load(base), base, adapter).merge_and_unload()
     else:
         _require(adapter, "config.json", "run the stage train")
