@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import time
 from contextlib import closing, nullcontext
-from datetime import date
 
 import pytest
 from tests.support.fault_server import Fault, FaultServer
@@ -21,7 +20,7 @@ from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import AnswerError, question_key
 
 fork = multiprocessing.get_context("fork")
-PRICE = Price("m", date(2026, 11, 1), prompt=1000.0, cached=500.0, completion=4000.0)
+PRICES = {"m": Price(prompt=1000.0, cached=500.0, completion=4000.0)}
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ def test_equal_requests_that_are_open_at_once_are_asked_once(path):
 
 def test_the_line_tells_what_this_run_spent(path):
     with FaultServer() as server:
-        _, asker = ask(path, server.base_url, map(question, range(5)), Budget((PRICE,)))
+        _, asker = ask(path, server.base_url, map(question, range(5)), Budget(PRICES))
     assert asker.line() == "0 known, 5 asked, 0 failed: 200 tokens, $0.3000"
 
 
@@ -116,7 +115,7 @@ def test_an_endpoint_that_cannot_be_used_ends_all_and_keeps_what_was_answered(pa
 def test_a_budget_is_never_exceeded_and_all_that_was_answered_is_kept(
     path, limits, slots
 ):
-    budget = Budget((PRICE,), **limits)
+    budget = Budget(PRICES, **limits)
     with FaultServer(latency_s=0.005) as server:
         with pytest.raises(BudgetError, match="all kept; run again") as stop:
             ask(path, server.base_url, map(question, range(500)), budget, slots)
@@ -125,7 +124,7 @@ def test_a_budget_is_never_exceeded_and_all_that_was_answered_is_kept(
     assert kept(path) == answered == budget.bill.answers
     spent = answered * (40 if "max_tokens" in limits and len(limits) == 1 else 0.06)
     limit = limits.get("max_usd", limits.get("max_tokens"))
-    most = Budget((PRICE,), **limits).most(question(499))
+    most = Budget(PRICES, **limits).most(question(499))
     worst = most.usd if "max_usd" in limits else most.tokens
     assert limit - worst < spent <= limit
     assert f"went to {answered:,} answers" in str(stop.value)

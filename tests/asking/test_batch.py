@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import random
 import signal
-from datetime import date
 
 import pytest
 from tests.support.batch_server import BatchServer, echo
@@ -23,7 +22,7 @@ from diffscribe.core.errors import BudgetError, ToolError
 from diffscribe.doors.batches import BatchService, read_answers
 from diffscribe.doors.reply import Answer, AnswerError, TokenUsage, question_key
 
-PRICE = Price("m", date(2026, 11, 1), prompt=1000.0, cached=500.0, completion=4000.0)
+PRICES = {"m": Price(prompt=1000.0, cached=500.0, completion=4000.0)}
 SCHEMA = {"type": "object"}
 GONE = "acme/gone"
 fork = multiprocessing.get_context("fork")
@@ -389,7 +388,7 @@ def test_an_answer_of_vllm_that_failed_has_its_words(tmp_path):
 
 
 def test_a_budget_holds_and_all_that_was_answered_is_kept(tmp_path):
-    budget = Budget((PRICE,), max_tokens=2000)
+    budget = Budget(PRICES, max_tokens=2000)
     with BatchServer() as server:
         with pytest.raises(BudgetError, match="all kept"):
             label(tmp_path, server.base_url, 100, budget)

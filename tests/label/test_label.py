@@ -46,7 +46,7 @@ def labeled(change, head="b1"):
 
 
 def run(found, allowed=1.0):
-    tally, failures = LabelTally(), []
+    tally, failures = LabelTally({}), []
     rows = list(label_changes(found, allowed, tally, failures))
     return rows, failures, tally
 

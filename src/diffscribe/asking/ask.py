@@ -294,8 +294,7 @@ def figures(
         seconds: from the first question to the last answer.
         endpoint: None if nothing was asked, or the answers came by batches.
     """
-    usage = budget.bill.usage
-    tokens = usage.prompt_tokens + usage.completion_tokens
+    tokens = budget.bill.usage.total
     asked: dict[str, Any] = {
         **counts._asdict(),
         "tokens": tokens,

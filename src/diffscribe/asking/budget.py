@@ -5,8 +5,8 @@ exceeded.
 """
 
 import asyncio
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping
+from operator import add, sub
 from typing import NamedTuple
 
 from diffscribe.core.errors import BudgetError, ParamsError
@@ -18,9 +18,6 @@ NOTHING = TokenUsage(0, 0, 0, 0)
 class Price(NamedTuple):
     """US dollars for a million tokens of one model."""
 
-    model: str
-    """Full name at the endpoint; a similar name has another price."""
-    date: date
     prompt: float
     cached: float
     """Of a prompt token that the endpoint had read before."""
@@ -28,10 +25,8 @@ class Price(NamedTuple):
     """Thoughts included."""
 
 
-def price_of(model: str, prices: Sequence[Price]) -> Price | None:
-    """Return the latest price of a model, or None if there is none of that name."""
-    named = [price for price in prices if price.model == model]
-    return max(named, key=lambda price: price.date, default=None)
+Prices = Mapping[str, Price]
+"""By the full name of a model; a similar name has another price."""
 
 
 def cost_usd(usage: TokenUsage, price: Price) -> float:
@@ -57,7 +52,7 @@ def dollars(usd: float) -> str:
 class Bill:
     """Sums of the tokens of answers, by model; their order does not matter."""
 
-    def __init__(self, prices: Sequence[Price]) -> None:
+    def __init__(self, prices: Prices) -> None:
         self.answers = 0
         self.uncounted = 0
         """Answers whose tokens the endpoint did not count."""
@@ -68,35 +63,31 @@ class Bill:
         """Count an answer."""
         self.answers += 1
         self.uncounted += not is_counted(usage)
-        self._by_model[model] = _sum(self._by_model.get(model, NOTHING), usage)
+        known = self._by_model.get(model, NOTHING)
+        self._by_model[model] = TokenUsage(*map(add, known, usage))
 
     @property
     def usage(self) -> TokenUsage:
         """Tokens of all models."""
-        return _sum(NOTHING, *self._by_model.values())
+        columns = zip(NOTHING, *self._by_model.values(), strict=True)
+        return TokenUsage(*map(sum, columns))
 
     @property
     def usd(self) -> float | None:
         """Price of all answers; None if it is not known of each of them."""
         total = 0.0
         for model, usage in sorted(self._by_model.items()):
-            price = price_of(model, self._prices)
-            if price is None:
+            if model not in self._prices:
                 return None
-            total += cost_usd(usage, price)
+            total += cost_usd(usage, self._prices[model])
         return None if self.uncounted else total
 
     def words(self) -> str:
         """Return `12,345 tokens, $0.0123`, or the tokens alone."""
-        usage, usd = self.usage, self.usd
-        tokens = f"{usage.prompt_tokens + usage.completion_tokens:,} tokens"
+        tokens, usd = f"{self.usage.total:,} tokens", self.usd
         if self.uncounted:
             return f"{tokens} and those of {self.uncounted:,} answers without counts"
         return tokens if usd is None else f"{tokens}, {dollars(usd)}"
-
-
-def _sum(*usages: TokenUsage) -> TokenUsage:
-    return TokenUsage(*map(sum, zip(*usages, strict=True)))
 
 
 class Cost(NamedTuple):
@@ -105,10 +96,6 @@ class Cost(NamedTuple):
     tokens: int
     usd: float
     """0 if dollars are not limited."""
-
-    def plus(self, other: "Cost", sign: int = 1) -> "Cost":
-        """Return the sum, or with -1 the difference."""
-        return Cost(self.tokens + sign * other.tokens, self.usd + sign * other.usd)
 
 
 FREE = Cost(0, 0.0)
@@ -119,7 +106,7 @@ class Budget:
 
     def __init__(
         self,
-        prices: Sequence[Price] = (),
+        prices: Mapping[str, Price] = {},
         *,
         max_usd: float | None = None,
         max_tokens: int | None = None,
@@ -157,12 +144,12 @@ class Budget:
 
     def reserve(self, most: Cost) -> bool:
         """Set aside the cost of a question, or return False if it does not fit."""
-        tokens, usd = self._charged.plus(self._reserved).plus(most)
+        tokens, usd = map(sum, zip(self._charged, self._reserved, most, strict=True))
         if self._max_tokens is not None and tokens > self._max_tokens:
             return False
         if self._max_usd is not None and usd > self._max_usd:
             return False
-        self._reserved = self._reserved.plus(most)
+        self._reserved = Cost(*map(add, self._reserved, most))
         self._open += 1
         return True
 
@@ -173,11 +160,11 @@ class Budget:
         """
         self._open -= 1
         # A sum of floats may end beside 0, so it starts anew when nothing is open.
-        self._reserved = self._reserved.plus(most, -1) if self._open else FREE
+        self._reserved = Cost(*map(sub, self._reserved, most)) if self._open else FREE
         if usage is not None:
             self.bill.add(model, usage)
             real = self._cost(model, usage) if is_counted(usage) else most
-            self._charged = self._charged.plus(real)
+            self._charged = Cost(*map(add, self._charged, real))
         # All that wait look again; a later waiter waits for the next one.
         self._settled.set()
         self._settled = asyncio.Event()
@@ -198,14 +185,12 @@ class Budget:
         )
 
     def _cost(self, model: str, usage: TokenUsage) -> Cost:
-        tokens = usage.prompt_tokens + usage.completion_tokens
         if self._max_usd is None:
-            return Cost(tokens, 0.0)
-        price = price_of(model, self._prices)
-        if price is None:
+            return Cost(usage.total, 0.0)
+        if model not in self._prices:
             raise ParamsError(
                 f"budget_usd cannot be kept: no price of '{model}' is known; add it "
                 "to the prices, for batches with its batch_discount, or set "
                 "budget_tokens instead"
             )
-        return Cost(tokens, cost_usd(usage, price))
+        return Cost(usage.total, cost_usd(usage, self._prices[model]))

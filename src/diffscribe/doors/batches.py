@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -34,7 +34,7 @@ from diffscribe.doors.reply import (
 
 T = TypeVar("T")
 
-URL = "/v1/chat/completions"
+URL: Final = "/v1/chat/completions"
 DIALECT = Dialect(Rung.JSON_SCHEMA)
 """Nobody can be probed before a batch, so the first is asked as most services want."""
 _RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
@@ -136,7 +136,7 @@ class BatchService:
             may_exist = True
             made = self._openai.batches.create(
                 input_file_id=file,
-                endpoint="/v1/chat/completions",
+                endpoint=URL,
                 completion_window="24h",
             )
             return made.id

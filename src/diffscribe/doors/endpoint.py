@@ -338,10 +338,9 @@ class Endpoint:
             started = time.perf_counter()
             content = await self._exchange("/chat/completions", body)
             answer = read_reply(content, time.perf_counter() - started)
-            used = answer.usage.prompt_tokens + answer.usage.completion_tokens
             # After a false count, a limit of tokens would stop all for hours.
-            if 0 < used <= sum(most_tokens(question)):
-                unused_tokens = tokens - used
+            if 0 < answer.usage.total <= most_tokens(question).total:
+                unused_tokens = tokens - answer.usage.total
         except AttemptError as failure:
             failure.sent_at = sent_at
             failure.words = hide_key(failure.words, self._api_key)

@@ -68,6 +68,11 @@ class TokenUsage(NamedTuple):
     reasoning_tokens: int
     """Completion tokens that were thoughts."""
 
+    @property
+    def total(self) -> int:
+        """Tokens of prompt and completion, which hold all others."""
+        return self.prompt_tokens + self.completion_tokens
+
 
 def most_tokens(question: Question) -> TokenUsage:
     """Return the most that a question can take.

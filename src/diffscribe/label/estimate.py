@@ -281,9 +281,7 @@ def _expected(model: str, asked: _Asked, known: Totals | None) -> _Expected:
 def _time_s(expected: Sequence[_Expected], teacher: TeacherParams) -> float | None:
     """Return the time of the answers, or that of the rate limits if it is longer."""
     requests = sum(each.requests for each in expected)
-    tokens = sum(
-        each.usage.prompt_tokens + each.usage.completion_tokens for each in expected
-    )
+    tokens = sum(each.usage.total for each in expected)
     needed = []
     if teacher.requests_per_minute:
         needed.append(60 * requests / teacher.requests_per_minute)

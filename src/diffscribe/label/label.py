@@ -9,12 +9,12 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffscribe.asking.budget import Bill, Budget, Price
+from diffscribe.asking.budget import Bill, Budget, Price, Prices
 from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ToolError
@@ -132,21 +132,20 @@ def connected_teacher(
             yield batches
 
 
-def prices(params: LabelParams) -> tuple[Price, ...]:
+def prices(params: LabelParams) -> Prices:
     """Return the latest price of each model, for the mode that params ask in.
 
     A model whose discount is not known has no price in a batch.
     """
     ordered = sorted(params.prices, key=lambda each: each.date)
     latest = {each.model: each for each in ordered}
-    found = []
-    for each in latest.values():
+    found = {}
+    for model, each in latest.items():
         discount = each.batch_discount if params.mode == "batch" else 0.0
         if discount is not None:
             usd = (each.prompt, each.cached, each.completion)
-            paid = (price * (1.0 - discount) for price in usd)
-            found.append(Price(each.model, each.date, *paid))
-    return tuple(found)
+            found[model] = Price(*(price * (1.0 - discount) for price in usd))
+    return found
 
 
 def row_count(path: Path) -> int:
@@ -172,7 +171,7 @@ class TooManyFailuresError(ToolError):
 class LabelTally:
     """What became of the changes; filled while they are labeled."""
 
-    def __init__(self, prices: Sequence[Price] = ()) -> None:
+    def __init__(self, prices: Prices) -> None:
         self.bill = Bill(prices)
         """All answers, those that the ledger held too."""
         self.processed: Counter[str] = Counter()
@@ -216,7 +215,6 @@ class LabelTally:
     def metrics(self) -> dict[str, Any]:
         """Return all counts, zeros included."""
         labeled, usage = self.approved.total(), self.bill.usage
-        tokens = usage.prompt_tokens + usage.completion_tokens
         usd = self.bill.usd
         return {
             "changes": self.processed.total(),
@@ -239,7 +237,7 @@ class LabelTally:
             "cost_usd_per_label": usd / labeled
             if labeled and usd is not None
             else None,
-            "tokens_per_label": tokens / labeled if labeled else None,
+            "tokens_per_label": usage.total / labeled if labeled else None,
         }
 
 
