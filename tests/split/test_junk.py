@@ -1,9 +1,10 @@
 import re
 import subprocess
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from tests.support.rows import make_curated, split_params
+from tests.support.rows import make_curated, new_patch, split_params
 from tests.support.style import STYLE
 
 from diffscribe.commits.diff import parse_diff
@@ -20,6 +21,7 @@ from diffscribe.split.planted import Surroundings, Writer
 pytestmark = pytest.mark.slow
 
 PARAMS = split_params(junk_fraction=1.0)
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
 PATHS = ("src/app.py", "web/ui.ts", "Main.java", "lib.rs", "x.go", "y.c", "z.sh")
 
 
@@ -61,6 +63,8 @@ def check_plan(parent, variant):
     for before, commit in zip(own, plan.commits, strict=False):
         new = {*commit.files} - {*before.files}
         assert new <= set(variant.decoys)
+        assert not new or len(new) < len(before.files)
+        assert not any(path.endswith(".md") for path in new)
         for name in ("type", "scope", "breaking", "subject", "body"):
             assert getattr(before, name) == getattr(commit, name)
     for commit in plan.commits[len(own) :]:
@@ -104,7 +108,7 @@ def many():
 
     return {
         for_test: [
-            variant for _, variant in variants(curated, 600, for_test, paths=paths)
+            variant for _, variant in variants(curated, 1200, for_test, paths=paths)
         ]
         for for_test in (False, True)
     }
@@ -155,10 +159,9 @@ TEXTS = {kind.text for kind in junk_kinds()} - {None, *OF_A_PATCH}
 def test_a_kind_has_ten_texts_and_more(kind):
     words = dict.fromkeys(("name", "stem", "folder", "area"), "a")
     words |= {
-        "day": "2024-05-01",
-        "year": "2024",
         "dollar": "$",
         "file": [f"{letter}.c" for letter in "abcdefgh"],
+        "source": [f"{letter}.c" for letter in "ijklmnop"],
     }
     words |= {
         "bare": "a",
@@ -166,18 +169,18 @@ def test_a_kind_has_ten_texts_and_more(kind):
         "ext": ".c",
         "above": "",
         "module": "a.b",
-        "source": ["a.c"],
-        "identifier": ["run", "stop"],
+        "identifier": ["run", "stop", "load", "store"],
     }
     texts = {
-        Writer(words, Random(seed), for_test).text(kind)
+        Writer(words, Random(seed), NOW, for_test).text(kind)
         for seed in range(40)
         for for_test in (False, True)
     }
     assert len(texts) >= 10
     assert all(text.endswith("\n") for text in texts)
     assert not any(
-        re.search(r"\*\d+\.\.\d+ |\$\{\d|\$(noun|identifier)", text) for text in texts
+        re.search(r"\*\d+\.\.\d+ |\$\{[\d%]|\$(noun|identifier)", text)
+        for text in texts
     )
 
 
@@ -190,24 +193,124 @@ def test_sizes_are_those_of_real_files(many):
     assert max(logs) > 100
 
 
-def test_a_backup_is_as_long_as_its_file_and_a_reject_holds_a_hunk(curated):
+def test_a_backup_is_the_file_before_and_a_reject_holds_a_hunk(curated):
     diff = (
         "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n"
-        "@@ -400,3 +400,3 @@\n one = 1\n-two = 2\n+two = 3\n three = 3\n"
+        "@@ -4,3 +4,3 @@\n one = 1\n-two = 2\n+two = 3\n three = 3\n"
+        "@@ -400,2 +400,3 @@\n four = 4\n+five = 5\n six = 6\n"
     )
+    old = "one = 1\ntwo = 2\nthree = 3\nfour = 4\nsix = 6\n"
     backups = rejects = 0
     for _, variant in variants(curated, 300, paths=("a.py",), diff=diff):
         for path, text in contents([variant], lambda variant: variant.junk):
             if path.endswith((".orig", "~", ".bak", " copy.py")):
                 backups += 1
-                assert 402 <= text.count("\n") <= 804
-                assert text.startswith("one = 1\ntwo = 2\nthree = 3\n")
+                assert text == old
             if path.endswith(".rej"):
                 rejects += 1
-                assert text.startswith("--- a.py\n+++ a.py\n@@ -4")
+                assert re.match(r"--- a.py\n\+\+\+ a.py\n@@ -\d+,[23] ", text)
                 assert [line[0] for line in text.split("\n")[3:-1]].count("-") == 1
     assert backups > 10
     assert rejects > 2
+
+
+def test_a_backup_of_a_new_file_is_what_is_new(curated):
+    diff = new_patch("a.py", "line")
+    rows = variants(curated, 100, paths=("a.py",), diff=diff)
+    texts = contents([row for _, row in rows], lambda variant: variant.junk)
+    backups = [text for path, text in texts if path.endswith((".orig", "~", ".bak"))]
+    assert {*backups} == {"new line\n"}
+
+
+def test_the_times_of_a_file_are_in_the_weeks_before_and_go_on():
+    for seed in range(50):
+        writer = Writer({}, Random(seed), NOW, False)
+        times = [writer.fill("$day $clock") for _ in range(200)]
+        assert times == sorted(times)
+        assert "2024-04-01 00" <= times[0] < times[-1] < "2024-05-01"
+
+
+def test_no_junk_is_of_the_day_of_the_commit_or_later(many):
+    """The commits are of May 1."""
+    shapes = (
+        r"\b(?P<year>20\d\d)-(?P<month>\d\d)-(?P<day>\d\d)",
+        r"[_.](?P<year>20\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)(?=\d{6}|\.)",
+        r"_(?P<day>\d\d)_(?P<month>\d\d)_(?P<year>20\d\d)_",
+        r"Timestamp=(?P<year>\d{4}),(?P<month>\d\d),(?P<day>\d\d)",
+    )
+    paths = [path for variant in many[False] for path in variant.junk]
+    texts = [text for _, text in contents(many[False], lambda variant: variant.junk)]
+    for shape in shapes:
+        found = {
+            "{year}-{month}-{day}".format(**match.groupdict())
+            for text in (*paths, *texts)
+            for match in re.finditer(shape, text)
+        }
+        assert found, shape
+        assert min(found) >= "2024-04-01"
+        assert max(found) < "2024-05-01"
+
+
+def with_line(path, line):
+    return (
+        f"diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n"
+        f"@@ -1,2 +1,3 @@\n one\n+{line}\n two\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "name"),
+    [
+        ("src/app.py", "def load_rows(path):", "load_rows"),
+        ("src/app.py", "class Rows:", "Rows"),
+        ("web/ui.ts", "export async function loadRows(path) {", "loadRows"),
+        ("src/rows.rs", "pub(crate) struct Rows {", "Rows"),
+        ("rows/rows.go", "type Rows struct {", "Rows"),
+    ],
+)
+def test_a_new_test_is_of_what_its_file_defines(curated, path, line, name):
+    def found(line):
+        diff = with_line(path, line)
+        rows = variants(curated, 60, paths=(path, "b.txt", "c.txt"), diff=diff)
+        texts = contents([row for _, row in rows], lambda variant: variant.decoys)
+        return [text for path, text in texts if re.search(r"\btest|test\b|_test", path)]
+
+    assert all(name in text for text in found(line))
+    assert found(line)
+    # A method is no name of its file.
+    assert not found(f"    {line}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "takes_code", "takes_tests"),
+    [
+        *((kind, True, True) for kind in ("feat", "fix", "perf", "refactor")),
+        ("test", False, True),
+        *((kind, False, False) for kind in ("docs", "style", "build", "ci", "chore")),
+    ],
+)
+def test_new_files_join_commits_of_their_sort(curated, kind, takes_code, takes_tests):
+    paths = ("README.md", "src/app.py", "tests/test_app.py", "tests/test_ui.py")
+    commit = PlannedCommit(files=paths, type=kind, subject="mend")
+    joined = {
+        path
+        for _, variant in variants(
+            curated, 80, paths=paths, plan=Plan(commits=(commit,))
+        )
+        for path in {*variant.label.plan.commits[0].files} - {*paths}
+    }
+    tests = {path for path in joined if "tests/" in path}
+    assert bool(tests) is takes_tests
+    assert bool(joined - tests) is takes_code
+
+
+def test_pages_of_questions_and_advice_are_commits_of_their_own(curated):
+    rows = variants(curated, 300, paths=("docs/a.md", "docs/b.md"))
+    pages = {path for _, row in rows for path in row.decoys if path.endswith(".md")}
+    assert {"docs/faq.md", "docs/debugging.md"} <= pages
+    for _, row in rows:
+        for commit in row.label.plan.commits[1:]:
+            assert commit.type == ("docs" if commit.files[0] in pages else "chore")
 
 
 def test_new_and_small_is_no_sign_of_junk(many):
@@ -290,16 +393,17 @@ def test_a_new_file_is_in_the_package_of_its_cause(curated, path, context, packa
         f"diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n"
         f"@@ -1,3 +1,3 @@\n{context}\n-two = 2\n+two = 3\n three = 3\n"
     )
-    rows = [row for _, row in variants(curated, 40, paths=(path,), diff=diff)]
+    paths = (path, "b.txt")
+    rows = [row for _, row in variants(curated, 40, paths=paths, diff=diff)]
     texts = contents(rows, lambda variant: variant.decoys)
     found = {re.search(r"^package ([\w.]+)", text) for _, text in texts}
     assert {match[1] for match in found if match} == {package}
 
 
 def test_a_commit_of_its_own_tells_of_what_its_file_holds(curated):
-    around = Surroundings([curated(paths=("Dockerfile", ".env.test", *PATHS))])
+    around = Surroundings([curated(paths=("Dockerfile", ".env.test"))])
     own = 0
-    for parent, variant in variants(curated, 300, around=around):
+    for parent, variant in variants(curated, 200, paths=("a.txt",), around=around):
         texts = dict(contents([variant], lambda variant: variant.decoys))
         for commit in variant.label.plan.commits[len(parent.label.plan.commits) :]:
             for name in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", commit.subject):

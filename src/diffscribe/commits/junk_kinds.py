@@ -117,7 +117,8 @@ def _path_rule(path: str) -> str:
     for symbol in _SYMBOL.finditer(path):
         special = symbol["special"] or ""
         number = r"\d+" if ".." in special else "[0-9a-f]+"
-        name = number if not special.isidentifier() and special else r"[^\n]*"
+        is_plain = special.isidentifier() or special[:1] in ("", "%")
+        name = r"[^\n]*" if is_plain else number
         rule += re.escape(path[end : symbol.start()]) + name
         end = symbol.end()
     return f"(?:{rule}{re.escape(path[end:])})".replace(r"[^\n]*[^\n]*", r"[^\n]*")

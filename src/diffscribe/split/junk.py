@@ -10,6 +10,7 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -49,6 +50,8 @@ _OWN_COMMIT_SHARE = 0.25
 """Of the variants: a real new file may be a commit of its own. Their messages are
 templates, which a model should not learn for the history's."""
 _MOST_COMMITS = 12
+_CODE = frozenset({"feat", "fix", "perf", "refactor"})
+"""Types of commits that a new file of code may join; a test may join one of tests."""
 _TEST = re.compile(r"(^|[/_.-])(tests?|specs?|conftest)([/_.-]|$)|Tests?\.\w+$")
 _NAMELESS = re.compile(
     r"(^|/)(\.[^/]+|[^/]+\.config|__\w+__|conf|index|lib|main|mod|noxfile|package-info"
@@ -132,10 +135,19 @@ class _Scene:
         patterns = [*change.gitignore, *_new_patterns(self.vocabulary.patches)]
         self._patterns = patterns
         self._taken_back = [each[1:] for each in patterns if each.startswith("!")]
+        self._commits = change.label.plan.commits
+        self.commit_of = {
+            path: at
+            for at, commit in reversed([*enumerate(self._commits)])
+            for path in commit.files
+        }
+        """The place of the first commit with a file."""
+        # In each commit the files of the history stay the most.
+        self._room = [len(commit.files) - 1 for commit in self._commits]
 
     def draw_real(self, count: int) -> list[Added]:
         """Return up to `count` real files, none of them ignored."""
-        has_room = len(self._change.label.plan.commits) < _MOST_COMMITS
+        has_room = len(self._commits) < _MOST_COMMITS
         has_room = has_room and self._draw.random() < _OWN_COMMIT_SHARE
         kinds = [
             kind
@@ -179,16 +191,23 @@ class _Scene:
                 found[added.path] = added
                 taken.add(added.path)
                 drawn.add(what)
+                if isinstance(added.commit, str):
+                    self._room[self.commit_of[added.commit]] -= 1
         return list(found.values())
 
     def _added(self, kind: JunkKind | Decoy) -> Added | None:
         """Return a file of a kind, or None if none of the change brings it about."""
         causes = [name for name in self.vocabulary.names if _brings(name, kind)]
+        if isinstance(kind, Decoy) and kind.type is None:
+            causes = [name for name in causes if self._has_room(name, kind)]
         if not causes or not self.around.suits(kind):
             return None
         cause = self._draw.choice(causes)
         words = self.vocabulary.words(cause, self._draw)
-        writer = Writer(words, self._draw, self._for_test)
+        if isinstance(kind, Decoy) and kind.needs and kind.needs not in words:
+            return None
+        before = datetime.fromisoformat(self._change.committed_at).replace(tzinfo=UTC)
+        writer = Writer(words, self._draw, before, self._for_test)
         path = writer.fill(self._draw.choice(kind.paths))
         if not self._may_lie(path):
             return None
@@ -206,10 +225,18 @@ class _Scene:
         commit = PlannedCommit(files=(path,), type=kind.type, subject=subject)
         return Added(path, content, False, commit)
 
+    def _has_room(self, cause: str, kind: Decoy) -> bool:
+        """Tell whether the commit of a file may take a new one of a kind."""
+        at = self.commit_of.get(cause)
+        if at is None or not self._room[at]:
+            return False
+        is_test = kind.is_of_test or _TEST.search(kind.paths[0])
+        return self._commits[at].type in (_CODE | {"test"} if is_test else _CODE)
+
     def _content(self, text: str | None, cause: str, writer: Writer) -> str | None:
         """Return what a file holds, redacted; None if it is binary."""
         if text == "OLD":
-            return self.vocabulary.old_text(cause, self._draw)
+            return self.vocabulary.old_text(cause)
         if text == "REJECT":
             return self.vocabulary.reject(cause, self._draw)
         if text == "PATCH":
@@ -279,7 +306,7 @@ def _with_added(plan: Plan, added: Sequence[Added], scene: _Scene) -> Plan:
         if isinstance(each.commit, PlannedCommit):
             commits.append(each.commit)
         elif each.commit is not None:
-            at = next(n for n, c in enumerate(commits) if each.commit in c.files)
+            at = scene.commit_of[each.commit]
             files = tuple(sorted({*commits[at].files, each.path}))
             commits[at] = commits[at].model_copy(update={"files": files})
     remarks = tuple(

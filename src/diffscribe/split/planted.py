@@ -9,6 +9,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -38,12 +39,25 @@ _DEFINED = re.compile(
     r"(?= *[(<:{=]| +(?:extends|implements|interface|struct)\b)"
 )
 _TYPE = r"[A-Z][A-Za-z0-9]+$"
+_AT_THE_TOP = {
+    "export": re.compile(
+        r"^[ +](?:(?:async )?def (?!_)|class (?!_)"
+        r"|export (?:async )?(?:function|class|const|enum) )(\w{3,40})(?=\W)",
+        re.MULTILINE,
+    ),
+    "record": re.compile(
+        r"^[ +](?:(?:pub(?:\(\w+\))? )?struct (\w{3,40})(?= *[{(;])"
+        r"|type (\w{3,40}) struct\b)",
+        re.MULTILINE,
+    ),
+}
+"""What a test of a file can name: what it defines at its top level after the change."""
 _PACKAGE = re.compile(r"(?:^[ +]|@@ )package ([A-Za-z][\w.]*)", re.MULTILINE)
 _INDEX = re.compile(r"^index (\w{7})\w*\.\.(\w{7})\w*", re.MULTILINE)
 _NO_LETTER = re.compile(r"^go-|-go$|[^a-z0-9]")
 _TEMPLATE = re.compile(
     r"\$(?:(?P<word>\w+)|\{(?:(?P<name>[a-z_]+)|(?P<low>\d+)\.\.(?P<high>\d+)"
-    r"|(?P<alphabet>\w+):(?P<count>\d+))\})"
+    r"|(?P<alphabet>\w+):(?P<count>\d+)|(?P<time>%[^}]+))\})"
 )
 _REPEATED = re.compile(r"\*(\d+)\.\.(\d+) ")
 _ALPHABETS = {
@@ -56,6 +70,8 @@ _HELD_OUT = 4
 """One form in four of each text, rounded up, is drawn for test alone; of one form or
 two none is."""
 _MOST_PAUSE_S = 40
+_DAYS_BEFORE = (1, 30)
+"""How long before the commit a file is written. A day is longer than any log lasts."""
 
 
 class Decoy(NamedTuple):
@@ -73,6 +89,8 @@ class Decoy(NamedTuple):
     """Of its own commit; None if it joins one."""
     subjects: str
     """The list of that commit's subjects."""
+    needs: str | None
+    """The word of the file that the text is about, if it cannot do without."""
 
 
 def _texts() -> dict[str, Any]:
@@ -92,6 +110,7 @@ def decoys() -> tuple[Decoy, ...]:
             weight=each["weight"],
             type=each.get("type"),
             subjects=each.get("subjects", ""),
+            needs=each.get("needs"),
         )
         for each in _texts()["decoys"]
     )
@@ -148,20 +167,23 @@ class Writer:
         self,
         words: Mapping[str, str | Sequence[str]],
         draw: random.Random,
+        before: datetime,
         for_test: bool,
     ) -> None:
-        """Start a day.
+        """Draw when the file is written.
 
         Args:
             words: what `$name` stands for, before the lists of the table are asked;
                 of a list one is drawn.
             draw: decides all that is drawn.
+            before: all times of the file are in the weeks before this.
             for_test: take forms that training never sees, where there are any.
         """
         self.words = dict(words)
         self._draw = draw
         self._for_test = for_test
-        self._second = draw.randrange(86_400)
+        seconds = [days * 86_400 for days in _DAYS_BEFORE]
+        self._moment = before - timedelta(seconds=draw.randint(*seconds))
 
     def text(self, name: str) -> str:
         """Return a text of the table, filled in."""
@@ -188,13 +210,15 @@ class Writer:
         if low := symbol["low"]:
             number = self._draw.randint(int(low), int(symbol["high"]))
             return f"{number:0{len(low) if low[0] == '0' else 1}}"
+        if time := symbol["time"]:
+            return self._moment.strftime(time)
         name = symbol["word"] or symbol["name"]
         if name == "clock":
-            self._second = (
-                self._second + self._draw.randint(0, _MOST_PAUSE_S)
-            ) % 86_400
-            minute, second = divmod(self._second, 60)
-            return f"{minute // 60:02}:{minute % 60:02}:{second:02}"
+            now = self._moment
+            self._moment += timedelta(seconds=self._draw.randint(0, _MOST_PAUSE_S))
+            return now.strftime("%H:%M:%S")
+        if name == "epoch":
+            return str(int(self._moment.timestamp()))
         word = self.words.get(name)
         if isinstance(word, str):
             return word
@@ -251,12 +275,14 @@ class Vocabulary:
             "module": module,
             "module_path": module.replace(".", "/") + dot + ext,
             "package": _package(patch, [self._area, *parts], stem),
-            "day": self._change.committed_at[:10],
-            "year": self._change.committed_at[:4],
             "dollar": "$",
             "file": self.names,
             "source": [each for each in self.names if each.endswith(dot + ext)],
         }
+        for word, line in _AT_THE_TOP.items():
+            tops = [*line.finditer(patch.text)] if patch else []
+            if tops:
+                words[word] = draw.choice([each[each.lastindex or 0] for each in tops])
         # Where none is found, the table has words that fit any change.
         names = self._names_in(cause)
         if identifiers := names.identifiers or names.defined:
@@ -268,25 +294,13 @@ class Vocabulary:
                     break
         return words
 
-    def old_text(self, cause: str, draw: random.Random) -> str:
-        """Return a file that is as long as the one that was changed.
+    def old_text(self, cause: str) -> str:
+        """Return the file as it was, as far as its hunks show it; '' without a hunk.
 
-        It begins with the hunks in their order. Lines of theirs follow again, since a
-        diff does not say what else was there. '' without a hunk.
+        Of a new file it is what the change adds.
         """
-        blocks = self._sides(cause)
-        if not blocks:
-            return ""
-        text = [line for _, lines in blocks for line in lines]
-        known = len(text)
-        start, last = blocks[-1]
-        length = min(start - 1 + len(last), _MOST_OLD_LINES)
-        if not self._patch_of[cause].header[1].startswith("new file"):
-            length += draw.randrange(length + 1)
-        while len(text) < length:
-            at = draw.randrange(known)
-            text += text[at : min(at + draw.randint(1, 8), known)]
-        return "\n".join(text[: max(length, known)][:_MOST_OLD_LINES]) + "\n"
+        lines = [line for _, hunk in self._sides(cause) for line in hunk]
+        return "".join(f"{line}\n" for line in lines[:_MOST_OLD_LINES])
 
     def reject(self, cause: str, draw: random.Random) -> str:
         """Return what `patch` leaves of a hunk that did not apply to the file."""
