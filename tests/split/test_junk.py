@@ -171,6 +171,7 @@ def test_a_kind_has_ten_texts_and_more(kind):
         "module": "a.b",
         "identifier": ["run", "stop", "load", "store"],
     }
+    words |= {"eol": "\n", "test_command": "make test"}
     texts = {
         Writer(words, Random(seed), NOW, for_test).text(kind)
         for seed in range(40)
@@ -179,7 +180,7 @@ def test_a_kind_has_ten_texts_and_more(kind):
     assert len(texts) >= 10
     assert all(text.endswith("\n") for text in texts)
     assert not any(
-        re.search(r"\*\d+\.\.\d+ |\$\{[\d%]|\$(noun|identifier)", text)
+        re.search(r"[*=]\d+\.\.\d+ |\$\{[\d%]|\$(noun|identifier)", text)
         for text in texts
     )
 
@@ -311,6 +312,41 @@ def test_pages_of_questions_and_advice_are_commits_of_their_own(curated):
     for _, row in rows:
         for commit in row.label.plan.commits[1:]:
             assert commit.type == ("docs" if commit.files[0] in pages else "chore")
+
+
+def test_a_text_has_the_format_of_its_file(many):
+    formats = {
+        r"callgrind\.out": r"# callgrind format\n",
+        r"cachegrind\.out": r"desc: I1 cache:",
+        r"\.tsbuildinfo$": r'(?s)(?!.*"\./[^"]+\.(?!ts|tsx|d\.ts)[a-zA-Z]+")',
+        r"\.phpunit\.": r'\{"version":\d,"defects":',
+        r"\.php.cs": r'\{"php":"8',
+        r"package_config\.json$": r'\{\n  "configVersion": 2',
+        r"tfstate": r'\{\n  "version": 4',
+    }
+    texts = contents(many[False], lambda variant: variant.junk)
+    for shape, start in formats.items():
+        found = [text for path, text in texts if re.search(shape, path)]
+        assert found, shape
+        assert all(re.match(start, text) for text in found), shape
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [("src/app.py", "pytest"), ("x.go", "go test ./..."), ("a.md", "./run-tests.sh")],
+)
+def test_nothing_is_made_where_nobody_has_make(curated, path, command):
+    rows = [row for _, row in variants(curated, 150, paths=(path,))]
+    texts = [text for _, text in contents(rows, lambda variant: variant.junk)]
+    assert not any(re.search(r"\bmake( test|:)", text) for text in texts)
+    assert any(command in text for text in texts)
+
+
+def test_a_line_of_a_record_names_each_thing_once():
+    words = {"identifier": ["run", "stop"], "source": ["a.c"], "stem": "a"}
+    words |= {"area": "a", "eol": "\n"}
+    text = Writer(words, Random(1), NOW, False).text("CALLGRIND")
+    assert sorted(re.findall(r"fn=(\w+)", text)) == ["run", "stop"]
 
 
 def test_new_and_small_is_no_sign_of_junk(many):
@@ -556,6 +592,19 @@ def test_junk_lies_at_the_root_beside_files_and_between(curated):
 
 def test_there_is_no_variant_if_everything_is_ignored(curated):
     assert junk_variant(curated(gitignore=("*",)), PARAMS) is None
+
+
+def test_a_file_that_the_plan_ignores_brings_no_real_one_about(curated):
+    commit = PlannedCommit(files=("src/a.py", "src/b.py"), type="fix", subject="mend")
+    plan = Plan(commits=(commit,), gitignore=("/gen/",))
+    paths = ("gen/c.py", *commit.files)
+    rows = [
+        junk_variant(curated(head=str(n), paths=paths, plan=plan), PARAMS)
+        for n in range(40)
+    ]
+    decoys = [path for row in rows for path in row.decoys]
+    assert any(path.startswith("src/") for path in decoys)
+    assert not any(path.startswith("gen/") for path in decoys)
 
 
 def test_there_is_no_variant_of_deletions_alone(curated):

@@ -204,6 +204,7 @@ class _Scene:
             return None
         cause = self._draw.choice(causes)
         words = self.vocabulary.words(cause, self._draw)
+        words["test_command"] = self.around.test_command
         if isinstance(kind, Decoy) and kind.needs and kind.needs not in words:
             return None
         before = datetime.fromisoformat(self._change.committed_at).replace(tzinfo=UTC)

@@ -59,7 +59,8 @@ _TEMPLATE = re.compile(
     r"\$(?:(?P<word>\w+)|\{(?:(?P<name>[a-z_]+)|(?P<low>\d+)\.\.(?P<high>\d+)"
     r"|(?P<alphabet>\w+):(?P<count>\d+)|(?P<time>%[^}]+))\})"
 )
-_REPEATED = re.compile(r"\*(\d+)\.\.(\d+) ")
+_REPEATED = re.compile(r"([*=])(\d+)\.\.(\d+) ")
+_NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 _ALPHABETS = {
     "hex": "0123456789abcdef",
     "upper": string.ascii_uppercase,
@@ -148,6 +149,13 @@ class Surroundings:
         """Tell whether a pattern of a .gitignore matches a file that git knows."""
         return self._hides(pattern)
 
+    @cached_property
+    def test_command(self) -> str:
+        """How tests are run in the language of most files."""
+        commands: dict[str, str] = _texts()["test_commands"]
+        usual = max(commands, key=lambda each: (self._suffixes[each], each))
+        return commands[usual if self._suffixes[usual] else ".sh"]
+
     def collides(self, path: str) -> bool:
         """Tell whether a path is a known file, above one, or below one."""
         above = {str(parent) for parent in PurePosixPath(path).parents}
@@ -183,6 +191,7 @@ class Writer:
         self._draw = draw
         self._for_test = for_test
         seconds = [days * 86_400 for days in _DAYS_BEFORE]
+        self._count = 0
         self._moment = before - timedelta(seconds=draw.randint(*seconds))
 
     def text(self, name: str) -> str:
@@ -192,11 +201,15 @@ class Writer:
         forms = forms[kept:] or forms if self._for_test else forms[:kept]
         lines: list[str] = []
         for line in self._draw.choice(forms).removesuffix("\n").split("\n"):
-            repeated = _REPEATED.match(line)
-            bounds = map(int, repeated.groups()) if repeated else (1, 1)
-            rest = line[repeated.end() :] if repeated else line
-            times = range(self._draw.randint(*bounds))
-            lines += dict.fromkeys(self.fill(rest) for _ in times)
+            if not (repeated := _REPEATED.match(line)):
+                lines.append(self.fill(line))
+                continue
+            mark, low, high = repeated.groups()
+            times = self._draw.randint(int(low), int(high))
+            filled = [self.fill(line[repeated.end() :]) for _ in range(times)]
+            if mark == "=":
+                filled = list({_NUMBER.sub("", each): each for each in filled}.values())
+            lines += dict.fromkeys(filled)
         return "\n".join(lines).removesuffix("\n") + "\n"
 
     def fill(self, template: str) -> str:
@@ -217,6 +230,9 @@ class Writer:
             now = self._moment
             self._moment += timedelta(seconds=self._draw.randint(0, _MOST_PAUSE_S))
             return now.strftime("%H:%M:%S")
+        if name == "count":
+            self._count += 1
+            return str(self._count)
         if name == "epoch":
             return str(int(self._moment.timestamp()))
         word = self.words.get(name)
@@ -276,6 +292,7 @@ class Vocabulary:
             "module_path": module.replace(".", "/") + dot + ext,
             "package": _package(patch, [self._area, *parts], stem),
             "dollar": "$",
+            "eol": "\n",
             "file": self.names,
             "source": [each for each in self.names if each.endswith(dot + ext)],
         }
