@@ -51,12 +51,12 @@ def answers(tmp_path, monkeypatch):
     """A function from cases to the predictions of an endpoint, in a new ledger."""
     monkeypatch.chdir(tmp_path)
 
-    def predict(base_url, *cases, timeout_s=60.0, slots=1, known_only=False):
+    def predict(base_url, *cases, timeout_s=60.0, slots=1):
         model = Remote(
             base_url, "m", timeout_s=timeout_s, concurrency=slots, attempts=1
         )
         system = System("student", model, cases)
-        return ask(system, DECODING, lambda rows, *_: rows, known_only)
+        return ask(system, DECODING, lambda rows, *_: rows)
 
     return predict
 
@@ -240,16 +240,6 @@ def test_no_question_is_asked_twice_and_predictions_are_equal(answers, questions
         ]
     # The server is gone; what is in the ledger needs none.
     assert answers(server.base_url, *cases) == second
-
-
-def test_what_is_not_in_the_ledger_fails_where_nothing_may_be_asked(answers, questions):
-    cases = questions(3)
-    with FaultServer(answer=lambda body: plan_json(cases[0].target)) as server:
-        answers(server.base_url, *cases[:2])
-        known = answers(server.base_url, *cases, known_only=True)
-        assert len(server.received) == 2
-    assert [each.error is None for each in known] == [True, True, False]
-    assert "the ledger has no answer" in known[2].error
 
 
 @pytest.mark.slow

@@ -211,12 +211,6 @@ def test_votes_stay_and_are_taken_back(open_page, written):
     assert "1 of 24 decided" in context.text("#status")
 
 
-def test_nothing_decided_is_nothing_exported(open_page, written):
-    tab = open_page(written)
-    tab.press("v", "1", "e")
-    assert tab.text("#status") == "Nothing to export: there is no vote yet."
-
-
 def test_pairs_are_voted_on_apart(open_page, written):
     tab = open_page(written)
     tab.press("v", "a")

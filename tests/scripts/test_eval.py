@@ -1,5 +1,4 @@
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -10,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import yaml
-from tests.support.rows import make_curated
+from tests.support.programs import run_script, without_mlflow, write_params
+from tests.support.rows import make_curated, make_sample
 from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.commits.plan import plan_json
@@ -22,15 +21,16 @@ from diffscribe.core.records import (
     PlannedChange,
     PlannedCommit,
     Prediction,
-    Sample,
     Score,
     SplitChange,
 )
+from diffscribe.doors.llama_cpp import PROGRAMS
 from diffscribe.eval.metrics import Evaluation
 from diffscribe.eval.scores import HEADLINE
 from diffscribe.merge_quantize.gguf import modelfile, quantize
 
 ROOT = Path(__file__).parents[2]
+LLAMA_CPP = ROOT / ".tools/llama.cpp"
 
 
 def sample(n, text="Split the change.", junk=()):
@@ -40,13 +40,11 @@ def sample(n, text="Split the change.", junk=()):
         for path, type_ in zip(files, ("fix", "docs"), strict=True)
     ]
     target = Plan(commits=tuple(commits), gitignore=("*.log",) if junk else ())
-    return Sample(
+    completion = (Message(role="assistant", content=plan_json(target)),)
+    return make_sample(
         id=f"s{n}",
-        parent_id=None,
-        repo="r",
-        task="plan",
         prompt=(Message(role="user", content=text),),
-        completion=(Message(role="assistant", content=plan_json(target)),),
+        completion=completion,
         files=(*files, *junk),
         junk=junk,
         target=target,
@@ -80,28 +78,15 @@ def broken_models(tmp_path):
     return folder
 
 
-@pytest.fixture(scope="module")
-def roomy_models(models, tmp_path_factory):
-    """Those, and a base that has room for a full prompt."""
-    folder = tmp_path_factory.mktemp("roomy") / "gguf"
-    shutil.copytree(models, folder)
-    write_tiny(
-        folder / "base-f16.gguf", context_tokens=6144, width=256, is_packed=False
-    )
-    return folder
-
-
 def prepare(models, samples, folder, **values):
-    """Fill a folder with the inputs of the stage and return the command to run there.
+    """Fill a folder with the inputs of the stage and return its arguments.
 
     The ledger is in that folder too.
     """
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["eval"] |= {"max_samples": 120, "max_answer_tokens": 48}
-    params["render"] |= {"max_prompt_tokens": 320, "max_answer_tokens": 192}
-    params["eval"] |= {"context_tokens": 512, "threads": 1} | values
     folder.mkdir(exist_ok=True)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    asked = {"max_samples": 120, "max_answer_tokens": 48, "context_tokens": 512}
+    render = {"max_prompt_tokens": 320, "max_answer_tokens": 192}
+    write_params(folder, eval=asked | {"threads": 1} | values, render=render)
     write_jsonl(folder / "test.jsonl", samples)
     write_jsonl(folder / "splits" / "test.jsonl", map(change, samples))
     training = [change(sample(n)) for n in range(100, 110)]
@@ -112,25 +97,22 @@ def prepare(models, samples, folder, **values):
     ]
     write_jsonl(folder / "plans.jsonl", planned)
     inputs = (ROOT / "prompts/teacher", models, "plans.jsonl", "splits", "test.jsonl")
-    return [sys.executable, ROOT / "scripts/eval.py", *inputs, "report", "eval.json"]
+    return [*inputs, "report", "eval.json"]
 
 
-def environment(llama_cpp=ROOT / ".tools/llama.cpp"):
-    return os.environ | {
-        "DISABLE_MLFLOW_INTEGRATION": "true",
-        "LLAMA_CPP_DIR": str(llama_cpp),
-    }
+def run(arguments, folder, llama_cpp=LLAMA_CPP):
+    return run_script("eval", *arguments, folder=folder, LLAMA_CPP_DIR=str(llama_cpp))
 
 
-def run(command, folder, **others):
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(**others),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def only_told(folder):
+    """A llama.cpp that tells its version, which the key of an answer has, no more."""
+    folder.mkdir()
+    for name in PROGRAMS:
+        real = LLAMA_CPP / "bin" / name
+        script = f'#!/bin/sh\n[ "$*" = --version ] && exec {real} --version\nexit 1\n'
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    return folder
 
 
 def answers_in(folder):
@@ -213,7 +195,10 @@ def test_a_stage_that_was_killed_asks_nothing_twice_and_reports_the_same(
     kept = {}
     for _ in range(4):
         stage = subprocess.Popen(
-            command, cwd=killed, env=environment(), stderr=subprocess.DEVNULL
+            [sys.executable, ROOT / "scripts/eval.py", *command],
+            cwd=killed,
+            env=without_mlflow(LLAMA_CPP_DIR=str(LLAMA_CPP)),
+            stderr=subprocess.DEVNULL,
         )
         # After another three to seven of the 24 answers, or in the middle of one.
         goal = min(23, len(kept) + draw.randint(3, 7))
@@ -237,45 +222,7 @@ def test_a_stage_that_was_killed_asks_nothing_twice_and_reports_the_same(
 
 
 @pytest.mark.slow
-def test_what_was_answered_is_scored_again_without_llama_cpp(models, tmp_path):
-    folder = tmp_path / "run"
-    command = prepare(models, [sample(0), sample(1)], folder)
-    assert run(command, folder).returncode == 0
-    before = (folder / "report" / "metrics.json").read_bytes()
-    shutil.rmtree(folder / "report")
-    done = run(command, folder, llama_cpp=tmp_path / "nowhere")
-    assert done.returncode == 0, done.stderr
-    assert (folder / "report" / "metrics.json").read_bytes() == before
-
-
-@pytest.mark.slow
-def test_the_base_is_asked_with_the_full_prompt_too(roomy_models, tmp_path):
-    values = {"context_tokens": 6144, "full_prompt_chars": 5000}
-    folder = tmp_path / "run"
-    command = prepare(roomy_models, [sample(0), sample(1)], folder, **values)
-    done = run(command, folder)
-    assert done.returncode == 0, done.stderr
-    report = tmp_path / "run" / "report"
-    asked = {
-        (each.system, each.sample_id): each
-        for each in read_jsonl(report / "predictions.jsonl", Prediction)
-    }
-    for n in ("s0", "s1"):
-        short, full = asked["base", n], asked["base-full-prompt", n]
-        assert full.prompt_tokens > 10 * short.prompt_tokens
-        assert 0 < full.completion_tokens <= 48
-    evaluation = Evaluation.model_validate_json((report / "metrics.json").read_bytes())
-    size_mb = {each.system: each.size_mb for each in evaluation.systems}
-    assert size_mb["base-full-prompt"] == size_mb["base"]
-    assert "base-full-prompt" in [each.other for each in evaluation.differences]
-    voted = [json.loads(line) for line in (report / "ballots.jsonl").open()]
-    assert ["base-full-prompt", "student-q8_0"] in [
-        sorted(each["systems"]) for each in voted
-    ]
-
-
-@pytest.mark.slow
-def test_what_lines_can_do_more_is_in_the_table_and_asked_once(tmp_path):
+def test_ways_in_lines_are_in_the_table_and_scored_again_without_a_server(tmp_path):
     folder = tmp_path / "run"
     (tmp_path / "gguf").mkdir()
     write_tiny(tmp_path / "gguf/student-q8_0.gguf", context_tokens=8192)
@@ -310,10 +257,14 @@ def test_what_lines_can_do_more_is_in_the_table_and_asked_once(tmp_path):
     assert found.differences[-2].comparisons.keys() == {*HEADLINE[4:]}
     assert found.differences[-1].comparisons.keys() == {"ari", "exact_partition"}
     before = answers_in(folder)
-    assert run(command, folder, llama_cpp=tmp_path / "nowhere").returncode == 0
+    metrics = (folder / "report/metrics.json").read_bytes()
+    shutil.rmtree(folder / "report")
+    done = run(command, folder, llama_cpp=only_told(tmp_path / "told"))
+    assert done.returncode == 0, done.stderr
     assert answers_in(folder) == before
-    # The base is the student's file, and the baseline's groups are the target's.
-    assert len(before) == 2 * 3
+    assert (folder / "report/metrics.json").read_bytes() == metrics
+    # The base is the student's file, and rerank is told the same groups as the student.
+    assert len(before) == 2 * 4
 
 
 def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):

@@ -10,7 +10,8 @@ import sys
 
 LIGHT = {
     *("annotated_types", "click", "diffscribe", "orjson", "pathspec", "pydantic"),
-    *("pydantic_core", "re2", "typing_extensions", "typing_inspection", "yaml"),
+    *("pydantic_core", "re2", "tabulate", "typing_extensions", "typing_inspection"),
+    *("wcwidth", "yaml"),
 }
 """What a program may import to answer --help."""
 

@@ -439,17 +439,9 @@ def find_contamination(
 
 def _split_row(case: Case) -> SplitChange:
     """Return a case as a row of a split, whose label find_leaks does not read."""
-    label = Label(
-        plan=Plan(commits=()),
-        source="history",
-        teacher=None,
-        prompt_sha256=None,
-        usage=None,
-        ratings={},
-    )
     return SplitChange(
         **dict(change_of(case)),
-        label=label,
+        label=Label(plan=Plan(commits=()), source="history"),
         cluster=case.id,
         parent_id=case.parent_id,
         junk=case.junk,
