@@ -7,7 +7,7 @@ than memory holds; what caps and counts need of them goes back to the parent.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -114,8 +114,8 @@ def write_rows(batch: Batch | Failure) -> BatchResult | SourceError:
 def _write(batch: Batch, repository: Any) -> BatchResult:
     windows, source, params = batch.windows, batch.source, batch.params
     # Of files between the commits of a window too: the hunks are traced through them.
-    touched = (each.commit.entries or () for each in _kept(windows))
-    sizes = BlobSizes(source, chain.from_iterable(touched))
+    kept = chain.from_iterable(window.commits for window in windows)
+    sizes = BlobSizes(source, (entry for each in kept for entry in each.entries))
     trees = [
         _missing_reason(window, sizes, params)
         or early_reason(window.entries, source, sizes, params)
@@ -169,10 +169,6 @@ def _edit_reader(source: OpenSource, sizes: BlobSizes) -> "ReadEdits":
     return read
 
 
-def _kept(windows: Iterable[Window]) -> Iterator[KeptCommit]:
-    return chain.from_iterable(window.commits for window in windows)
-
-
 def _missing_reason(
     window: Window, sizes: BlobSizes, params: HarvestParams
 ) -> WindowReason | None:
@@ -181,7 +177,7 @@ def _missing_reason(
     With `on_bad_source: stop` it returns None: the first read of that file then raises.
     """
     if params.on_bad_source == "stop" or all(
-        sizes.have_all(each.commit.entries or ()) for each in window.commits
+        sizes.have_all(each.entries) for each in window.commits
     ):
         return None
     return WindowReason.MISSING_OBJECT
@@ -209,9 +205,7 @@ def change_row(
         return reason
 
     first, last = window.commits[0].commit, window.commits[-1].commit
-    traced = trace_hunks(
-        [each.commit.entries or () for each in window.commits], patch, edits
-    )
+    traced = trace_hunks([each.entries for each in window.commits], patch, edits)
     head = tree if window.is_composite else last.sha
     identity = "\0".join((batch.repo, first.parent, head))
     return {
@@ -233,9 +227,8 @@ def change_row(
 
 
 def _original(kept: KeptCommit, hunks: dict[str, list[int]]) -> dict[str, Any]:
-    commit = kept.commit
-    paths = sorted(decode(entry.path) for entry in commit.entries or ())
-    row = {"sha": commit.sha, "message": commit.message, "files": paths}
+    paths = sorted(decode(entry.path) for entry in kept.entries)
+    row = {"sha": kept.commit.sha, "message": kept.commit.message, "files": paths}
     return row | {"hunks": hunks} if hunks else row
 
 
@@ -260,7 +253,7 @@ def _is_sum(window: Window, files: list[ChangedFile]) -> bool:
     owners = {
         decode(entry.path): kept.commit.sha
         for kept in window.commits
-        for entry in kept.commit.entries or ()
+        for entry in kept.entries
     }
     named = {
         path: file.path

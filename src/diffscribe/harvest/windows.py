@@ -56,6 +56,11 @@ class KeptCommit(NamedTuple):
     is_partial: bool
     """Whether files were excluded; the commit's entries lack them here."""
 
+    @property
+    def entries(self) -> tuple[TreeEntry, ...]:
+        """Its changes; a commit with too many is not kept."""
+        return self.commit.entries or ()
+
 
 class Window(NamedTuple):
     """Commits to squash, oldest first."""
@@ -98,7 +103,7 @@ class WindowDraw:
         self._run = [*self._run, kept][-most:] if kept is not None else []
         self._head = commit.sha
         # A branch may begin here later; long lists of files would fill the memory.
-        files = sum(len(each.commit.entries or ()) for each in self._run)
+        files = sum(len(each.entries) for each in self._run)
         self._runs[commit.sha] = self._run if files <= REMEMBERED_FILES else []
         for size in draw_sizes(commit.sha, len(self._run), self._params):
             yield squash_commits(self._run[-size:])
@@ -204,7 +209,7 @@ def _paths(commit: Commit) -> set[bytes]:
 
 def squash_commits(commits: list[KeptCommit], is_composite: bool = False) -> Window:
     """Return the window of commits, given oldest first."""
-    entries = squash_entries([each.commit.entries or () for each in commits])
+    entries = squash_entries([each.entries for each in commits])
     return Window(tuple(commits), entries, is_composite)
 
 
