@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.support.rows import make_curated, patch
+from tests.support.rows import make_curated, new_patch, patch
 
 from diffscribe.baseline.model import fit
 from diffscribe.core.params import load_params
@@ -12,14 +12,6 @@ from diffscribe.core.records import Plan, PlannedCommit, SplitChange
 ROOT = Path(__file__).parents[2]
 SUBJECTS = ("parser", "server", "ledger", "sampler", "router", "window")
 JUNK = "debug.log"
-
-
-def added(path, line):
-    return (
-        f"diff --git a/{path} b/{path}\nnew file mode 100644\n"
-        f"index {'0' * 40}..{'2' * 40}\n--- /dev/null\n+++ b/{path}\n"
-        f"@@ -0,0 +1 @@\n+{line}\n"
-    )
 
 
 def make_row(number, junk=()):
@@ -31,7 +23,7 @@ def make_row(number, junk=()):
         f"docs/{page}.md": patch(f"docs/{page}.md", f"How the {page} works."),
         f"src/{module}.py": patch(f"src/{module}.py", line),
         f"tests/test_{module}.py": patch(f"tests/test_{module}.py", line),
-        **{path: added(path, "noise") for path in junk},
+        **{path: new_patch(path, "noise") for path in junk},
     }
     fix = PlannedCommit(
         files=(f"src/{module}.py", f"tests/test_{module}.py"),
