@@ -56,6 +56,10 @@ SUBJECTS = [
     ("add a test after 3e312c0", ""),
     ("undo 97b300c1", ""),
     ("add a note about #12", ""),
+    ("fix a leak introduced by #12 (#13)", ""),
+    ("address feedback on #12", ""),
+    ("close valves, better fix for #12", ""),
+    ("fix the leak introduced (#12)", "fix the leak introduced"),
     # Nothing readable is left.
     ("#12", ""),
     ("fix #12", ""),

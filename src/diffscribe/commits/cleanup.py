@@ -105,6 +105,13 @@ _OPEN_END = re.compile(
 """Words that want another one behind them, which went with a reference."""
 
 
+_POINTS_BACK = re.compile(
+    r"(?i:\b(?:added|better|caused?|causes|changes|described|explained|exposed|feedback"
+    r"|introduced|mentioned|reported|suggested))$"
+)
+"""Words before a reference that say nothing without it: `fix a bug introduced`."""
+
+
 def is_cut(header: str) -> bool:
     """Tell a header that a host cut, as in `call the ser… (#12)`."""
     text = strip_marks(_BRACKETED.sub("", clean_header(header)))
@@ -125,7 +132,9 @@ def clean_subject(subject: str) -> str:
         text = text[start.end() :]
         if _ADRIFT.match(text):
             return ""
-    text = _AT_END.sub("", text)
+    whole, text = text, _AT_END.sub("", text)
+    if text != whole and _POINTS_BACK.search(text):
+        return ""
     if _REFERS.search(text):
         return ""
     text = strip_marks(text).rstrip(" ,;:\u2013\u2014.…。")
