@@ -14,6 +14,11 @@ from diffscribe.commits.words import content_words, imperative_form
         ("support of pumps", "support pumps"),
         ("support for", "support for"),
         ("supports for pumps", "supports for pumps"),
+        ("adding a valve and fixing pumps", "add a valve and fix pumps"),
+        ("fixed and improved pumps", "fix and improve pumps"),
+        ("added merged and fixed valves", "add merged and fixed valves"),
+        ("added valves and fixing pumps", "add valves and fixing pumps"),
+        ("fix the valve and added ones", "fix the valve and added ones"),
     ],
 )
 def test_the_first_verb_gets_its_base_form(subject, expected):

@@ -103,5 +103,24 @@ def imperative_form(subject: str) -> str:
         return subject
     if first[0].endswith("s") and _PREPOSITION.match(rest):
         return subject
-    known = (form for form in word_forms(first[0]) if form in words("inflected"))
-    return f"{next(known, first[0])}{rest}"
+    verb = _base_form(first[0])
+    ending = re.search(r"(?:ed|ing)$", first[0])
+    if verb != first[0] and ending is not None:
+        rest = _second_verb(rest, ending[0])
+    return f"{verb}{rest}"
+
+
+def _base_form(verb: str) -> str:
+    known = (form for form in word_forms(verb) if form in words("inflected"))
+    return next(known, verb)
+
+
+def _second_verb(rest: str, ending: str) -> str:
+    """Put the verb of `[adding] x and fixing y` into its base form too.
+
+    Not in `[added] merged and fixed lists`, where it is an adjective.
+    """
+    second = re.search(rf"^(.*?) and (\w+{ending})(?= )", rest)
+    if second is None or second[1].endswith(ending):
+        return rest
+    return f"{second[1]} and {_base_form(second[2])}{rest[second.end() :]}"
