@@ -38,12 +38,18 @@ from diffscribe.commits.headers import (
         ("\u2728 Add it", ("feat", None, False, "Add it")),
         (":bug: close it", ("fix", None, False, "close it")),
         ("\U0001f41b docs: tell it", ("docs", None, False, "tell it")),
+        # Tags.
+        ("[Docs] Tell it", ("docs", None, False, "Tell it")),
+        ("[api][Tests] Close it", ("test", None, False, "Close it")),
+        ("[docs] fix: close it", ("fix", None, False, "close it")),
+        (":bug: [docs] close it", ("fix", None, False, "close it")),
         # A type twice, and the text of a merged pull request.
         ("fix: feat: add it", ("fix", None, False, "add it")),
         (
             "Merge pull request #3 from a/b\n\nfeat: add it",
             ("feat", None, False, "add it"),
         ),
+        ("Merge commit from fork\n\nfix: close it", ("fix", None, False, "close it")),
     ],
 )
 def test_a_type_is_read_however_it_is_written(message, expected):

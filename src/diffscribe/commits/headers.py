@@ -50,7 +50,9 @@ _AREA = re.compile(
     r"(?P<area>@?[A-Za-z][\w./*,@+-]{0,39}(?: [a-z][\w-]{0,19})?): +(?P<subject>\S.*)"
 )
 _TAG = re.compile(r"\[([A-Za-z@][\w ./@:-]{0,39})\]")
-_MERGE = re.compile(r"Merge (?:pull request|PR|branch|remote-tracking branch)\b")
+_MERGE = re.compile(
+    r"Merge (?:pull request|PR|branch|remote-tracking branch|commit from fork)\b"
+)
 _MAX_AREAS = 2
 
 
@@ -70,8 +72,9 @@ class LooseHeader(NamedTuple):
 def read_header(message: str, paths: Collection[str] = ()) -> LooseHeader:
     """Return the header of a message, whatever its author's habits.
 
-    The text of a pull request that git merged is its first line of prose. A capitalised
-    word with a colon is an area only if a path shows it, since `Note: ` is none.
+    The text of a pull request that git merged is its first line of prose. `[docs]`
+    names a type if no word with a colon does. A capitalised word with a colon is an
+    area only if a path shows it, since `Note: ` is none.
     """
     parts = split_message(message)
     header = parts.header
@@ -95,6 +98,7 @@ def read_header(message: str, paths: Collection[str] = ()) -> LooseHeader:
             text = match["subject"]
             areas += _TAG.findall(text.removesuffix(strip_marks(text, ends=False)))
             text = strip_marks(text)
+    type_ = type_ or next(filter(None, map(_type_of_word, areas)), None)
     for _ in range(_MAX_AREAS):
         area = _AREA.fullmatch(text)
         if area is None or not _is_area(area["area"], paths):
