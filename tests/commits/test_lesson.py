@@ -36,7 +36,7 @@ def learned(message, paths=PATHS, house=None, nonconventional="guess"):
         ("", LessonReason.EMPTY_SUBJECT),
         ("fix: the valve is open", StyleRule.NOT_IMPERATIVE),
         ("fix: update docs", StyleRule.TRIVIAL_MESSAGE),
-        ("Resolve 'the valve is open'", StyleRule.TRIVIAL_MESSAGE),
+        ("fix: Resolve 'the valve is open'", StyleRule.TRIVIAL_MESSAGE),
         ("fix: close " + "the valve " * 8, StyleRule.LONG_HEADER),
         ("fix: close the valve at once", None),
         ("fix: added a valve (#3)", None),
@@ -82,6 +82,20 @@ def test_a_subject_that_says_more_than_its_paths_is_not_vague(subject):
 
 
 @pytest.mark.parametrize(
+    ("subject", "is_vague"),
+    [
+        *[("fix the broken paths", True), ("add a unit test", True)],
+        *[("fix typo and indentation", True), ("update benchmarks", True)],
+        *[("fix the paths of pumps", False), ("add `unitTest`", False)],
+        *[("fix unit-test", False), ("increase test coverage", False)],
+    ],
+)
+def test_a_subject_of_words_for_any_project_is_vague(subject, is_vague):
+    found = learned(f"fix: {subject}")
+    assert (found == LessonReason.VAGUE_SUBJECT) is is_vague
+
+
+@pytest.mark.parametrize(
     ("subject", "is_careless"),
     [
         *[("close our valve", True), ("close it as we said", True)],
@@ -112,10 +126,25 @@ def test_without_a_type_there_may_be_no_lesson():
     assert learned("Fix the spelling of valve")[0] == "docs"
     assert learned("Add a docstring for pumps")[0] == "docs"
     assert learned("Fix the lint of pumps") == LessonReason.UNSURE_TYPE
+    assert learned("Fix the valve of lint/pumps and `style`")[0] == "fix"
     assert learned("Tell of valves", ("README.md",))[0] == "docs"
     assert learned("Valve and pump", ("src/a.zig", "x")) == LessonReason.UNSURE_TYPE
     plain = learned("Valve and pump", ("src/a.zig", "x"), style(message="plain"))
     assert plain[2] == "valve and pump"
+
+
+@pytest.mark.parametrize(
+    ("subject", "type_"),
+    [
+        ("Avoid a crash of Valve in pumps", "fix"),
+        ("Add a crash guard to the pump when it is null", "fix"),
+        ("Merge broken valves when they are open", "fix"),
+        ("Merge valves when they are open", LessonReason.UNSURE_TYPE),
+    ],
+)
+def test_what_is_new_or_moved_is_a_fix_only_with_a_word_of_a_fault(subject, type_):
+    found = learned(subject)
+    assert (found if isinstance(found, LessonReason) else found[0]) == type_
 
 
 @pytest.mark.parametrize(

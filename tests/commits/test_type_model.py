@@ -44,6 +44,12 @@ def test_a_model_is_the_same_each_time_and_as_it_was_written():
     assert dump_type_model(own_model()).count("\n") > 1000
 
 
+def test_words_of_faults_are_a_sign():
+    found = commit_features("add a pump that leaks", ["a.py"])
+    assert {"fault", "1 add, fault"} <= set(found)
+    assert "no fault" in commit_features("add a pump", ["a.py"])
+
+
 def test_a_sign_of_few_commits_has_no_weight():
     model = fit_type_model(["pin it", *SUBJECTS], [("x.zig",), *FILES], ["fix", *KNOWN])
     assert "pin" not in model.weights
