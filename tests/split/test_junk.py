@@ -104,7 +104,8 @@ def many():
     paths += SERVICES
 
     def curated(**fields):
-        return make_curated(repo="acme/app", **fields)
+        day = "2026-05-01T10:00:00+00:00"
+        return make_curated(repo="acme/app", committed_at=day, **fields)
 
     return {
         for_test: [
@@ -209,8 +210,8 @@ def test_a_backup_is_the_file_before_and_a_reject_holds_a_hunk(curated):
                 assert text == old
             if path.endswith(".rej"):
                 rejects += 1
-                assert re.match(r"--- a.py\n\+\+\+ a.py\n@@ -\d+,[23] ", text)
-                assert [line[0] for line in text.split("\n")[3:-1]].count("-") == 1
+                assert text.startswith("--- a.py\n+++ a.py\n@@ -4")
+                assert text.split("\n", 2)[2] in diff
     assert backups > 10
     assert rejects > 2
 
@@ -248,8 +249,8 @@ def test_no_junk_is_of_the_day_of_the_commit_or_later(many):
             for match in re.finditer(shape, text)
         }
         assert found, shape
-        assert min(found) >= "2024-04-01"
-        assert max(found) < "2024-05-01"
+        assert min(found) >= "2026-04-01"
+        assert max(found) < "2026-05-01"
 
 
 def with_line(path, line):
@@ -381,6 +382,13 @@ def test_no_usual_pattern_matches_files_that_projects_keep():
     kept += ("tags/index.html", "src/tags/a.py", "env/setup.sh", "vendor/a.go")
     kept += ("package.json", "src/report.json", "docs/copy.md", "test/spec/a_spec.rb")
     assert not ignored(usual_patterns(), kept)
+
+
+@pytest.mark.parametrize(("year", "has"), [(2015, False), (2026, True)])
+def test_no_junk_is_older_than_its_tool(curated, year, has):
+    rows = variants(curated, 150, committed_at=f"{year}-05-01T10:00:00+00:00")
+    junk = {path for _, row in rows for path in row.junk}
+    assert bool(ignored([".aider*", ".ruff_cache/"], junk)) is has
 
 
 def test_a_language_of_a_few_files_among_many_leaves_nothing(curated):

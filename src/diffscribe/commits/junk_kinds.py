@@ -37,6 +37,8 @@ class JunkKind(NamedTuple):
     """Such a file is also flagged."""
     held_out: bool
     """No training row has such a file, so a test shows what carries over."""
+    since: int
+    """The year after that of the first tool that leaves it; 0 for any."""
 
 
 def _table() -> dict[str, Any]:
@@ -66,6 +68,7 @@ def junk_kinds() -> tuple[JunkKind, ...]:
             weight=group["weight"],
             is_secret=group.get("is_secret", False),
             held_out=kind.get("held_out", False),
+            since=kind.get("since", 0),
         )
         for group in _table()["groups"]
         for kind in group["kinds"]

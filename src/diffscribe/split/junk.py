@@ -132,6 +132,7 @@ class _Scene:
         self._change = change
         self._draw = draw
         self._for_test = for_test
+        self._before = datetime.fromisoformat(change.committed_at).replace(tzinfo=UTC)
         patterns = [*change.gitignore, *_new_patterns(self.vocabulary.patches)]
         self._patterns = patterns
         self._taken_back = [each[1:] for each in patterns if each.startswith("!")]
@@ -170,7 +171,7 @@ class _Scene:
         kinds = [
             kind
             for kind in junk_kinds()
-            if kind.held_out is held_out
+            if kind.held_out is held_out and kind.since <= self._before.year
             for _ in range(kind.weight)
         ]
         return self._drawn(kinds, count, [each.path for each in real])
@@ -207,8 +208,7 @@ class _Scene:
         words["test_command"] = self.around.test_command
         if isinstance(kind, Decoy) and kind.needs and kind.needs not in words:
             return None
-        before = datetime.fromisoformat(self._change.committed_at).replace(tzinfo=UTC)
-        writer = Writer(words, self._draw, before, self._for_test)
+        writer = Writer(words, self._draw, self._before, self._for_test)
         path = writer.fill(self._draw.choice(kind.paths))
         if not self._may_lie(path):
             return None

@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from diffscribe.commits.diff import FilePatch, parse_diff
+from diffscribe.commits.diff import FilePatch, Hunk, parse_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.junk_kinds import JunkKind, near_of, suffixes_of
 from diffscribe.core.files import read_table
@@ -26,7 +26,7 @@ files is run by no build."""
 _MOST_OLD_LINES = 1200
 _MOST_PATCH_LINES = 150
 _MOST_NAMES = 200
-_MOST_REJECTED_LINES = 24
+_MOST_REJECTED_LINES = 60
 _PLAIN = re.compile(r"[\w./@+=,~-]+", re.ASCII)
 """Names that git prints without quotes, and that hold no wildcard of a pattern."""
 _IDENTIFIER = re.compile(
@@ -316,26 +316,23 @@ class Vocabulary:
 
         Of a new file it is what the change adds.
         """
-        lines = [line for _, hunk in self._sides(cause) for line in hunk]
-        return "".join(f"{line}\n" for line in lines[:_MOST_OLD_LINES])
+        lines = [line for hunk in self._hunks(cause) for line in hunk.lines]
+        for signs in (" -", " +"):
+            if side := [line[1:].rstrip("\n") for line in lines if line[0] in signs]:
+                return "".join(f"{line}\n" for line in side[:_MOST_OLD_LINES])
+        return ""
 
     def reject(self, cause: str, draw: random.Random) -> str:
-        """Return what `patch` leaves of a hunk that did not apply to the file."""
-        blocks = self._sides(cause)
-        if not blocks:
-            return ""
-        start, lines = draw.choice(blocks)
-        lines = lines[:_MOST_REJECTED_LINES]
-        at = draw.randrange(len(lines))
-        found = _IDENTIFIER.search(lines[at])
-        name = draw.choice(self._identifiers or ["main"])
-        new = lines[at].replace(found[0], name) if found else f"{lines[at]} "
-        body = [f" {line}" for line in lines[:at]]
-        body += [f"-{lines[at]}", f"+{new}"]
-        body += [f" {line}" for line in lines[at + 1 :]]
-        begin = start + draw.randint(0, 30)
-        head = f"@@ -{begin},{len(lines)} +{begin},{len(lines)} @@"
-        return "\n".join([f"--- {cause}", f"+++ {cause}", head, *body]) + "\n"
+        """Return what `patch` leaves of a hunk of the file that did not apply at first.
+
+        '' if it has no short hunk, or is new.
+        """
+        hunks = [
+            hunk
+            for hunk in self._hunks(cause)
+            if hunk.starts[0] and len(hunk.lines) <= _MOST_REJECTED_LINES
+        ]
+        return f"--- {cause}\n+++ {cause}\n{draw.choice(hunks).text}" if hunks else ""
 
     def patch(self, cause: str) -> str:
         """Return the file's patch, cut after some lines; '' if the file has none."""
@@ -343,20 +340,9 @@ class Vocabulary:
         text = _INDEX.sub(r"index \1..\2", patch.text) if patch else ""
         return "".join(lines_of(text)[:_MOST_PATCH_LINES]) if text else ""
 
-    def _sides(self, cause: str) -> list[tuple[int, list[str]]]:
-        """Return the lines of each hunk before, or of a new file, and their start."""
+    def _hunks(self, cause: str) -> tuple[Hunk, ...]:
         patch = self._patch_of.get(cause)
-        for side, signs in enumerate((" -", " +")):
-            blocks = []
-            for hunk in patch.hunks if patch else ():
-                lines = [
-                    each[1:].rstrip("\n") for each in hunk.lines if each[0] in signs
-                ]
-                if lines:
-                    blocks.append((hunk.starts[side], lines))
-            if blocks:
-                return blocks
-        return []
+        return patch.hunks if patch else ()
 
     @cached_property
     def _area(self) -> str:
