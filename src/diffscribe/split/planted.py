@@ -291,6 +291,7 @@ class Vocabulary:
             "module": module,
             "module_path": module.replace(".", "/") + dot + ext,
             "package": _package(patch, [self._area, *parts], stem),
+            "minor": str(max(3, int(self._change.committed_at[:4]) - 2012)),
             "dollar": "$",
             "eol": "\n",
             "file": self.names,
