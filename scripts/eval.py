@@ -1,18 +1,24 @@
 """Stage eval: compare student, base and controls on held-out changes."""
 
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 
 import click
 
 from diffscribe.commits.prompt import load_plan_prompts
+from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.eval.ask import Decoding, System, ask_all, find_models, systems_of
-from diffscribe.eval.cases import read_selection
+from diffscribe.eval.cases import (
+    CHARS_PER_TOKEN,
+    as_student_is_asked,
+    read_selection,
+)
 from diffscribe.eval.controls import fit_controls, read_planned
 from diffscribe.eval.metrics import headline
 from diffscribe.eval.report import (
@@ -46,19 +52,29 @@ def main(
     """Ask the GGUFs in MODELS the samples of TEST and compare them in REPORTS.
 
     The changes that the samples show, and what controls are fitted on, are in
-    SPLITS; the plans that the baseline made of them in BASELINE. PROMPTS is the
-    full prompt that a base may be asked with.
+    SPLITS; the plans that the baseline made of them in BASELINE. PROMPTS holds the
+    student's prompts and the full one that a base may be asked with.
     """
     values = load_params(params)
     section = values.eval
-    full = load_plan_prompts(prompts, values.style)
+    full = load_plan_prompts(prompts / "teacher", values.style)
+    words = load_student_prompts(
+        prompts / "student", values.render.answer, values.style.message
+    )
     ggufs = find_models(models)
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
     training = list(read_jsonl(splits / "train.jsonl", SplitChange))
     planned = read_planned(baseline)
     controls = fit_controls(training, planned, "groups_given" in section.also)
-    systems = systems_of(ggufs, cases, full, planned, section)
+    alone = partial(
+        as_student_is_asked,
+        texts=words,
+        max_chars=int(CHARS_PER_TOKEN * values.render.max_prompt_tokens),
+        params=values.render,
+        style=values.style.message,
+    )
+    systems = systems_of(ggufs, cases, full, planned, alone, section)
     systems += [System(name, control, cases) for name, control in controls.items()]
     has_bodies = values.style.body != "none"
     decoding = Decoding(section.max_answer_tokens, section.seed, with_bodies=has_bodies)

@@ -69,7 +69,7 @@ def test_stage_depends_on_its_own_section_and_what_it_shares(stage):
     messages = [f"label.{each}" for each in ("source", "cleanup", "nonconventional")]
     screened = messages * (stage == "harvest")
     asked = ["style.message"] * (stage in ("render", "merge-quantize"))
-    asked += ["render"] * (stage == "merge-quantize")
+    asked += ["render"] * (stage in ("merge-quantize", "eval"))
     assert STAGES[stage]["params"] == [*shared, word(stage), *screened, *asked]
 
 

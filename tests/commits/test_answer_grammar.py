@@ -279,15 +279,6 @@ def test_of_some_first_lines_each_has_its_number_of_messages():
             assert grammar.admits(f"{line}\n{text}") == (count == commits)
 
 
-def test_given_types_are_those_of_the_messages_in_their_order():
-    line, types = "1 2 (1 3)", ("docs", "fix", "docs")
-    rules = answer_grammar(files_of("1-2"), first_lines=[line], given_types=types)
-    grammar = Gbnf(rules)
-    for each in product(("docs", "fix", "feat"), repeat=3):
-        text = "\n%%\n".join(f"{name}(api)!: a\n\nb" for name in each)
-        assert grammar.admits(f"{line}\n{text}") == (each == types)
-
-
 def test_if_all_is_junk_nothing_follows():
     files = files_of("--")
     assert Gbnf(answer_grammar(files, first_lines=["- -"])).language("-1 \n") == {"- -"}

@@ -26,8 +26,8 @@ from diffscribe.eval.ask import (
 from diffscribe.eval.cases import (
     case_units,
     read_cases,
+    single_cases,
     with_groups,
-    with_types,
 )
 from diffscribe.merge_quantize.gguf import modelfile
 
@@ -106,7 +106,7 @@ def test_the_base_is_asked_in_full_too_if_there_is_room_for_it(models, case, cha
     cases = [case("a"), case("b")]
     params = PARAMS.model_copy(update={"full_prompt_chars": chars, "slots": 3})
     full = Prompts("Plan with care.", "$files\n$diff\n$schema")
-    systems = systems_of(find_models(models), cases, full, lump, params)
+    systems = systems_of(find_models(models), cases, full, lump, alone, params)
     names = ["student-q8_0", "student-f16", "student-q4_k_m", "base"]
     assert [each.name for each in systems[:4]] == names
     assert all(each.cases == cases and each.model.slots == 3 for each in systems[:4])
@@ -298,6 +298,22 @@ def lump(case):
     return plan(commit(" ".join(case.files)))
 
 
+def target_of(case):
+    return case.target
+
+
+def groups_of(plan):
+    return [(each.files, each.hunks) for each in plan.commits], plan.gitignore
+
+
+def alone(cases):
+    """The cases of one message with a prompt."""
+    return [
+        each.model_copy(update={"prompt": MESSAGE.prompt, "answer": "lines"})
+        for each in cases
+    ]
+
+
 def planned(case):
     """All in one commit, or about as likely as the target has it."""
     return PlannedChange(
@@ -318,7 +334,7 @@ def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypa
     )
     models = {"student-q8_0": tiny, "base": tiny}
     full = Prompts("", "")
-    rows = systems_of(models, LINES, full, planned, params)
+    rows = systems_of(models, LINES, full, planned, alone, params)
     names = ["student-q8_0", "base", "student-free", "hybrid", "rerank"]
     names += ["student-groups-given"]
     assert [each.name for each in rows] == names
@@ -334,14 +350,14 @@ def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypa
         else:
             assert problems == [None] * 3
             assert [each.error for each in found[name]] == [None] * 3
-    assert [each.text.split("\n")[0] for each in found["hybrid"]] == [
-        "1 1 1",
-        "1 1",
-        "1 1",
-    ]
-    given = [each.text.split("\n")[0] for each in found["student-groups-given"]]
-    assert given == ["1 1 2", "1 -", "(1 2 1) 1"]
+    for name, plan_of in (("hybrid", lump), ("student-groups-given", target_of)):
+        for each, case in zip(found[name], LINES, strict=True):
+            assert groups_of(each.plan) == groups_of(plan_of(case))
+            assert each.completion_tokens > len(each.plan.commits)
+    types = {each.type for row in found["hybrid"] for each in row.plan.commits}
+    assert types == {each.type for case in LINES for each in lump(case).commits}
     chosen = [each.text.split("\n")[0] for each in found["rerank"]]
+    given = ["1 1 2", "1 -", "(1 2 1) 1"]
     for line, *proposed in zip(chosen, ["1 1 1", "1 1", "1 1"], given, strict=True):
         assert line in proposed
     for each in rows:
@@ -372,7 +388,7 @@ def test_an_endpoint_that_is_no_llama_cpp_is_asked_for_lines_without_a_grammar(
 def test_rows_that_need_lines_are_left_out_for_samples_in_json(models, case, caplog):
     params = PARAMS.model_copy(update={"also": ("hybrid",)})
     found = find_models(models)
-    systems = systems_of(found, [case("a")], Prompts("", ""), planned, params)
+    systems = systems_of(found, [case("a")], Prompts("", ""), planned, alone, params)
     assert [each.name for each in systems] == list(found)
     assert "eval.also: hybrid left out" in caplog.text
 
@@ -391,16 +407,16 @@ def test_groups_that_lines_cannot_hold_are_left_to_the_model(case):
     assert with_groups([MESSAGE], lambda case: [lump(case)]) == [MESSAGE]
 
 
-def test_types_are_given_in_the_order_in_which_the_lines_have_the_commits():
-    late = plan(commit("b.py", "docs"), commit("a.py", "feat"))
-    asked = lines_case("two", plan(commit("a.py"), commit("b.py")))
-    [given] = with_types([asked], lambda _: late)
-    assert (given.first_lines, given.given_types) == (("1 2",), ("feat", "docs"))
-    plain = asked.model_copy(update={"message": "plain"})
-    wrong = plan(commit("a.py"))
-    for case, named in ((plain, late), (asked, wrong), (MESSAGE, late)):
-        [given] = with_types([case], lambda _, named=named: named)
-        assert given.given_types == ()
+def test_each_commit_of_a_given_plan_is_asked_for_alone():
+    commits = (commit("a.py", "docs"), commit("b.py", "feat", scope="api"))
+    asked = lines_case("two", plan(*commits))
+    alone = single_cases(asked, asked.target, has_types=True)
+    assert [each.files for each in alone] == [("a.py",), ("b.py",)]
+    assert [each.types for each in alone] == [("docs",), ("feat",)]
+    assert all("a.py" in each.diff for each in alone[:1])
+    assert all("a.py" not in each.diff for each in alone[1:])
+    assert {(each.task, each.parent_id) for each in alone} == {("message", "two")}
+    assert single_cases(asked, asked.target, has_types=False)[0].types == TYPES
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ STAGES = {
     "render": ("prompts/ splits/ base/", "sft/ render.json metrics.json"),
     "train": ("sft/ base/", "adapter/ curves/ train.json metrics.json"),
     "merge_quantize": ("prompts/ base/ adapter/", "merged/ gguf/ merge_quantize.json"),
-    "eval": ("teacher/ gguf/ plans.jsonl splits/ test.jsonl", "reports/ eval.json"),
+    "eval": ("texts/ gguf/ plans.jsonl splits/ test.jsonl", "reports/ eval.json"),
 }
 """What each stage reads and writes, in the order of its arguments."""
 
@@ -62,7 +62,11 @@ class Workplace:
         for model in ("student-f16", "base-f16"):
             self.put(f"in/gguf/{model}.gguf")
         self.put("in/gguf/Modelfile", modelfile("student-f16.gguf", "Plan.", 8))
-        for here, there in (("student", "prompts"), ("teacher", "teacher")):
+        for here, there in (
+            ("student", "prompts"),
+            ("teacher", "teacher"),
+            (".", "texts"),
+        ):
             texts = ROOT / "prompts" / here
             shutil.copytree(texts, folder / "in" / there, dirs_exist_ok=True)
         self.before = self.written()

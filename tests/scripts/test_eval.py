@@ -96,7 +96,7 @@ def prepare(models, samples, folder, **values):
         for each in samples
     ]
     write_jsonl(folder / "plans.jsonl", planned)
-    inputs = (ROOT / "prompts/teacher", models, "plans.jsonl", "splits", "test.jsonl")
+    inputs = (ROOT / "prompts", models, "plans.jsonl", "splits", "test.jsonl")
     return [*inputs, "report", "eval.json"]
 
 
@@ -264,7 +264,8 @@ def test_ways_in_lines_are_in_the_table_and_scored_again_without_a_server(tmp_pa
     assert answers_in(folder) == before
     assert (folder / "report/metrics.json").read_bytes() == metrics
     # The base is the student's file, and rerank is told the same groups as the student.
-    assert len(before) == 2 * 4
+    # Given plans are asked for message by message.
+    assert len(before) == 2 * (3 + 2 + 2)
 
 
 def test_no_samples_is_explained_before_a_model_is_loaded(broken_models, tmp_path):

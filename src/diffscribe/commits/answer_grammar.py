@@ -35,7 +35,6 @@ def answer_grammar(
     types: Collection[str] = TYPES,
     message: MessageStyle = "conventional",
     first_lines: Sequence[str] = (),
-    given_types: Sequence[str] = (),
     limits: Limits = LIMITS,
 ) -> str:
     """Return the grammar of the answers for the files of a change.
@@ -46,8 +45,6 @@ def answer_grammar(
         message: the style of the messages.
         first_lines: those that the answer may begin with, see `first_line_of`; if it
             is one, only the messages are free. Empty leaves the grouping to the model.
-        given_types: of the commits of the one first line, whose conventional messages
-            then have these. Empty leaves the types to the model.
         limits: see `Limits`; at least one subject character, and three in a line.
 
     Raises:
@@ -72,8 +69,7 @@ def answer_grammar(
         rules = [f"root ::= {' | '.join(ways)}"]
     else:
         rules = list(_first_line_rules(files, commits))
-    given = () if message == "plain" else tuple(given_types)
-    rules.append(_message_rules(commits, tuple(types), message, limits, given))
+    rules.append(_message_rules(commits, tuple(types), message, limits))
     return "\n".join(rules) + "\n"
 
 
@@ -189,11 +185,7 @@ def _one_of(numbers: Iterable[int]) -> str:
 
 @lru_cache(maxsize=64)
 def _message_rules(
-    commits: int,
-    types: tuple[str, ...],
-    message: MessageStyle,
-    limits: Limits,
-    given_types: tuple[str, ...] = (),
+    commits: int, types: tuple[str, ...], message: MessageStyle, limits: Limits
 ) -> str:
     """Return the rules for up to so many messages, one on each line.
 
@@ -202,13 +194,12 @@ def _message_rules(
     """
     rules = []
     for left in range(1, commits + 1):
-        header = f'"{given_types[-left]}" with-type' if given_types else "header"
         rules.append(f'all-{left} ::= "\\n" m{left}-{limits.body_lines}')
         for lines in range(limits.body_lines + 1):
             end = f'"\\n%%\\n" m{left - 1}-{lines}' if left > 1 else '""'
             more = f"line b{left}-{lines - 1} | " if lines else ""
             first, next_ = (f'"\\n\\n" {more}', f"gap {more}") if lines else ("", "")
-            rules.append(f"m{left}-{lines} ::= {header} ({first}{end})")
+            rules.append(f"m{left}-{lines} ::= header ({first}{end})")
             rules.append(f"b{left}-{lines} ::= {next_}{end}")
     if not rules:
         return ""
@@ -223,8 +214,7 @@ def _message_rules(
     return "\n".join(
         [
             *rules,
-            "header ::= type with-type",
-            f'with-type ::= scope? "!"? ": " visible {_then("subject", subject)}',
+            f'header ::= type scope? "!"? ": " visible {_then("subject", subject)}',
             f"type ::= {' | '.join(f'{chr(34)}{each}{chr(34)}' for each in types)}",
             f'scope ::= "(" in-scope {_then("in-scope", scope)} ")"',
             f"in-scope ::= [!-'*-~{VISIBLE_OTHERS}]",

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from diffscribe.asking.connect import Gguf, Remote, connected
@@ -34,9 +35,9 @@ from diffscribe.eval.cases import (
     held_limits,
     longest_answer_tokens,
     schema_of,
+    single_cases,
     with_groups,
     with_prompts,
-    with_types,
 )
 from diffscribe.eval.controls import Control, predict_control
 from diffscribe.eval.metrics import Evaluated, evaluate
@@ -58,6 +59,13 @@ Watch = Callable[[Iterable[Prediction], str, int], Iterable[Prediction]]
 """Passes predictions on and shows progress; it gets the system and their number."""
 
 
+class GivenPlan(NamedTuple):
+    """A plan for a case, and each of its commits alone, as a case of one message."""
+
+    plan: Plan
+    commits: Sequence[Case]
+
+
 class System(NamedTuple):
     """A row of the table: a model or rule, and the cases as they are put to it."""
 
@@ -66,6 +74,13 @@ class System(NamedTuple):
     cases: Sequence[Case]
     is_free: bool = False
     """Whether neither schema nor grammar holds its answers, whatever Decoding says."""
+    given: Mapping[str, GivenPlan] = MappingProxyType({})
+    """By the ids of cases: the plans of which only the messages are asked for."""
+
+    def questions(self, case: Case) -> Sequence[Case]:
+        """Return what is asked about a case: it, or each commit of a given plan."""
+        given = self.given.get(case.id)
+        return given.commits if given else (case,)
 
 
 class Decoding(NamedTuple):
@@ -125,6 +140,7 @@ def systems_of(
     cases: Sequence[Case],
     full: Prompts,
     planned: Callable[[Case], PlannedChange],
+    alone: Callable[[Sequence[Case]], list[Case]],
     params: EvalParams,
 ) -> list[System]:
     """Return each GGUF with the cases as the student is asked them.
@@ -140,6 +156,7 @@ def systems_of(
         full: the words of the full prompt.
         planned: gives the baseline's plans, of which the hybrid takes all but messages,
             and among which the reranking student chooses.
+        alone: gives cases of one message the prompts that the student knows.
         params: the section eval.
     """
     models = {
@@ -158,7 +175,10 @@ def systems_of(
     ways = {
         "free": lambda: System(FREE, student, cases, is_free=True),
         "hybrid": lambda: System(
-            HYBRID, student, with_types(cases, lambda case: planned(case).plan)
+            HYBRID,
+            student,
+            cases,
+            given=given_plans(cases, lambda case: planned(case).plan, alone, True),
         ),
         "rerank": lambda: System(
             RERANK,
@@ -168,7 +188,10 @@ def systems_of(
             ),
         ),
         "groups_given": lambda: System(
-            GIVEN, student, with_groups(cases, lambda case: [case.target])
+            GIVEN,
+            student,
+            cases,
+            given=given_plans(cases, lambda case: case.target, alone, False),
         ),
     }
     systems += [ways[each]() for each in also]
@@ -177,6 +200,30 @@ def systems_of(
         told = with_prompts(cases, texts, params.full_prompt_chars)
         systems.append(System(FULL_PROMPT, models[BASE], told))
     return systems
+
+
+def given_plans(
+    cases: Iterable[Case],
+    plan_of: Callable[[Case], Plan],
+    alone: Callable[[Sequence[Case]], list[Case]],
+    has_types: bool,
+) -> dict[str, GivenPlan]:
+    """Return what is asked if plans are given: the message of each commit alone.
+
+    A model sees more of a commit in a prompt of its own than beside all others. A case
+    of one message has no plan to give.
+
+    Args:
+        cases: to ask.
+        plan_of: gives the plan of a case.
+        alone: gives cases of one message their prompts.
+        has_types: whether the plans give the types too.
+    """
+    plans = [(case, plan_of(case)) for case in cases if case.task == "plan"]
+    return {
+        case.id: GivenPlan(plan, alone(single_cases(case, plan, has_types)))
+        for case, plan in plans
+    }
 
 
 def ask_all(
@@ -252,10 +299,48 @@ def ask(
                 return unanswered.model_copy(update={"error": str(error)})
             return unanswered.model_copy(update=_read(case, answer))
 
-        predictions = asker.in_order(predict, system.cases)
-        read = list(watch(predictions, system.name, len(system.cases)))
+        asked = [each for case in system.cases for each in system.questions(case)]
+        predictions = asker.in_order(predict, asked)
+        read = iter(list(watch(predictions, system.name, len(asked))))
         logger.info("%s: %s", system.name, asker.line())
-        return read
+    return [
+        _with_messages(system, case, [next(read) for _ in system.questions(case)])
+        for case in system.cases
+    ]
+
+
+def _with_messages(
+    system: System, case: Case, answers: Sequence[Prediction]
+) -> Prediction:
+    """Return the answer to a case, or its given plan with the messages of answers.
+
+    It fails if one of them did.
+    """
+    given = system.given.get(case.id)
+    if given is None:
+        return answers[0]
+    failed = next((each for each in answers if each.plan is None), None)
+    return Prediction(
+        sample_id=case.id,
+        system=system.name,
+        model=answers[0].model if answers else "",
+        text="\n%%\n".join(each.text for each in answers),
+        plan=None if failed else _renamed(given.plan, answers),
+        error=failed.error if failed else None,
+        latency_s=sum(each.latency_s for each in answers),
+        prompt_tokens=sum(each.prompt_tokens for each in answers),
+        completion_tokens=sum(each.completion_tokens for each in answers),
+    )
+
+
+def _renamed(plan: Plan, answers: Iterable[Prediction]) -> Plan:
+    """Return a plan with the messages of answers, which are plans of one commit."""
+    messages = [each.plan.commits[0] for each in answers if each.plan]
+    commits = (
+        message.model_copy(update={"files": commit.files, "hunks": commit.hunks})
+        for commit, message in zip(plan.commits, messages, strict=True)
+    )
+    return plan.model_copy(update={"commits": tuple(commits)})
 
 
 def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
@@ -264,7 +349,9 @@ def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
         return
     most = decoding.max_tokens
     longest = [
-        longest_answer_tokens(each, most, decoding.with_bodies) for each in system.cases
+        longest_answer_tokens(each, most, decoding.with_bodies)
+        for case in system.cases
+        for each in system.questions(case)
     ]
     over = sum(tokens > most for tokens in longest)
     if over:
@@ -297,12 +384,11 @@ def _grammar(case: Case, decoding: Decoding) -> str:
         return ""
     limits = held_limits(case, decoding.max_tokens, decoding.with_bodies)
     if case.task == "message":
-        return message_grammar(message=case.message, limits=limits)
+        return message_grammar(case.types, case.message, limits)
     return answer_grammar(
         case_units(case),
         message=case.message,
         first_lines=case.first_lines,
-        given_types=case.given_types,
         limits=limits,
     )
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diffscribe.commits.answer import (
-    canonical_plan,
     first_line_of,
     fitting_limits,
     in_style,
     longest_answer_chars,
 )
-from diffscribe.commits.diff import FilePatch, parse_diff
+from diffscribe.commits.diff import FilePatch, parse_diff, part_of_diff
+from diffscribe.commits.grammar import TYPES
+from diffscribe.commits.languages import languages_of
 from diffscribe.commits.plan import LIMITS, Limits, MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.commits.single import single_changes
@@ -74,8 +75,8 @@ class Case(Record):
     first_lines: tuple[str, ...] = ()
     """Those that an answer in lines may begin with, where groups are given; else
     empty."""
-    given_types: tuple[str, ...] = ()
-    """Of the commits of the one first line; empty leaves types to the model."""
+    types: tuple[str, ...] = TYPES
+    """Those that a message of a case of one message may have."""
     units: tuple[FileUnits, ...] = ()
     """Of each of the files; empty if only the diff is known. See `case_units`."""
     target: Plan
@@ -86,6 +87,9 @@ class Case(Record):
     """Whether the case may only be sent to this machine."""
 
 
+CHARS_PER_TOKEN = 2.7
+"""Of the student's prompts, by SmolLM2's tokenizer: it is shown as much as in training,
+whatever tokenizer a model has."""
 RERANK = "rerank"
 """The system that chooses among the groupings which the baseline proposes."""
 GROUPS_GIVEN = "-groups-given"
@@ -361,6 +365,36 @@ def schema_of(case: Case) -> Mapping[str, Any] | None:
     return plan_schema(case_units(case)) if is_json and case.files else None
 
 
+def single_cases(case: Case, plan: Plan, has_types: bool) -> list[Case]:
+    """Return a case of one message for each commit of a plan, which shows it alone.
+
+    Args:
+        case: of the whole change.
+        plan: for its files and hunks.
+        has_types: whether the messages have the types of the plan's commits.
+    """
+    return [
+        case.model_copy(
+            update={
+                "id": f"{case.id}-{number}",
+                "parent_id": case.id,
+                "task": "message",
+                "files": commit.files,
+                "junk": (),
+                "languages": languages_of(commit.files),
+                "diff": part_of_diff(case.diff, commit),
+                "originals": (),
+                "prompt": (),
+                "first_lines": (),
+                "types": (commit.type,) if has_types else TYPES,
+                "units": (),
+                "target": Plan(commits=(commit.model_copy(update={"hunks": {}}),)),
+            }
+        )
+        for number, commit in enumerate(plan.commits, 1)
+    ]
+
+
 # Answers in lines.
 
 
@@ -378,25 +412,6 @@ def with_groups(
         else case
         for case in cases
     ]
-
-
-def with_types(cases: Iterable[Case], plan_of: Callable[[Case], Plan]) -> list[Case]:
-    """Return the cases, in each of which a plan gives the groups and their types.
-
-    What `with_groups` says of plans that do not fit and of messages is so here too.
-    Plain messages have no type to give.
-    """
-    return [
-        case.model_copy(update={"given_types": _types(case, plan_of(case))})
-        if case.first_lines and case.message != "plain"
-        else case
-        for case in with_groups(cases, lambda case: [plan_of(case)])
-    ]
-
-
-def _types(case: Case, plan: Plan) -> tuple[str, ...]:
-    """Return the types in the order in which the lines have the commits."""
-    return tuple(each.type for each in canonical_plan(plan, case_units(case)).commits)
 
 
 def _first_lines(case: Case, plans: Iterable[Plan]) -> tuple[str, ...]:
