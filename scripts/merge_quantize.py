@@ -11,7 +11,7 @@ from diffscribe.core.files import whole_folder
 from diffscribe.core.params import Params, QuantizationType, load_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.adapter import adapter_sha256, merge_adapter
-from diffscribe.doors.llama_cpp import build
+from diffscribe.doors.llama_cpp import version
 from diffscribe.merge_quantize.gguf import Contents, modelfile, write_ggufs
 
 
@@ -39,7 +39,7 @@ def main(
     values = load_params(params)
     section = values.merge_quantize
     # Whatever can be wrong cheaply is found before the model is loaded.
-    llama_cpp = build().version
+    llama_cpp = version()
     default = section.types[0]
     recipes = {
         name: modelfile(f"student-{default}.gguf", system, section.num_ctx)

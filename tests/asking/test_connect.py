@@ -6,12 +6,10 @@ from tests.support.fault_server import FaultServer
 from tests.support.questions import question
 
 from diffscribe.asking.connect import Gguf, Remote, connected
-from diffscribe.asking.ledger import Ledger, ledger_path
 from diffscribe.core.errors import InputError, ParamsError
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.endpoint import WithheldError, prepare
-from diffscribe.doors.llama_cpp import PROGRAMS
-from diffscribe.doors.reply import Answer, AnswerError, TokenUsage, question_key
+from diffscribe.doors.reply import AnswerError
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +24,7 @@ def ask(model, *questions, **options):
         return [answer.text for answer in asker.in_order(asker.ask, questions)]
 
 
-def test_a_gguf_is_named_by_its_digest_context_and_slots(here):
+def test_a_gguf_is_named_by_all_that_changes_its_answers(here):
     path = here / "a.gguf"
     path.write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
@@ -35,28 +33,6 @@ def test_a_gguf_is_named_by_its_digest_context_and_slots(here):
     assert Gguf(path, 4096, slots=8).name == f"gguf:{digest}:4096:8"
     with pytest.raises(InputError, match=r"none\.gguf' cannot be read"):
         _ = Gguf(here / "none.gguf", 2048).name
-
-
-def test_an_answer_of_another_llama_cpp_does_not_count(here, monkeypatch):
-    def install(version):
-        for name in PROGRAMS:
-            script = f"#!/bin/sh\necho 'version: {version}'\necho 'built with GNU 12'\n"
-            (here / name).write_text(script)
-            (here / name).chmod(0o755)
-
-    monkeypatch.setenv("LLAMA_CPP_DIR", str(here))
-    install("7 (abc)")
-    path = here / "a.gguf"
-    path.write_bytes(b"weights")
-    model, asked = Gguf(path, 2048), question(1)
-    key = question_key(asked._replace(place="7 (abc), GNU 12"))
-    with Ledger(ledger_path()) as ledger:
-        answer = Answer("hi", TokenUsage(1, 0, 1, 0), 0.1, "stop")
-        ledger.put(key, asked.model, answer, about="r").result()
-    assert ask(model, asked, known_only=True) == ["hi"]
-    install("8 (def)")
-    with pytest.raises(AnswerError, match="the ledger has no answer"):
-        ask(model, asked, known_only=True)
 
 
 def test_known_answers_need_no_server_and_no_key():

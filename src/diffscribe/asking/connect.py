@@ -31,7 +31,7 @@ from diffscribe.doors.endpoint import (
     prepare,
 )
 from diffscribe.doors.limiter import Limiter
-from diffscribe.doors.llama_cpp import HOST, build, serve
+from diffscribe.doors.llama_cpp import HOST, serve
 from diffscribe.doors.reply import Answer, AnswerError, Question
 from diffscribe.secrets.redact import redact_texts
 
@@ -53,7 +53,7 @@ class Gguf(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return the digest of the file with the context and, above one, the slots.
+        """Return the digest of the file with everything else that changes an answer.
 
         Raises:
             InputError: if the file cannot be read.
@@ -67,18 +67,6 @@ class Gguf(NamedTuple):
             ) from error
         slots = f":{self.slots}" if self.slots > 1 else ""
         return f"gguf:{digest}:{self.context_tokens}{slots}"
-
-    @property
-    def place(self) -> str:
-        """Return what the ledger tells this llama.cpp from others by.
-
-        Another version or compiler adds numbers in another order, which may change a
-        token where two are almost equally likely.
-
-        Raises:
-            ToolError: if there is no llama.cpp.
-        """
-        return ", ".join(build())
 
 
 class Remote(NamedTuple):
@@ -152,7 +140,7 @@ def connected(
             ledger,
             budget,
             slots=model.concurrency if isinstance(model, Remote) else model.slots,
-            place=model.place,
+            place=model.place if isinstance(model, Remote) else "",
             trace=_tracing(run),
         )
         with _told(run, budget, asker):

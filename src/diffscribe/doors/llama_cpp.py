@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.core.files import repository_root
@@ -63,26 +63,12 @@ def _installed() -> Path:
     return repository_root() / ".tools" / "llama.cpp"
 
 
-class Build(NamedTuple):
-    """What llama-server says of itself."""
-
-    version: str
-    compiler: str
-    """With its version and the machine it was built for; empty if not told."""
-
-
-def build() -> Build:
-    """Return version and compiler of llama-server.
-
-    Raises:
-        ToolError: if there is no llama-server, or it tells no version.
-    """
-    text = run_tool([program("llama-server"), "--version"])
-    version = re.search(r"^version: (.*\S)", text, re.M)
-    compiler = re.search(r"^built with (.*\S)", text, re.M)
-    if version is None:
-        raise ToolError(f"{program('llama-server')} --version names no version")
-    return Build(version[1], compiler[1] if compiler else "")
+def version() -> str:
+    """Return the version that llama-server prints, without the compiler."""
+    for line in run_tool([program("llama-server"), "--version"]).splitlines():
+        if line.startswith("version: "):
+            return line.removeprefix("version: ").strip()
+    raise ToolError(f"{program('llama-server')} --version names no version")
 
 
 def run_tool(command: Sequence[str | Path]) -> str:
