@@ -306,15 +306,6 @@ def test_new_files_join_commits_of_their_sort(curated, kind, takes_code, takes_t
     assert bool(joined - tests) is takes_code
 
 
-def test_pages_of_questions_and_advice_are_commits_of_their_own(curated):
-    rows = variants(curated, 300, paths=("docs/a.md", "docs/b.md"))
-    pages = {path for _, row in rows for path in row.decoys if path.endswith(".md")}
-    assert {"docs/faq.md", "docs/debugging.md"} <= pages
-    for _, row in rows:
-        for commit in row.label.plan.commits[1:]:
-            assert commit.type == ("docs" if commit.files[0] in pages else "chore")
-
-
 def test_a_text_has_the_format_of_its_file(many):
     formats = {
         r"callgrind\.out": r"# callgrind format\n",
