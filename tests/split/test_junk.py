@@ -279,8 +279,9 @@ def test_a_new_test_is_of_what_its_file_defines(curated, path, line, name):
 
     assert all(name in text for text in found(line))
     assert found(line)
-    # A method is no name of its file.
+    # A method is no name of its file, and go runs no test of Testrows.
     assert not found(f"    {line}")
+    assert not (path.endswith(".go") and found(line.lower()))
 
 
 @pytest.mark.parametrize(

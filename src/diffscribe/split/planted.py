@@ -46,8 +46,8 @@ _AT_THE_TOP = {
         re.MULTILINE,
     ),
     "record": re.compile(
-        r"^[ +](?:(?:pub(?:\(\w+\))? )?struct (\w{3,40})(?= *[{(;])"
-        r"|type (\w{3,40}) struct\b)",
+        r"^[ +](?:(?:pub(?:\(\w+\))? )?struct ([A-Z]\w{2,40})(?= *[{(;])"
+        r"|type ([A-Z]\w{2,40}) struct\b)",
         re.MULTILINE,
     ),
 }
