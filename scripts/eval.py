@@ -1,24 +1,22 @@
 """Stage eval: compare student, base and controls on held-out changes."""
 
-from functools import partial
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from shutil import get_terminal_size
 
 import click
 
 from diffscribe.commits.prompt import load_plan_prompts
-from diffscribe.commits.student_prompt import load_student_prompts
+from diffscribe.commits.student_prompt import Counters, load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
+from diffscribe.doors.model_folder import token_counters
 from diffscribe.eval.ask import Decoding, System, ask_all, find_models, systems_of
-from diffscribe.eval.cases import (
-    CHARS_PER_TOKEN,
-    as_student_is_asked,
-    read_selection,
-)
+from diffscribe.eval.cases import Case, as_student_is_asked, read_selection
 from diffscribe.eval.controls import fit_controls, read_planned
 from diffscribe.eval.metrics import headline
 from diffscribe.eval.report import (
@@ -32,6 +30,7 @@ from diffscribe.review.report_page import write_page
 
 @click.command(cls=Command)
 @click.argument("prompts", type=INPUT)
+@click.argument("base", type=INPUT)
 @click.argument("models", type=INPUT)
 @click.argument("baseline", type=INPUT)
 @click.argument("splits", type=INPUT)
@@ -41,6 +40,7 @@ from diffscribe.review.report_page import write_page
 @params_option
 def main(
     prompts: Path,
+    base: Path,
     models: Path,
     baseline: Path,
     splits: Path,
@@ -53,7 +53,8 @@ def main(
 
     The changes that the samples show, and what controls are fitted on, are in
     SPLITS; the plans that the baseline made of them in BASELINE. PROMPTS holds the
-    student's prompts and the full one that a base may be asked with.
+    student's prompts and the full one that a base may be asked with; BASE's tokenizer
+    counts those of the hybrid.
     """
     values = load_params(params)
     section = values.eval
@@ -67,13 +68,14 @@ def main(
     training = list(read_jsonl(splits / "train.jsonl", SplitChange))
     planned = read_planned(baseline)
     controls = fit_controls(training, planned, "groups_given" in section.also)
-    alone = partial(
-        as_student_is_asked,
-        texts=words,
-        max_chars=int(CHARS_PER_TOKEN * values.render.max_prompt_tokens),
-        params=values.render,
-        style=values.style.message,
-    )
+    counters = cache(partial(token_counters, base))
+
+    def alone(asked: Sequence[Case]) -> list[Case]:
+        budget, style = values.render.max_prompt_tokens, values.style.message
+        return as_student_is_asked(
+            asked, words, budget, values.render, style, Counters(*counters())
+        )
+
     systems = systems_of(ggufs, cases, full, planned, alone, section)
     systems += [System(name, control, cases) for name, control in controls.items()]
     has_bodies = values.style.body != "none"

@@ -1,7 +1,6 @@
 """Stage render: turn changes into chat samples within the token budget."""
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import click
@@ -12,11 +11,7 @@ from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_js
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import Statistics, report
-from diffscribe.doors.model_folder import (
-    count_chat_tokens,
-    count_text_tokens,
-    load_tokenizer,
-)
+from diffscribe.doors.model_folder import token_counters
 from diffscribe.render.render import lone_commits, render_changes
 
 SPLITS = ("train", "validation", "test")
@@ -43,11 +38,7 @@ def main(
     values = load_params(params)
     section, style = values.render, values.style.message
     shown = load_student_prompts(prompts, section.answer, style)
-    tokenizer = load_tokenizer(base)
-    count = Counters(
-        text=partial(count_text_tokens, tokenizer),
-        prompt=partial(count_chat_tokens, tokenizer, asks=True),
-    )
+    count = Counters(*token_counters(base))
     figures = {}
     processed: Counter[str] = Counter()
     kept: dict[str, Counter[str]] = {}

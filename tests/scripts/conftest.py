@@ -34,7 +34,7 @@ STAGES = {
     "render": ("prompts/ splits/ base/", "sft/ render.json metrics.json"),
     "train": ("sft/ base/", "adapter/ curves/ train.json metrics.json"),
     "merge_quantize": ("prompts/ base/ adapter/", "merged/ gguf/ merge_quantize.json"),
-    "eval": ("texts/ gguf/ plans.jsonl splits/ test.jsonl", "reports/ eval.json"),
+    "eval": ("texts/ base/ gguf/ plans.jsonl splits/ test.jsonl", "reports/ eval.json"),
 }
 """What each stage reads and writes, in the order of its arguments."""
 

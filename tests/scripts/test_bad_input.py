@@ -19,7 +19,7 @@ INPUTS = {
     "render": ("prompts", "splits", "base"),
     "train": ("sft", "base"),
     "merge_quantize": ("prompts", "base", "adapter"),
-    "eval": ("texts", "gguf", "plans.jsonl", "splits", "test.jsonl"),
+    "eval": ("texts", "base", "gguf", "plans.jsonl", "splits", "test.jsonl"),
 }
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'

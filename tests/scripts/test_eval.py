@@ -77,7 +77,7 @@ def broken_models(tmp_path):
     return folder
 
 
-def prepare(models, samples, folder, **values):
+def prepare(models, samples, folder, base=None, **values):
     """Fill a folder with the inputs of the stage and return its arguments.
 
     The ledger is in that folder too.
@@ -95,7 +95,8 @@ def prepare(models, samples, folder, **values):
         for each in samples
     ]
     write_jsonl(folder / "plans.jsonl", planned)
-    inputs = (ROOT / "prompts", models, "plans.jsonl", "splits", "test.jsonl")
+    folders = (ROOT / "prompts", base or models, models)
+    inputs = (*folders, "plans.jsonl", "splits", "test.jsonl")
     return [*inputs, "report", "eval.json"]
 
 
@@ -210,7 +211,9 @@ def test_a_stage_that_was_killed_asks_nothing_twice_and_reports_the_same(
 
 
 @pytest.mark.slow
-def test_ways_in_lines_are_in_the_table_and_scored_again_without_a_server(tmp_path):
+def test_ways_in_lines_are_in_the_table_and_scored_again_without_a_server(
+    tmp_path, tiny_base
+):
     folder = tmp_path / "run"
     (tmp_path / "gguf").mkdir()
     write_tiny(tmp_path / "gguf/student-q8_0.gguf", context_tokens=8192)
@@ -223,7 +226,7 @@ def test_ways_in_lines_are_in_the_table_and_scored_again_without_a_server(tmp_pa
     ]
     more = ["free", "hybrid", "rerank", "groups_given"]
     values = {"context_tokens": 8192, "max_answer_tokens": 6000, "also": more}
-    command = prepare(tmp_path / "gguf", samples, folder, **values)
+    command = prepare(tmp_path / "gguf", samples, folder, tiny_base, **values)
     done = run(command, folder)
     assert done.returncode == 0, done.stderr
     found = Evaluation.model_validate_json(

@@ -29,7 +29,6 @@ from diffscribe.core.tracking import tracked_run
 from diffscribe.eval.ask import Decoding, System, ask_all
 from diffscribe.eval.case_files import read_case_file
 from diffscribe.eval.cases import (
-    CHARS_PER_TOKEN,
     Case,
     as_student_is_asked,
     change_of,
@@ -66,6 +65,9 @@ WRITTEN = frozenset(
 )
 """All files of a folder of reports; one that holds others is never replaced."""
 MAX_PROMPT_CHARS = 40_000
+CHARS_PER_TOKEN = 2.7
+"""Of the student's prompts, by SmolLM2's tokenizer: it is shown as much as in training,
+whatever tokenizer a model has."""
 ENDPOINT_SLOTS = 8
 """Requests open at once; an endpoint answers each as if it were alone."""
 

@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,21 @@ def _try_template(tokenizer: Any, base: Path) -> None:
             f"{base}: the chat template cannot show a system and a user message: "
             f"{error}; use another instruct model"
         ) from error
+
+
+def token_counters(
+    base: Path,
+) -> tuple[Callable[[str], int], Callable[[Sequence[Message]], int]]:
+    """Return what counts a text and a chat that asks, by a model folder's tokenizer.
+
+    Raises:
+        SourceError: if it holds no tokenizer that can be loaded.
+    """
+    tokenizer = load_tokenizer(base)
+    return (
+        partial(count_text_tokens, tokenizer),
+        partial(count_chat_tokens, tokenizer, asks=True),
+    )
 
 
 def count_text_tokens(tokenizer: Any, text: str) -> int:

@@ -25,6 +25,7 @@ from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.commits.single import single_changes
 from diffscribe.commits.student_prompt import (
     CHARACTERS,
+    Counters,
     StudentPrompts,
     render_student_prompt,
 )
@@ -87,9 +88,6 @@ class Case(Record):
     """Whether the case may only be sent to this machine."""
 
 
-CHARS_PER_TOKEN = 2.7
-"""Of the student's prompts, by SmolLM2's tokenizer: it is shown as much as in training,
-whatever tokenizer a model has."""
 RERANK = "rerank"
 """The system that chooses among the groupings which the baseline proposes."""
 GROUPS_GIVEN = "-groups-given"
@@ -313,9 +311,10 @@ def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
 def as_student_is_asked(
     cases: Iterable[Case],
     texts: StudentPrompts,
-    max_chars: int,
+    budget: int,
     params: RenderParams,
     style: MessageStyle,
+    count: Counters = CHARACTERS,
 ) -> list[Case]:
     """Return the cases, each with the student's prompt.
 
@@ -325,27 +324,29 @@ def as_student_is_asked(
     Args:
         cases: to ask.
         texts: the student's words.
-        max_chars: the limit of one prompt.
+        budget: the limit of one prompt, in what `count` counts.
         params: how the student is shown a change, and how it answers.
         style: of the messages.
+        count: of characters, or of the student's tokens.
     """
-    return [_for_student(case, texts, max_chars, params, style) for case in cases]
+    return [_for_student(case, texts, budget, params, style, count) for case in cases]
 
 
 def _for_student(
     case: Case,
     texts: StudentPrompts,
-    max_chars: int,
+    budget: int,
     params: RenderParams,
     style: MessageStyle,
+    count: Counters,
 ) -> Case:
     change = change_of(case)
     rendered = render_student_prompt(
         change,
         texts.plan if case.task == "plan" else texts.message,
-        max_chars,
+        budget,
         params.context_lines,
-        CHARACTERS,
+        count,
         params.recent_subjects,
     )
     return case.model_copy(
