@@ -297,7 +297,7 @@ def label(folder, **teacher):
     section = {"source": "teacher", "max_failure_fraction": 1.0}
     section["mode"] = teacher.pop("mode", "online")
     section["teacher"] = {"model": "wise", "reasks": 1, **teacher}
-    write_params(folder, label=section)
+    write_params(folder, label=section, style={"body": "optional"})
     names = ("data/labeled.jsonl", "data/label_failures.jsonl")
     names += ("reports/label.json", "metrics/label.json")
     inputs = (ROOT / "prompts/teacher", "data/harvested.jsonl")

@@ -102,7 +102,7 @@ stages:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "epochs", "decay"), [([], 0.5, None), (["--profile", "mine"], 3, 0.01)]
+    ("options", "epochs", "decay"), [([], 0.3, None), (["--profile", "mine"], 3, 0.01)]
 )
 def test_the_pipeline_runs_as_an_experiment(profiles, options, epochs, decay):
     (profiles / "mine.yaml").write_text(

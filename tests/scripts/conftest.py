@@ -52,6 +52,7 @@ class Workplace:
             (ROOT / "params.yaml").read_text(encoding="utf-8")
         )
         self.params["baseline"]["trees"] = 5
+        self.params["style"]["body"] = "optional"
         self.params["eval"]["also"] = []  # the ways in lines; the case here is in JSON
         for each in (*inputs.split(), "gguf/", "sft/"):
             self.put(f"in/{each}" + (".keep" if each.endswith("/") else ""))
