@@ -134,6 +134,13 @@ def test_threads_sleep_while_they_wait():
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in run.stderr
 
 
+def printed_by(code):
+    """What a new interpreter prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
 @pytest.mark.skipif(not hasattr(CDLL(None), "mallopt"), reason="malloc is not glibc's")
 def test_freed_memory_is_used_again_without_page_faults():
     code = (
@@ -145,10 +152,7 @@ def test_freed_memory_is_used_again_without_page_faults():
         "    torch.ones(size)\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    _, *later = map(int, run.stdout.split())
+    _, *later = map(int, printed_by(code).split())
     # 2**22 numbers are 4,096 pages of 4 KiB.
     assert max(later) < 1000
 
@@ -169,8 +173,5 @@ def test_freed_memory_between_what_is_kept_is_given_back():
         "give_back_freed_memory()\n"
         "print(before - megabytes())\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
     # Fifty tensors of 4 MiB are free.
-    assert float(run.stdout) > 150
+    assert float(printed_by(code)) > 150
