@@ -9,12 +9,10 @@ from diffscribe.commits.student_prompt import Counters, load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import load_params
-from diffscribe.core.records import SplitChange
+from diffscribe.core.records import SPLITS, SplitChange
 from diffscribe.core.tracking import Statistics, report
 from diffscribe.doors.model_folder import token_counters
 from diffscribe.render.render import lone_commits, render_changes
-
-SPLITS = ("train", "validation", "test")
 
 
 @click.command(cls=Command)

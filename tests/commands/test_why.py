@@ -124,7 +124,7 @@ def test_names_that_steer_a_terminal_are_defused(folder):
         ("harvested.jsonl", '["123456"]', "harvested.jsonl:1: "),
         ("harvested.jsonl", '{"id":"123456"}', "harvested.jsonl:1: .*repo: Field"),
         ("harvested.jsonl", '{"id":"123456","commits":5}', "harvested.jsonl:1: "),
-        ("harvested.jsonl", '{"parent_id":"123456"}', "harvested.jsonl:1: .*no 'id'"),
+        ("harvested.jsonl", '{"parent_id":"123456"}', "harvested.jsonl:1: .*id: Field"),
         ("harvest.json", "{", "harvest.json: "),
         ("harvest.json", "[]", "harvest.json: "),
     ],

@@ -11,25 +11,23 @@ import orjson
 from diffscribe.core.cli import INPUT, OUTPUT, Command, progress
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, write_lines
-from diffscribe.core.records import Message, Sample
+from diffscribe.core.records import SPLITS, Message, Sample
 
-SPLITS = ("train", "validation", "test")
 TASKS = ("plan", "message")
 SHAREGPT_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 Row = dict[str, Any]
+Chat = tuple[Message, ...]
 
 
 def _chatml(sample: Sample) -> Row:
     """Name the keys as the Hugging Face hub does; ChatML is how they are printed."""
-    return {"messages": _messages(*sample.prompt, *sample.completion)}
+    return {"messages": _messages((*sample.prompt, *sample.completion))}
 
 
 def _prompt_completion(sample: Sample) -> Row:
-    return {
-        "prompt": _messages(*sample.prompt),
-        "completion": _messages(*sample.completion),
-    }
+    chat = {"prompt": sample.prompt, "completion": sample.completion}
+    return {name: _messages(turns) for name, turns in chat.items()}
 
 
 def _alpaca(sample: Sample) -> Row:
@@ -44,16 +42,15 @@ def _alpaca(sample: Sample) -> Row:
 
 
 def _sharegpt(sample: Sample) -> Row:
-    chat = (*sample.prompt, *sample.completion)
     turns = [
         {"from": SHAREGPT_SPEAKERS[message.role], "value": message.content}
-        for message in chat
+        for message in (*sample.prompt, *sample.completion)
     ]
     return {"conversations": turns}
 
 
-def _messages(*messages: Message) -> list[Row]:
-    return [message.model_dump() for message in messages]
+def _messages(chat: Chat) -> list[Row]:
+    return [message.model_dump() for message in chat]
 
 
 SHAPES: dict[str, Callable[[Sample], Row]] = {

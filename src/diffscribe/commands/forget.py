@@ -7,7 +7,6 @@ traces about the repository go too. Then every file that is left is searched.
 """
 
 import difflib
-import json
 import re
 import shutil
 import sys
@@ -18,12 +17,14 @@ from typing import Any, NamedTuple
 
 import click
 import orjson
+from pydantic import ValidationError, model_validator
 
 from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.upkeep import forget_answers
 from diffscribe.core.cli import Command
 from diffscribe.core.errors import RecordError, shown
-from diffscribe.core.files import write_json, write_lines
+from diffscribe.core.files import first_problem, read_json, write_json, write_lines
+from diffscribe.core.records import Record
 from diffscribe.core.tracking import forget_traces
 
 ROWS = (
@@ -76,6 +77,23 @@ class Forgotten(NamedTuple):
     """Files that still hold the repository: none if all went well."""
     others: tuple[str, ...]
     """The other repositories that rows are of."""
+
+
+class _RowLabel(Record, extra="ignore"):
+    prompt_sha256: str | None = None
+
+
+class _Row(Record, extra="ignore"):
+    """What is read of a row, or of the change in a rejected one."""
+
+    id: str
+    repo: str
+    label: _RowLabel | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrap(cls, value: Any) -> Any:
+        return value.get("change", value) if isinstance(value, dict) else value
 
 
 class _Seen(NamedTuple):
@@ -140,7 +158,7 @@ def forget(root: Path, repo: str) -> Forgotten:
         ToolError: if another process works on a batch.
     """
     seen = _see(root, repo)
-    counts = {path: _read_counts(path) for path in _glob(root, COUNTS)}
+    counts = {path: read_json(path) for path in _glob(root, COUNTS)}
     keys, answers, requests, sent = _forget_teachers(root, repo, seen.keys)
     reports = 0
     for path, before in counts.items():
@@ -156,12 +174,18 @@ def forget(root: Path, repo: str) -> Forgotten:
     kept = {root / SHIPPED, root / BASE, *_glob(root, ROWS)}
     learned = [path for path in _glob(root, LEARNED) if path not in kept]
     removed = [path for path in learned if seen.rows or any(map(has, _files([path])))]
-    removed += _clones(root / "data" / "clones", repo)
+    clones = root / "data" / "clones"
+    removed += [
+        path
+        for path in sorted(clones.rglob("*"))
+        if path.is_dir()
+        and str(path.relative_to(clones)).removesuffix(".git").lower() == repo.lower()
+    ]
     removed += filter(has, _files(root / name for name in COPIES))
     gone = [path for path in removed if _remove(path)]
     for path in seen.rows:
         lines = _lines(path)
-        write_lines(path, (line for line, change in lines if change["repo"] != repo))
+        write_lines(path, (line for line, row in lines if row.repo != repo))
     # Two repositories may ask the same, so a key may stand in the other's rows.
     written = _files(root / name for name in WRITTEN)
     sought = [(path, seen.ids) for path in written]
@@ -213,48 +237,29 @@ def _spellings(repo: str) -> tuple[bytes, ...]:
 def _see(root: Path, repo: str) -> _Seen:
     seen = _Seen(Counter(), set(), set(), set())
     for path in _glob(root, ROWS):
-        for _, change in _lines(path):
-            if change["repo"] != repo:
-                seen.others.add(change["repo"])
+        for _, row in _lines(path):
+            if row.repo != repo:
+                seen.others.add(row.repo)
             else:
                 seen.rows[path] += 1
-                seen.ids.add(change["id"].encode())
-                label = change.get("label") or {}
-                seen.keys.update(filter(None, [label.get("prompt_sha256")]))
+                seen.ids.add(row.id.encode())
+                if row.label and row.label.prompt_sha256:
+                    seen.keys.add(row.label.prompt_sha256)
     return seen
 
 
-def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield the lines of a file of rows, each with its change."""
+def _lines(path: Path) -> Iterator[tuple[bytes, _Row]]:
+    """Yield the lines of a file of rows, each with what is read of it."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                change = _change_in(orjson.loads(line))
-            except ValueError as error:
+                row = _Row.model_validate_json(line.rstrip(b"\n"))
+            except ValidationError as error:
                 raise RecordError(
-                    f"{path}:{number}: {error}; {_MEND_AND_FORGET}"
+                    f"{path}:{number}: not a row: {first_problem(error)}; "
+                    f"{_MEND_AND_FORGET}"
                 ) from error
-            yield line, change
-
-
-def _change_in(row: Any) -> dict[str, Any]:
-    """Return the change of a row, with what is read of it.
-
-    Raises:
-        ValueError: if it has no id or repository, or its label is no label.
-    """
-    change = row.get("change", row) if isinstance(row, dict) else None
-    if not isinstance(change, dict):
-        raise ValueError("not a row")
-    for key in ("id", "repo"):
-        if not isinstance(change.get(key), str):
-            raise ValueError(f"not a row: {key} is no text")
-    label = change.get("label") or {}
-    if not isinstance(label, dict):
-        raise ValueError("not a row: label is no object")
-    if not isinstance(label.get("prompt_sha256") or "", str):
-        raise ValueError("not a row: prompt_sha256 is no text")
-    return change
+            yield line, row
 
 
 def _forget_teachers(
@@ -271,13 +276,6 @@ def _forget_teachers(
     return all_keys, len(answers), len(requests), sent
 
 
-def _read_counts(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise RecordError(f"{path}: not JSON: {error}; {_MEND_AND_FORGET}") from error
-
-
 def _without_source(value: Any, repo: str) -> Any:
     if not isinstance(value, dict):
         return value
@@ -286,15 +284,6 @@ def _without_source(value: Any, repo: str) -> Any:
         # Elsewhere the same word may name a count: a repository may be called test.
         rest["by_source"].pop(repo, None)
     return rest
-
-
-def _clones(folder: Path, repo: str) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_dir()
-        and str(path.relative_to(folder)).removesuffix(".git").lower() == repo.lower()
-    ]
 
 
 def _remove(path: Path) -> bool:

@@ -1,25 +1,30 @@
 """The verb `why`: follow one change, or one commit, through what the stages wrote."""
 
-import contextlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import orjson
-from pydantic import ValidationError
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.core.cli import INPUT, Command
-from diffscribe.core.errors import InputError, RecordError, shown
-from diffscribe.core.files import first_problem
-from diffscribe.core.records import Change, Plan
+from diffscribe.core.errors import InputError, shown
+from diffscribe.core.files import read_json, read_jsonl
+from diffscribe.core.records import (
+    SPLITS,
+    Change,
+    CuratedChange,
+    LabeledChange,
+    Record,
+    RejectedChange,
+    Sample,
+    SplitChange,
+)
+from diffscribe.label.labeler import LabelFailure
 
-T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 MIN_PREFIX_CHARS = 6
-SPLITS = ("train", "validation", "test")
 _SHORT = 12
 
 
@@ -53,7 +58,7 @@ def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
             f"id '{wanted}' is no beginning of a digest; give at least "
             f"{MIN_PREFIX_CHARS} characters of a change's id or a commit's sha"
         )
-    harvested = list(_rows(folder / "harvested.jsonl", wanted, Change.model_validate))
+    harvested = _rows(folder / "harvested.jsonl", wanted, Change)
     if not harvested:
         yield f"no change or commit begins with {wanted}; harvest dropped:"
         yield from _counts(reports, "harvest")
@@ -66,30 +71,33 @@ def _follow(folder: Path, reports: Path, change: Change) -> Iterator[str]:
     commits = ", ".join(each.sha[:_SHORT] for each in change.commits)
     yield f"change {id_[:_SHORT]} of {shown(change.repo)}"
     yield f"  harvest  {len(change.files)} files of the commits {commits}"
-    if not any(_rows(folder / "labeled.jsonl", id_, _names)):
-        failures = _rows(folder / "label_failures.jsonl", id_, _failure)
-        if (failure := next(failures, None)) is not None:
-            yield f"  label    failed: {failure}"
+    labeled = _rows(folder / "labeled.jsonl", id_, LabeledChange)
+    if not labeled:
+        for failure in _rows(folder / "label_failures.jsonl", id_, LabelFailure):
+            yield f"  label    failed: {failure.reason}: {shown(failure.words)}"
             return
         yield "  label    no label; the reasons are only counted:"
         yield from _counts(reports, "label")
         return
     yield "  label    has a plan"
-    rejected = next(_rows(folder / "rejected.jsonl", id_, _rejected), None)
-    if rejected is not None:
-        yield from rejected
+    for rejected in _rows(folder / "rejected.jsonl", id_, RejectedChange):
+        yield from _headers(rejected.change)
+        yield f"  curate   rejected: {rejected.reason}"
         return
-    curated = next(_rows(folder / "curated.jsonl", id_, _curated), None)
-    if curated is None:
+    curated = _rows(folder / "curated.jsonl", id_, CuratedChange)
+    if not curated:
         yield "  curate   knows nothing of it; run it again"
         return
-    yield from curated
-    for place, stage, unit in (
-        ("splits", "split", "rows"),
-        ("sft", "render", "samples"),
-    ):
+    yield from _headers(curated[0])
+    yield f"  curate   kept, in cluster {curated[0].cluster[:_SHORT]}"
+    kinds: tuple[tuple[str, str, str, type[Record]], ...]
+    kinds = (
+        ("splits", "split", "rows", SplitChange),
+        ("sft", "render", "samples", Sample),
+    )
+    for place, stage, unit, kind in kinds:
         found = {
-            split: len(list(_rows(folder / place / f"{split}.jsonl", id_, _names)))
+            split: len(_rows(folder / place / f"{split}.jsonl", id_, kind))
             for split in SPLITS
         }
         text = ", ".join(f"{n} {unit} in {split}" for split, n in found.items() if n)
@@ -99,22 +107,8 @@ def _follow(folder: Path, reports: Path, change: Change) -> Iterator[str]:
             return
 
 
-def _failure(row: dict[str, Any]) -> str:
-    return f"{row['reason']}: {shown(row['words'])}"
-
-
-def _rejected(row: dict[str, Any]) -> list[str]:
-    return [*_headers(row["change"]), f"  curate   rejected: {row['reason']}"]
-
-
-def _curated(row: dict[str, Any]) -> list[str]:
-    cluster = row.get("cluster", "")[:_SHORT] or "?"
-    return [*_headers(row), f"  curate   kept, in cluster {cluster}"]
-
-
-def _headers(change: dict[str, Any]) -> Iterator[str]:
-    plan = Plan.model_validate(change["label"]["plan"])
-    for commit in plan.commits:
+def _headers(change: LabeledChange) -> Iterator[str]:
+    for commit in change.label.plan.commits:
         yield f"           {shown(format_header(commit))}"
 
 
@@ -123,9 +117,7 @@ def _counts(reports: Path, stage: str) -> Iterator[str]:
     if not path.is_file():
         yield f"           no {path}: the stage has not run"
         return
-    with _named(f"{path}"):
-        drops = dict(_drops(json.loads(path.read_bytes())))
-    listed = ", ".join(f"{name} {count}" for name, count in drops.items())
+    listed = ", ".join(f"{name} {count}" for name, count in _drops(read_json(path)))
     yield f"           {listed or 'nothing was dropped'}"
 
 
@@ -139,44 +131,16 @@ def _drops(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, int]]
             yield name, value
 
 
-def _rows(path: Path, wanted: str, read: Callable[[dict[str, Any]], T]) -> Iterator[T]:
-    """Yield what is read of the rows of a change or a commit; none without a file."""
+def _rows(path: Path, wanted: str, kind: type[R]) -> list[R]:
+    """Return the rows of a change or a commit; none without a file."""
     if not path.is_file():
-        return
-    needle = f'"{wanted}'.encode()
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            # Parsing every line would take a hundred times as long.
-            if needle in line:
-                with _named(f"{path}:{number}"):
-                    row = orjson.loads(line)
-                    is_it = any(name.startswith(wanted) for name in _names(row))
-                    found = [read(row)] if is_it else []
-                yield from found
+        return []
+    # Parsing every line would take a hundred times as long.
+    rows = read_jsonl(path, kind, holding=f'"{wanted}'.encode())
+    return [row for row in rows if any(n.startswith(wanted) for n in _names(row))]
 
 
-def _names(row: dict[str, Any]) -> list[str]:
-    change = row.get("change", row)
-    shas = (commit["sha"] for commit in change.get("commits", ()))
-    return [change["id"], change.get("parent_id") or "", *shas]
-
-
-@contextlib.contextmanager
-def _named(place: str) -> Iterator[None]:
-    """Turn what goes wrong with values of another form into RecordError.
-
-    Raises:
-        RecordError: naming the place.
-    """
-    try:
-        yield
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = str(error)
-        if isinstance(error, ValidationError):
-            reason = first_problem(error)
-        elif isinstance(error, LookupError):
-            reason = f"no {reason}"
-        raise RecordError(
-            f"{place}: not what a stage writes: {reason}; run the stage that writes "
-            "this file again"
-        ) from error
+def _names(row: Any) -> list[str]:
+    change = getattr(row, "change", row)
+    shas = [commit.sha for commit in getattr(change, "commits", ())]
+    return [change.id, getattr(change, "parent_id", None) or "", *shas]

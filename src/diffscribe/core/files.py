@@ -70,8 +70,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
-    """Yield the records of a file, in order.
+def read_jsonl(path: Path, kind: type[R], holding: bytes = b"") -> Iterator[R]:
+    """Yield the records of a file, in order; only those whose line holds some text.
 
     Raises:
         InputError: if there is no such file, or it cannot be opened.
@@ -80,6 +80,8 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
     number = 0
     with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
+            if holding not in line:
+                continue
             try:
                 yield kind.model_validate_json(line.rstrip(b"\n"))
             except ValidationError as error:
@@ -88,6 +90,26 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
                     "mend the line, or run the stage that writes the file again"
                 ) from error
     logger.info("%s: %d rows read", path, number)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file.
+
+    Raises:
+        InputError: if there is no such file, or it cannot be opened.
+        RecordError: if it holds something else.
+    """
+    with _opened(path) as content:
+        try:
+            value = json.load(content)
+        except ValueError as error:
+            value = error
+    if not isinstance(value, dict):
+        raise RecordError(
+            f"{path}: not a JSON object: {str(value)[:200]}; run the stage that writes "
+            "it again"
+        )
+    return value
 
 
 def first_problem(error: ValidationError) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+SPLITS = ("train", "validation", "test")
+
 
 class Record(BaseModel):
     """A frozen row that refuses unknown keys."""

@@ -1,22 +1,28 @@
 """Describe the data as one HTML page without network and as a dataset card."""
 
 import html
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from diffscribe.core.errors import InputError
-from diffscribe.core.files import read_jsonl
-from diffscribe.core.records import CuratedChange, Sample, SplitChange
+from diffscribe.core.files import read_json, read_jsonl
+from diffscribe.core.records import SPLITS, CuratedChange, Sample, SplitChange
 from diffscribe.review.page import asset, bars, html_table, markdown_table, whole_page
 
-SPLITS = ("train", "validation", "test")
 SAMPLES_PER_SPLIT = 20
 PRIVATE = "(private)"
 """Stands for the name and the license of every repository that is marked private."""
+
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (float("inf"), "1M<n<10M"),
+)
+"""The hub's classes of sizes: each with the number of samples that it ends below."""
 
 Counts = list[tuple[str, int]]
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -63,7 +69,7 @@ def gather(folder: Path, counts: Path) -> Datasheet:
         InputError: if a stage up to render has not written its file.
     """
     harvest, label, curate, render = (
-        _counts(counts / f"{stage}.json")
+        read_json(counts / f"{stage}.json")
         for stage in ("harvest", "label", "curate", "render")
     )
     changes = list(read_jsonl(folder / "curated.jsonl", CuratedChange))
@@ -105,15 +111,6 @@ def gather(folder: Path, counts: Path) -> Datasheet:
         redacted=[(name, n) for name, n in curate["redacted"].items() if n],
         samples=[each for name in SPLITS for each in _samples(folder, name, private)],
     )
-
-
-def _counts(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"input '{path}' cannot be read: {error.strerror}; run 'make repro' first"
-        ) from error
 
 
 def _tokens(name: str, counts: dict[str, int]) -> tuple[str, ...]:
@@ -177,10 +174,11 @@ the stages wrote; the card beside the data says what the fields are.</p>"""
 
 def page(sheet: Datasheet) -> str:
     """Return the page; it runs no script, and shows all content as text."""
-    sections = [
-        f"<h2>{title}</h2>\n{_section(getattr(sheet, field))}"
-        for field, title in TITLES.items()
-    ]
+    sections = []
+    for field, title in TITLES.items():
+        content: Counts | Table = getattr(sheet, field)
+        shown = html_table(*content) if isinstance(content, tuple) else bars(content)
+        sections.append(f"<h2>{title}</h2>\n{shown}")
     samples = "\n".join(
         f'<details class="sample"><summary>{html.escape(title)}</summary>'
         f"<h3>Prompt</h3><pre>{html.escape(each.prompt[-1].content)}</pre>"
@@ -189,10 +187,6 @@ def page(sheet: Datasheet) -> str:
     )
     body = f"{_INTRODUCTION}\n" + "\n".join(sections) + f"\n<h2>Samples</h2>\n{samples}"
     return whole_page("Datasheet", body)
-
-
-def _section(content: Counts | Table) -> str:
-    return html_table(*content) if isinstance(content, tuple) else bars(content)
 
 
 def card(sheet: Datasheet) -> str:
@@ -210,20 +204,7 @@ def card(sheet: Datasheet) -> str:
     }
     return Template(asset("datasheet.md")).substitute(
         tables,
-        size=_size_category(sheet.funnel[-1][1]),
+        size=next(name for below, name in _SIZES if sheet.funnel[-1][1] < below),
         tokens=markdown_table(*sheet.tokens),
         repositories=markdown_table(*sheet.repositories),
     )
-
-
-def _size_category(samples: int) -> str:
-    """Return the range of the hub that a number of samples is in."""
-    for below, name in (
-        (1_000, "n<1K"),
-        (10_000, "1K<n<10K"),
-        (100_000, "10K<n<100K"),
-        (1_000_000, "100K<n<1M"),
-    ):
-        if samples < below:
-            return name
-    return "1M<n<10M"

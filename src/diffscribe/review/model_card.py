@@ -1,18 +1,24 @@
 """Describe a trained adapter by what its run wrote: results.json and a model card."""
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import yaml
 
-from diffscribe.core.errors import InputError, RecordError
-from diffscribe.core.files import file_sha256, read_jsonl
+from diffscribe.core.errors import RecordError
+from diffscribe.core.files import file_sha256, read_json, read_jsonl
 from diffscribe.core.params import Params
-from diffscribe.core.records import Prediction, Record, Sample, Score, SplitChange
+from diffscribe.core.records import (
+    SPLITS,
+    Prediction,
+    Record,
+    Sample,
+    Score,
+    SplitChange,
+)
 from diffscribe.doors.adapter import adapter_sha256
 from diffscribe.doors.places import remote_name
 from diffscribe.eval.metrics import Evaluation
@@ -20,7 +26,11 @@ from diffscribe.eval.report import cell, grid, headline_rows, verdicts_text
 from diffscribe.eval.scores import HEADLINE
 from diffscribe.review.page import asset, markdown_table
 
-SPLITS = ("train", "validation", "test")
+PARTS = "A part of a run goes on with weights, optimizer and position in the data."
+RESTARTS = (
+    " Each run after the first goes on with the weights of the run before, but its "
+    "optimizer began anew, with a warm-up of the learning rate."
+)
 SUMMED = ("samples_seen", "tokens", "seconds")
 """What of the runs of a training adds up."""
 
@@ -63,14 +73,9 @@ class Results(Record):
 def read_results(
     run: Path, name: str, files: Path, params: Params, evaluation: Evaluation
 ) -> Results:
-    """Return what a run wrote about a model whose files lie in a folder.
+    """Return what a run wrote about a model, whose files to ship lie in `files`.
 
-    Args:
-        run: the folder with `data`, `models` and `reports` of the run.
-        name: of the model.
-        files: the folder with what is shipped.
-        params: of the run.
-        evaluation: of the run.
+    `run` is the folder with `data`, `models` and `reports` of the run.
 
     Raises:
         InputError: if a stage has not written its files.
@@ -82,7 +87,7 @@ def read_results(
     repositories = _repositories(run / "data", params)
     used = {each.repo for each in repositories}
     named = {repo for repo, _, _ in _sources(params)}
-    training = _json(run / "reports" / "train.json")["runs"]
+    training = read_json(run / "reports" / "train.json")["runs"]
     scores = read_jsonl(run / "reports" / "eval" / "scores.jsonl", Score)
     asked = Counter(score.repo for score in scores if score.system == main)
     return Results(
@@ -94,18 +99,19 @@ def read_results(
         spent={each: sum(run_[each] for run_ in training) for each in SUMMED},
         held_out=dict(sorted(asked.items())),
         evaluation=_headline(evaluation),
-        baseline=_json(run / "reports" / "baseline.json"),
+        baseline=read_json(run / "reports" / "baseline.json"),
         params=params.model_dump(mode="json"),
     )
 
 
 def _refuse_figures_of_another(run: Path, main: str) -> None:
     """Follow digests from the adapter to the GGUF to the model that was asked."""
-    exported = _json(run / "reports" / "merge_quantize.json")
-    if exported.get("adapter_sha256") != adapter_sha256(run / "models" / "adapter"):
+    path, adapter = run / "reports/merge_quantize.json", run / "models/adapter"
+    exported = read_json(path)
+    if exported.get("adapter_sha256") != adapter_sha256(adapter):
         raise RecordError(
-            f"{run / 'reports' / 'merge_quantize.json'} is of another adapter than "
-            f"{run / 'models' / 'adapter'}; run the stages merge-quantize and eval"
+            f"{path} is of another adapter than {adapter}; run the stages "
+            "merge-quantize and eval"
         )
     student = exported["student"][main.removeprefix("student-")]
     answers = read_jsonl(run / "reports" / "eval" / "predictions.jsonl", Prediction)
@@ -120,16 +126,7 @@ def _refuse_figures_of_another(run: Path, main: str) -> None:
 def read_evaluation(run: Path) -> Evaluation:
     """Return what the stage eval of a run measured."""
     path = run / "reports" / "eval" / "metrics.json"
-    return Evaluation.model_validate(_json(path))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"input '{path}' cannot be read: {error.strerror}; run the stages first"
-        ) from error
+    return Evaluation.model_validate(read_json(path))
 
 
 def _digests(folder: Path) -> dict[str, dict[str, int | str]]:
@@ -169,28 +166,27 @@ def _repositories(data: Path, params: Params) -> tuple[UsedRepository, ...]:
         UsedRepository(
             repo=repo,
             split=split,
-            url=pinned.get(repo, (None, None))[0],
-            revision=pinned.get(repo, (None, None))[1],
+            url=url,
+            revision=revision,
             licenses=tuple(sorted(licenses[split, repo])),
             rows=rows[split, repo],
             samples=samples[split, repo],
         )
         for split, repo in sorted(rows, key=lambda each: (SPLITS.index(each[0]), each))
+        for url, revision in [pinned.get(repo, (None, None))]
     )
 
 
 def _headline(evaluation: Evaluation) -> dict[str, Any]:
-    systems = [
-        {
-            **each.model_dump(mode="json", include={"system", "n", "size_mb"}),
-            "scores": {
-                name: each.scores[name].model_dump(mode="json") for name in HEADLINE
-            },
-        }
-        for each in evaluation.systems
-    ]
-    differences = [each.model_dump(mode="json") for each in evaluation.differences]
-    return {"systems": systems, "differences": differences}
+    kept: Any = {"system": True, "n": True, "size_mb": True, "scores": {*HEADLINE}}
+    return {
+        "systems": [
+            each.model_dump(mode="json", include=kept) for each in evaluation.systems
+        ],
+        "differences": [
+            each.model_dump(mode="json") for each in evaluation.differences
+        ],
+    }
 
 
 def model_card(results: Results, evaluation: Evaluation) -> str:
@@ -222,10 +218,12 @@ def model_card(results: Results, evaluation: Evaluation) -> str:
                 for each in results.repositories
             ),
         ),
-        unused=_unused(results.unused),
+        unused=f"No row was left of {', '.join(results.unused)}."
+        if results.unused
+        else "Every repository that was brought gave rows.",
         params=yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip(),
         cost=_cost(results),
-        restarts=_restarts(results.training),
+        restarts=PARTS + RESTARTS * (len(results.training) > 1),
         valid=cell(student.scores["valid"]),
         grounded=cell(student.scores["grounded"]),
         type=cell(student.scores["type"]),
@@ -247,12 +245,6 @@ def _totals(repositories: Iterable[UsedRepository]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _unused(names: Sequence[str]) -> str:
-    if not names:
-        return "Every repository that was brought gave rows."
-    return f"No row was left of {', '.join(names)}."
-
-
 def _cost(results: Results) -> str:
     rows = [
         (
@@ -263,9 +255,10 @@ def _cost(results: Results) -> str:
             each["parts"],
             each["params"]["learning_rate"],
             each["validation_loss"],
-            _machine(each["machine"]),
+            machine["gpu"] or f"{machine['processor']}, threads: {machine['threads']}",
         )
         for number, each in enumerate(results.training, start=1)
+        for machine in [each["machine"]]
     ]
     spent = results.spent
     headers = ("run", "samples seen", "tokens seen", "hours", "parts", "learning rate")
@@ -273,18 +266,4 @@ def _cost(results: Results) -> str:
         f"{spent['samples_seen']:,} samples and {spent['tokens']:,} tokens seen in "
         f"{spent['seconds'] / 3600:.1f} hours.\n\n"
         + markdown_table((*headers, "validation loss", "machine"), rows)
-    )
-
-
-def _machine(machine: Mapping[str, Any]) -> str:
-    return machine["gpu"] or f"{machine['processor']}, threads: {machine['threads']}"
-
-
-def _restarts(training: Sequence[Mapping[str, Any]]) -> str:
-    parts = "A part of a run goes on with weights, optimizer and position in the data."
-    if len(training) == 1:
-        return parts
-    return (
-        f"{parts} Each run after the first goes on with the weights of the run before, "
-        "but its optimizer began anew, with a warm-up of the learning rate."
     )
