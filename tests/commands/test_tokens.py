@@ -10,7 +10,7 @@ from diffscribe.core.files import read_jsonl, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Message, Sample
 from diffscribe.doors.model_folder import load_tokenizer
-from diffscribe.review.tokens import Token, tokens_colours, tokens_of
+from diffscribe.review.tokens import tokens_of
 from diffscribe.train.trainer import masked_ids
 
 
@@ -66,7 +66,7 @@ def test_all_tokens_are_there_and_the_answer_alone_is_learned(tokens, tiny_base)
 def test_the_page_has_every_token_and_runs_nothing(
     folder, tiny_base, options, open_page
 ):
-    done = run("c", "sft", tiny_base, "page.html", *options)
+    done = run("C", "sft", tiny_base, "page.html", *options)
     assert done.exit_code == 0, done.output
     tab = open_page(folder / "page.html")
     count = int(done.output.removeprefix("tokens: ").split(" ", 1)[0])
@@ -75,23 +75,6 @@ def test_the_page_has_every_token_and_runs_nothing(
     assert learned.startswith(f"fix: {EVIL}")
     assert "U+202E" in tab.page.locator(".tokens").text_content()
     assert tab.page.evaluate("document.scripts.length") == 0
-
-
-def test_a_program_gets_a_line_for_each_token(folder, tiny_base, options):
-    done = run("A", "sft", tiny_base, "--text", *options)
-    assert done.exit_code == 0, done.output
-    rows = [line.split("\t") for line in done.output.rstrip("\n").split("\n")]
-    assert {len(row) for row in rows} == {3}
-    assert {kind for _, kind, _ in rows} == {
-        *("prompt", "prompt special", "learned", "learned special")
-    }
-    assert not (folder / "page.html").exists()
-
-
-def test_a_terminal_gets_colours(tokens):
-    text = tokens_colours([Token(1, "a\x1b", False, False), Token(2, "b", True, True)])
-    assert text == "\x1b[90maU+001B\x1b[0m\x1b[32m\x1b[4m\x1b[7mb\x1b[0m"
-    assert "\x1b" not in "".join(token.text for token in tokens)
 
 
 @pytest.mark.parametrize(

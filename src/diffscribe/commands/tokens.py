@@ -1,7 +1,5 @@
 """The verb tokens: a sample as the student's tokenizer cuts it, with the loss mask."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,13 +10,7 @@ from diffscribe.core.files import read_jsonl, whole_file
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Sample
 from diffscribe.doors.model_folder import load_tokenizer
-from diffscribe.review.tokens import (
-    counted,
-    tokens_colours,
-    tokens_lines,
-    tokens_of,
-    tokens_page,
-)
+from diffscribe.review.tokens import counted, tokens_of, tokens_page
 
 
 @click.command(cls=Command)
@@ -26,16 +18,14 @@ from diffscribe.review.tokens import (
 @click.argument("samples", type=INPUT, default=Path("data/sft"))
 @click.argument("base", type=INPUT, default=Path("models/base"))
 @click.argument("page", type=OUTPUT, default=Path("reports/tokens.html"))
-@click.option("--text", is_flag=True, help="Write to the terminal instead of PAGE.")
 @params_option
 def tokens_command(
-    wanted: str, samples: Path, base: Path, page: Path, text: bool, params: Path
+    wanted: str, samples: Path, base: Path, page: Path, params: Path
 ) -> None:
     """Show the tokens of a sample, and which of them are learned.
 
     ID is the beginning of the id of one of SAMPLES. Cut and mask are those of the
-    trainer, with the tokenizer of BASE. A terminal gets colours, anything else that
-    --text writes to gets a line for each token.
+    trainer, with the tokenizer of BASE.
     """
     from diffscribe.train.trainer import masked_ids
 
@@ -43,10 +33,6 @@ def tokens_command(
     tokenizer = load_tokenizer(base)
     masked = masked_ids(sample, tokenizer, load_params(params).train)
     tokens = tokens_of(tokenizer, masked)
-    if text:
-        write = tokens_colours if sys.stdout.isatty() else tokens_lines
-        click.echo(write(tokens))
-        return
     title = f"Sample {sample.id[:12]} of {sample.repo}, {sample.task}, {split}"
     with whole_file(page) as partial:
         partial.write_text(tokens_page(title, tokens), encoding="utf-8")
@@ -59,7 +45,12 @@ def find_sample(folder: Path, wanted: str) -> tuple[str, Sample]:
     Raises:
         InputError: if there is none, or more than one.
     """
-    found = list(_samples(folder, wanted.lower()))
+    found = [
+        (path.stem, sample)
+        for path in sorted(folder.glob("*.jsonl"))
+        for sample in read_jsonl(path, Sample)
+        if sample.id.startswith(wanted.lower())
+    ]
     if len(found) != 1:
         ids = ", ".join(sample.id[:12] for _, sample in found[:5])
         raise InputError(
@@ -68,10 +59,3 @@ def find_sample(folder: Path, wanted: str) -> tuple[str, Sample]:
             f"'{folder}/*.jsonl' has them"
         )
     return found[0]
-
-
-def _samples(folder: Path, wanted: str) -> Iterator[tuple[str, Sample]]:
-    for path in sorted(folder.glob("*.jsonl")):
-        for sample in read_jsonl(path, Sample):
-            if sample.id.startswith(wanted):
-                yield path.stem, sample

@@ -1,4 +1,4 @@
-"""The tokens of a sample as a page or a text: what is learned, and what is special."""
+"""The tokens of a sample as a page: what is learned, and what is special."""
 
 import html
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ class Token(NamedTuple):
     """Whether it is one of the tokenizer's special tokens, which no text contains."""
 
 
+_NAMED = {"\n": "↵\n", "\r": "\\r", "\t": "\\t"}
 _MOST_BYTES = 4
 """A letter has at most four bytes in UTF-8, so at most four tokens share one."""
 
@@ -60,11 +61,7 @@ def tokens_page(title: str, tokens: Sequence[Token]) -> str:
         '<span class="token special">a special token</span>; ↵ is a line feed, and the '
         "number of a token is shown where the pointer rests."
     )
-    pieces = "".join(
-        f'<span class="token {_classes(token)}" title="{token.id}">'
-        f"{html.escape(visible(token.text))}</span>"
-        for token in tokens
-    )
+    pieces = "".join(map(_span, tokens))
     body = (
         f"<h1>Tokens</h1>\n<p>{html.escape(title)}</p>\n<p>{counted(tokens)}.</p>\n"
         f'<p>{legend}</p>\n<pre class="tokens">{pieces}</pre>'
@@ -72,45 +69,14 @@ def tokens_page(title: str, tokens: Sequence[Token]) -> str:
     return whole_page("Tokens", body)
 
 
-def tokens_lines(tokens: Sequence[Token]) -> str:
-    """Return a line a token for another program: number, kind and text in quotes."""
-    return "\n".join(
-        f"{token.id}\t{_classes(token)}\t{visible(token.text)!r}" for token in tokens
-    )
-
-
-def tokens_colours(tokens: Sequence[Token]) -> str:
-    """Return the sample as one text for a terminal.
-
-    The prompt is grey, what is learned is green, a special token is reversed, and
-    every second token is underlined, so that their borders can be seen.
-    """
-    import click
-
-    return "".join(
-        click.style(
-            visible(token.text),
-            fg="green" if token.is_learned else "bright_black",
-            reverse=token.is_special or None,
-            underline=at % 2 == 1 or None,
-        )
-        for at, token in enumerate(tokens)
-    )
-
-
-def visible(text: str) -> str:
-    """Return a text in which every letter can be seen; a line feed stays one."""
-    return "".join(map(_visible, text))
+def _span(token: Token) -> str:
+    kind = "learned" if token.is_learned else "prompt"
+    kind += " special" * token.is_special
+    text = html.escape("".join(map(_visible, token.text)))
+    return f'<span class="token {kind}" title="{token.id}">{text}</span>'
 
 
 def _visible(letter: str) -> str:
-    if letter == "\n":
-        return "↵\n"
-    if letter in "\r\t":
-        return {"\r": "\\r", "\t": "\\t"}[letter]
-    return letter if letter.isprintable() else f"U+{ord(letter):04X}"
-
-
-def _classes(token: Token) -> str:
-    kind = "learned" if token.is_learned else "prompt"
-    return f"{kind} special" if token.is_special else kind
+    if letter.isprintable():
+        return letter
+    return _NAMED.get(letter, f"U+{ord(letter):04X}")
