@@ -16,7 +16,7 @@ from diffscribe.commands.bench import WRITTEN, bench_command, find_contamination
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, write_jsonl
-from diffscribe.core.records import Message, Prediction, Score, SplitChange
+from diffscribe.core.records import Change, Message, Prediction, Score, SplitChange
 from diffscribe.split.leaks import LeakKind
 
 ROOT = Path(__file__).parents[2]
@@ -251,21 +251,37 @@ def test_two_reports_are_compared_case_by_case(cases, place):
         run(cases, server)
     with FaultServer(answer=lambda body: "no") as server:
         run(cases, server, model="worse", reports="worse")
-    done = bench("compare", "out", "worse", "--out", "comparison.json")
+    done = bench("compare", "out", "worse")
     assert done.exit_code == 0, done.output
     [line] = [each for each in done.output.splitlines() if each.startswith("valid")]
     assert line.split()[1:4] == ["100", "0", "100"]
     assert "6/0/0" in line
-    written = json.loads((place / "comparison.json").read_text())
-    assert written["systems"] == ["m", "worse"]
-    assert written["cases"]["s3"]["valid"] == [1.0, 0.0]
     one = bench("compare", "out", "worse", "--measure", "chrf").output.splitlines()
     assert any(each.startswith("chrf") for each in one)
     assert not any(each.startswith("valid") for each in one)
     assert (
-        "no measure beauty"
+        "'beauty' is not one of 'valid'"
         in bench("compare", "out", "worse", "--measure", "beauty").stderr
     )
+
+
+def test_files_of_labels_are_compared_as_models_are(place, labeled):
+    """The second file has one label less, and other types in what it has."""
+    rows = [labeled(head=str(number)) for number in range(3)]
+    fields = set(Change.model_fields)
+    changes = [Change(**row.model_dump(include=fields)) for row in rows]
+    write_jsonl(place / "harvested.jsonl", changes)
+    write_jsonl(place / "one.jsonl", rows)
+    text = "".join(f"{row.model_dump_json()}\n" for row in rows[1:])
+    (place / "other.jsonl").write_text(text.replace('"type":"fix"', '"type":"chore"'))
+    models = ("--model", "one.jsonl", "--model", "other.jsonl")
+    done = bench("harvested.jsonl", *models, "--reports", "out")
+    assert done.exit_code == 0, done.output
+    scores = read_jsonl(place / "out/scores.jsonl", Score)
+    found = [
+        (each.system, each.values["valid"], each.values["type"]) for each in scores
+    ]
+    assert found == [("one", 1, 1)] * 3 + [("other", 0, 0)] + [("other", 1, 0)] * 2
 
 
 def test_reports_that_cannot_be_compared_are_refused(cases, place):
@@ -474,7 +490,7 @@ def test_a_path_that_cannot_become_the_reports_is_refused(cases, place, reports)
     before = cases.read_text()
     done = bench(cases, "--model", "control-per-file", "--reports", reports)
     assert done.exit_code == 2, done.output
-    assert f"--reports {reports} is " in done.stderr
+    assert f"--reports {reports} holds " in done.stderr
     assert cases.read_text() == before
 
 
@@ -497,7 +513,7 @@ def test_votes_beside_the_reports_of_a_bench_are_not_lost(cases, place):
     (place / "out/votes.json").write_text("{}")
     done = bench(*arguments)
     assert done.exit_code == 2
-    assert "--reports out holds votes.json, which no bench wrote" in done.stderr
+    assert "--reports out holds out/votes.json, which no bench wrote" in done.stderr
     assert (place / "out/votes.json").read_text() == "{}"
 
 

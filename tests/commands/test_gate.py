@@ -28,7 +28,7 @@ def folder(tmp_path, labeled):
     return tmp_path
 
 
-def test_labels_are_shown_voted_on_and_compared(folder):
+def test_labels_are_shown_and_voted_on(folder):
     file, report = folder / "labeled.jsonl", folder / "gate"
     shown = run("gate", "show", file, report, "--rows", 3)
     assert shown.splitlines()[1] == f"gate: open {report / 'index.html'}"
@@ -38,9 +38,6 @@ def test_labels_are_shown_voted_on_and_compared(folder):
     (folder / "votes.json").write_text(json.dumps(content))
     recorded = run("gate", "accept", folder / "votes.json", report)
     assert "gate: 3 of 3 rows accepted: 100 %" in recorded
-    compared = run("gate", "compare", file, file, report)
-    assert "Both plans have a vote: 3. Accepted: both 3" in compared
-    assert (report / "compare.html").is_file()
     assert "On one plan: accept 3" in run("votes", folder / "votes.json")
 
 

@@ -9,12 +9,11 @@ from diffscribe.review.gate import gate_page
 
 @pytest.fixture
 def shown(tmp_path, open_page):
-    """A function that opens the page of these rows, or of pairs of them."""
+    """A function that opens the page of these rows."""
 
-    def shown(*rows, names=("teacher-1",), **options):
+    def shown(*rows, **options):
         path = tmp_path / "index.html"
-        labels = [each if isinstance(each, tuple) else (each,) for each in rows]
-        path.write_text(gate_page("Gate", labels, names, ""), encoding="utf-8")
+        path.write_text(gate_page("Gate", rows, "teacher-1", ""), encoding="utf-8")
         return open_page(path, **options)
 
     return shown
@@ -40,6 +39,7 @@ def test_a_row_shows_change_history_plan_and_flags(shown, three):
     assert tab.text("#title").startswith("acme/one")
     assert "2 commits · 2024-05-01" in tab.text("#title")
     assert tab.text("#history .head").endswith("feat: add it")
+    assert tab.texts("#labels h2") == ["p · teacher-1"]
     assert tab.text("#labels .head").endswith("fix: stop the leak")
     assert tab.text(".flag") == "grouping: ARI 0.00"
     assert tab.texts("#diff summary") == ["h1p1M a.py +1 -0", "h2p1M b.md +1 -0"]
@@ -137,21 +137,6 @@ def test_a_browser_that_keeps_nothing_says_so(shown, three):
     assert "this browser keeps nothing" in tab.text("#status")
     tab.press("r")
     assert votes_of(tab, three[0])[0].choice == "reject"
-
-
-def test_two_plans_get_a_vote_one_after_the_other(shown, three, plan):
-    other = plan(("chore", "do it", "a.py"))
-    label = three[0].label.model_copy(update={"plan": other})
-    changed = three[0].model_copy(update={"label": label})
-    tab = shown((three[0], changed), (three[1], three[1]), names=("x.jsonl", "y"))
-    assert tab.texts("#labels h2") == ["a · x.jsonl", "b · y"]
-    tab.press("a", "r")
-    assert "the same plan as a" in tab.text("#labels")
-    tab.press("a")
-    assert "3 accepted, 1 rejected, 0 skipped, 0 open" in tab.text("#status")
-    assert len(read_votes(tab.export()).votes) == 3
-    said = votes_of(tab, three[0], changed, three[1])
-    assert [each.choice for each in said] == ["accept", "reject", "accept"]
 
 
 def test_letters_that_cannot_be_seen_are_shown(shown, row):

@@ -4,11 +4,11 @@ What the stage eval does with its samples, on any file of cases:
 
 diffscribe bench data/sft/test.jsonl --model models/gguf/student-q8_0.gguf
 diffscribe bench joco.jsonl --model a.gguf --model http://127.0.0.1:11434/v1#llama3.2:1b
+diffscribe bench data/harvested.jsonl --model one/labeled.jsonl --model other.jsonl
 diffscribe bench compare reports/bench/test reports/bench/other
 diffscribe bench check joco.jsonl
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,10 +35,9 @@ from diffscribe.eval.cases import (
     select,
     with_prompts,
 )
-from diffscribe.eval.compare import Comparison, compare_systems
-from diffscribe.eval.controls import RULES, Control
+from diffscribe.eval.compare import compare_systems
+from diffscribe.eval.controls import RULES, Control, read_labels
 from diffscribe.eval.report import (
-    Row,
     cell,
     log_evaluation,
     percent,
@@ -96,8 +95,9 @@ def bench_command() -> None:
     "models",
     multiple=True,
     required=True,
-    help="A GGUF file, an endpoint with its model as URL#MODEL, or a control such as "
-    "control-one-commit. Give more to compare the first with them.",
+    help="A GGUF file, an endpoint with its model as URL#MODEL, a JSONL file of "
+    "labeled changes, or a control such as control-one-commit. Give more to compare "
+    "the first with them.",
 )
 @click.option("--reports", type=OUTPUT, help="Folder; else reports/bench/NAME.")
 @click.option("--max-cases", type=click.IntRange(1), help="Ask only this many, by id.")
@@ -154,7 +154,11 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     section = values.eval
     models = _models(options, section.threads)
     folder = reports or REPORTS / cases.stem
-    _refuse_other_folder(folder)
+    if foreign := _foreign_file(folder):
+        raise InputError(
+            f"--reports {folder} holds {foreign}, which no bench wrote; the folder "
+            "would be replaced as a whole, so name a new one or one of an earlier bench"
+        )
     form, read = read_case_file(cases)
     chosen = select(read, options["max_cases"] or len(read), section.seed)
     if not chosen:
@@ -171,10 +175,10 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     settings = {"cases": cases.name, "format": form, "n": len(asked), **options}
     systems = [System(name, model, asked) for name, model in models.items()]
     others = list(models)[1:]
-    known_only = options["only_score"]
     with tracked_run("bench", values, settings) as run:
         evaluated = ask_all(
-            systems, asked, decoding, values.style, progress, others, known_only
+            *(systems, asked, decoding, values.style, progress, others),
+            known_only=options["only_score"],
         )
         with whole_folder(folder) as partial:
             write_report(partial, evaluated)
@@ -196,41 +200,17 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
 
-def _refuse_other_folder(folder: Path) -> None:
-    """Refuse a path for reports whose content is not of an earlier bench.
-
-    The reports replace the whole folder, and whatever else is in it would be lost.
-    """
-    if Path.cwd().is_relative_to(folder.resolve()):
-        problem = "is the current folder or above it"
-    elif folder.exists() and not folder.is_dir():
-        problem = "is no folder"
-    elif foreign := _foreign_file(folder):
-        problem = f"holds {foreign}, which no bench wrote"
-    else:
-        return
-    raise InputError(
-        f"--reports {folder} {problem}; it would be replaced as a whole, so name a new "
-        "folder or one of an earlier bench"
-    )
-
-
 def _foreign_file(folder: Path) -> Path | None:
-    """Return a file in a folder that no bench wrote, or None.
+    """Return a file at or below a path that no bench wrote, or None.
 
-    The names of a bench's files count only beside its settings.
+    The names of a bench's files count only where all that it alone writes are there.
     """
-    try:
-        settings = json.loads((folder / SETTINGS).read_bytes())
-    except (OSError, ValueError):
-        settings = None
-    is_of_bench = isinstance(settings, dict) and {"cases", "models"} <= settings.keys()
-    known = WRITTEN if is_of_bench else frozenset()
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder)
-        is_file = path.is_symlink() or not path.is_dir()
-        if is_file and name.as_posix() not in known:
-            return name
+    is_of_bench = all((folder / name).is_file() for name in (CASES, STYLE, SETTINGS))
+    known = WRITTEN if is_of_bench else frozenset[str]()
+    for path in (folder, *folder.rglob("*")):
+        is_file = path.is_symlink() or path.is_file()
+        if is_file and path.relative_to(folder).as_posix() not in known:
+            return path
     return None
 
 
@@ -241,13 +221,16 @@ def _models(
     found: dict[str, Gguf | Remote | Control] = {}
     for text in options["models"]:
         name, model = _model(text, options, threads)
-        if not callable(model) and (name == TARGET or name.startswith("control-")):
-            raise click.UsageError(
-                f"--model {text}: {TARGET} and control-... are names of rows that are "
-                f"no model's; the controls are {', '.join(RULES)}"
+        problem = ""
+        if text not in RULES and (name == TARGET or name.startswith("control-")):
+            problem = (
+                f"{TARGET} and control-... are names of other rows; the controls are "
+                f"{', '.join(RULES)}"
             )
-        if name in found:
-            raise click.UsageError(f"--model {text}: a row is called {name} already")
+        elif name in found:
+            problem = f"a row is called {name} already"
+        if problem:
+            raise click.UsageError(f"--model {text}: {problem}")
         found[name] = model
     return found
 
@@ -255,7 +238,6 @@ def _models(
 def _model(
     text: str, options: Mapping[str, Any], threads: int
 ) -> tuple[str, Gguf | Remote | Control]:
-
     if text in RULES:
         return text, RULES[text]
     if not text.startswith(("http://", "https://")):
@@ -263,8 +245,10 @@ def _model(
         if not path.is_file():
             raise click.UsageError(
                 f"--model {text}: no such file; name a GGUF file, an endpoint as "
-                f"URL#MODEL, or a control: {', '.join(RULES)}"
+                f"URL#MODEL, labeled changes, or a control: {', '.join(RULES)}"
             )
+        if path.suffix == ".jsonl":
+            return path.stem, read_labels(path)
         return path.stem, Gguf(path, options["context_tokens"], threads, slots)
     url, _, name = text.partition("#")
     if not name:
@@ -301,47 +285,19 @@ def _with_prompts(
 @bench_command.command("compare")
 @click.argument("first", type=INPUT, metavar="A")
 @click.argument("second", type=INPUT, metavar="B")
-@click.option("--measure", "measures", multiple=True, help="Name of a measure.")
-@click.option("--out", type=OUTPUT, help="Write it here as JSON, with every case.")
-def bench_compare(
-    first: Path, second: Path, measures: tuple[str, ...], out: Path | None
-) -> None:
+@click.option("--measure", "measures", multiple=True, type=click.Choice([*SCORES]))
+def bench_compare(first: Path, second: Path, measures: tuple[str, ...]) -> None:
     """Compare the report folders A and B, case by case.
 
     The first system of each is compared, by the main measures unless some are named.
     """
-    unknown = [name for name in measures if name not in SCORES]
-    if unknown:
-        raise click.UsageError(
-            f"no measure {unknown[0]}; there are {', '.join(SCORES)}"
-        )
     names = measures or HEADLINE
     ours, theirs = _first_system(first, names), _first_system(second, names)
     _refuse_incomparable(first, second, ours, theirs)
     found = compare_systems(ours, {"B": theirs}, names)["B"]
     for letter, scores in (("A", ours), ("B", theirs)):
         click.echo(f"{letter}: {scores[0].system}, {len(scores)} cases")
-    click.echo(terminal_grid(_comparison_rows(found), get_terminal_size().columns))
-    if out:
-        by_id = {each.sample_id: each for each in theirs}
-        write_json(
-            out,
-            {
-                "systems": [ours[0].system, theirs[0].system],
-                "measures": {k: each.model_dump() for k, each in found.items()},
-                "cases": {
-                    each.sample_id: {
-                        name: [each.values[name], by_id[each.sample_id].values[name]]
-                        for name in found
-                    }
-                    for each in ours
-                },
-            },
-        )
-
-
-def _comparison_rows(found: Mapping[str, Comparison]) -> list[Row]:
-    return [
+    rows = [
         {
             "measure": name,
             "A %": percent(each.first),
@@ -353,6 +309,7 @@ def _comparison_rows(found: Mapping[str, Comparison]) -> list[Row]:
         }
         for name, each in found.items()
     ]
+    click.echo(terminal_grid(rows, get_terminal_size().columns))
 
 
 def _first_system(folder: Path, names: Sequence[str]) -> list[Score]:
@@ -410,11 +367,6 @@ def find_contamination(
 ) -> list[Leak]:
     """Return what rows of the splits train and validation share with a case file.
 
-    Args:
-        cases: in any format that can be asked.
-        splits: the folder that the stage split writes.
-        whole_repositories: whether a repository in both is a leak too.
-
     Raises:
         InputError: if there is no split, or no case file.
         RecordError: if a line of one does not fit.
@@ -422,7 +374,18 @@ def find_contamination(
     paths = [splits / f"{split}.jsonl" for split in ("train", "validation")]
     if not any(path.exists() for path in paths):
         raise InputError(f"no split in '{splits}'; run the stage split first")
-    rows = [_split_row(case) for case in read_case_file(cases).cases]
+    # find_leaks reads no label.
+    label = Label(plan=Plan(commits=()), source="history")
+    rows = [
+        SplitChange(
+            **dict(change_of(case)),
+            label=label,
+            cluster=case.id,
+            parent_id=case.parent_id,
+            junk=case.junk,
+        )
+        for case in read_case_file(cases).cases
+    ]
     nothing = Benchmark(frozenset(), frozenset())
     # find_leaks names one later row for each row, so each split is compared alone.
     return [
@@ -437,30 +400,15 @@ def find_contamination(
     ]
 
 
-def _split_row(case: Case) -> SplitChange:
-    """Return a case as a row of a split, whose label find_leaks does not read."""
-    return SplitChange(
-        **dict(change_of(case)),
-        label=Label(plan=Plan(commits=()), source="history"),
-        cluster=case.id,
-        parent_id=case.parent_id,
-        junk=case.junk,
-    )
-
-
 def _refuse_contamination(cases: Path, leaks: Sequence[Leak]) -> None:
-    """Refuse a case file that shares anything: the number of each kind, and five."""
-    if not leaks:
-        return
-    counts = Counter(leak.kind.value for leak in leaks)
-    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
-    named = "; ".join(
-        f"{leak.kind} of {leak.split} row {leak.id} and case {leak.other_id}"
-        for leak in leaks[:5]
-    )
-    more = f"; and {len(leaks) - 5} more" if len(leaks) > 5 else ""
-    raise LeakError(
-        f"{cases}: the splits know its cases: {kinds}: {named}{more}; put its "
-        "repository or commits into split.benchmarks and run the stage split again, or "
-        "measure with other cases"
-    )
+    """Refuse a case file that shares anything."""
+    if leaks:
+        counts = Counter(leak.kind.value for leak in leaks)
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
+        first = leaks[0]
+        raise LeakError(
+            f"{cases}: the splits know its cases: {kinds}, such as {first.kind} of "
+            f"{first.split} row {first.id} and case {first.other_id}; put its "
+            "repository or commits into split.benchmarks and run the stage split "
+            "again, or measure with other cases"
+        )

@@ -1,4 +1,4 @@
-"""The verb gate: draw changes, show their labels, record votes, compare two files."""
+"""The verb gate: draw changes, show their labels, record votes."""
 
 from pathlib import Path
 
@@ -9,11 +9,7 @@ from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
 from diffscribe.label.gate import sampled
-from diffscribe.review.gate import (
-    accept_votes,
-    write_comparison_page,
-    write_sample_page,
-)
+from diffscribe.review.gate import accept_votes, write_sample_page
 
 REPORT = Path("reports/gate")
 
@@ -62,7 +58,7 @@ def gate_accept(file: Path, report: Path) -> None:
     """Add the votes of FILE to REPORT/votes.jsonl.
 
     FILE is the votes.json of a page, REPORT is reports/gate by default. Only votes
-    on labels that a page in REPORT shows are recorded.
+    on labels that the page in REPORT shows are recorded.
     """
     if file == Path():
         raise click.UsageError(
@@ -73,24 +69,5 @@ def gate_accept(file: Path, report: Path) -> None:
         click.echo(f"gate: {line}")
 
 
-@gate_command.command("compare")
-@click.argument("first", type=INPUT)
-@click.argument("second", type=INPUT)
-@click.argument("report", type=OUTPUT, default=REPORT)
-@rows_option
-@params_option
-def gate_compare(
-    first: Path, second: Path, report: Path, rows: int | None, params: Path
-) -> None:
-    """Write REPORT/compare.html: FIRST and SECOND side by side.
-
-    The page shows a sample; what needs no person is compared over all changes that
-    both have. REPORT is reports/gate by default.
-    """
-    click.echo(write_comparison_page(first, second, report, _count(rows, params)))
-    click.echo(f"gate: open {report / 'compare.html'}")
-
-
 def _count(rows: int | None, params: Path) -> int:
-
     return rows or load_params(params).label.gate_rows

@@ -19,6 +19,7 @@ from diffscribe.commits.type_model import guess_type
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl
 from diffscribe.core.records import (
+    LabeledChange,
     OriginalCommit,
     Plan,
     PlannedChange,
@@ -46,10 +47,8 @@ def fit_controls(
 ) -> dict[str, Control]:
     """Return RULES and what is fitted on training rows, by the names of systems.
 
-    Args:
-        training: the rows that a student learned from.
-        planned: gives what the fitted classical baseline made of a case.
-        groups_given: whether to return also those that are told the target's groups.
+    `planned` gives what the fitted classical baseline made of a case. With
+    `groups_given` there are also those that are told the target's groups.
     """
     rows = list(training)
     controls = {
@@ -68,27 +67,15 @@ def predict_control(
     name: str, control: Control, cases: Iterable[Case]
 ) -> list[Prediction]:
     """Return what a control answers to each case, at no cost, under a name."""
+    plans = [(case.id, control(case)) for case in cases]
     return [
-        Prediction(
-            sample_id=case.id,
-            system=name,
-            text=plan_json(plan),
-            plan=plan,
-            error=None,
-            latency_s=0.0,
-            prompt_tokens=0,
-            completion_tokens=0,
-        )
-        for case in cases
-        for plan in [control(case)]
+        Prediction(sample_id=id_, system=name, text=plan_json(plan), plan=plan)
+        for id_, plan in plans
     ]
 
 
 def read_planned(path: Path) -> Callable[[Case], PlannedChange]:
-    """Return what gives the plans that the baseline made of a case before.
-
-    Args:
-        path: a PlannedChange a line, as the stage baseline writes them.
+    """Return what gives the plans that the stage baseline wrote for a case.
 
     Raises:
         RecordError: from what is returned, for a case without a plan.
@@ -103,6 +90,12 @@ def read_planned(path: Path) -> Callable[[Case], PlannedChange]:
         return found[case.id]
 
     return planned
+
+
+def read_labels(path: Path) -> Control:
+    """Return what plans as the labels of a file do, and has no plan of other cases."""
+    plans = {row.id: row.label.plan for row in read_jsonl(path, LabeledChange)}
+    return lambda case: plans.get(case.id, Plan(commits=()))
 
 
 def one_commit(case: Case) -> Plan:
@@ -269,10 +262,10 @@ def _commit(files: tuple[str, ...]) -> PlannedCommit:
 def _as_made(commit: OriginalCommit) -> PlannedCommit:
     message = split_message(commit.message)
     header = read_header(commit.message, commit.files)
-    by_words = guess_type(header.subject, commit.files).type
+    guessed = guess_type(header.subject, commit.files).type
     return PlannedCommit(
         files=commit.files,
-        type=header.type or decided_type(commit.files) or by_words,
+        type=header.type or decided_type(commit.files) or guessed,
         scope=header.scope,
         breaking=header.breaking or bool(message.breaking_notes),
         subject=header.subject,

@@ -1,4 +1,4 @@
-"""Judge a label without a person: five measures, and flags of what to look at."""
+"""Flag what a person should look at in a label."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -30,36 +30,8 @@ from diffscribe.core.records import (
 )
 from diffscribe.eval.grouping import ari, partition
 from diffscribe.eval.messages import aligned_type_share, names_in
-from diffscribe.eval.scores import Measure
 
 _MOST_NAMES = 5
-
-
-class Measures(NamedTuple):
-    """How good a label looks, each from 0 to 1; None where there is no telling."""
-
-    valid: float
-    """1 if the plan is valid."""
-    grouping: float | None
-    """Adjusted Rand index of the files that are not left to .gitignore, against the
-    original commits."""
-    types: float | None
-    """Share of the original commits whose planned commit has their type."""
-    grounded: float | None
-    """Share of what the messages name that the change shows; None if they name
-    nothing."""
-    junk: float
-    """1 if no file of the history is ignored, no added junk committed, and every
-    pattern matches a file."""
-
-
-MEASURES = {
-    "valid": Measure("gate", "valid plan"),
-    "grouping": Measure("gate", "grouping as in the history (ARI)", low=-1.0),
-    "types": Measure("gate", "types as in the history"),
-    "grounded": Measure("gate", "names that the change shows"),
-    "junk": Measure("gate", "junk routed"),
-}
 
 
 class FlagKind(StrEnum):
@@ -82,21 +54,6 @@ class Flag(NamedTuple):
 
     kind: FlagKind
     text: str
-
-
-def measures(row: LabeledChange) -> Measures:
-    """Return what can be measured of a label."""
-    plan = row.label.plan
-    target = original_plan(row, _ignored(row))
-    is_conventional = bool(target.commits) and all(c.type for c in target.commits)
-    names = [held for text in _messages(plan) for _, held in _names(text, row)]
-    return Measures(
-        valid=float(_plan_problem(row) is None),
-        grouping=ari(partition(target, plan)) if target.commits else None,
-        types=aligned_type_share(target, plan) if is_conventional else None,
-        grounded=sum(names) / len(names) if names else None,
-        junk=float(not any(_junk(row))),
-    )
 
 
 def flags(row: LabeledChange) -> list[Flag]:
@@ -129,15 +86,18 @@ def _plan(row: LabeledChange) -> Iterator[str]:
 
 
 def _grouping(row: LabeledChange) -> Iterator[str]:
-    grouping = measures(row).grouping
-    if grouping is not None and grouping < 1:
-        yield f"ARI {grouping:.2f}"
+    target = original_plan(row, _ignored(row))
+    index = ari(partition(target, row.label.plan)) if target.commits else 1.0
+    if index < 1:
+        yield f"ARI {index:.2f}"
 
 
 def _types(row: LabeledChange) -> Iterator[str]:
-    types = measures(row).types
-    if types is not None and types < 1:
-        yield f"{100 * types:.0f} % of the history's types"
+    target = original_plan(row, _ignored(row))
+    if target.commits and all(commit.type for commit in target.commits):
+        share = aligned_type_share(target, row.label.plan)
+        if share < 1:
+            yield f"{100 * share:.0f} % of the history's types"
 
 
 def _absent(row: LabeledChange) -> Iterator[str]:
@@ -247,10 +207,6 @@ def _ignored(row: LabeledChange) -> frozenset[str]:
     plan = row.label.plan
     committed = {path for commit in plan.commits for path in commit.files}
     return ignored(plan.gitignore, [file.path for file in row.files]) - committed
-
-
-def _messages(plan: Plan) -> list[str]:
-    return [f"{each.subject}\n{each.body}" for each in plan.commits]
 
 
 def _paths(row: LabeledChange) -> tuple[str, ...]:
