@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from tests.support.planned import commit, make_case, plan
 
+from diffscribe.commits.answer import longest_answer_chars
 from diffscribe.commits.plan import LIMITS
 from diffscribe.commits.prompt import Prompts, load_prompts
 from diffscribe.commits.student_prompt import load_student_prompts
@@ -12,9 +13,9 @@ from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.eval.cases import (
     as_student_is_asked,
+    case_units,
     cluster_of,
     held_limits,
-    longest_answer_tokens,
     read_cases,
     read_selection,
     schema_of,
@@ -172,9 +173,10 @@ def test_a_grammar_admits_no_answer_that_the_limit_of_tokens_cuts(task):
     many = plan(commit(" ".join(f"f{number}.py" for number in range(12))))
     case = make_case(many, task=task, answer="lines")
     for tokens in (9000, 3000, 2600):
-        assert 0 < longest_answer_tokens(case, tokens) <= tokens
+        units = case_units(case) if task == "plan" else case_units(case)[:1]
+        limits = held_limits(case, tokens)
+        assert 0 < longest_answer_chars(units, case.message, limits) <= tokens
     assert held_limits(case, 9000) == LIMITS
     assert held_limits(case, 100).body_lines == 6
     plain = case.model_copy(update={"message": "plain"})
     assert held_limits(plain, 9000).body_lines == 0
-    assert longest_answer_tokens(make_case(many, task=task), 9000) == 0

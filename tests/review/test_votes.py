@@ -128,6 +128,6 @@ def test_the_report_counts_votes_on_one_plan_and_names_steer_no_terminal(tmp_pat
     )
     gate = written(tmp_path / "gate.json", [one], voter="a\nb")
     text = votes_report([gate, gate])
-    assert "1 votes of a\N{REPLACEMENT CHARACTER}b\nOn one plan: accept 1" in text
+    assert "1 votes of a\\nb\nOn one plan: accept 1" in text
     assert "preferred" not in text
     assert "\x1b" not in text

@@ -33,7 +33,6 @@ from diffscribe.eval.cases import (
     Case,
     case_units,
     held_limits,
-    longest_answer_tokens,
     schema_of,
     single_cases,
     with_groups,
@@ -117,12 +116,8 @@ def find_models(folder: Path) -> dict[str, Path]:
             f"and one base-*.gguf, holds {sorted(students)} and "
             f"{[path.stem for path in bases]}; run the stage merge-quantize"
         )
-    return {
-        main: students[main],
-        **students,
-        BASE: bases[0],
-        **{path.stem.rpartition("-")[0]: path for path in origins},
-    }
+    named = {path.stem.rpartition("-")[0]: path for path in origins}
+    return {main: students[main], **students, BASE: bases[0], **named}
 
 
 def _modelfile_system(modelfile: Path) -> str:
@@ -145,19 +140,12 @@ def systems_of(
 ) -> list[System]:
     """Return each GGUF with the cases as the student is asked them.
 
-    With `also` the student, which is the first of the GGUFs, is asked in more ways,
-    if it answers in lines.
-    With `full_prompt_chars` the base is asked a second time, with the words of `full`:
-    a base that is told everything is what one has without training.
-
-    Args:
-        ggufs: by the names of the systems, the student first and BASE among them.
-        cases: to ask.
-        full: the words of the full prompt.
-        planned: gives the baseline's plans, of which the hybrid takes all but messages,
-            and among which the reranking student chooses.
-        alone: gives cases of one message the prompts that the student knows.
-        params: the section eval.
+    With `also` the student, which is the first of the GGUFs, is asked in more ways, if
+    it answers in lines: the hybrid takes all but messages from the plans that `planned`
+    gives, and the reranking student chooses among them. With `full_prompt_chars` BASE
+    is asked a second time, with the words of `full`: a base that is told everything is
+    what one has without training. `alone` gives cases of one message the prompts that
+    the student knows.
     """
     models = {
         name: Gguf(path, params.context_tokens, params.threads, params.slots, TIMEOUT_S)
@@ -171,30 +159,21 @@ def systems_of(
             ", ".join(also),
         )
         also = ()
-    student = next(iter(models.values()))
-    ways = {
-        "free": lambda: System(FREE, student, cases, is_free=True),
-        "hybrid": lambda: System(
-            HYBRID,
-            student,
-            cases,
-            given=given_plans(cases, lambda case: planned(case).plan, alone, True),
-        ),
-        "rerank": lambda: System(
-            RERANK,
-            student,
-            with_groups(
+    student = System(FREE, next(iter(models.values())), cases)
+    for way in also:
+        if way == "free":
+            systems.append(student._replace(is_free=True))
+        elif way == "rerank":
+            choices = with_groups(
                 cases, lambda case: [planned(case).plan, *planned(case).others]
-            ),
-        ),
-        "groups_given": lambda: System(
-            GIVEN,
-            student,
-            cases,
-            given=given_plans(cases, lambda case: case.target, alone, False),
-        ),
-    }
-    systems += [ways[each]() for each in also]
+            )
+            systems.append(student._replace(name=RERANK, cases=choices))
+        elif way == "hybrid":
+            given = given_plans(cases, lambda case: planned(case).plan, alone, True)
+            systems.append(student._replace(name=HYBRID, given=given))
+        else:
+            given = given_plans(cases, lambda case: case.target, alone, False)
+            systems.append(student._replace(name=GIVEN, given=given))
     if params.full_prompt_chars is not None:
         texts = {"plan": full, "message": full}
         told = with_prompts(cases, texts, params.full_prompt_chars)
@@ -211,18 +190,13 @@ def given_plans(
     """Return what is asked if plans are given: the message of each commit alone.
 
     A model sees more of a commit in a prompt of its own than beside all others. A case
-    of one message has no plan to give.
-
-    Args:
-        cases: to ask.
-        plan_of: gives the plan of a case.
-        alone: gives cases of one message their prompts.
-        has_types: whether the plans give the types too.
+    of one message has no plan to give. With `has_types` plans give the types too.
     """
-    plans = [(case, plan_of(case)) for case in cases if case.task == "plan"]
     return {
         case.id: GivenPlan(plan, alone(single_cases(case, plan, has_types)))
-        for case, plan in plans
+        for case in cases
+        if case.task == "plan"
+        for plan in [plan_of(case)]
     }
 
 
@@ -237,14 +211,8 @@ def ask_all(
 ) -> Evaluated:
     """Return what all systems answer, the main one first, and what it is worth.
 
-    Args:
-        systems: to ask.
-        cases: with what answers are judged by.
-        decoding: how answers are drawn.
-        style: the rules of style that messages are judged by.
-        watch: shows progress.
-        compared: the systems that the first is compared with, as in `evaluate`.
-        known_only: as in `ask`.
+    Answers are judged by cases and style. `compared` is as in `evaluate`, `known_only`
+    as in `ask`.
     """
     predictions = [
         each for system in systems for each in ask(system, decoding, watch, known_only)
@@ -267,13 +235,8 @@ def ask(
     A request that fails, such as one that does not fit the context, an answer without
     a plan, and a case without a prompt are predictions without a plan that say why.
     Requests without an answer are sent again by the next call; they have no latency,
-    so both calls give equal predictions.
-
-    Args:
-        system: to ask.
-        decoding: how its answers are drawn.
-        watch: shows progress.
-        known_only: whether a question without an answer in the ledger fails unasked.
+    so both calls give equal predictions. With `known_only` a question without an answer
+    in the ledger fails unasked.
 
     Raises:
         ToolError: if the endpoint cannot be used at all; answers so far are kept.
@@ -281,7 +244,6 @@ def ask(
     if callable(system.model):
         return predict_control(system.name, system.model, system.cases)
     held = decoding._replace(with_schema=decoding.with_schema and not system.is_free)
-    _warn_of_short_limit(system, held)
     with connected(system.model, known_only=known_only) as asker:
 
         async def predict(case: Case) -> Prediction:
@@ -325,7 +287,7 @@ def _with_messages(
         system=system.name,
         model=answers[0].model if answers else "",
         text="\n%%\n".join(each.text for each in answers),
-        plan=None if failed else _renamed(given.plan, answers),
+        plan=None if failed else _with_words(given.plan, answers),
         error=failed.error if failed else None,
         latency_s=sum(each.latency_s for each in answers),
         prompt_tokens=sum(each.prompt_tokens for each in answers),
@@ -333,7 +295,7 @@ def _with_messages(
     )
 
 
-def _renamed(plan: Plan, answers: Iterable[Prediction]) -> Plan:
+def _with_words(plan: Plan, answers: Iterable[Prediction]) -> Plan:
     """Return a plan with the messages of answers, which are plans of one commit."""
     messages = [each.plan.commits[0] for each in answers if each.plan]
     commits = (
@@ -343,54 +305,29 @@ def _renamed(plan: Plan, answers: Iterable[Prediction]) -> Plan:
     return plan.model_copy(update={"commits": tuple(commits)})
 
 
-def _warn_of_short_limit(system: System, decoding: Decoding) -> None:
-    """Log how many answers the limit of tokens may cut, even with short bodies."""
-    if not decoding.with_schema:
-        return
-    most = decoding.max_tokens
-    longest = [
-        longest_answer_tokens(each, most, decoding.with_bodies)
-        for case in system.cases
-        for each in system.questions(case)
-    ]
-    over = sum(tokens > most for tokens in longest)
-    if over:
-        logger.warning(
-            "%s: the grammar admits answers of more than %d characters to %d of %d "
-            "cases, of %d at most; one that is cut at %d tokens counts as failed, and "
-            "eval.max_answer_tokens may be raised",
-            *(system.name, most, over, len(longest), max(longest), most),
-        )
-
-
 def _question(case: Case, model: str, decoding: Decoding) -> Question:
+    is_held = decoding.with_schema
     return Question(
         model=model,
         messages=case.prompt,
-        schema=schema_of(case) if decoding.with_schema else None,
+        schema=schema_of(case) if is_held else None,
         max_tokens=decoding.max_tokens,
         temperature=decoding.temperature,
         seed=decoding.seed,
         reasoning_effort=decoding.reasoning_effort,
         about=case.repo,
         private=case.private,
-        grammar=_grammar(case, decoding) if decoding.with_schema else "",
+        grammar=_grammar(case, decoding) if is_held and case.answer == "lines" else "",
     )
 
 
 def _grammar(case: Case, decoding: Decoding) -> str:
-    """Return the grammar of the answers to a case; empty if it wants no lines."""
-    if case.answer == "json":
-        return ""
+    """Return the grammar of the answers in lines to a case."""
     limits = held_limits(case, decoding.max_tokens, decoding.with_bodies)
     if case.task == "message":
         return message_grammar(case.types, case.message, limits)
-    return answer_grammar(
-        case_units(case),
-        message=case.message,
-        first_lines=case.first_lines,
-        limits=limits,
-    )
+    units, lines = case_units(case), case.first_lines
+    return answer_grammar(units, message=case.message, first_lines=lines, limits=limits)
 
 
 def _read(case: Case, answer: Answer) -> dict[str, Any]:

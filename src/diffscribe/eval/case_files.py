@@ -224,15 +224,11 @@ def case_of_change(row: Row) -> Case:
 def plan_of_commits(
     commits: Sequence[OriginalCommit], paths: Mapping[str, str], diff: str
 ) -> Plan:
-    """Return the original commits, each with what it made of a change.
+    """Return the original commits, oldest first, each with what it made of a change.
 
     A file whose hunks cannot be told apart belongs to the last of its commits, as a
-    plan has each unit once. The messages stay the authors'.
-
-    Args:
-        commits: oldest first.
-        paths: the path in the change by the name in a commit.
-        diff: of the change.
+    plan has each unit once. The messages stay the authors'. `paths` has the path in the
+    change by the name in a commit.
 
     Raises:
         RecordError: if no commit touches any of the paths.

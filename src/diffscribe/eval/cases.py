@@ -15,9 +15,8 @@ from diffscribe.commits.answer import (
     first_line_of,
     fitting_limits,
     in_style,
-    longest_answer_chars,
 )
-from diffscribe.commits.diff import FilePatch, parse_diff, part_of_diff
+from diffscribe.commits.diff import FilePatch, part_of_diff, patches_by_path
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.languages import languages_of
 from diffscribe.commits.plan import LIMITS, Limits, MessageStyle, plan_schema
@@ -215,49 +214,39 @@ def change_of(case: Case) -> Change:
 
 def file_changes(diff: str, paths: Iterable[str]) -> tuple[FileChange, ...]:
     """Return the change of each path, sorted; of one outside the diff, 0 lines."""
-    patches: dict[str, list[FilePatch]] = {path: [] for path in sorted(paths)}
-    for patch in parse_diff(diff) if diff.startswith(_PATCH) else ():
-        patches.setdefault(patch.path, []).append(patch)
-    return tuple(_file_change(path, found) for path, found in sorted(patches.items()))
+    patches = patches_by_path(diff) if diff.startswith(_PATCH) else {}
+    found = {path: patches.get(path, []) for path in {*paths, *patches}}
+    return tuple(_file_change(path, found[path]) for path in sorted(found))
 
 
 def _file_change(path: str, patches: list[FilePatch]) -> FileChange:
-    lines = [line for patch in patches for hunk in patch.hunks for line in hunk.lines]
+    lines = [line for patch in patches for line in patch.lines]
+    header = [line.rstrip("\n") for patch in patches for line in patch.header]
+
+    def said(start: str) -> str | None:
+        found = (line.removeprefix(start) for line in header if line.startswith(start))
+        return next(found, None)
+
+    status, modes = FileStatus.MODIFIED, (said("old mode "), said("new mode "))
+    if len(patches) > 1:
+        status = FileStatus.TYPE_CHANGED
+        modes = said("deleted file mode "), said("new file mode ")
+    elif said("new file mode "):
+        status = FileStatus.ADDED
+    elif said("deleted file mode "):
+        status = FileStatus.DELETED
+    elif said("rename from "):
+        status = FileStatus.RENAMED
     return FileChange(
         path=path,
         old_path=next((each.old_path for each in patches if each.old_path), None),
-        status=_status(patches),
+        status=status,
         additions=sum(line.startswith("+") for line in lines),
         deletions=sum(line.startswith("-") for line in lines),
         is_binary=any(patch.is_binary for patch in patches),
-        **_modes(patches),
+        old_mode=modes[0],
+        mode=modes[1],
     )
-
-
-def _modes(patches: list[FilePatch]) -> dict[str, str]:
-    """Return the modes of a file whose mode differs; nothing of others."""
-    lines = [line.rstrip("\n") for patch in patches for line in patch.header]
-    before, after = ("deleted file mode ", "new file mode ")
-    if len(patches) == 1:
-        before, after = "old mode ", "new mode "
-    return {
-        key: line.removeprefix(label)
-        for key, label in (("old_mode", before), ("mode", after))
-        for line in lines
-        if line.startswith(label)
-    }
-
-
-def _status(patches: list[FilePatch]) -> FileStatus:
-    header = [line for patch in patches for line in patch.header]
-    if len(patches) > 1:
-        return FileStatus.TYPE_CHANGED
-    if any(line.startswith("new file mode ") for line in header):
-        return FileStatus.ADDED
-    if any(line.startswith("deleted file mode ") for line in header):
-        return FileStatus.DELETED
-    is_rename = any(line.startswith("rename from ") for line in header)
-    return FileStatus.RENAMED if is_rename else FileStatus.MODIFIED
 
 
 TOO_LONG = "not asked: its prompt exceeds the limit even without the diff"
@@ -276,13 +265,8 @@ def with_prompts(
 
     Of the diff as many hunks as fit are shown. `$schema` in the words becomes the JSON
     Schema of the plan, or `null` for a message. A case of which not even the names of
-    the files fit gets no prompt.
-
-    Args:
-        cases: to ask.
-        texts: the words by task; cases of another task are returned as they are.
-        max_chars: the limit of one prompt.
-        keep: the tasks of which a case with a prompt keeps it.
+    the files fit gets no prompt. Cases of tasks without words stay as they are, and
+    those with a prompt of tasks to `keep`.
     """
     return [
         case
@@ -300,10 +284,10 @@ def with_prompts(
 
 
 def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
-    compact = json.dumps(schema_of(case), ensure_ascii=False, separators=(",", ":"))
-    more = {"schema": compact}
+    schema = json.dumps(schema_of(case), ensure_ascii=False, separators=(",", ":"))
+    change = change_of(case)
     rendered = render_prompt(
-        change_of(case), texts, max_chars, _CONTEXT_LINES, len, more
+        change, texts, max_chars, _CONTEXT_LINES, len, {"schema": schema}
     )
     return rendered.messages if rendered else ()
 
@@ -318,46 +302,27 @@ def as_student_is_asked(
 ) -> list[Case]:
     """Return the cases, each with the student's prompt.
 
-    A case of which not even the names of the files fit gets no prompt, and one whose
-    diff git did not write is shown with the names alone.
-
-    Args:
-        cases: to ask.
-        texts: the student's words.
-        budget: the limit of one prompt, in what `count` counts.
-        params: how the student is shown a change, and how it answers.
-        style: of the messages.
-        count: of characters, or of the student's tokens.
+    The budget of a prompt is in what `count` counts. A case of which not even the names
+    of the files fit gets no prompt, and one whose diff git did not write is shown with
+    the names alone.
     """
-    return [_for_student(case, texts, budget, params, style, count) for case in cases]
-
-
-def _for_student(
-    case: Case,
-    texts: StudentPrompts,
-    budget: int,
-    params: RenderParams,
-    style: MessageStyle,
-    count: Counters,
-) -> Case:
-    change = change_of(case)
-    rendered = render_student_prompt(
-        change,
-        texts.plan if case.task == "plan" else texts.message,
-        budget,
-        params.context_lines,
-        count,
-        params.recent_subjects,
-    )
-    return case.model_copy(
-        update={
+    asked = []
+    for case in cases:
+        change = change_of(case)
+        words, answer = texts.message, "lines"
+        if case.task == "plan":
+            words, answer = texts.plan, params.answer
+        shown = params.context_lines, count, params.recent_subjects
+        rendered = render_student_prompt(change, words, budget, *shown)
+        update = {
             "prompt": rendered.messages if rendered else (),
-            "answer": params.answer if case.task == "plan" else "lines",
+            "answer": answer,
             "message": style,
             "target": in_style(case.target, style),
             "units": units_of(change.files, change.diff),
         }
-    )
+        asked.append(case.model_copy(update=update))
+    return asked
 
 
 def schema_of(case: Case) -> Mapping[str, Any] | None:
@@ -369,10 +334,7 @@ def schema_of(case: Case) -> Mapping[str, Any] | None:
 def single_cases(case: Case, plan: Plan, has_types: bool) -> list[Case]:
     """Return a case of one message for each commit of a plan, which shows it alone.
 
-    Args:
-        case: of the whole change.
-        plan: for its files and hunks.
-        has_types: whether the messages have the types of the plan's commits.
+    With `has_types` the messages have the types of the plan's commits.
     """
     return [
         case.model_copy(
@@ -407,23 +369,16 @@ def with_groups(
     Plans that lines cannot hold are left out; if none is left, so is the grouping to
     the model. A case of one message has none to give.
     """
-    return [
-        case.model_copy(update={"first_lines": _first_lines(case, plans_of(case))})
-        if case.task == "plan"
-        else case
-        for case in cases
-    ]
-
-
-def _first_lines(case: Case, plans: Iterable[Plan]) -> tuple[str, ...]:
-    units = case_units(case)
-    lines: list[str] = []
-    for plan in plans:
-        try:
-            lines.append(first_line_of(plan, units))
-        except PlanLinesError as error:
-            logger.warning("%s: its groups are not given: %s", case.id, error)
-    return tuple(dict.fromkeys(lines))
+    given = []
+    for case in cases:
+        lines: dict[str, None] = {}
+        for plan in plans_of(case) if case.task == "plan" else ():
+            try:
+                lines[first_line_of(plan, case_units(case))] = None
+            except PlanLinesError as error:
+                logger.warning("%s: its groups are not given: %s", case.id, error)
+        given.append(case.model_copy(update={"first_lines": tuple(lines)}))
+    return given
 
 
 LEAST_BODY_LINES = 6
@@ -438,22 +393,7 @@ def held_limits(case: Case, max_tokens: int, with_bodies: bool = True) -> Limits
     """
     if case.message == "plain" or not with_bodies:
         return LIMITS._replace(body_lines=0)
-    fitting = fitting_limits(_answer_units(case), max_tokens)
+    # The plan of one unit is longer than a message alone.
+    units = case_units(case) if case.task == "plan" else case_units(case)[:1]
+    fitting = fitting_limits(units, max_tokens)
     return fitting._replace(body_lines=max(fitting.body_lines, LEAST_BODY_LINES))
-
-
-def longest_answer_tokens(case: Case, max_tokens: int, with_bodies: bool = True) -> int:
-    """Return how many tokens no answer within `held_limits` is longer than.
-
-    0 if the case wants no lines.
-    """
-    if case.answer == "json":
-        return 0
-    limits = held_limits(case, max_tokens, with_bodies)
-    return longest_answer_chars(_answer_units(case), case.message, limits)
-
-
-def _answer_units(case: Case) -> tuple[FileUnits, ...]:
-    """Return the units; of a message one, whose plan is longer than a message alone."""
-    units = case_units(case)
-    return units if case.task == "plan" else units[:1]

@@ -65,7 +65,7 @@ def compare_pairs(
 def compare_systems(
     scores: Sequence[Score],
     others: Mapping[str, Sequence[Score]],
-    names: Iterable[str] = HEADLINE,
+    names: Sequence[str] = HEADLINE,
 ) -> dict[str, dict[str, Comparison]]:
     """Return, by other system and measure, how a system compares to the others."""
     found = compare_pairs(
@@ -75,10 +75,7 @@ def compare_systems(
             for name in names
         }
     )
-    by_other: dict[str, dict[str, Comparison]] = {other: {} for other in others}
-    for (other, name), each in found.items():
-        by_other[other][name] = each
-    return by_other
+    return {other: {name: found[other, name] for name in names} for other in others}
 
 
 def pairs(scores: Iterable[Score], others: Iterable[Score], name: str) -> list[Pair]:

@@ -166,10 +166,8 @@ def with_whole_files(plan: Plan) -> Plan:
 def partition(target: Plan, plan: Plan, files: Collection[FileUnits] = ()) -> Partition:
     """Return how the target's units are grouped; junk in a commit does not count.
 
-    Args:
-        target: with at least one file.
-        plan: what is compared with it.
-        files: those of the change, so that a hunk that no plan names is left out.
+    The target has a file. With the files of the change, a hunk that no plan names is
+    left out.
     """
     theirs = plan_units(plan, target, files)
     times = Counter(unit for units in theirs for unit in units)

@@ -57,11 +57,11 @@ def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Ju
     ]
     values = {
         **_type_scores(pairs),
-        "grounded": _mean([not (a or f) for a, f in zip(absent, false, strict=True)]),
-        "names_something": _mean(list(map(bool, names))),
-        "chrf": _mean([chrf(*each) for each in texts]),
-        "edit_similarity": _mean([edit_similarity(*each) for each in texts]),
-        "specific": _mean([not each for each in generic]),
+        "grounded": mean([not (a or f) for a, f in zip(absent, false, strict=True)]),
+        "names_something": mean(list(map(bool, names))),
+        "chrf": mean([chrf(*each) for each in texts]),
+        "edit_similarity": mean([edit_similarity(*each) for each in texts]),
+        "specific": mean([not each for each in generic]),
         "style": float(bool(commits) and not any(broken)),
     }
     found = {
@@ -151,7 +151,7 @@ def _type_scores(pairs: Sequence[Aligned]) -> dict[str, float | None]:
 def _share(
     pairs: Sequence[Aligned], agree: Callable[[PlannedCommit, PlannedCommit], bool]
 ) -> float:
-    return _mean([bool(p and agree(t, p)) for t, p in pairs])
+    return mean([bool(p and agree(t, p)) for t, p in pairs])
 
 
 def _scope(commit: PlannedCommit) -> str:
@@ -223,5 +223,6 @@ def is_generic(commit: PlannedCommit) -> bool:
     return is_trivial(subject) or bool(_GENERIC.fullmatch(subject))
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
+    """Return the arithmetic mean, 0 of no values."""
     return sum(values) / len(values) if values else 0.0

@@ -14,6 +14,7 @@ from diffscribe.eval.compare import Comparison, compare_systems
 from diffscribe.eval.messages import Aligned, align
 from diffscribe.eval.scores import HEADLINE, SCORES
 
+NO_PLAN = Plan(commits=())
 NO_TYPE = "none"
 """The type of a commit without a type, and of a missing partner."""
 SIZES = {1_000: "up to 1,000", 4_000: "up to 4,000", 16_000: "up to 16,000"}
@@ -60,21 +61,15 @@ def slice_names(case: Case) -> dict[str, tuple[str, ...]]:
     n = len(case.target.commits)
     commits = str(n) if n < MOST_COMMITS else f"{MOST_COMMITS} or more"
     size = next((SIZES[most] for most in SIZES if len(case.diff) <= most), LARGEST)
+    kinds = "new" if any(map(is_held_out, case.junk)) else "known"
     return {
         "repository": (case.repo,),
         "language": case.languages or ("other",),
         "commits": (commits,),
         "diff size": (size,),
         "type": tuple(sorted({commit.type for commit in case.target.commits})),
-        "junk": _junk_names(case),
+        "junk": ("with junk", f"of {kinds} kinds") if case.junk else ("without",),
     }
-
-
-def _junk_names(case: Case) -> tuple[str, ...]:
-    if not case.junk:
-        return ("without",)
-    new = any(map(is_held_out, case.junk))
-    return ("with junk", "of new kinds" if new else "of known kinds")
 
 
 class SystemResult(Record):
@@ -140,13 +135,9 @@ def evaluate(
     others of them, by measures of messages alone. The one that chooses among the
     baseline's groupings is compared with the baseline by measures of grouping alone.
 
-    Args:
-        cases: that all systems answered.
-        scores: those of a system stand together, of the main one first.
-        predictions: the same.
-        sizes_bytes: of the GGUFs, by system.
-        compared: the systems that the first is compared with; None for all but those
-            that are told the groups, and students, which are the same one otherwise.
+    Scores and predictions of a system stand together, of the main one first. It is
+    compared with those named; None for all but those that are told the groups, and
+    students, which are the same one otherwise.
     """
     measured = {name: list(own) for name, own in groupby(scores, lambda s: s.system)}
     answers = {
@@ -225,9 +216,13 @@ def _result(
     predictions: Sequence[Prediction],
     size_bytes: int | None,
 ) -> SystemResult:
+    import numpy as np
+
     latencies_s = [each.latency_s for each in predictions if each.latency_s]
     tokens = sum(prediction.completion_tokens for prediction in predictions)
-    p50_s, p95_s = _quantiles(latencies_s)
+    p50_s = p95_s = None
+    if latencies_s:
+        p50_s, p95_s = map(float, np.quantile(latencies_s, (0.5, 0.95)))
     return SystemResult(
         system=scores[0].system,
         n=len(scores),
@@ -238,46 +233,31 @@ def _result(
         size_mb=size_bytes / 1e6 if size_bytes is not None else None,
         prompt_overflows=_mean([is_overflow(each) for each in predictions]) or 0.0,
         confusion=confusion(
-            pair for each in predictions for pair in _pairs(cases, each)
+            pair
+            for each in predictions
+            for pair in align(cases[each.sample_id].target, each.plan or NO_PLAN)
+            if pair.target.type
         ),
         by_commits=_sliced(scores, parts, "commits"),
         by_diff_chars=_sliced(scores, parts, "diff size"),
     )
 
 
-def _pairs(cases: Mapping[str, Case], prediction: Prediction) -> list[Aligned]:
-    plan = prediction.plan or Plan(commits=())
-    pairs = align(cases[prediction.sample_id].target, plan)
-    return [pair for pair in pairs if pair.target.type]
-
-
-def _quantiles(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return median and 95th percentile; None without values."""
-    import numpy as np
-
-    if not values:
-        return None, None
-    p50, p95 = np.quantile(values, (0.5, 0.95))
-    return float(p50), float(p95)
-
-
 def _sliced(
     scores: Sequence[Score], parts: Iterable[Slice], kind: str
 ) -> dict[str, dict[str, float | None]]:
     """Return n and means by the names of the slices of a kind."""
-    return {
-        part.name: _means([each for each in scores if each.sample_id in part.ids])
-        for part in parts
-        if part.kind == kind
-    }
-
-
-def _means(scores: Sequence[Score]) -> dict[str, float | None]:
-    means: dict[str, float | None] = {"n": float(len(scores))}
-    for name in SLICED:
-        values = [v for each in scores if (v := each.values[name]) is not None]
-        means[name] = _mean(values)
-    return means
+    found: dict[str, dict[str, float | None]] = {}
+    for part in parts:
+        if part.kind == kind:
+            own = [each.values for each in scores if each.sample_id in part.ids]
+            measured = {
+                name: [v for each in own if (v := each[name]) is not None]
+                for name in SLICED
+            }
+            means = {name: _mean(values) for name, values in measured.items()}
+            found[part.name] = {"n": float(len(own)), **means}
+    return found
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -10,7 +10,6 @@ from tabulate import tabulate
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.tracking import TrackedRun
-from diffscribe.eval.compare import Comparison
 from diffscribe.eval.metrics import Difference, Evaluated, Evaluation, SystemResult
 from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS, Measure
 
@@ -129,14 +128,45 @@ def verdicts_text(evaluation: Evaluation) -> str:
 def _family(system: str, differences: Sequence[Difference]) -> str:
     """Return how one system compares to others."""
     compared = sum(len(each.comparisons) for each in differences)
+    rows = [
+        {"minus": each.other}
+        | {
+            TITLES[name]: cell(found.difference)
+            for name, found in each.comparisons.items()
+        }
+        for each in differences
+    ]
     return "\n\n".join(
         [
             "\n".join(map(_verdicts, differences)),
             f"{system} minus each other, paired by sample, in points. `Better` "
             "and `worse` are said only where p is below 0.05 after Holm's correction "
             f"over all {compared} comparisons of this table:",
-            grid([_difference(each) for each in differences]),
+            grid(rows),
         ]
+    )
+
+
+def _verdicts(difference: Difference) -> str:
+    """Return one line on one other system."""
+    named: dict[str, list[str]] = {"better": [], "worse": [], "not shown": []}
+    for name, each in difference.comparisons.items():
+        named[each.verdict].append(name)
+    words = "; ".join(
+        f"{verdict}: {', '.join(names)}" for verdict, names in named.items() if names
+    )
+    return f"- {difference.system} against {difference.other}: {words}."
+
+
+def _overflows(result: SystemResult) -> str:
+    """Return a line on prompts that were too long for a system, or nothing."""
+    share = result.prompt_overflows
+    if not share:
+        return ""
+    return (
+        f"Of {result.system} {100 * share:.0f} % of the prompts were longer than its "
+        "context, or than their own limit, and count as failed; give it more context "
+        "or shorter prompts."
     )
 
 
@@ -161,43 +191,35 @@ def write_plots(folder: Path, evaluation: Evaluation) -> None:
     """Fill a folder with one file a figure."""
     systems = evaluation.systems
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "confusion.json", confusion_rows(systems[0]))
-    write_json(
-        folder / "grouping_by_commits.json",
-        slice_rows(systems, "commits", ("ari", "exact_partition")),
-    )
-    write_json(
-        folder / "reliability_by_diff_size.json",
-        slice_rows(systems, "diff_chars", ("valid", "grounded")),
-    )
-
-
-def confusion_rows(result: SystemResult) -> list[Row]:
-    """Return a row for each aligned commit of the main student, as DVC counts them."""
-    return [
+    # DVC counts the rows itself: one for each aligned commit of the main student.
+    confusion = [
         {"actual": actual, "predicted": predicted}
-        for actual, row in result.confusion.items()
+        for actual, row in systems[0].confusion.items()
         for predicted, n in row.items()
         for _ in range(n)
     ]
+    write_json(folder / "confusion.json", confusion)
+    for name, by, measures in (
+        ("grouping_by_commits", "commits", ("ari", "exact_partition")),
+        ("reliability_by_diff_size", "diff_chars", ("valid", "grounded")),
+    ):
+        write_json(folder / f"{name}.json", _slice_rows(systems, by, measures))
 
 
-def slice_rows(
+def _slice_rows(
     systems: Sequence[SystemResult], by: str, measures: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Return a row for each slice and system that has a value, slices together.
 
     `bar` names both, as DVC colours by experiment and has nothing left for systems.
     """
-    slices: dict[str, Mapping[str, Mapping[str, float | None]]] = {
-        each.system: getattr(each, f"by_{by}") for each in systems
-    }
     return [
-        {by: name, "system": system, "bar": f"{name}: {system}"}
-        | {each: rows[name][each] for each in measures}
-        for name in slices[systems[0].system]
-        for system, rows in slices.items()
-        if rows[name][measures[0]] is not None
+        {by: name, "system": each.system, "bar": f"{name}: {each.system}"}
+        | {measure: means[measure] for measure in measures}
+        for name in getattr(systems[0], f"by_{by}")
+        for each in systems
+        for means in [getattr(each, f"by_{by}")[name]]
+        if means[measures[0]] is not None
     ]
 
 
@@ -276,37 +298,6 @@ def number(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
-
-
-def _overflows(result: SystemResult) -> str:
-    """Return a line on prompts that were too long for a system, or nothing."""
-    share = result.prompt_overflows
-    if not share:
-        return ""
-    return (
-        f"Of {result.system} {100 * share:.0f} % of the prompts were longer than its "
-        "context, or than their own limit, and count as failed; give it more context "
-        "or shorter prompts."
-    )
-
-
-def _verdicts(difference: Difference) -> str:
-    """Return one line on one other system."""
-    named: dict[str, list[str]] = {"better": [], "worse": [], "not shown": []}
-    for name, each in difference.comparisons.items():
-        named[each.verdict].append(name)
-    words = "; ".join(
-        f"{verdict}: {', '.join(names)}" for verdict, names in named.items() if names
-    )
-    return f"- {difference.system} against {difference.other}: {words}."
-
-
-def _difference(difference: Difference) -> Row:
-    found: Mapping[str, Comparison] = difference.comparisons
-    return {
-        "minus": difference.other,
-        **{TITLES[name]: cell(found[name].difference) for name in found},
-    }
 
 
 def _measures(measures: Mapping[str, Measure], results: Sequence[SystemResult]) -> str:

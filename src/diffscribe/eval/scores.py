@@ -20,7 +20,7 @@ from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Plan, PlannedCommit, Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of
 from diffscribe.eval.grouping import judge_grouping
-from diffscribe.eval.messages import align, edit_similarity, judge_messages
+from diffscribe.eval.messages import align, edit_similarity, judge_messages, mean
 
 
 class Measure(NamedTuple):
@@ -96,10 +96,8 @@ def score_all(
 
 def score(case: Case, prediction: Prediction, style: StyleParams) -> Score:
     """Return how good one prediction is, by all SCORES."""
-    plan, said = (
-        judge_grouping(case, prediction),
-        judge_messages(case, prediction, style),
-    )
+    plan = judge_grouping(case, prediction)
+    said = judge_messages(case, prediction, style)
     values = {**plan.values, **said.values, **seed_scores(case, prediction)}
     found = {**plan.found, **said.found}
     return Score(
@@ -134,22 +132,17 @@ def seed_scores(case: Case, prediction: Prediction) -> dict[str, float | None]:
     plan = prediction.plan or Plan(commits=())
     commits = plan.commits
     pairs = [(t.subject, p.subject if p else "") for t, p in align(case.target, plan)]
-    messages = [format_message(commit) for commit in commits]
+    broken = [violation(format_message(commit)) for commit in commits]
     is_plan = case.task == "plan"
+    is_read = is_plan and bool(commits)
     return {
-        "parse_rate": float(bool(commits)) if is_plan else None,
-        "file_grouping_f1": (
-            file_grouping_f1(case.target, plan) if is_plan and commits else None
-        ),
-        "type_accuracy": (
-            type_accuracy(case.target, plan) if is_plan and commits else None
-        ),
-        "junk_routing": junk_routing(case, plan) if is_plan and commits else None,
-        "format_compliance": float(
-            bool(messages) and not any(map(violation, messages))
-        ),
-        "description_similarity": _mean([similarity(*each) for each in pairs]),
-        "joco_score": _mean([joco_score(each) for each in commits]),
+        "parse_rate": float(is_read) if is_plan else None,
+        "file_grouping_f1": file_grouping_f1(case.target, plan) if is_read else None,
+        "type_accuracy": type_accuracy(case.target, plan) if is_read else None,
+        "junk_routing": junk_routing(case, plan) if is_read else None,
+        "format_compliance": float(bool(commits) and not any(broken)),
+        "description_similarity": mean([similarity(*each) for each in pairs]),
+        "joco_score": mean([joco_score(each) for each in commits]),
     }
 
 
@@ -160,7 +153,7 @@ def file_grouping_f1(target: Plan, plan: Plan) -> float:
     predicted commit may be the best of many. 0 to 1.
     """
     sets = [set(commit.files) for commit in plan.commits]
-    return _mean(
+    return mean(
         [
             max(len(files & each) / len(files | each) for each in sets)
             for files in (set(commit.files) for commit in target.commits)
@@ -171,7 +164,7 @@ def file_grouping_f1(target: Plan, plan: Plan) -> float:
 def type_accuracy(target: Plan, plan: Plan) -> float:
     """Return the share of the target's commits whose type any commit has."""
     predicted = {commit.type for commit in plan.commits}
-    return _mean([each.type in predicted for each in target.commits])
+    return mean([each.type in predicted for each in target.commits])
 
 
 def junk_routing(case: Case, plan: Plan) -> float | None:
@@ -183,7 +176,7 @@ def junk_routing(case: Case, plan: Plan) -> float | None:
     if not case.junk:
         return None
     committed = {path for commit in plan.commits for path in commit.files}
-    return _mean(
+    return mean(
         [
             path not in committed and any(_matches(path, p) for p in plan.gitignore)
             for path in case.junk
@@ -239,7 +232,3 @@ def _telling_words(text: str) -> set[str]:
     return {w for w in re.findall(r"\w+", text) if len(w) > 2}.difference(
         _STOP_WORDS.split()
     )
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else 0.0

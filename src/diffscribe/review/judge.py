@@ -81,16 +81,11 @@ class JudgeResult(NamedTuple):
         )
 
 
-class _Voted(NamedTuple):
-    vote: Vote
-    is_stable: bool
-
-
 class _Pair(NamedTuple):
     ballot: Ballot
     change: SplitChange
-    a: str
-    b: str
+    plans: tuple[str, str]
+    """A and B, as voters see them."""
 
 
 def judge(
@@ -101,15 +96,9 @@ def judge(
     model: str,
     params: LabelParams,
 ) -> JudgeResult:
-    """Ask a model about every ballot of a report, in both orders.
+    """Ask a model at the endpoint of `label.teacher` about every ballot of `reports`.
 
-    Args:
-        reports: what eval wrote: ballots and predictions.
-        splits: the folder with the changes.
-        samples: the samples that were asked.
-        prompts: the judge's folder.
-        model: its name at the endpoint of `label.teacher`.
-        params: the section label: endpoint, limits, budget.
+    Each pair is asked about in both orders; eval wrote ballots and predictions.
 
     Raises:
         InputError: if a file is not there.
@@ -125,13 +114,16 @@ def judge(
             "judge with label.mode: online"
         )
     pairs = list(_pairs(reports, splits / "test.jsonl", samples))
-    texts = load_judge_prompts(prompts)
+    texts = Prompts(
+        read_prompt(prompts / "system.md", ()),
+        read_prompt(prompts / "user.md", VARIABLES | {"a", "b", "schema"}),
+    )
     missing: Counter[Missing] = Counter()
-    voted: list[_Voted] = []
+    voted: list[tuple[Vote, bool]] = []
     # The votes are in no metric, so there is no run in MLflow to open.
     with connected_teacher(params, TrackedRun()) as asker:
 
-        async def ask(pair: _Pair) -> _Voted | Missing:
+        async def ask(pair: _Pair) -> tuple[Vote, bool] | Missing:
             return await _vote(pair, texts, model, params, asker)
 
         for pair, each in zip(pairs, asker.in_order(ask, pairs), strict=True):
@@ -147,11 +139,9 @@ def judge(
             f"{reports}: no ballot got a vote of {model} ({counts or 'no ballots'}); "
             "ask a model that answers by a JSON Schema"
         )
-    votes = tuple(each.vote for each in voted)
+    votes, stable = zip(*voted, strict=True)
     return JudgeResult(
-        Votes(format=FORMAT, voter=f"judge: {model}", votes=votes),
-        missing,
-        sum(each.is_stable for each in voted),
+        Votes(format=FORMAT, voter=f"judge: {model}", votes=votes), missing, sum(stable)
     )
 
 
@@ -166,8 +156,8 @@ def _pairs(reports: Path, changes: Path, samples: Path) -> Iterator[_Pair]:
                 f"{reports}: sample {ballot.id} or the answers to it are not "
                 "those that the ballots are of; run the stage eval again"
             )
-        texts = [answer_text(case, answers, name) for name in ballot.systems]
-        yield _Pair(ballot, rows[case.id], *texts)
+        first, second = (answer_text(case, answers, name) for name in ballot.systems)
+        yield _Pair(ballot, rows[case.id], (first, second))
 
 
 def _is_of(ballot: Ballot, case: Case, answers: Answers) -> bool:
@@ -186,10 +176,11 @@ async def _vote(
     model: str,
     params: LabelParams,
     asker: Asker | BatchAsker,
-) -> _Voted | Missing:
-    ballot, change, first, second = pair
+) -> tuple[Vote, bool] | Missing:
+    """Return a vote, and whether its overall choice is the same in both orders."""
+    ballot, change, plans = pair
     said: list[JudgedPair] = []
-    for a, b in ((first, second), (second, first)):
+    for a, b in (plans, plans[::-1]):
         question = judge_question(change, a, b, prompts, model, params.teacher)
         if question is None:
             return Missing.WITHHELD
@@ -206,7 +197,7 @@ async def _vote(
     choices = agreed(straight, turned)
     axes = {axis: choices[axis] for axis in Axis}
     vote = Vote(**dict(ballot), choice=choices[OVERALL], axes=axes)
-    return _Voted(vote, straight.overall == _TURNED[turned.overall])
+    return vote, straight.overall == _TURNED[turned.overall]
 
 
 def agreed(straight: JudgedPair, turned: JudgedPair) -> dict[str, Choice]:
@@ -222,31 +213,10 @@ def agreed(straight: JudgedPair, turned: JudgedPair) -> dict[str, Choice]:
     return choices
 
 
-def load_judge_prompts(folder: Path) -> Prompts:
-    """Read the judge's prompts of a folder.
-
-    Raises:
-        InputError: if one cannot be read, or has an unknown $variable.
-    """
-    return Prompts(
-        read_prompt(folder / "system.md", ()),
-        read_prompt(folder / "user.md", VARIABLES | {"a", "b", "schema"}),
-    )
-
-
 def judge_question(
     change: Change, a: str, b: str, prompts: Prompts, model: str, teacher: TeacherParams
 ) -> Question | None:
-    """Return the question, or None if not even the names of the files fit.
-
-    Args:
-        change: as it is; the door redacts what it sends.
-        a: the first plan, as its JSON.
-        b: the second.
-        prompts: the judge's.
-        model: its name at the endpoint.
-        teacher: how the endpoint is asked.
-    """
+    """Return the question on two answers, or None if not even the files' names fit."""
     choice = {"type": "string", "enum": list(CHOICES[2])}
     names = JudgedPair.model_fields
     schema = object_schema(dict.fromkeys(names, choice), names)

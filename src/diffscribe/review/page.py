@@ -29,19 +29,20 @@ def asset(name: str) -> str:
 def whole_page(
     title: str, body: str, script: str = "", embedded: Mapping[str, Any] | None = None
 ) -> str:
-    """Return the HTML of a page.
+    """Return the HTML of a page with a plain title and a body that is HTML.
 
-    Args:
-        title: plain text.
-        body: HTML in which the caller has escaped what is text.
-        script: JavaScript of this page, which runs below page.js when the body is
-            there; empty for a page that runs none.
-        embedded: what the script reads: JSON values of any content, by the id of the
-            element that holds them.
+    A script runs below page.js when the body is there. It reads what is embedded: JSON
+    values of any content, by the id of the element that holds them.
     """
     script = asset("page.js") + script if script else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    values = "\n".join(_embedded(name, each) for name, each in (embedded or {}).items())
+    # A value may hold "</script>", which would end the element: escape every "<".
+    values = "\n".join(
+        f'<script type="application/json" id="{name}">'
+        + json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+        + "</script>"
+        for name, value in (embedded or {}).items()
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
 <meta name="viewport" content="width=device-width">
@@ -53,12 +54,6 @@ def whole_page(
 {values}
 {f"<script>{script}</script>" if script else ""}</body></html>
 """
-
-
-def _embedded(name: str, value: Any) -> str:
-    # A value may hold "</script>", which would end the element: escape every "<".
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -108,14 +103,10 @@ def shown_change(
     history: Sequence[OriginalCommit],
     gitignore: Sequence[str],
 ) -> dict[str, Any]:
-    """Return a change as page.js shows it.
+    """Return a change as page.js shows it, with its paths in the given order.
 
-    Args:
-        paths: of all files, in the order of the page.
-        files: what is known of them; a path that is not among them stands alone.
-        diff: the whole text; one that git did not write is shown whole.
-        history: the original commits.
-        gitignore: patterns in force before the change.
+    A path that is none of the files stands alone; a diff that git did not write is
+    shown whole.
     """
     lines = {file.path: file_line(file) for file in files}
     return {
@@ -123,18 +114,17 @@ def shown_change(
             {"path": path, "line": lines.get(path, path or "diff"), "text": text}
             for path, text in shown_patches(diff, paths).items()
         ],
-        "history": [_original(commit) for commit in history],
+        "history": [
+            {
+                "header": header,
+                "body": body.strip("\n"),
+                "files": commit.files,
+                "hunks": dict(commit.hunks),
+            }
+            for commit in history
+            for header, _, body in [commit.message.partition("\n")]
+        ],
         "gitignore": gitignore,
-    }
-
-
-def _original(commit: OriginalCommit) -> dict[str, Any]:
-    header, _, body = commit.message.partition("\n")
-    return {
-        "header": header,
-        "body": body.strip("\n"),
-        "files": commit.files,
-        "hunks": dict(commit.hunks),
     }
 
 

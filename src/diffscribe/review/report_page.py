@@ -53,12 +53,7 @@ def write_page(
 ) -> None:
     """Write index.html, and ballots.jsonl with the pairs of plans it asks to vote on.
 
-    Args:
-        folder: an existing folder.
-        evaluated: the answers of all systems to all cases, and their scores.
-        page_samples: how many cases are put side by side; None for all.
-        compared: the systems that the first is put beside, apart from the target;
-            None for those whose name begins with `base`.
+    The pairs are those of `ballots_of`.
     """
     cases, predictions, scores, evaluation = evaluated
     answers, measured = by_system(predictions), by_system(scores)
@@ -91,7 +86,13 @@ def write_page(
         overview(measured, parts, evaluation),
         about=f"{len(cases)} samples of {len({case.repo for case in cases})} "
         f"repositories · {len(answers)} systems",
-        parts=_options([("", "all"), *((at, _words(p)) for at, p in enumerate(parts))]),
+        parts=_options(
+            [("", "all")]
+            + [
+                (at, f"{part.kind}: {part.name} ({len(part.ids)})")
+                for at, part in enumerate(parts)
+            ]
+        ),
         scores=_options([(name, name) for name in HEADLINE], "ari"),
         firsts=_options([(name, name) for name in answers], first),
         others=_options(
@@ -99,7 +100,12 @@ def write_page(
             next((name for name in others if name.startswith("base")), first),
         ),
         pairs=_options(
-            [(name, name) for name in dict.fromkeys(map(_pair_name, ballots))]
+            [
+                (name, name)
+                for name in dict.fromkeys(
+                    " and ".join(sorted(each.systems)) for each in ballots
+                )
+            ]
         ),
     )
     page = whole_page(
@@ -123,14 +129,6 @@ def _options(choices: Iterable[tuple[object, str]], chosen: object = "") -> str:
         f"{' selected' if value == chosen else ''}>{html.escape(words)}</option>"
         for value, words in choices
     )
-
-
-def _words(part: Slice) -> str:
-    return f"{part.kind}: {part.name} ({len(part.ids)})"
-
-
-def _pair_name(ballot: Ballot) -> str:
-    return " and ".join(sorted(ballot.systems))
 
 
 # Overview -----------------------------------------------------------------------------
@@ -294,12 +292,8 @@ def ballots_of(
 ) -> list[Ballot]:
     """Return what a person is asked to vote on, a ballot for each pair and case.
 
-    Args:
-        cases: all of them.
-        answers: of all systems to all cases, the main system first.
-        count: how many cases are drawn; None for all.
-        compared: the systems that the first is put beside, apart from the target;
-            None for those whose name begins with `base`.
+    The first system is put beside those compared, None for those whose name begins with
+    `base`, and beside the target. `count` cases are drawn, None for all.
     """
     first, *others = answers
     if compared is None:

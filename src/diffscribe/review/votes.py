@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 
 from diffscribe.core.ballots import Axis, Choice, Vote, Votes, read_votes
+from diffscribe.core.errors import shown
 from diffscribe.core.intervals import Interval, mcnemar, proportion_interval
 
 OVERALL = "overall"
@@ -50,6 +51,12 @@ class Kappa(NamedTuple):
     low: float | None
     """Of the 95 % interval, by a bootstrap over ballots."""
     high: float | None
+
+    def __str__(self) -> str:
+        """Return the value with its interval, or why there is none."""
+        if self.value is None:
+            return "- (both said one thing throughout)"
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 def preferences(votes: Iterable[Vote]) -> list[Preference]:
@@ -104,16 +111,10 @@ def _preference(
         for vote, choice in said
     )
     losses = len(said) - ties - wins
-    return Preference(
-        systems[0],
-        systems[1],
-        axis,
-        wins,
-        ties,
-        losses,
-        proportion_interval(wins, wins + losses),
-        mcnemar(wins, losses),
-    )
+    interval = proportion_interval(wins, wins + losses)
+    one, other = systems
+    p = mcnemar(wins, losses)
+    return Preference(one, other, axis, wins, ties, losses, interval, p)
 
 
 def _kappa(systems: tuple[str, ...], said: Sequence[tuple[Choice, Choice]]) -> Kappa:
@@ -161,21 +162,17 @@ def votes_report(paths: Sequence[Path]) -> str:
 
 
 def _file_report(path: Path, votes: Votes) -> str:
-    rows = [
-        [
-            f"{_plain(each.system)} over {_plain(each.other)}"
-            if each.axis == OVERALL
-            else "",
-            each.axis,
-            each.wins,
-            each.ties,
-            each.losses,
-            _share(each),
-            p_value(each.p) if each.wins + each.losses else "-",
-        ]
-        for each in preferences(votes.votes)
-    ]
-    lines = [f"{path.name}: {len(votes.votes)} votes of {_plain(votes.voter)}"]
+    rows = []
+    for each in preferences(votes.votes):
+        pair = f"{shown(each.system)} over {shown(each.other)}"
+        share = p = "-"
+        if each.share is not None:
+            ends = ", ".join(str(round(100 * end)) for end in each.interval)
+            share = f"{100 * each.share:.0f} [{ends}]"
+            p = p_value(each.p)
+        name = pair if each.axis == OVERALL else ""
+        rows.append([name, each.axis, each.wins, each.ties, each.losses, share, p])
+    lines = [f"{path.name}: {len(votes.votes)} votes of {shown(votes.voter)}"]
     single = Counter(vote.choice for vote in votes.votes if len(vote.systems) == 1)
     if single:
         said = ", ".join(f"{choice} {n}" for choice, n in sorted(single.items()))
@@ -199,7 +196,7 @@ def _agreement(one: Path, two: Path, found: Sequence[Kappa]) -> str:
     if not found:
         return f"{one.name} and {two.name} have no ballot in common."
     rows = [
-        [_plain(" and ".join(each.systems)), each.n, each.agreed, _kappa_words(each)]
+        [shown(" and ".join(each.systems)), each.n, each.agreed, str(each)]
         for each in found
     ]
     headers = ["plans of", "ballots", "agreed", "kappa [95 %]"]
@@ -207,26 +204,6 @@ def _agreement(one: Path, two: Path, found: Sequence[Kappa]) -> str:
     return f"{one.name} and {two.name}, overall votes:\n{table}"
 
 
-def _kappa_words(kappa: Kappa) -> str:
-    if kappa.value is None:
-        return "- (both said one thing throughout)"
-    return f"{kappa.value:.2f} [{kappa.low:.2f}, {kappa.high:.2f}]"
-
-
-def _share(preference: Preference) -> str:
-    if preference.share is None:
-        return "-"
-    low, high = (round(100 * end) for end in preference.interval)
-    return f"{100 * preference.share:.0f} [{low}, {high}]"
-
-
 def p_value(value: float) -> str:
     """Return a p in words."""
     return "<0.0001" if value < 0.0001 else f"{value:.2g}"
-
-
-def _plain(text: str) -> str:
-    """Return a text of any origin without what steers a terminal."""
-    return "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
