@@ -53,11 +53,9 @@ def in_order(
     SIGINT and the end of the iteration (use contextlib.closing); open rows are
     cancelled and have ended before this returns.
 
-    Args:
-        work: runs on an event loop of its own, which stands still between results.
-        rows: drawn outside the loop.
-        window: how many rows are open at once, done but not yielded ones included.
-        close: awaited on the loop at the end.
+    `work` runs on an event loop of its own, which stands still between results. At most
+    `window` rows are open at once, done but not yielded ones included. `close` is
+    awaited on the loop at the end.
     """
     waiting = iter(rows)
     tasks: deque[asyncio.Task[R]] = deque()
@@ -132,17 +130,12 @@ class Asker:
     ) -> None:
         """Ask nothing yet.
 
-        Args:
-            model: name to put into questions.
-            host: of the endpoint, which decides what may be sent.
-            open_endpoint: called for the first question that the ledger does not know.
-            ledger: of all answers; others may use it too.
-            budget: of this run; others may share it.
-            slots: requests open at once.
-            place: of the answers that count; empty if all do.
-            trace: of the questions that are marked for it.
+        The host decides what may be sent, and `open_endpoint` is called for the first
+        question that the ledger does not know. If a place is given, only answers that
+        were given there count. Others may use the same ledger and budget.
         """
         self.model = model
+        """The name to put into questions."""
         self.counts = Counts(0, 0, 0, 0)
         self.endpoint: Endpoint | None = None
         """None before anything was asked."""
@@ -173,7 +166,7 @@ class Asker:
         if answer is None:
             answer = await self._ask_once(key, sent)
         else:
-            self._count(known=1)
+            self._count("known")
         return answer._replace(key=key, replaced=sent.replaced)
 
     def in_order(
@@ -204,11 +197,8 @@ class Asker:
         if self.endpoint:
             await self.endpoint.close()
 
-    def _count(self, **more: int) -> None:
-        counts = self.counts._asdict()
-        self.counts = Counts(
-            **{name: counts[name] + more.get(name, 0) for name in counts}
-        )
+    def _count(self, name: str) -> None:
+        self.counts = self.counts._replace(**{name: getattr(self.counts, name) + 1})
 
     async def _ask_once(self, key: str, sent: Outgoing) -> Answer:
         task = self._open.get(key)
@@ -221,9 +211,10 @@ class Asker:
             # shield: a row that is cancelled must not cancel a paid request.
             answer = await asyncio.shield(task)
         except AnswerError:
-            self._count(failed=1)
+            self._count("failed")
             raise
-        self._count(shared=is_shared)
+        if is_shared:
+            self._count("shared")
         return answer
 
     def _forget(self, key: str, task: "asyncio.Task[Answer]") -> None:
@@ -243,9 +234,9 @@ class Asker:
             answer = self._ledger.get(key)
             if answer is None:
                 answer = await self._ask(key, sent)
-                self._count(asked=1)
+                self._count("asked")
             else:
-                self._count(known=1)
+                self._count("known")
             return answer
         finally:
             self._ledger.release(key)
@@ -288,11 +279,7 @@ def figures(
 ) -> Mapping[str, Any]:
     """Return what asking took, as metrics.
 
-    Args:
-        counts: where the answers came from.
-        budget: with the bill of the answers that were newly asked for.
-        seconds: from the first question to the last answer.
-        endpoint: None if nothing was asked, or the answers came by batches.
+    The endpoint is None if nothing was asked, or the answers came by batches.
     """
     tokens = budget.bill.usage.total
     asked: dict[str, Any] = {

@@ -106,12 +106,8 @@ class Withdrawn(NamedTuple):
 def forget_requests(folder: Path, repo: str, keys: Set[str]) -> Withdrawn:
     """Delete the requests about a repository, and the answers to them.
 
-    A service keeps what it was sent; its answers are ignored when they come.
-
-    Args:
-        folder: of `batch_folder`.
-        repo: what requests were written as being about.
-        keys: delete these too, whatever they were about.
+    Those with the keys go too, whatever they are about. A service keeps what it was
+    sent; its answers are ignored when they come.
 
     Raises:
         ToolError: if another process works on the folder.
@@ -165,12 +161,8 @@ class BatchAsker:
     ) -> None:
         """Take up what an earlier run submitted; send nothing yet.
 
-        Args:
-            ledger: of all answers.
-            budget: keeps questions out that may exceed it. What an earlier run
-                submitted is on the bill of this one, and not in its limits.
-            folder: of `batch_folder`; for one process at a time.
-            service: None to write a file only.
+        That is on the bill of this run, and not in the limits of its budget. Without a
+        service a file is written only.
 
         Raises:
             ToolError: if another process works on the folder.
@@ -231,13 +223,9 @@ class BatchAsker:
     ) -> None:
         """Have all answers in the ledger that these rows ask for.
 
-        An answer decides what is asked next, so the rows are gone over until nothing
-        more is pending.
-
-        Args:
-            want: asks about a row; its result is not used.
-            read: gives the rows anew each time.
-            show: called with the progress, at most once a poll.
+        An answer decides what is asked next, so the rows, which `read` gives anew each
+        time, are gone over until nothing more is pending. `want` asks about a row; its
+        result is not used. `show` gets the progress, at most once a poll.
 
         Raises:
             BudgetError: if what is pending may exceed the budget.
@@ -257,7 +245,11 @@ class BatchAsker:
     def run(self, show: Callable[[str], None]) -> bool:
         """Bring the answers of one batch, and return whether there was anything."""
         if self._state is None and self._requests:
-            self._write()
+            asked = self._requests.items()
+            _close(self._folder)
+            write_lines(self._folder / REQUESTS, (each.line for _, each in asked))
+            about = {key: (each.model, each.about) for key, each in asked}
+            self._keep(BatchState(about))
         if self._state is None:
             if self._is_over_budget:
                 raise self._budget.exhausted()
@@ -266,8 +258,15 @@ class BatchAsker:
         self._known, self._is_over_budget = 0, False
         if self._service:
             self._fetch(self._service, self._state, show)
-        else:
-            self._read_beside(self._state)
+            return True
+        requests, answers = self._folder / REQUESTS, self._folder / ANSWERS
+        if not answers.exists():
+            raise ToolError(
+                f"{len(self._state.asked)} requests wait for their answers: 'vllm "
+                f"run-batch -i {requests} -o {answers} --model ...', then run again"
+            )
+        left = dict(self._state.asked)
+        self._finish(left, self._take(left), is_final=True)
         return True
 
     @property
@@ -298,12 +297,6 @@ class BatchAsker:
         question = sent.question
         self._requests[key] = _Request(line, question.model, question.about, most)
         self._bytes += len(line)
-
-    def _write(self) -> None:
-        _close(self._folder)
-        asked = self._requests.items()
-        write_lines(self._folder / REQUESTS, (request.line for _, request in asked))
-        self._keep(BatchState({key: (each.model, each.about) for key, each in asked}))
 
     def _keep(self, state: BatchState) -> None:
         write_json(self._folder / STATE, state._asdict())
@@ -341,26 +334,11 @@ class BatchAsker:
                 "rest"
             )
 
-    def _read_beside(self, state: BatchState) -> None:
-        """Take the answers that somebody wrote beside the requests."""
-        requests, answers = self._folder / REQUESTS, self._folder / ANSWERS
-        if not answers.exists():
-            raise ToolError(
-                f"{len(state.asked)} requests wait for their answers: 'vllm run-batch "
-                f"-i {requests} -o {answers} --model ...', then run this again"
-            )
-        left = dict(state.asked)
-        unreadable = self._take(left)
-        self._finish(left, unreadable, is_final=True)
-
     def _take(self, left: dict[str, tuple[str, str]]) -> int:
         """Keep the answers of the file beside the requests; they are on the disk then.
 
-        Args:
-            left: requests without a result, from which those with one are taken out.
-
-        Returns:
-            The number of lines that are no answer.
+        Those with a result are taken out of `left`. Return the number of lines that are
+        no answer.
         """
         puts = []
         unreadable = 0

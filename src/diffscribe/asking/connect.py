@@ -112,11 +112,8 @@ def connected(
 ) -> Iterator[Asker]:
     """Give an asker of one model until the context ends.
 
-    Args:
-        model: to ask.
-        budget: None for no limit.
-        run: where marked questions are traced and the figures of asking go.
-        known_only: have every question fail that the ledger cannot answer.
+    Marked questions are traced in the run, and it gets the figures of asking. With
+    `known_only` every question fails that the ledger cannot answer.
 
     Raises:
         InputError: if the GGUF cannot be read.
@@ -129,9 +126,19 @@ def connected(
         async def open_endpoint() -> Endpoint:
             if known_only:
                 raise AnswerError("the ledger has no answer to this question")
-            if isinstance(model, Remote):
-                return _remote(model)
-            return await _served(model, opened)
+            if isinstance(model, Gguf):
+                return await _served(model, opened)
+            return Endpoint(
+                model.base_url,
+                api_key=api_key_from(model.api_key_variable),
+                timeout_s=model.timeout_s,
+                attempts=model.attempts,
+                limiter=Limiter(
+                    model.concurrency,
+                    requests_per_minute=model.requests_per_minute,
+                    tokens_per_minute=model.tokens_per_minute,
+                ),
+            )
 
         asker = Asker(
             model.name,
@@ -153,11 +160,7 @@ def connected_batches(
 ) -> Iterator[BatchAsker]:
     """Give an asker whose answers come by the batches of an endpoint.
 
-    Args:
-        model: to ask.
-        sends: False to write the files of requests only, for somebody to answer.
-        budget: of what this run submits.
-        run: where the figures of asking go.
+    If it does not send, the files of requests are written only, for somebody to answer.
 
     Raises:
         ParamsError: if the key is not in the environment.
@@ -218,20 +221,6 @@ def _tracing(run: TrackedRun) -> Trace:
             )
 
     return trace
-
-
-def _remote(model: Remote) -> Endpoint:
-    return Endpoint(
-        model.base_url,
-        api_key=api_key_from(model.api_key_variable),
-        timeout_s=model.timeout_s,
-        attempts=model.attempts,
-        limiter=Limiter(
-            model.concurrency,
-            requests_per_minute=model.requests_per_minute,
-            tokens_per_minute=model.tokens_per_minute,
-        ),
-    )
 
 
 async def _served(model: Gguf, opened: ExitStack) -> Endpoint:

@@ -66,16 +66,6 @@ ADVICE = {
     ),
 }
 
-USAGE = "prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens"
-COLUMNS = f"key, model, about, text, finish_reason, {USAGE}, latency_s, answered_at"
-INSERT = f"""
-INSERT INTO answers ({COLUMNS}) VALUES (:key, :model, :about, :text, :finish_reason,
-    :prompt_tokens, :cached_tokens, :completion_tokens, :reasoning_tokens,
-    :latency_s, :answered_at)
-ON CONFLICT (key) DO NOTHING
-"""  # noqa: S608
-ANSWER = f"SELECT text, {USAGE}, latency_s, finish_reason FROM answers WHERE key = ?"  # noqa: S608
-
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -97,6 +87,16 @@ class LedgerRow(Record):
     latency_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     answered_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """In UTC; its order as text is its order in time."""
+
+
+USAGE = ", ".join(TokenUsage._fields)
+COLUMNS = ", ".join(LedgerRow.model_fields)
+INSERT = f"""
+INSERT INTO answers ({COLUMNS})
+VALUES ({", ".join(f":{name}" for name in LedgerRow.model_fields)})
+ON CONFLICT (key) DO NOTHING
+"""  # noqa: S608
+ANSWER = f"SELECT text, {USAGE}, latency_s, finish_reason FROM answers WHERE key = ?"  # noqa: S608
 
 
 def ledger_path() -> Path:
@@ -154,12 +154,6 @@ class Ledger:
 
         The first answer of a key counts. Answers that come while others are written
         share one fsync.
-
-        Args:
-            key: of the question.
-            model: that was asked.
-            answer: to keep.
-            about: repository that was asked about.
         """
         future: Future[Answer] = Future()
         # A running future cannot be cancelled, so that every paid answer is kept.
@@ -338,15 +332,12 @@ def _execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
     while True:
         try:
             connection.execute(statement)
+            return
         except sqlite3.OperationalError as error:
-            if (
-                result_code(error) != sqlite3.SQLITE_BUSY
-                or time.monotonic() > give_up_at
-            ):
+            is_busy = result_code(error) == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > give_up_at:
                 raise
             time.sleep(0.01)
-        else:
-            return
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

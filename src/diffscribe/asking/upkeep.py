@@ -175,12 +175,8 @@ def prune(
 ) -> int:
     """Drop the answers that meet all conditions, and return their number.
 
-    Args:
-        path: the ledger; its file shrinks.
-        models: drop answers of these; of all, if empty.
-        repos: drop answers about these; about all, if empty.
-        before: drop answers that came before this time.
-        kept: keys of answers that stay, whatever else holds.
+    Without models or repositories they may be of any. They came before a time, if one
+    is given; those with a key in `kept` stay. The file shrinks.
     """
     clauses, values = ["key NOT IN temp.named"], [*models, *repos]
     for column, names in (("model", models), ("about", repos)):
@@ -201,12 +197,8 @@ def prune(
 def forget_answers(path: Path, repo: str, keys: Iterable[str]) -> set[str]:
     """Drop all answers about a repository, and return the keys they had.
 
-    No byte of them is left in the file, or in the WAL beside it.
-
-    Args:
-        path: the ledger.
-        repo: that answers were kept as being about.
-        keys: drop the answers of these too, whoever asked first.
+    The answers of `keys` go too, whoever asked first. No byte of them is left in the
+    file, or in the WAL beside it.
 
     Raises:
         StorageError: if the ledger cannot be used, or others are reading it.

@@ -70,7 +70,9 @@ def ledger_prune(
     if not models and not repos and older_than is None and keep is None:
         names = "--model, --repo, --older-than, --keep"
         raise click.UsageError(f"give at least one of {names}")
-    before = None if older_than is None else _days_ago(older_than)
+    before = None
+    if older_than is not None:
+        before = datetime.now(UTC) - timedelta(days=older_than)
     kept = None if keep is None else upkeep.keys_in(keep)
     dropped = upkeep.prune(ledger, models=models, repos=repos, before=before, kept=kept)
     click.echo(f"prune: {dropped} answers dropped")
@@ -87,7 +89,3 @@ def ledger_show(ledger: Path) -> None:
     click.echo(tabulate(totals, headers=headers, intfmt=","))
     answers = sum(total.answers for total in totals)
     click.echo(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")
-
-
-def _days_ago(days: int) -> datetime:
-    return datetime.now(UTC) - timedelta(days=days)
