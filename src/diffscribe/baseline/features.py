@@ -199,25 +199,15 @@ def rarity_of(files: Iterable[FileEvidence], least: int) -> Rarity:
 
 def pair_features(files: Sequence[FileEvidence], rarity: Rarity) -> NDArray[np.float32]:
     """Return a row for each two files, (0, 1), (0, 2), …, in COLUMNS columns."""
+    squares = _text_features(files, rarity) | _path_features(files)
+    for name in COMPARED:
+        most, least = _beside_the_best(squares[name])
+        squares |= {f"{name}_most": most, f"{name}_least": least}
+    squares |= _file_features(files)
     first, second = np.triu_indices(len(files), 1)
-    squares = square_features(files, rarity)
     return np.stack(
         [squares[name][first, second] for name in COLUMNS], axis=1, dtype=np.float32
     )
-
-
-def square_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, Square]:
-    """Return every feature by its name."""
-    alike = _text_features(files, rarity) | _path_features(files)
-    return {
-        **alike,
-        **{
-            f"{name}_{how}": square
-            for name in COMPARED
-            for how, square in _beside_the_best(alike[name]).items()
-        },
-        **_file_features(files),
-    }
 
 
 def _text_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, Square]:
@@ -226,7 +216,7 @@ def _text_features(files: Sequence[FileEvidence], rarity: Rarity) -> dict[str, S
     seen = [names | file.context for names, file in zip(changed, files, strict=True)]
     new = [file.added - file.removed for file in files]
     gone = [file.removed - file.added for file in files]
-    words = [_words(names) for names in changed]
+    words = [frozenset[str]().union(*map(words_of, names)) for names in changed]
     here = _weight_here(changed, rarity.weight)
     used = _shared(new, seen, rarity.weight)
     path_words = [file.words - {file.extension[1:]} for file in files]
@@ -304,13 +294,10 @@ def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
         },
     }
     return {
+        **{f"kind_{each}": _sum([kind == each for kind in kinds]) for each in KINDS},
         **{
-            f"kind_{kind}": _sum([file.kind == kind for file in files])
-            for kind in KINDS
-        },
-        **{
-            f"status_{status}": _sum([file.status == status for file in files])
-            for status in STATUSES
+            f"status_{each}": _sum([file.status == each for file in files])
+            for each in STATUSES
         },
         "most_additions": np.maximum.outer(added, added),
         "least_additions": np.minimum.outer(added, added),
@@ -319,10 +306,7 @@ def _file_features(files: Sequence[FileEvidence]) -> dict[str, Square]:
         "least_new": np.minimum.outer(new, new),
         "change_logs": _sum([is_change_log(file.path) for file in files]),
         "machine_made": _sum([is_machine_made(file.path) for file in files]),
-        **{
-            name: np.full((len(files), len(files)), value)
-            for name, value in whole.items()
-        },
+        **{name: np.full((len(files),) * 2, value) for name, value in whole.items()},
     }
 
 
@@ -331,10 +315,6 @@ def _weight_here(sets: Sets, weight: Weight | None = None) -> Weight:
     counts = Counter(token for each in sets for token in each)
     local = {token: math.log((1 + len(sets)) / n) for token, n in counts.items()}
     return lambda token: local[token] * (weight(token) if weight else 1)
-
-
-def _words(names: Iterable[str]) -> frozenset[str]:
-    return frozenset().union(*(words_of(name) for name in names))
 
 
 def _cosine(sets: Sets, weight: Weight | None = None) -> Square:
@@ -396,9 +376,12 @@ def _sum(marks: Sequence[bool]) -> Square:
     return np.add.outer(numbers, numbers)
 
 
-def _beside_the_best(square: Square) -> dict[str, Square]:
-    """Return how near two files are, as a share of what is nearest to either."""
+def _beside_the_best(square: Square) -> tuple[Square, Square]:
+    """Return how near two files are, as a share of what is nearest to either.
+
+    Of the shares of the two files the larger one comes first.
+    """
     others = square * (1 - np.eye(len(square)))
     best = others.max(axis=1, keepdims=True)
     share = others / np.where(best == 0, 1, best)
-    return {"most": np.maximum(share, share.T), "least": np.minimum(share, share.T)}
+    return np.maximum(share, share.T), np.minimum(share, share.T)

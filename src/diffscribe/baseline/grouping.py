@@ -85,7 +85,10 @@ def fit_grouping(
         (file for change in training for file in change.files), LEAST_FILES
     )
     changes = [change for change in training if len(change.files) > 1]
-    answers = [_answers(change.groups) for change in changes]
+    groups = [np.array(change.groups) for change in changes]
+    answers = [
+        (each[:, None] == each)[np.triu_indices(len(each), 1)] for each in groups
+    ]
     features = [pair_features(change.files, rarity) for change in changes]
     # All pairs of a change would weigh as much as the square of its files.
     weights = [np.full(len(each), len(each) ** -0.5) for each in answers]
@@ -166,9 +169,7 @@ def probabilities(trees: Trees, features: NDArray[np.float32]) -> Floats:
 def average_link(likely: Floats, threshold: float) -> list[int]:
     """Return a number for each file: groups are joined while the threshold is met.
 
-    Args:
-        likely: how likely each two files belong together, files by files.
-        threshold: 0 to 1, of the mean over the pairs of two groups.
+    It is met by the mean over the pairs of two groups. `likely` is files by files.
     """
     steps = takewhile(lambda step: step[0] >= threshold, joined(likely))
     *_, (_, numbers) = steps
@@ -226,13 +227,6 @@ def _likely(model: Grouping, files: Sequence[FileEvidence]) -> Floats:
     return likely
 
 
-def _answers(groups: Sequence[int]) -> NDArray[np.bool_]:
-    numbers = np.array(groups)
-    first, second = np.triu_indices(len(groups), 1)
-    same: NDArray[np.bool_] = numbers[first] == numbers[second]
-    return same
-
-
 def choose_threshold(
     likely: Sequence[Floats], groups: Sequence[Sequence[int]]
 ) -> float:
@@ -240,10 +234,7 @@ def choose_threshold(
 
     Its mean ARI is within one standard error of the best mean (Breiman et al. 1984): a
     few hundred changes of few repositories tell no more. USUAL if there is no change.
-
-    Args:
-        likely: of each change, how likely each two files belong together.
-        groups: of each change, the group of each file.
+    Of each change `likely` has each two files, and `groups` the group of each file.
     """
     from sklearn.metrics import adjusted_rand_score
 

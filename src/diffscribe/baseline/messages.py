@@ -115,14 +115,9 @@ def subject_of(files: Sequence[FileEvidence]) -> str:
     """
     statuses = {file.status for file in files}
     verb = VERBS.get(statuses.pop(), "update") if len(statuses) == 1 else "update"
-    return f"{verb} {_named(files) or _counted(files)}"
-
-
-def _named(files: Sequence[FileEvidence]) -> str | None:
-    if len(files) > MAX_NAMES:
-        return None
     names = " and ".join(PurePosixPath(file.path).name for file in files)
-    return names if len(names) <= MAX_CHARS and names.isprintable() else None
+    is_short = len(files) <= MAX_NAMES and len(names) <= MAX_CHARS
+    return f"{verb} {names if is_short and names.isprintable() else _counted(files)}"
 
 
 def _counted(files: Sequence[FileEvidence]) -> str:

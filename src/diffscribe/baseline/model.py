@@ -236,13 +236,6 @@ WORDS = "baseline.json"
 NUMBERS = "baseline.safetensors"
 MAX_DEPTH = 64
 OF_NODES = ("column", "limit", "low", "high", "value")
-KINDS = {
-    **{f"trees.{name}": "int32" for name in ("roots", "column", "low", "high")},
-    **{f"trees.{name}": "float64" for name in ("start", "limit", "value")},
-    "types.weights": "float16",
-    "types.bias": "float32",
-}
-"""The arrays of a baseline and their types."""
 
 
 class Words(Record):
@@ -325,24 +318,25 @@ def _check(words: Words, arrays: Mapping[str, NDArray[Any]]) -> None:
     Raises:
         ValueError: with the array and what is wrong with it.
     """
-    kinds = {name: str(each.dtype) for name, each in arrays.items()}
-    if kinds != KINDS:
-        raise ValueError(f"its arrays are {kinds}, not {KINDS}")
     if words.columns != COLUMNS:
         raise ValueError("its trees ask for other features than this version has")
-    nodes, types = arrays["trees.value"].size, len(words.types)
-    shapes = {
-        "trees.start": (1,),
-        "trees.roots": (arrays["trees.roots"].size,),
-        **dict.fromkeys((f"trees.{name}" for name in OF_NODES), (nodes,)),
-        "types.weights": (SIGNS, types),
-        "types.bias": (types,),
+    found = {name: (str(each.dtype), each.shape) for name, each in arrays.items()}
+    (_, roots), (_, nodes) = (
+        found.get(f"trees.{n}", ("", ())) for n in ("roots", "value")
+    )
+    types = len(words.types)
+    expected = {
+        "trees.start": ("float64", (1,)),
+        "trees.roots": ("int32", roots[:1]),
+        **{f"trees.{name}": ("int32", nodes[:1]) for name in ("column", "low", "high")},
+        **{f"trees.{name}": ("float64", nodes[:1]) for name in ("limit", "value")},
+        "types.weights": ("float16", (SIGNS, types)),
+        "types.bias": ("float32", (types,)),
     }
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
+    if found != expected:
+        raise ValueError(f"its arrays are {found}, not {expected}")
     for name in ("roots", "low", "high", "column"):
-        limit = len(COLUMNS) if name == "column" else nodes
+        limit = len(COLUMNS) if name == "column" else nodes[0]
         numbers = arrays[f"trees.{name}"]
         if np.any((numbers < 0) | (numbers >= limit)):
             raise ValueError(f"trees.{name} holds numbers outside 0 to {limit - 1}")
