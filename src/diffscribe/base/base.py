@@ -34,12 +34,8 @@ def copy_base(params: BaseParams, shipped: Path, folder: Path) -> None:
     """Fill an empty folder with the model that params name.
 
     How its maker would draw answers is left out; see `drop_sampling`. Beside the
-    shipped model lies what it was made of, in a folder of its own.
-
-    Args:
-        params: which model.
-        shipped: the folder of diffscribe-135m, read for that model alone.
-        folder: an empty folder.
+    shipped model, which is read from the folder `shipped`, lies what it was made of, in
+    a folder of its own.
 
     Raises:
         ParamsError: for a hub id without a pinned revision.

@@ -19,12 +19,8 @@ UNKNOWN_TO_LLAMA_CPP = ("use_dora", "lora_bias", "rank_pattern", "alpha_pattern"
 def write_lora_gguf(adapter: Path, model: Path, path: Path) -> None:
     """Write the GGUF LoRA file of an adapter; equal inputs give equal bytes.
 
-    Its numbers are those of the adapter. torch takes no part.
-
-    Args:
-        adapter: a PEFT folder with plain LoRA, in float32 or float16.
-        model: a GGUF of the adapter's base, in any type; a llama with SmolLM's names.
-        path: the file to write.
+    Its numbers are those of the adapter, a PEFT folder with plain LoRA. The model is a
+    GGUF of its base, in any type; a llama with SmolLM's names. torch takes no part.
 
     Raises:
         SourceError: if the adapter is another one, or does not fit the model.

@@ -54,9 +54,7 @@ def original_gguf(tools: Path | None = None) -> Path:
     """Return the model's own GGUF, which is fetched once and then kept.
 
     A llama-server takes it together with an adapter (`--lora`), without transformers.
-
-    Args:
-        tools: the folder to keep it in; None is `.tools` of the repository.
+    None keeps it in `.tools` of the repository.
 
     Raises:
         StorageError: if the disk is full.
@@ -66,14 +64,10 @@ def original_gguf(tools: Path | None = None) -> Path:
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Fill a folder with the transformers model of a GGUF; equal bytes every time.
-
-    Args:
-        gguf: a model of the architecture `llama`, tied, with SmolLM's tokenizer.
-        folder: an empty folder.
+    """Fill an empty folder with the transformers model of a GGUF; equal bytes always.
 
     Raises:
-        SourceError: if it is another model.
+        SourceError: if it is no tied `llama` with SmolLM's tokenizer.
     """
     from gguf import GGUFReader
 

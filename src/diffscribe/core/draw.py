@@ -27,13 +27,9 @@ def stratified(
 
     Strata stand in order, and every N/n-th id of all gives its stratum a place; so
     each has within one of its share, and so has whatever strata are sorted by first.
-    The places of a stratum go to the ids that rank first. Every id has the same
-    chance, hence a share of the draw estimates that of all. A new id replaces few.
-
-    Args:
-        members: each an id with its stratum; strata are compared.
-        places: the number of ids to draw.
-        salt: another salt draws other ids.
+    The places of a stratum go to the ids that rank first, with another salt to others.
+    Every id has the same chance, hence a share of the draw estimates that of all. A new
+    id replaces few.
     """
     strata: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for id_, stratum in members:

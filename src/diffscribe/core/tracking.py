@@ -34,7 +34,7 @@ class Statistics(NamedTuple):
     def metrics(self) -> dict[str, Any]:
         """Return the total of each count, and every count by source, zeros included."""
         totals = {name: counts.total() for name, counts in self.counts.items()}
-        return {**totals, "by_source": {each: self._of(each) for each in self._known()}}
+        return {**totals, "by_source": self._by_source()}
 
     def table(self, longest: int = 10) -> str:
         """Return a line for all sources and one for each, largest counts first.
@@ -43,23 +43,19 @@ class Statistics(NamedTuple):
         """
         from tabulate import tabulate
 
-        known = sorted(self._known(), key=lambda name: -max(self._of(name).values()))
-        lines = [["all", *self._sums(known)]]
-        lines += [[source, *self._sums([source])] for source in known[:longest]]
-        if rest := known[longest:]:
-            lines.append([f"{len(rest)} more", *self._sums(rest)])
+        rows = [(name, [*each.values()]) for name, each in self._by_source().items()]
+        rows.sort(key=lambda row: -max(row[1]))
+        lines = [["all", *(counts.total() for counts in self.counts.values())]]
+        lines += [[name, *counts] for name, counts in rows[:longest]]
+        if rest := [counts for _, counts in rows[longest:]]:
+            lines.append([f"{len(rest)} more", *map(sum, zip(*rest, strict=True))])
         return tabulate(lines, headers=["source", *self.counts])
 
-    def _known(self) -> list[str]:
-        return sorted(set().union(*self.counts.values()))
-
-    def _of(self, source: str) -> dict[str, int]:
-        return {name: counts[source] for name, counts in self.counts.items()}
-
-    def _sums(self, sources: list[str]) -> list[int]:
-        return [
-            sum(counts[source] for source in sources) for counts in self.counts.values()
-        ]
+    def _by_source(self) -> dict[str, dict[str, int]]:
+        return {
+            source: {name: counts[source] for name, counts in self.counts.items()}
+            for source in sorted(set().union(*self.counts.values()))
+        }
 
 
 _MOST_EXAMPLES = 3

@@ -49,12 +49,9 @@ class Contents(NamedTuple):
 
 
 def convert(model: Path, path: Path, name: str) -> None:
-    """Write the f16 GGUF of a model folder.
+    """Write the f16 GGUF of a model folder, which calls its model by a name.
 
-    Args:
-        model: a transformers folder with safetensors and a tokenizer.
-        path: the GGUF to write.
-        name: what the file calls its model; equal inputs give equal bytes.
+    Equal inputs give equal bytes.
 
     Raises:
         SourceError: if the folder holds no model.
@@ -124,10 +121,7 @@ QUOTES = '"""'
 def modelfile(gguf: str, system: str, num_ctx: int) -> str:
     """Return the text of a Modelfile that lies beside its GGUF.
 
-    Args:
-        gguf: the file's name.
-        system: the system text the student was trained with.
-        num_ctx: tokens of prompt and answer together.
+    It has the system text that the student was trained with.
 
     Raises:
         SourceError: if the system text holds three quotes in a row, as a
@@ -156,11 +150,7 @@ def write_ggufs(
 ) -> dict[QuantizationType, Contents]:
     """Write `<name>-<kind>.gguf` of each kind and return what they hold.
 
-    Args:
-        model: a transformers folder.
-        name: of the files, and of the model inside of them.
-        kinds: the f16 that the others are made of is kept only if listed.
-        folder: where the files go.
+    The f16 that the others are made of is kept only if it is one of the kinds.
     """
     f16 = folder / f"{name}-f16.gguf"
     convert(model, f16, f"diffscribe {name}")

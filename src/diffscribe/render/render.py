@@ -111,15 +111,8 @@ def render_changes(
     """Render each change that fits, and keep the reasons of those that do not.
 
     With `params.task: message` the samples of a change are those of its commits, each
-    alone. Else a share of the commits of plans with several follow their plan so.
-
-    Args:
-        changes: to render, in the order of the samples.
-        prompts: the student's texts.
-        count: how the budget is counted.
-        params: the section render.
-        style: of the messages.
-        lone: commits that need no sample of their own beside the plans.
+    alone. Else a share of the commits of plans with several follow their plan so, but
+    for the `lone` ones, which are changes of their own.
     """
     rendered = RenderedSplit([], [], Counter())
     taken = set(lone)
@@ -179,14 +172,9 @@ def render_sample(
     answer_tokens = count.text(answer) + 1  # the end-of-turn token
     if answer_tokens > params.max_answer_tokens:
         return RenderReason.LONG_ANSWER
-    rendered = render_student_prompt(
-        change,
-        prompts.plan if task == "plan" else prompts.message,
-        params.max_prompt_tokens,
-        params.context_lines,
-        count,
-        params.recent_subjects,
-    )
+    words = prompts.plan if task == "plan" else prompts.message
+    shown = params.context_lines, count, params.recent_subjects
+    rendered = render_student_prompt(change, words, params.max_prompt_tokens, *shown)
     if rendered is None:
         return RenderReason.LONG_FILE_LIST
     if not rendered.hidden.isdisjoint(change.junk):

@@ -37,6 +37,7 @@ from diffscribe.train.trainer import (
 
 logger = logging.getLogger(__name__)
 
+LIBRARIES = ("torch", "transformers", "trl", "peft")
 TRIM_STEPS = 8
 """After how many steps freed memory is given back, which costs page faults."""
 POOL = 16
@@ -122,9 +123,9 @@ def newest_checkpoint(checkpoints: Path) -> str | None:
     for checkpoint in checkpoints.glob("checkpoint-*"):
         if not (checkpoint / COMPLETE).exists():
             shutil.rmtree(checkpoint)
-    newest: str | None = (
-        get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    )
+    if not checkpoints.is_dir():
+        return None
+    newest: str | None = get_last_checkpoint(str(checkpoints))
     return newest
 
 
@@ -267,14 +268,9 @@ def prepare_trainer(
     # A stage prints one line; the trainer would print its logs.
     trainer.remove_callback(PrinterCallback)
     lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
-    trainer.train_dataset = trainer.train_dataset.select(
-        training_order(
-            lengths,
-            params.per_device_train_batch_size,
-            params.num_train_epochs,
-            params.seed,
-        )
-    )
+    size, epochs = params.per_device_train_batch_size, params.num_train_epochs
+    order = training_order(lengths, size, epochs, params.seed)
+    trainer.train_dataset = trainer.train_dataset.select(order)
     if config.use_cpu:
         from diffscribe.train.cpu import fuse_adapters
 
@@ -360,11 +356,11 @@ def _tidy(folder: Path, base: Path) -> None:
         write_json(config, values)
 
 
+_POINTS = ("step", "loss", "learning_rate", "eval_loss", "eval_mean_token_accuracy")
+
+
 def _point(entry: Mapping[str, Any]) -> Mapping[str, float]:
-    names = ("loss", "learning_rate", "eval_loss", "eval_mean_token_accuracy")
-    return {"step": entry["step"]} | {
-        name: entry[name] for name in names if name in entry
-    }
+    return {name: entry[name] for name in _POINTS if name in entry}
 
 
 def _metrics(
@@ -377,29 +373,22 @@ def _metrics(
         values = [point[name] for point in curve if name in point]
         return round(values[-1], 4) if values else None
 
-    step_samples = trainer.args.train_batch_size * (
-        trainer.args.gradient_accumulation_steps * trainer.args.world_size
-    )
-    seen = trainer.train_dataset["input_ids"][
-        : trainer.state.global_step * step_samples
-    ]
+    args, steps = trainer.args, trainer.state.global_step
+    step_samples = args.train_batch_size * args.gradient_accumulation_steps
+    rows = trainer.train_dataset["input_ids"]
+    seen = rows[: steps * step_samples * args.world_size]
+    weights = [each for each in trainer.model.parameters() if each.requires_grad]
     return {
         "samples": samples,
         "samples_seen": len(seen),
-        "steps": trainer.state.global_step,
+        "steps": steps,
         "tokens": sum(map(len, seen)),
-        "trainable_parameters": sum(
-            parameter.numel()
-            for parameter in trainer.model.parameters()
-            if parameter.requires_grad
-        ),
+        "trainable_parameters": sum(each.numel() for each in weights),
         "train_loss": last("loss"),
         "validation_loss": last("eval_loss"),
         "validation_token_accuracy": last("eval_mean_token_accuracy"),
         "versions": {
-            **{
-                name: version(name) for name in ("torch", "transformers", "trl", "peft")
-            },
+            **{name: version(name) for name in LIBRARIES},
             "unsloth": version("unsloth") if backend == "unsloth" else None,
         },
     }

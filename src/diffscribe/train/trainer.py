@@ -67,15 +67,8 @@ def load_student(
 ) -> tuple[Any, Any]:
     """Return a model and the PEFT config that TRL lays over it, or None.
 
-    Unsloth wraps its model itself and cuts every sample to `max_tokens`; full
-    fine-tuning wraps none.
-
-    Args:
-        base: the folder of the model.
-        backend: what loads it.
-        params: what is trained, and how it is wrapped.
-        config: TRL's SFTConfig of the run.
-        max_tokens: the longest sample; Unsloth needs it.
+    Unsloth wraps its model itself and needs `max_tokens`, to which it cuts every
+    sample; full fine-tuning wraps none. `config` is TRL's SFTConfig of the run.
 
     Raises:
         ParamsError: for a key of `lora` that PEFT does not know.
