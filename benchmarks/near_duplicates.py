@@ -1,17 +1,15 @@
-"""How fast near-duplicates are found and how many, against datasketch and rensa.
+"""How fast near-duplicates are found, and whether all are, against all pairs.
 
 Usage: python benchmarks/near_duplicates.py REPOSITORY... [--documents 8000] [--runs 5]
 
 Documents are the diffs of the repositories' commits, of 1,000 to 20,000 characters,
 and after each tenth of them a copy in which a random share of the words is replaced.
-Each way gets the text of the diffs and returns their clusters at a Jaccard index of
-0.7: shingles, candidates, verification. datasketch (its bulk interface; the bands that
-it chooses, and 64) and rensa (64 bands) find candidates by LSH over signatures of 128
-hashes, and get the same shingles as Python strings. Speed is the CPU time of one core,
-each run in a process of its own, medians of runs in turn. Recall is the share of all
-pairs with a true index of at least 0.7 that share a cluster. The second line compares
-digests with git's patch-id; the last ones say what the parts cost. Linux only; needs
-the extra `benchmarks`.
+Both ways get the text of the diffs and return their clusters at a Jaccard index of 0.7:
+ours, and an exhaustive one, which counts the shingles that each two documents share by
+a sparse matrix product. Speed is the CPU time of one core, each run in a process of its
+own, medians of runs in turn. Recall is the share of all pairs with a true index of at
+least 0.7 that share a cluster. The second line compares digests with git's patch-id.
+Linux only.
 """
 
 import os
@@ -20,8 +18,7 @@ import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -30,18 +27,11 @@ import click
 import numpy as np
 from scipy import sparse
 
-from diffscribe.commits.diff import changed_lines, diff_digest
-from diffscribe.commits.near_duplicates import (
-    SHINGLE_TOKENS,
-    clusters,
-    shingle,
-)
+from diffscribe.commits.diff import diff_digest
+from diffscribe.commits.near_duplicates import clusters, shingle
 
 SIMILARITY = 0.7
-HASHES = 128
-"""Of the signatures of datasketch and rensa."""
 LOG = "log -p -M --no-merges --no-color --no-ext-diff --no-textconv --format=%x00 HEAD"
-TOKEN = re.compile(r"[0-9A-Za-z_\x80-\U0010ffff]+|[^\t\n\v\f\r ]")
 WORD = re.compile(r"\w+")
 Way = Callable[[Sequence[str]], list[int]]
 
@@ -60,69 +50,17 @@ def ours(documents: Sequence[str]) -> list[int]:
     return clusters(documents, SIMILARITY)
 
 
-def datasketch_lsh(
-    documents: Sequence[str], bands: tuple[int, int] | None = None
-) -> list[int]:
-    """Return the clusters of datasketch's verified candidates."""
-    from datasketch import MinHash, MinHashLSH
-
-    sets = dict(python_shingles(documents))
-    encoded = ([each.encode() for each in shingles] for shingles in sets.values())
-    lsh = MinHashLSH(threshold=SIMILARITY, num_perm=HASHES, params=bands)
-    pairs = []
-    signatures = MinHash.bulk(encoded, num_perm=HASHES)
-    for index, signature in zip(sets, signatures, strict=True):
-        pairs += [(other, index) for other in lsh.query(signature)]
-        lsh.insert(index, signature)
-    return linked(len(documents), verified(pairs, sets))
-
-
-def rensa_lsh(documents: Sequence[str]) -> list[int]:
-    """Return the clusters of rensa's verified candidates."""
-    from rensa import RMinHash, RMinHashLSH
-
-    sets = dict(python_shingles(documents))
-    filled = list(sets)
-    signatures = RMinHash.from_token_sets([list(sets[n]) for n in filled], HASHES, 7)
-    lsh = RMinHashLSH(SIMILARITY, HASHES, HASHES // 2)
-    lsh.insert_many(signatures, 0)
-    found = enumerate(lsh.query_all(signatures))
-    pairs = [(filled[one], filled[each]) for one, others in found for each in others]
-    return linked(len(documents), verified(pairs, sets))
-
-
-def python_shingles(documents: Sequence[str]) -> Iterable[tuple[int, set[str]]]:
-    """Yield what `shingle` hashes as strings, of documents that have any."""
-    for index, document in enumerate(documents):
-        found = set()
-        lines = changed_lines(document)
-        for sign in "-+":
-            text = "\n".join([line[1:] for line in lines if line[0] == sign])
-            tokens = [*TOKEN.findall(text), *[""] * (SHINGLE_TOKENS - 1)]
-            windows = zip(*(tokens[n:] for n in range(SHINGLE_TOKENS)), strict=False)
-            found |= {sign + " ".join(window) for window in windows}
-        if found:
-            yield index, found
-
-
-def verified(
-    pairs: Iterable[tuple[int, int]], sets: dict[int, set[str]]
-) -> list[tuple[int, int]]:
-    """Return the pairs that are similar enough."""
-    right = []
-    for one, other in {(min(pair), max(pair)) for pair in pairs}:
-        shared = len(sets[one] & sets[other])
-        if shared >= SIMILARITY * (len(sets[one]) + len(sets[other]) - shared):
-            right.append((one, other))
-    return right
-
-
 def linked(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """Return a label of the connected component of each document."""
     rows, columns = np.array([*pairs, (0, 0)]).T
     graph = sparse.coo_array((np.ones(len(rows)), (rows, columns)), (count, count))
     _, labels = sparse.csgraph.connected_components(graph, directed=False)
     return [int(label) for label in labels]
+
+
+def exhaustive(documents: Sequence[str]) -> list[int]:
+    """Return the clusters of all pairs that are similar enough."""
+    return linked(len(documents), true_pairs(documents))
 
 
 def true_pairs(documents: Sequence[str]) -> list[tuple[int, int]]:
@@ -223,20 +161,6 @@ def peak_mib(*, reset: bool = False) -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def parts(documents: Sequence[str]) -> dict[str, Callable[[], object]]:
-    """Return the steps whose time is told apart."""
-
-    def pieces(step: Callable[[Sequence[str]], object]) -> None:
-        for start in range(0, len(documents), 80):
-            step(documents[start : start + 80])
-
-    return {
-        "digests": lambda: [diff_digest(each) for each in documents],
-        "shingles": lambda: pieces(shingle),
-        "shingles in Python": lambda: dict(python_shingles(documents)),
-    }
-
-
 @click.command()
 @click.argument("repositories", nargs=-1, required=True)
 @click.option("--documents", "count", default=8000, show_default=True)
@@ -257,12 +181,7 @@ def main(repositories: Sequence[str], count: int, runs: int) -> None:
         f"{len(by_git)} repeat a git patch-id, {equal} of these also a digest; "
         f"{len(repeated(digests))} repeat a digest"
     )
-    ways: dict[str, Way] = {
-        "ours": ours,
-        "datasketch": datasketch_lsh,
-        "datasketch, 64 bands": partial(datasketch_lsh, bands=(HASHES // 2, 2)),
-        "rensa": rensa_lsh,
-    }
+    ways: dict[str, Way] = {"ours": ours, "exhaustive": exhaustive}
     taken: dict[str, list[Run]] = {name: [] for name in ways}
     for _ in range(runs):
         for name, way in ways.items():
@@ -279,14 +198,6 @@ def main(repositories: Sequence[str], count: int, runs: int) -> None:
             f"{name:20} {speed:6.0f} documents/s, ours is {ratio:.1f} times as fast; "
             f"peak {done[0].peak_mib:.0f} MiB; recall {found / len(pairs):.4f}"
         )
-    for name, step in parts(documents).items():
-        seconds = []
-        for _ in range(runs):
-            start = time.process_time()
-            step()
-            seconds.append(time.process_time() - start)
-        each_us = statistics.median(seconds) / len(documents) * 1e6
-        click.echo(f"{name:24} {each_us:6.1f} microseconds a document")
 
 
 if __name__ == "__main__":
