@@ -9,6 +9,7 @@ import pytest
 
 from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.core.files import (
+    read_json,
     read_jsonl,
     whole_file,
     whole_folder,
@@ -88,6 +89,23 @@ def test_an_input_that_cannot_be_opened_says_who_writes_it(tmp_path, name, reaso
         f"input '{tmp_path / name}' cannot be read: {reason}; check the path, or run "
         "the stage that writes it"
     )
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b'"a"', b"3"])
+def test_a_document_that_is_no_object_is_named(tmp_path, content):
+    path = tmp_path / "counts.json"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=f"^{path}: not a JSON object: .* run the"):
+        read_json(path)
+    write_json(path, {"n": 1})
+    assert read_json(path) == {"n": 1}
+
+
+def test_only_lines_that_hold_a_text_are_read(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    write_jsonl(path, [HARD, Issue(path="b", message="wanted")])
+    path.write_bytes(b"no row\n" + path.read_bytes())
+    assert [each.path for each in read_jsonl(path, Issue, b'"wanted')] == ["b"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])

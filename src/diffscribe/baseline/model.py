@@ -321,22 +321,20 @@ def _check(words: Words, arrays: Mapping[str, NDArray[Any]]) -> None:
     if words.columns != COLUMNS:
         raise ValueError("its trees ask for other features than this version has")
     found = {name: (str(each.dtype), each.shape) for name, each in arrays.items()}
-    (_, roots), (_, nodes) = (
-        found.get(f"trees.{n}", ("", ())) for n in ("roots", "value")
-    )
-    types = len(words.types)
+    sizes = {name: each.size for name, each in arrays.items()}
+    nodes, types = sizes.get("trees.value", 0), len(words.types)
     expected = {
         "trees.start": ("float64", (1,)),
-        "trees.roots": ("int32", roots[:1]),
-        **{f"trees.{name}": ("int32", nodes[:1]) for name in ("column", "low", "high")},
-        **{f"trees.{name}": ("float64", nodes[:1]) for name in ("limit", "value")},
+        "trees.roots": ("int32", (sizes.get("trees.roots", 0),)),
+        **{f"trees.{name}": ("int32", (nodes,)) for name in ("column", "low", "high")},
+        **{f"trees.{name}": ("float64", (nodes,)) for name in ("limit", "value")},
         "types.weights": ("float16", (SIGNS, types)),
         "types.bias": ("float32", (types,)),
     }
     if found != expected:
         raise ValueError(f"its arrays are {found}, not {expected}")
     for name in ("roots", "low", "high", "column"):
-        limit = len(COLUMNS) if name == "column" else nodes[0]
+        limit = len(COLUMNS) if name == "column" else nodes
         numbers = arrays[f"trees.{name}"]
         if np.any((numbers < 0) | (numbers >= limit)):
             raise ValueError(f"trees.{name} holds numbers outside 0 to {limit - 1}")

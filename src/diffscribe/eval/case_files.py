@@ -27,6 +27,7 @@ from diffscribe.commits.plan import (
     read_plan,
 )
 from diffscribe.core.errors import InputError, RecordError
+from diffscribe.core.files import first_problem
 from diffscribe.core.records import (
     Change,
     Label,
@@ -155,8 +156,7 @@ def _case(form: CaseFormat, row: Row, where: str) -> Case:
         if problem is None:
             return case
     except ValidationError as error:
-        first = error.errors()[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        problem = first_problem(error)
     except RecordError as error:
         problem = str(error)
     raise RecordError(f"{where}: not a case of {form.name}: {problem}")
@@ -320,6 +320,15 @@ def _case_of_smart_commit(row: Row) -> Case:
         )
         for commit in reversed(read.original_commits)
     )
+    if read.label:
+        target = plan_of_headers(read.label)
+        commits = [
+            each.model_copy(update={"files": tuple(map(unquote, each.files))})
+            for each in target.commits
+        ]
+        target = target.model_copy(update={"commits": tuple(commits)})
+    else:
+        target = plan_of_commits(originals, {path: path for path in files}, "")
     return Case(
         id=f"{read.repo_url}@{read.base_commit}..{read.head_commit}",
         repo=read.repo_url,
@@ -329,20 +338,9 @@ def _case_of_smart_commit(row: Row) -> Case:
         junk=tuple(sorted(set(map(unquote, read.injected_files)) & set(files))),
         diff=_patch_text(read.diff),
         gitignore=read.existing_gitignore,
-        target=_unquoted(plan_of_headers(read.label))
-        if read.label
-        else plan_of_commits(originals, {path: path for path in files}, ""),
+        target=target,
         originals=originals,
     )
-
-
-def _unquoted(plan: Plan) -> Plan:
-    """Return a plan whose paths are spelled as in `changed_files` without quotes."""
-    commits = [
-        each.model_copy(update={"files": tuple(map(unquote, each.files))})
-        for each in plan.commits
-    ]
-    return plan.model_copy(update={"commits": tuple(commits)})
 
 
 class _ChatRow(Record, extra="ignore"):

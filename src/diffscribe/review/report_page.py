@@ -82,31 +82,18 @@ def write_page(
         for at, case in enumerate(cases)
     }
     first, *others = answers
+    named = [f"{part.kind}: {part.name} ({len(part.ids)})" for part in parts]
     body = Template(asset("report.html")).substitute(
         overview(measured, parts, evaluation),
         about=f"{len(cases)} samples of {len({case.repo for case in cases})} "
         f"repositories · {len(answers)} systems",
-        parts=_options(
-            [("", "all")]
-            + [
-                (at, f"{part.kind}: {part.name} ({len(part.ids)})")
-                for at, part in enumerate(parts)
-            ]
-        ),
-        scores=_options([(name, name) for name in HEADLINE], "ari"),
-        firsts=_options([(name, name) for name in answers], first),
+        parts=_options(["", *map(str, range(len(parts)))], words=["all", *named]),
+        scores=_options(HEADLINE, "ari"),
+        firsts=_options(answers, first),
         others=_options(
-            [(name, name) for name in answers],
-            next((name for name in others if name.startswith("base")), first),
+            answers, next((name for name in others if name.startswith("base")), first)
         ),
-        pairs=_options(
-            [
-                (name, name)
-                for name in dict.fromkeys(
-                    " and ".join(sorted(each.systems)) for each in ballots
-                )
-            ]
-        ),
+        pairs=_options(dict.fromkeys(" and ".join(sorted(b.systems)) for b in ballots)),
     )
     page = whole_page(
         "Evaluation", body, asset("report.js"), {"report": report, **samples}
@@ -123,11 +110,14 @@ def by_system(each: Iterable[A]) -> Mapping[str, Mapping[str, A]]:
     return systems
 
 
-def _options(choices: Iterable[tuple[object, str]], chosen: object = "") -> str:
+def _options(
+    values: Iterable[str], chosen: str = "", words: Iterable[str] | None = None
+) -> str:
+    values = list(values)
     return "".join(
-        f'<option value="{html.escape(str(value))}"'
-        f"{' selected' if value == chosen else ''}>{html.escape(words)}</option>"
-        for value, words in choices
+        f'<option value="{html.escape(value)}"'
+        f"{' selected' if value == chosen else ''}>{html.escape(text)}</option>"
+        for value, text in zip(values, words or values, strict=True)
     )
 
 
