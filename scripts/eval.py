@@ -16,7 +16,7 @@ from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.doors.model_folder import token_counters
 from diffscribe.eval.ask import Decoding, System, ask_all, find_models, systems_of
-from diffscribe.eval.cases import Case, as_student_is_asked, read_selection
+from diffscribe.eval.cases import Case, read_selection, with_student_prompts
 from diffscribe.eval.controls import fit_controls, read_planned
 from diffscribe.eval.metrics import headline
 from diffscribe.eval.report import (
@@ -72,7 +72,7 @@ def main(
 
     def alone(asked: Sequence[Case]) -> list[Case]:
         budget, style = values.render.max_prompt_tokens, values.style.message
-        return as_student_is_asked(
+        return with_student_prompts(
             asked, words, budget, values.render, style, Counters(*counters())
         )
 

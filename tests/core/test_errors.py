@@ -1,4 +1,4 @@
-from diffscribe.core.errors import DiffscribeError, SourceError, shown
+from diffscribe.core.errors import DiffscribeError, SourceError, printable
 
 
 def test_an_error_cannot_drive_a_terminal():
@@ -10,4 +10,4 @@ def test_an_error_cannot_drive_a_terminal():
 
 
 def test_bytes_of_a_name_that_is_no_text_are_shown():
-    assert shown("caf\udce9") == "caf\\udce9"
+    assert printable("caf\udce9") == "caf\\udce9"

@@ -12,7 +12,6 @@ from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.eval.cases import (
-    as_student_is_asked,
     case_units,
     cluster_of,
     held_limits,
@@ -21,6 +20,7 @@ from diffscribe.eval.cases import (
     schema_of,
     select,
     with_prompts,
+    with_student_prompts,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +134,7 @@ def test_plans_can_be_asked_for_as_the_student_is_asked(answer):
     params = RENDER.model_copy(update={"answer": answer})
     texts = load_student_prompts(PROMPTS / "student", answer)
     cases = [make_case(), make_case(task="message")]
-    plans, message = as_student_is_asked(cases, texts, 4000, params, "conventional")
+    plans, message = with_student_prompts(cases, texts, 4000, params, "conventional")
     assert plans.prompt[0].content == texts.plan.system
     assert message.prompt[0].content == texts.message.system
     assert message.prompt[1] == plans.prompt[1]
@@ -143,7 +143,7 @@ def test_plans_can_be_asked_for_as_the_student_is_asked(answer):
     units = (FileUnits("a.py", 1, False), FileUnits("b.py", 1, False))
     assert (plans.answer, plans.units) == (answer, units)
     assert (schema_of(plans) is None) == (answer == "lines")
-    [short] = as_student_is_asked(cases[:1], texts, 20, params, "plain")
+    [short] = with_student_prompts(cases[:1], texts, 20, params, "plain")
     assert (short.prompt, short.message) == ((), "plain")
     [made] = short.target.commits
     assert (made.type, made.subject) == ("", "Stop early")

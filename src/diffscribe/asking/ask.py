@@ -204,7 +204,7 @@ class Asker:
         task = self._open.get(key)
         is_shared = task is not None
         if task is None:
-            task = asyncio.create_task(self._claimed(key, sent))
+            task = asyncio.create_task(self._ask_unless_claimed(key, sent))
             self._open[key] = task
             task.add_done_callback(lambda task: self._forget(key, task))
         try:
@@ -223,7 +223,7 @@ class Asker:
             # Without this, asyncio logs an error that no row is left to see.
             task.exception()
 
-    async def _claimed(self, key: str, sent: Outgoing) -> Answer:
+    async def _ask_unless_claimed(self, key: str, sent: Outgoing) -> Answer:
         """Ask, unless another process does; then wait for its answer."""
         while not self._ledger.claim(key):
             if not self._waits:
@@ -247,7 +247,7 @@ class Asker:
         await self._budget.admit(most)
         usage = None
         try:
-            endpoint = await self._opened()
+            endpoint = await self._open_once()
             tracing = self._trace(question) if self._trace else nullcontext(ignore)
             with tracing as record:
                 answer = await endpoint.ask(sent)
@@ -261,7 +261,7 @@ class Asker:
             self._budget.settle(most, question.model, usage)
         return await asyncio.wrap_future(kept)
 
-    async def _opened(self) -> Endpoint:
+    async def _open_once(self) -> Endpoint:
         """Return the endpoint, opened by the first question that needs it."""
         if self.endpoint is None:
             if self._opening is None:

@@ -150,7 +150,7 @@ def connected(
             place=model.place if isinstance(model, Remote) else "",
             trace=_tracing(run),
         )
-        with _told(run, budget, asker):
+        with _log_figures(run, budget, asker):
             yield asker
 
 
@@ -179,12 +179,14 @@ def connected_batches(
             opened.callback(service.close)
         folder = batch_folder(model.base_url if sends else None)
         asker = opened.enter_context(BatchAsker(ledger, budget, folder, service))
-        with _told(run, budget, asker):
+        with _log_figures(run, budget, asker):
             yield asker
 
 
 @contextmanager
-def _told(run: TrackedRun, budget: Budget, asker: Asker | BatchAsker) -> Iterator[None]:
+def _log_figures(
+    run: TrackedRun, budget: Budget, asker: Asker | BatchAsker
+) -> Iterator[None]:
     """Log what asking took at the end, however that comes."""
     started = time.monotonic()
     try:

@@ -198,7 +198,7 @@ class Ledger:
     def _write(self, connection: sqlite3.Connection) -> None:
         is_open = True
         while is_open:
-            puts = _taken(self._puts)
+            puts = _take_waiting(self._puts)
             is_open = None not in puts
             self._commit(connection, [put for put in puts if put])
         connection.close()
@@ -222,7 +222,7 @@ def _claim_byte(key: str) -> int:
     return int(key[:15], 16)
 
 
-def _taken(puts: SimpleQueue[_Put | None]) -> list[_Put | None]:
+def _take_waiting(puts: SimpleQueue[_Put | None]) -> list[_Put | None]:
     """Wait for one put, and return it with all others that wait by then."""
     taken = [puts.get()]
     while True:

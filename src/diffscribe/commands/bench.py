@@ -30,10 +30,10 @@ from diffscribe.eval.ask import Decoding, System, ask_all
 from diffscribe.eval.case_files import read_case_file
 from diffscribe.eval.cases import (
     Case,
-    as_student_is_asked,
     change_of,
     select,
     with_prompts,
+    with_student_prompts,
 )
 from diffscribe.eval.compare import compare_systems
 from diffscribe.eval.controls import RULES, Control, read_labels
@@ -272,7 +272,7 @@ def _with_prompts(
         style, section = values.style.message, values.render
         max_chars = max_chars or int(CHARS_PER_TOKEN * section.max_prompt_tokens)
         words = load_student_prompts(PROMPTS / "student", section.answer, style)
-        return as_student_is_asked(cases, words, max_chars, section, style)
+        return with_student_prompts(cases, words, max_chars, section, style)
     max_chars = max_chars or MAX_PROMPT_CHARS
     texts = {
         "message": load_prompts(PROMPTS / "message"),

@@ -22,7 +22,7 @@ from pydantic import ValidationError, model_validator
 from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.upkeep import forget_answers
 from diffscribe.core.cli import Command
-from diffscribe.core.errors import RecordError, shown
+from diffscribe.core.errors import RecordError, printable
 from diffscribe.core.files import first_problem, read_json, write_json, write_lines
 from diffscribe.core.records import Record
 from diffscribe.core.tracking import forget_traces
@@ -126,7 +126,7 @@ def forget_command(repo: str) -> None:
     if not any((*counts, *result.removed, *result.found)):
         close = difflib.get_close_matches(repo, result.others, _CLOSE_NAMES)
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        click.echo(shown(f"forget: nothing was found under the name {repo}{hint}"))
+        click.echo(printable(f"forget: nothing was found under the name {repo}{hint}"))
     if result.sent:
         click.echo(
             f"forget: the service still holds requests: {', '.join(result.sent)}; "

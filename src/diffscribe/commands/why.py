@@ -8,7 +8,7 @@ import click
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.core.cli import INPUT, Command
-from diffscribe.core.errors import InputError, shown
+from diffscribe.core.errors import InputError, printable
 from diffscribe.core.files import read_json, read_jsonl
 from diffscribe.core.records import (
     SPLITS,
@@ -69,12 +69,12 @@ def trace(folder: Path, reports: Path, wanted: str) -> Iterator[str]:
 def _follow(folder: Path, reports: Path, change: Change) -> Iterator[str]:
     id_ = change.id
     commits = ", ".join(each.sha[:_SHORT] for each in change.commits)
-    yield f"change {id_[:_SHORT]} of {shown(change.repo)}"
+    yield f"change {id_[:_SHORT]} of {printable(change.repo)}"
     yield f"  harvest  {len(change.files)} files of the commits {commits}"
     labeled = _rows(folder / "labeled.jsonl", id_, LabeledChange)
     if not labeled:
         for failure in _rows(folder / "label_failures.jsonl", id_, LabelFailure):
-            yield f"  label    failed: {failure.reason}: {shown(failure.words)}"
+            yield f"  label    failed: {failure.reason}: {printable(failure.words)}"
             return
         yield "  label    no label; the reasons are only counted:"
         yield from _counts(reports, "label")
@@ -109,7 +109,7 @@ def _follow(folder: Path, reports: Path, change: Change) -> Iterator[str]:
 
 def _headers(change: LabeledChange) -> Iterator[str]:
     for commit in change.label.plan.commits:
-        yield f"           {shown(format_header(commit))}"
+        yield f"           {printable(format_header(commit))}"
 
 
 def _counts(reports: Path, stage: str) -> Iterator[str]:

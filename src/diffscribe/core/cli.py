@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from diffscribe.core.errors import DiffscribeError, InputError, ToolError, shown
+from diffscribe.core.errors import (
+    DiffscribeError,
+    InputError,
+    ToolError,
+    printable,
+)
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -113,7 +118,7 @@ class _Handler(logging.Handler):
     """Print a line to stderr; names in it cannot drive the terminal."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"  {shown(record.getMessage())}", err=True)
+        click.echo(f"  {printable(record.getMessage())}", err=True)
 
 
 def _set_verbose(_: click.Context, __: click.Parameter, is_verbose: bool) -> None:

@@ -24,10 +24,10 @@ class DiffscribeError(Exception):
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(shown(message))
+        super().__init__(printable(message))
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return text with control characters as escapes, so that none drives a terminal.
 
     Names of files and messages of git come from untrusted repositories.

@@ -78,7 +78,7 @@ def read_jsonl(path: Path, kind: type[R], holding: bytes = b"") -> Iterator[R]:
         RecordError: naming file and line, at the first that does not fit.
     """
     number = 0
-    with _opened(path) as lines:
+    with _open_input(path) as lines:
         for number, line in enumerate(lines, start=1):
             if holding not in line:
                 continue
@@ -99,7 +99,7 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: if there is no such file, or it cannot be opened.
         RecordError: if it holds something else.
     """
-    with _opened(path) as content:
+    with _open_input(path) as content:
         try:
             value = json.load(content)
         except ValueError as error:
@@ -120,7 +120,7 @@ def first_problem(error: ValidationError) -> str:
     return f"{where}: {reason}" if where else reason
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_input(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
@@ -217,7 +217,7 @@ def _held(path: Path) -> Iterator[None]:
     """
     lock = _beside(path, "lock.partial")
     with _explained(path):
-        descriptor = _locked(path, lock)
+        descriptor = _lock(path, lock)
     try:
         yield
     finally:
@@ -228,7 +228,7 @@ def _held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path: Path, lock: Path) -> int:
+def _lock(path: Path, lock: Path) -> int:
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:

@@ -292,7 +292,7 @@ def _prompt(case: Case, texts: Prompts, max_chars: int) -> tuple[Message, ...]:
     return rendered.messages if rendered else ()
 
 
-def as_student_is_asked(
+def with_student_prompts(
     cases: Iterable[Case],
     texts: StudentPrompts,
     budget: int,

@@ -62,7 +62,7 @@ def write_page(
     report = {
         "measures": {name: each._asdict() for name, each in SCORES.items()},
         "systems": list(answers),
-        "samples": [_listed(case, parts) for case in cases],
+        "samples": [_list_entry(case, parts) for case in cases],
         "values": {
             name: [
                 [own[case.id].values[name] for case in cases]
@@ -173,7 +173,9 @@ def overview(
                 if each.system == main
                 else f"{each.other}, of {each.system}",
                 *(
-                    _tested(each.comparisons[name]) if name in each.comparisons else "-"
+                    _difference(each.comparisons[name])
+                    if name in each.comparisons
+                    else "-"
                     for name in HEADLINE
                 ),
             )
@@ -193,7 +195,7 @@ def overview(
     }
 
 
-def _tested(found: Comparison) -> str:
+def _difference(found: Comparison) -> str:
     verdict = "" if found.verdict == "not shown" else f"{found.verdict}, "
     return f"{cell(found.difference)}\n{verdict}p {p_value(found.p_holm)}"
 
@@ -218,7 +220,7 @@ def _parts(parts: Iterable[Slice], scores: Mapping[str, Score]) -> str:
 # Samples ------------------------------------------------------------------------------
 
 
-def _listed(case: Case, parts: Sequence[Slice]) -> dict[str, Any]:
+def _list_entry(case: Case, parts: Sequence[Slice]) -> dict[str, Any]:
     """Return what the list and its filters need of a case."""
     commits = case.target.commits
     return {

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 
 from diffscribe.core.ballots import Axis, Choice, Vote, Votes, read_votes
-from diffscribe.core.errors import shown
+from diffscribe.core.errors import printable
 from diffscribe.core.intervals import Interval, mcnemar, proportion_interval
 
 OVERALL = "overall"
@@ -164,7 +164,7 @@ def votes_report(paths: Sequence[Path]) -> str:
 def _file_report(path: Path, votes: Votes) -> str:
     rows = []
     for each in preferences(votes.votes):
-        pair = f"{shown(each.system)} over {shown(each.other)}"
+        pair = f"{printable(each.system)} over {printable(each.other)}"
         share = p = "-"
         if each.share is not None:
             ends = ", ".join(str(round(100 * end)) for end in each.interval)
@@ -172,7 +172,7 @@ def _file_report(path: Path, votes: Votes) -> str:
             p = p_value(each.p)
         name = pair if each.axis == OVERALL else ""
         rows.append([name, each.axis, each.wins, each.ties, each.losses, share, p])
-    lines = [f"{path.name}: {len(votes.votes)} votes of {shown(votes.voter)}"]
+    lines = [f"{path.name}: {len(votes.votes)} votes of {printable(votes.voter)}"]
     single = Counter(vote.choice for vote in votes.votes if len(vote.systems) == 1)
     if single:
         said = ", ".join(f"{choice} {n}" for choice, n in sorted(single.items()))
@@ -196,7 +196,7 @@ def _agreement(one: Path, two: Path, found: Sequence[Kappa]) -> str:
     if not found:
         return f"{one.name} and {two.name} have no ballot in common."
     rows = [
-        [shown(" and ".join(each.systems)), each.n, each.agreed, str(each)]
+        [printable(" and ".join(each.systems)), each.n, each.agreed, str(each)]
         for each in found
     ]
     headers = ["plans of", "ballots", "agreed", "kappa [95 %]"]

@@ -82,13 +82,13 @@ def load_student(
         return _unsloth_model(base, params, lora, config, max_tokens), None
     model = _model(base, params, config)
     if params.adapter is not None:
-        return _trained_before(model, base, Path(params.adapter), params), None
+        return _load_adapted(model, base, Path(params.adapter), params), None
     if params.method == "full":
         return model, None
     return model, LoraConfig(**lora, task_type="CAUSAL_LM")
 
 
-def _trained_before(model: Any, base: Path, adapter: Path, params: TrainParams) -> Any:
+def _load_adapted(model: Any, base: Path, adapter: Path, params: TrainParams) -> Any:
     """Return a model with an adapter whose weights are trained further.
 
     Raises:
