@@ -416,27 +416,22 @@ def _paths_in(text: str) -> tuple[str, ...]:
     return tuple(sorted({match["name"] for match in _STAT.finditer(text)}))
 
 
-FORMATS = (
-    CaseFormat(
-        "diffscribe cases",
-        frozenset({"task", "diff", "target", "originals"}),
-        Case.model_validate,
-    ),
-    CaseFormat(
-        "diffscribe samples (data/sft)",
-        frozenset({"task", "prompt", "completion", "target"}),
-        None,
-    ),
-    CaseFormat(
-        "diffscribe changes (data/*.jsonl, data/splits)",
-        frozenset({"base", "head", "diff", "commits"}),
-        case_of_change,
-    ),
-    CaseFormat("joco", frozenset({"id", "diff", "expectedMessage"}), _case_of_joco),
-    CaseFormat(
-        "git-smart-commit",
-        frozenset({"repo_url", "base_commit", "head_commit", "original_commits"}),
-        _case_of_smart_commit,
-    ),
-    CaseFormat("messages", frozenset({"messages"}), _case_of_chat),
+FORMATS = tuple(
+    CaseFormat(name, frozenset(keys.split()), case_of)
+    for name, keys, case_of in (
+        ("diffscribe cases", "task diff target originals", Case.model_validate),
+        ("diffscribe samples (data/sft)", "task prompt completion target", None),
+        (
+            "diffscribe changes (data/*.jsonl, data/splits)",
+            "base head diff commits",
+            case_of_change,
+        ),
+        ("joco", "id diff expectedMessage", _case_of_joco),
+        (
+            "git-smart-commit",
+            "repo_url base_commit head_commit original_commits",
+            _case_of_smart_commit,
+        ),
+        ("messages", "messages", _case_of_chat),
+    )
 )

@@ -301,37 +301,28 @@ def number(value: float | None) -> str:
 
 
 def _measures(measures: Mapping[str, Measure], results: Sequence[SystemResult]) -> str:
-    return grid(
-        [
-            {
-                "measure": f"`{name}`",
-                "better": measure.better,
-                **{
-                    each.system: percent(each.scores[name].value, measure.high)
-                    for each in results
-                },
-                "what it is": measure.meaning,
-            }
-            for name, measure in measures.items()
-        ]
-    )
+    rows = []
+    for name, of in measures.items():
+        values = {
+            each.system: percent(each.scores[name].value, of.high) for each in results
+        }
+        row = {"measure": f"`{name}`", "better": of.better, **values}
+        rows.append({**row, "what it is": of.meaning})
+    return grid(rows)
 
 
 def _slices(by: str, slices: Mapping[str, Mapping[str, float | None]]) -> str:
-    return grid(
-        [
-            {by: name, "n": f"{row['n']:.0f}"}
-            | {key: percent(value) for key, value in row.items() if key != "n"}
-            for name, row in slices.items()
-        ]
-    )
+    rows = []
+    for name, means in slices.items():
+        values = {key: percent(value) for key, value in means.items() if key != "n"}
+        rows.append({by: name, "n": f"{means['n']:.0f}", **values})
+    return grid(rows)
 
 
 def _confusion(counts: Mapping[str, Mapping[str, int]]) -> str:
     answers = sorted({answer for row in counts.values() for answer in row})
-    return grid(
-        [
-            {"target": type_} | {each: str(row.get(each, 0)) for each in answers}
-            for type_, row in counts.items()
-        ]
-    )
+    rows = [
+        {"target": type_} | {each: str(row.get(each, 0)) for each in answers}
+        for type_, row in counts.items()
+    ]
+    return grid(rows)

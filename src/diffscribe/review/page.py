@@ -18,7 +18,7 @@ from tabulate import tabulate
 from diffscribe.commits.diff import shown_patches
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.prompt import file_line
-from diffscribe.core.records import FileChange, OriginalCommit, Plan
+from diffscribe.core.records import FileChange, OriginalCommit, Plan, PlannedCommit
 
 
 def asset(name: str) -> str:
@@ -115,12 +115,7 @@ def shown_change(
             for path, text in shown_patches(diff, paths).items()
         ],
         "history": [
-            {
-                "header": header,
-                "body": body.strip("\n"),
-                "files": commit.files,
-                "hunks": dict(commit.hunks),
-            }
+            _shown_commit(commit, header, body.strip("\n"))
             for commit in history
             for header, _, body in [commit.message.partition("\n")]
         ],
@@ -132,14 +127,16 @@ def shown_plan(plan: Plan) -> dict[str, Any]:
     """Return a plan as page.js shows it."""
     return {
         "commits": [
-            {
-                "header": format_header(commit),
-                "body": commit.body,
-                "files": commit.files,
-                "hunks": dict(commit.hunks),
-                "issues": [issue.model_dump() for issue in commit.issues],
-            }
+            _shown_commit(commit, format_header(commit), commit.body)
+            | {"issues": [issue.model_dump() for issue in commit.issues]}
             for commit in plan.commits
         ],
         "gitignore": plan.gitignore,
     }
+
+
+def _shown_commit(
+    commit: OriginalCommit | PlannedCommit, header: str, body: str
+) -> dict[str, Any]:
+    hunks = dict(commit.hunks)
+    return {"header": header, "body": body, "files": commit.files, "hunks": hunks}

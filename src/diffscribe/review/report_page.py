@@ -142,51 +142,29 @@ def overview(
     """
     systems, differences = evaluation.systems, evaluation.differences
     main = systems[0].system
-    headline = html_table(
-        ("system", "n", *HEADLINE, *SPEED.values()),
-        (
-            (
-                each.system,
-                each.n,
-                *(cell(each.scores[name]) for name in HEADLINE),
-                *(number(getattr(each, key)) for key in SPEED),
-            )
-            for each in systems
-        ),
-    )
-    every = html_table(
-        ("score", "what it is", *(each.system for each in systems)),
-        (
-            (
-                name,
-                measure.meaning,
-                *(cell(each.scores[name], measure.high) for each in systems),
-            )
-            for name, measure in SCORES.items()
-        ),
-    )
-    minus = html_table(
-        ("minus", *HEADLINE),
-        (
-            (
-                each.other
-                if each.system == main
-                else f"{each.other}, of {each.system}",
-                *(
-                    _difference(each.comparisons[name])
-                    if name in each.comparisons
-                    else "-"
-                    for name in HEADLINE
-                ),
-            )
-            for each in differences
-        ),
-    )
+    headline = []
+    for each in systems:
+        values = [cell(each.scores[name]) for name in HEADLINE]
+        speed = [number(getattr(each, key)) for key in SPEED]
+        headline.append((each.system, each.n, *values, *speed))
+    every = [
+        (name, of.meaning, *(cell(each.scores[name], of.high) for each in systems))
+        for name, of in SCORES.items()
+    ]
+    minus = []
+    for one in differences:
+        found = one.comparisons
+        tested = [_difference(found[n]) if n in found else "-" for n in HEADLINE]
+        name = one.other if one.system == main else f"{one.other}, of {one.system}"
+        minus.append((name, *tested))
+    names = [each.system for each in systems]
     return {
-        "headline": headline,
-        "every": every,
+        "headline": html_table(("system", "n", *HEADLINE, *SPEED.values()), headline),
+        "every": html_table(("score", "what it is", *names), every),
         "main": html.escape(main),
-        "minus": minus if differences else "<p>There is no other system.</p>",
+        "minus": html_table(("minus", *HEADLINE), minus)
+        if minus
+        else "<p>There is no other system.</p>",
         "by_part": "\n".join(
             f"<details{' open' if system == main else ''}><summary>"
             f"{html.escape(system)}</summary>{_parts(parts, own)}</details>"
@@ -201,20 +179,12 @@ def _difference(found: Comparison) -> str:
 
 
 def _parts(parts: Iterable[Slice], scores: Mapping[str, Score]) -> str:
-    return html_table(
-        ("part", "n", *HEADLINE),
-        (
-            (
-                f"{part.kind}: {part.name}",
-                len(part.ids),
-                *(
-                    cell(mean_of((scores[id_] for id_ in sorted(part.ids)), name))
-                    for name in HEADLINE
-                ),
-            )
-            for part in parts
-        ),
-    )
+    rows = []
+    for part in parts:
+        own = [scores[id_] for id_ in sorted(part.ids)]
+        means = [cell(mean_of(own, name)) for name in HEADLINE]
+        rows.append((f"{part.kind}: {part.name}", len(part.ids), *means))
+    return html_table(("part", "n", *HEADLINE), rows)
 
 
 # Samples ------------------------------------------------------------------------------
