@@ -4,6 +4,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import adjusted_rand_score
+from tests.support.seeds import for_seeds
 
 from diffscribe.baseline.grouping import (
     DOUBT,
@@ -57,7 +58,7 @@ def test_nothing_to_learn_from_says_yes(params):
     assert probabilities(trees, np.ones((2, 3), np.float32)).tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@for_seeds(40)
 def test_clusters_are_those_of_scipys_average_link(seed):
     random = np.random.default_rng(seed)
     n = int(random.integers(1, 25))
@@ -74,7 +75,7 @@ def test_clusters_are_those_of_scipys_average_link(seed):
         assert adjusted_rand_score(expected, found) == 1.0
 
 
-@pytest.mark.parametrize("seed", range(40))
+@for_seeds(40)
 def test_groupings_of_links_near_the_threshold_are_about_as_likely(seed):
     random = np.random.default_rng(seed)
     likely = random.random((6, 6)) / 2 + 0.25

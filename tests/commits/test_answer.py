@@ -3,6 +3,7 @@ import string
 
 import pytest
 from tests.support.growth import assert_linear
+from tests.support.seeds import for_seeds
 
 from diffscribe.commits.answer import (
     canonical_plan,
@@ -229,7 +230,7 @@ PIECES = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(200))
+@for_seeds(200)
 def test_a_body_of_any_text_is_read_back_in_its_canonical_form(seed):
     draw = random.Random(seed)
     body = "".join(draw.choices(PIECES, k=draw.randint(0, 150)))
@@ -272,7 +273,7 @@ def test_patterns_follow_from_the_junk(junk, committed, patterns):
     assert ignored(patterns, [*junk, *committed]) == {*junk}
 
 
-@pytest.mark.parametrize("seed", range(50))
+@for_seeds(50)
 def test_a_pattern_leaves_out_its_file_alone_whatever_it_is_called(seed):
     draw = random.Random(seed)
     names = {

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from tests.support.growth import assert_linear
 from tests.support.planned import make_case
+from tests.support.seeds import for_seeds
 
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import (
@@ -181,7 +182,7 @@ def random_plan(seed):
     return plan(*commits, gitignore=[words(5) for _ in range(draw.randint(0, 2))])
 
 
-@pytest.mark.parametrize("seed", range(50))
+@for_seeds(50)
 def test_an_answer_reads_back_as_the_same_plan_whatever_is_around_it(seed):
     original = random_plan(seed)
     answer = plan_json(original)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, sem
 from scipy.stats import t as student
+from tests.support.seeds import for_seeds
 
 from diffscribe.core.intervals import (
     Estimate,
@@ -64,7 +65,7 @@ def test_repositories_of_equal_size_are_as_good_as_their_means():
     assert (result.low, result.high) == pytest.approx((low, high), abs=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@for_seeds(20)
 def test_unequal_repositories_agree_with_leaving_out_each_in_turn(seed):
     observations = uneven(6 + seed % 4, seed)
     repos = sorted({each.repo for each in observations})

@@ -82,15 +82,15 @@ def test_the_choice_depends_on_ids_and_seed_and_keeps_the_order(case):
     assert chosen == sorted(chosen) != ids(select(cases, 10, seed=8))
 
 
-@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("room", [1, 2, 3, 4, 5])
-def test_a_parent_and_its_variant_stay_together(case, seed, room):
+def test_a_parent_and_its_variant_stay_together(case, room):
     cases = [case("a"), case("a2", parent_id="a")]
     cases += [case("b"), case("b2", parent_id="b"), case("c")]
-    chosen = set(ids(select(cases, room, seed)))
-    assert room - 1 <= len(chosen) <= room
-    assert ("a" in chosen) == ("a2" in chosen)
-    assert ("b" in chosen) == ("b2" in chosen)
+    for seed in range(20):
+        chosen = set(ids(select(cases, room, seed)))
+        assert room - 1 <= len(chosen) <= room
+        assert ("a" in chosen) == ("a2" in chosen)
+        assert ("b" in chosen) == ("b2" in chosen)
 
 
 def test_no_sample_is_explained(split, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from tests.support.planned import commit, make_case, plan, prediction
 from tests.support.rows import patch
+from tests.support.seeds import for_seeds
 
 from diffscribe.commits.junk_kinds import junk_kinds
 from diffscribe.eval.grouping import (
@@ -111,7 +112,7 @@ def naive_moves(expected, given):
     )
 
 
-@pytest.mark.parametrize("seed", range(60))
+@for_seeds(60)
 def test_groupings_agree_with_their_definitions(seed):
     rng = random.Random(seed)
     n = rng.randint(1, 7)
@@ -237,11 +238,10 @@ def test_an_absurd_pattern_is_named_whatever_the_change_is(absurd):
     assert values["patterns_sane"] == 0.5
 
 
-@pytest.mark.parametrize("kind", junk_kinds(), ids=lambda kind: kind.paths[0])
-def test_no_pattern_for_junk_is_absurd(kind):
+def test_no_pattern_for_junk_is_absurd():
     case = make_case(plan(commit("go.sum")))
-    for pattern in kind.patterns:
-        assert not is_absurd(pattern, case)
+    patterns = {pattern for kind in junk_kinds() for pattern in kind.patterns}
+    assert [each for each in patterns if is_absurd(each, case)] == []
 
 
 def test_secrets_have_to_stay_out_of_commits():

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import adjusted_rand_score
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
+from tests.support.seeds import for_seeds
 
 from diffscribe.eval.grouping import ari, partition
 from diffscribe.eval.messages import aligned_type_share
@@ -63,7 +64,7 @@ def labels(of, paths):
     return [next(i for i, c in enumerate(of.commits) if p in c.files) for p in paths]
 
 
-@pytest.mark.parametrize("seed", range(200))
+@for_seeds(200)
 def test_random_plans_keep_the_laws(seed):
     rng = random.Random(seed)
     paths = [f"f{n}" for n in range(rng.randint(1, 12))]
@@ -88,7 +89,7 @@ def test_random_plans_keep_the_laws(seed):
     )
 
 
-@pytest.mark.parametrize("seed", range(200))
+@for_seeds(200)
 def test_scores_of_broken_plans_stay_within_bounds(seed):
     rng = random.Random(seed)
     paths = [f"f{n}" for n in range(rng.randint(1, 8))]
