@@ -1,20 +1,19 @@
 """What several folders of tests share: a history, a browser, a model, an endpoint."""
 
 import json
-import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from filelock import FileLock
 
 from tests.support.history import History
+from tests.support.once import made_once
 from tests.support.rows import make_change, make_curated, make_labeled
 from tests.support.tiny_gguf import write_tiny
 
@@ -92,21 +91,6 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
-
-
-def made_once(
-    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
-) -> Path:
-    """Return a folder that the first of all workers to ask for it fills."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            partial = folder.with_name(f"{name}.partial")
-            partial.mkdir()
-            make(partial)
-            partial.rename(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

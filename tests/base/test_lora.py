@@ -40,12 +40,11 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
+def shipped(smollm2, tmp_path_factory):
     """SmolLM2, an adapter of it, and the two merged as the stage base does it."""
     folder = tmp_path_factory.mktemp("shipped")
-    for name in ("base", "merged"):
-        (folder / name).mkdir()
-    convert_gguf(original_gguf(), folder / "base")
+    (folder / "merged").mkdir()
+    (folder / "base").symlink_to(smollm2 / "base")
     adapter = write_adapter(
         folder / "base", folder / "adapter", std=0.3, r=32, lora_alpha=32
     )
@@ -182,19 +181,18 @@ def test_the_shipped_model_is_the_base_with_its_adapter(shipped):
 
 
 def test_a_server_of_the_base_and_the_adapter_predicts_like_the_merged_model(
-    shipped, tmp_path
+    smollm2, shipped, tmp_path
 ):
     """On the base in q8_0, and on the file of the package index (Q4_1)."""
-    for name in ("base", "merged"):
-        convert(shipped / name, tmp_path / "f16.gguf", name)
-        quantize(tmp_path / "f16.gguf", tmp_path / f"{name}.gguf", "q8_0")
+    convert(shipped / "merged", tmp_path / "f16.gguf", "merged")
+    quantize(tmp_path / "f16.gguf", tmp_path / "merged.gguf", "q8_0")
     lora = tmp_path / "lora.gguf"
     write_lora_gguf(shipped / "adapter", original_gguf(), lora)
     answers = {}
     for name, gguf, adapter in (
-        ("untuned", tmp_path / "base.gguf", None),
+        ("untuned", smollm2 / "q8_0.gguf", None),
         ("merged", tmp_path / "merged.gguf", None),
-        ("q8_0", tmp_path / "base.gguf", lora),
+        ("q8_0", smollm2 / "q8_0.gguf", lora),
         ("original", original_gguf(), lora),
     ):
         with serve(gguf, context_tokens=512, threads=1, adapter=adapter) as url:
