@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from diffscribe.core.errors import RecordError
 from diffscribe.core.records import PlannedCommit
 
+_AFTER_HEADER = ("@@ ", "diff --git ")
 _HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
@@ -79,14 +80,17 @@ def parse_diff(text: str) -> tuple[FilePatch, ...]:
     Raises:
         RecordError: naming the line, if this is not what git prints.
     """
-    lines = _lines(text)
+    # Other line breaks than line feeds are content, so splitlines would cut lines.
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     patches = []
     index = 0
     while index < len(lines):
         start = index
         if not lines[start].startswith("diff --git "):
             raise RecordError(f"diff:{start + 1}: expected a 'diff --git' line")
-        index = _header_end(lines, start)
+        index = start + 1
+        while index < len(lines) and not lines[index].startswith(_AFTER_HEADER):
+            index += 1
         header = lines[start:index]
         hunks = []
         while index < len(lines) and lines[index].startswith("@@ "):
@@ -116,17 +120,14 @@ def part_of_diff(diff: str, commit: PlannedCommit) -> str:
     Raises:
         RecordError: if the diff is not what git prints.
     """
-    return "".join(
-        _with_hunks(patch, commit.hunks.get(patch.path, ())).text
-        for patch in parse_diff(diff)
-        if patch.path in commit.files
-    )
-
-
-def _with_hunks(patch: FilePatch, numbers: Collection[int]) -> FilePatch:
-    """Return a patch with the hunks of some numbers; none stands for all."""
-    kept = [hunk for at, hunk in enumerate(patch.hunks, start=1) if at in numbers]
-    return patch._replace(hunks=tuple(kept)) if numbers else patch
+    parts = []
+    for patch in parse_diff(diff):
+        if patch.path in commit.files:
+            numbered = dict(enumerate(patch.hunks, start=1))
+            own = commit.hunks.get(patch.path) or numbered
+            kept = [hunk for number, hunk in numbered.items() if number in own]
+            parts.append(patch._replace(hunks=tuple(kept)).text)
+    return "".join(parts)
 
 
 def unquote(name: str) -> str:
@@ -134,20 +135,6 @@ def unquote(name: str) -> str:
     if not (len(name) > 1 and name.startswith('"') and name.endswith('"')):
         return name
     return ESCAPE.sub(_unescape, name[1:-1].encode()).decode("utf-8", "replace")
-
-
-def _lines(text: str) -> list[str]:
-    """Split after line feeds only: other line breaks are content."""
-    lines = text.split("\n")
-    rest = lines.pop()
-    return [line + "\n" for line in lines] + ([rest] if rest else [])
-
-
-def _header_end(lines: list[str], start: int) -> int:
-    end = start + 1
-    while end < len(lines) and not lines[end].startswith(("@@ ", "diff --git ")):
-        end += 1
-    return end
 
 
 def _hunk_end(lines: list[str], start: int) -> int:
@@ -233,20 +220,11 @@ def diff_digest(diff: str) -> str:
 
 
 def changed_lines(diff: str) -> list[str]:
-    """Return the added and removed lines of a git diff, with their sign."""
-    return _CHANGED_LINE.findall(hunks(diff))
-
-
-def hunks(diff: str) -> str:
-    """Return the hunks of all files of a git diff, with a line feed before each.
+    """Return the added and removed lines of a git diff, with their sign.
 
     Only headers of files lie between `diff --git` and the first `@@`, and no
     line of content begins with either.
     """
     sections = f"\n{diff}".split("\ndiff --git ")[1:]
-    starts = (section.find("\n@@ ") for section in sections)
-    return "".join(
-        section[start:]
-        for section, start in zip(sections, starts, strict=True)
-        if start >= 0
-    )
+    hunks = (section.partition("\n@@ ")[2] for section in sections)
+    return [line for each in hunks for line in _CHANGED_LINE.findall(each)]
