@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from diffscribe.baseline.messages import row_for_each_class
 from diffscribe.baseline.model import (
     adjusted_rand_index,
     fit,
@@ -175,3 +176,17 @@ def grouped(*groups):
 )
 def test_rand_index_compares_groupings(plan, index):
     assert adjusted_rand_index(grouped("ab", "cd"), plan) == pytest.approx(index)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_row_for_each_class_gives_scikit_learns_probabilities(classes):
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    points = np.random.default_rng(7).normal(size=(60, 4))
+    known = [f"{number % classes}" for number in range(60)]
+    learned = LogisticRegression().fit(points, known)
+    weights, bias = row_for_each_class(learned)
+    powers = np.exp(points @ weights.T + bias)
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    assert np.allclose(shares, learned.predict_proba(points))

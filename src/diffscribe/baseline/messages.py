@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffscribe.baseline.features import FileEvidence, common_folders, words_of
-from diffscribe.commits.type_model import row_for_each_class
 
 SIGNS = 65_536
 """Columns that the signs of a commit are hashed to."""
@@ -60,6 +59,18 @@ def fit_types(commits: Sequence[TypedCommit]) -> TypeModel:
     # They are kept in half precision, and what is loaded has to answer alike.
     halves = weights.T.astype(np.float16).astype(np.float32)
     return TypeModel(types, halves, bias.astype(np.float32))
+
+
+def row_for_each_class(learned: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the weights and biases of a logistic regression, a row for each class.
+
+    For two classes scikit-learn has one row, of the second against the first; the
+    first then has zeros, so that a softmax gives the same probabilities.
+    """
+    weights, bias = learned.coef_, learned.intercept_
+    if len(learned.classes_) == 2:
+        weights, bias = np.vstack([0 * weights, weights]), np.append(0 * bias, bias)
+    return weights, bias
 
 
 def type_of(model: TypeModel, files: Sequence[FileEvidence]) -> str:

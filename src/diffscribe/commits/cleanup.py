@@ -8,7 +8,12 @@ import re
 import textwrap
 
 from diffscribe.commits.grammar import CLOSING
-from diffscribe.commits.words import content_words, specific_words, words
+from diffscribe.commits.words import (
+    MAX_MATCHED_CHARS,
+    content_words,
+    specific_words,
+    words,
+)
 
 _STANDARDS = """
     ADR AES ANSI ARM ARMV AVX BASE BLAKE C CP CRC CSS CUDA CVE CWE E2E EC ECMA ES EUC
@@ -42,9 +47,6 @@ _CLAUSE = (
     rf"(?:{_LEAD_IN}(?:\s*:\s*|\s+)){{0,6}}{_REFERENCE}"
     rf"(?:\s*[,;/&]?\s*(?:{_LEAD_IN}\s+){{0,3}}{_REFERENCE})*"
 )
-_MAX_SUBJECT_CHARS = 1000
-"""The rest of a subject is cut: some expressions take time by the square of it, and
-no style allows a header that long."""
 _REFERS = re.compile(_REFERENCE)
 _BRACKETED = re.compile(
     rf"(?<!\s)\s*[(\[][^()\[\]]{{0,200}}{_REFERENCE}[^()\[\]]{{0,200}}[)\]]"
@@ -75,7 +77,7 @@ _PLAIN_WORD = re.compile(
 
 def clean_header(header: str) -> str:
     """Return a header with single blanks, cut where no style allows more."""
-    return " ".join(header[:_MAX_SUBJECT_CHARS].split())
+    return " ".join(header[:MAX_MATCHED_CHARS].split())
 
 
 def strip_marks(header: str, *, ends: bool = True) -> str:
@@ -184,7 +186,12 @@ def clean_body(body: str) -> str:
     """
     text = _COMMENT.sub("", body.replace("\r\n", "\n").replace(_CUT, ""))
     text = _own_sections(_DETAILS.sub("", text))
-    text = _FENCED.sub(lambda match: _cut_after(text[: match.start()]), text)
+    text = _FENCED.sub(
+        lambda match: (
+            f" {_CUT}\n\n" if text[: match.start()].rstrip().endswith(":") else "\n\n"
+        ),
+        text,
+    )
     lines = [each.rstrip() for each in text.split("\n") if not _NOISE_LINE.match(each)]
     paragraphs = re.split(r"\n{2,}", "\n".join(lines).strip("\n"))
     cleaned = [kept for each in paragraphs if (kept := _clean_paragraph(each))]
@@ -278,7 +285,6 @@ def short_note(note: str) -> str:
 
 def wrap_long_lines(body: str, max_chars: int) -> str:
     """Return a body whose lines over a length are wrapped, at 72 columns or less."""
-    lines = body.split("\n")
     return "\n".join(
         textwrap.fill(
             line,
@@ -289,28 +295,19 @@ def wrap_long_lines(body: str, max_chars: int) -> str:
         )
         if len(line) > max_chars
         else line
-        for line in lines
+        for line in body.split("\n")
     )
 
 
-def _cut_after(before: str) -> str:
-    return f" {_CUT}\n\n" if before.rstrip().endswith(":") else "\n\n"
-
-
 def _clean_paragraph(paragraph: str) -> str:
-    units = [_clean_unit(unit) for unit in _units(paragraph)]
-    return "\n".join(unit for unit in units if unit)
-
-
-def _units(paragraph: str) -> list[str]:
-    """Take a paragraph apart into its list items and the prose between them."""
-    units: list[list[str]] = []
+    """Clean its list items and the prose between them, each alone."""
+    units: list[str] = []
     for line in paragraph.split("\n"):
         if not units or _LIST_ITEM.match(line):
-            units.append([line])
+            units.append(line)
         else:
-            units[-1].append(line)
-    return ["\n".join(unit) for unit in units]
+            units[-1] += f"\n{line}"
+    return "\n".join(filter(None, map(_clean_unit, units)))
 
 
 def _clean_unit(unit: str) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from diffscribe.commits.grammar import CLOSING, REFERENCE, split_header
-from diffscribe.commits.words import specific_words, words
+from diffscribe.commits.words import MAX_MATCHED_CHARS, specific_words, words
 from diffscribe.core.params import StyleParams
 
 
@@ -36,9 +36,6 @@ class StyleRule(StrEnum):
     """A line of the body is too long, and could be wrapped."""
 
 
-_MAX_CHARS = 1000
-"""Of a subject that is matched: what is longer breaks LONG_HEADER anyway, and
-some expressions take quadratic time within one word."""
 _CAPITALISED = re.compile(r"[^\W\d_](?<![a-z])[a-z']*(?![\w.(/-])")
 
 
@@ -49,8 +46,8 @@ def broken_rules(message: str, style: StyleParams) -> tuple[StyleRule, ...]:
     A message without a type is judged as if its first line were the subject.
     """
     header, *lines = message.strip().split("\n")
-    parts = split_header(header[:_MAX_CHARS])
-    subject = parts.subject if parts else header[:_MAX_CHARS]
+    parts = split_header(header[:MAX_MATCHED_CHARS])
+    subject = parts.subject if parts else header[:MAX_MATCHED_CHARS]
     body = "\n".join(lines).strip()
     breaks = {
         StyleRule.OTHER_TYPE: parts is None or parts.type not in style.types,
@@ -111,19 +108,16 @@ _MIN_SUBJECT_CHARS = 8
 
 def is_trivial(subject: str) -> bool:
     """Tell a subject that could stand on any change, or only names an issue."""
-    subject = subject[:_MAX_CHARS].strip().rstrip(".")
+    subject = subject[:MAX_MATCHED_CHARS].strip().rstrip(".")
+    without = _REFERENCES.sub("", subject)
+    file = _FILE_ALONE.fullmatch(subject)
     return (
         len(subject) < _MIN_SUBJECT_CHARS
         or _TRIVIAL.fullmatch(subject) is not None
-        or _names_its_file_alone(subject)
-        or not _WORD.search(without := _REFERENCES.sub("", subject))
+        or (file is not None and file[1].lower() not in words("well_known"))
+        or not _WORD.search(without)
         or not specific_words(without)
     )
-
-
-def _names_its_file_alone(subject: str) -> bool:
-    file = _FILE_ALONE.fullmatch(subject)
-    return file is not None and file[1].lower() not in words("well_known")
 
 
 _MIN_ASCII_SHARE = 0.5

@@ -18,7 +18,9 @@ NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _TOKEN = re.compile(r"[^\s\"'`()\[\]{},;:]+")
 _NUMBER = re.compile(r"[vV]?\d+(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
 _NAME = re.compile(r"[A-Za-z][\w'-]+", re.ASCII)
-_MAX_CHARS = 1000
+MAX_MATCHED_CHARS = 1000
+"""Of a subject that is matched. No style allows a longer header, and some expressions
+take time by the square of the length of a word."""
 
 
 def specific_words(subject: str) -> list[str]:
@@ -27,7 +29,7 @@ def specific_words(subject: str) -> list[str]:
     Small words, numbers and versions, and the verbs and nouns that fit any change are
     none, nor is a verb that comes first. `lint-staged` is one though `lint` is not.
     """
-    tokens = [each.strip(".!?") for each in _TOKEN.findall(subject[:_MAX_CHARS])]
+    tokens = [each.strip(".!?") for each in _TOKEN.findall(subject[:MAX_MATCHED_CHARS])]
     tokens = [each for each in tokens if re.search(r"[^\W_]", each)]
     return [
         token
