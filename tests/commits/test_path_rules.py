@@ -1,6 +1,11 @@
 import pytest
 
-from diffscribe.commits.path_rules import decided_type, is_machine_made, type_of_paths
+from diffscribe.commits.path_rules import (
+    decided_type,
+    is_machine_made,
+    languages_of,
+    type_of_paths,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +74,16 @@ def test_files_that_no_person_writes_are_told_by_their_names(path):
 )
 def test_a_name_with_lock_in_it_is_no_lock_file(path):
     assert not is_machine_made(path)
+
+
+def test_names_languages_once_and_sorted():
+    paths = ["src/b.rs", "a.PY", "c.py", "web/x.tsx", "notes.unknown", "LICENSE"]
+    assert languages_of(paths) == ("Python", "Rust", "TypeScript")
+
+
+def test_some_files_have_a_language_without_a_suffix():
+    assert languages_of(["ops/Dockerfile", "Makefile"]) == ("Dockerfile", "Makefile")
+
+
+def test_files_of_no_known_kind_have_none():
+    assert languages_of([".gitignore", "a.d/b", "py"]) == ()

@@ -1,8 +1,9 @@
-"""What paths say: the type of a commit, and which files no person writes."""
+"""What paths say: types of commits, languages, and which files no person writes."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache
+from posixpath import basename, splitext
 
 from pathspec import GitIgnoreSpec
 
@@ -79,6 +80,26 @@ def type_of_paths(paths: Collection[str]) -> str | None:
 
 def _kind(path: str) -> str | None:
     return next((kind for kind, rule in _PATHS.items() if re.search(rule, path)), None)
+
+
+def languages_of(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the sorted languages; files of no known kind add none."""
+    return tuple(sorted({name for path in paths if (name := _language(path))}))
+
+
+@lru_cache(maxsize=2**14)
+def _language(path: str) -> str | None:
+    name = basename(path).lower()
+    return _languages().get(name) or _languages().get(splitext(name)[1])
+
+
+@cache
+def _languages() -> Mapping[str, str]:
+    """Return the language of each name and of each suffix."""
+    table = read_table("commits", "languages.toml")
+    names: dict[str, str] = table["names"]
+    rows = table["suffixes"].items()
+    return names | {suffix: name for name, row in rows for suffix in row.split()}
 
 
 @cache

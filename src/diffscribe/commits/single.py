@@ -1,10 +1,10 @@
 """Each commit of a change's plan as a change of its own: what one message is about."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from diffscribe.commits.diff import parse_diff, part_of_diff
-from diffscribe.commits.languages import languages_of
 from diffscribe.commits.originals import new_paths, original_parts
+from diffscribe.commits.path_rules import languages_of
 from diffscribe.core.records import (
     FileChange,
     OriginalCommit,
@@ -38,7 +38,7 @@ def _single(change: SplitChange, commit: PlannedCommit, number: int) -> SplitCha
             "languages": languages_of(commit.files),
             "files": _files(change.files, commit, diff),
             "diff": diff,
-            "commits": _originals(change, commit),
+            "commits": tuple(_originals(change, commit)),
             "label": label,
             "junk": (),
             "decoys": (),
@@ -50,35 +50,28 @@ def _files(
     files: Sequence[FileChange], commit: PlannedCommit, diff: str
 ) -> tuple[FileChange, ...]:
     """Return the files of a commit; of a split one the lines of its hunks count."""
-    lines = {
-        patch.path: patch.lines
+    counts = {
+        patch.path: {
+            "additions": sum(line[0] == "+" for line in patch.lines),
+            "deletions": sum(line[0] == "-" for line in patch.lines),
+        }
         for patch in parse_diff(diff)
         if patch.path in commit.hunks
     }
     return tuple(
-        file.model_copy(
-            update={
-                "additions": sum(line[0] == "+" for line in lines[file.path]),
-                "deletions": sum(line[0] == "-" for line in lines[file.path]),
-            }
-            if file.path in lines
-            else {}
-        )
+        file.model_copy(update=counts.get(file.path, {}))
         for file in files
         if file.path in commit.files
     )
 
 
-def _originals(
-    change: SplitChange, commit: PlannedCommit
-) -> tuple[OriginalCommit, ...]:
+def _originals(change: SplitChange, commit: PlannedCommit) -> Iterator[OriginalCommit]:
     parts = original_parts(change.commits, new_paths(change.files), change.diff).parts
-    return tuple(
-        original
-        for original, part in zip(change.commits, parts, strict=True)
-        if any(
-            not (part[path] and commit.hunks.get(path))
-            or {*part[path]} & {*commit.hunks[path]}
+    for original, part in zip(change.commits, parts, strict=True):
+        both = [
+            (part[path], commit.hunks.get(path))
             for path in part.keys() & {*commit.files}
-        )
-    )
+        ]
+        # No numbers stand for the whole file.
+        if any(not (its and own) or {*its} & {*own} for its, own in both):
+            yield original

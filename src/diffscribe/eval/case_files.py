@@ -17,8 +17,8 @@ import orjson
 from pydantic import ValidationError
 
 from diffscribe.commits.diff import parse_diff, unquote
-from diffscribe.commits.languages import languages_of
 from diffscribe.commits.originals import new_paths, original_parts, plan_of_parts
+from diffscribe.commits.path_rules import languages_of
 from diffscribe.commits.plan import (
     HeaderCommit,
     HeaderPlan,

@@ -18,7 +18,7 @@ from diffscribe.commits.answer import (
 )
 from diffscribe.commits.diff import FilePatch, part_of_diff, patches_by_path
 from diffscribe.commits.grammar import TYPES
-from diffscribe.commits.languages import languages_of
+from diffscribe.commits.path_rules import languages_of
 from diffscribe.commits.plan import LIMITS, Limits, MessageStyle, plan_schema
 from diffscribe.commits.prompt import Prompts, render_prompt
 from diffscribe.commits.single import single_changes

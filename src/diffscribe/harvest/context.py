@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from diffscribe.core.files import read_table
 from diffscribe.doors.repository import OpenSource, read_sizes
 from diffscribe.doors.trees import (
     Gitignores,
@@ -103,56 +104,8 @@ def shorten_subject(message: str) -> str:
 
 LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)
 MAX_LICENSE_BYTES = 2**20
-
-TITLES = {
-    "gnu affero general public license version 3": "AGPL-3.0",
-    "gnu lesser general public license version 3": "LGPL-3.0",
-    "gnu lesser general public license version 2 1": "LGPL-2.1",
-    "gnu library general public license version 2": "LGPL-2.0",
-    "gnu general public license version 3": "GPL-3.0",
-    "gnu general public license version 2": "GPL-2.0",
-    "mozilla public license version 2 0": "MPL-2.0",
-    "apache license version 2 0": "Apache-2.0",
-    "eclipse public license v 1 0": "EPL-1.0",
-    "eclipse public license v 2 0": "EPL-2.0",
-    "boost software license version 1 0": "BSL-1.0",
-    "artistic license 2 0": "Artistic-2.0",
-    "cc0 1 0 universal": "CC0-1.0",
-    "european union public licence v 1 2": "EUPL-1.2",
-    "business source license 1 1": "BUSL-1.1",
-    "server side public license version 1": "SSPL-1.0",
-    "elastic license 2 0": "Elastic-2.0",
-}
-"""Titles count at the start of a line; within a line they may name other licenses."""
-MIT = (
-    "permission is hereby granted free of charge to any person obtaining a copy of "
-    "this software and associated documentation files"
-)
-MIT_0 = "mit no attribution"
-ISC = re.compile(
-    "permission to use copy modify and (?:or )?distribute this software for any "
-    "purpose with or without fee is hereby granted(?P<keeps> provided that)?"
-)
-SENTENCES = {
-    "this is free and unencumbered software released into the public domain": (
-        "Unlicense"
-    ),
-    "in no event will the authors be held liable for any damages arising from the "
-    "use of this software permission is granted to anyone to use this software": (
-        "Zlib"
-    ),
-}
-BSD = "redistribution and use in source and binary forms with or without"
-ENDORSEMENT = "to endorse or promote products derived from"
-ADVERTISING = "all advertising materials"
 IDENTIFIER = re.compile(
     r"^[^\w\n]*SPDX-License-Identifier:[ \t]*([\w.+-]+)[ \t\r]*$", re.M
-)
-_TITLE = re.compile(
-    r"^[^\w\n]*(?:the )?(?P<title>"
-    + "|".join(title.replace(" ", r"[\W_]+") for title in TITLES)
-    + r")\b",
-    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -180,29 +133,37 @@ def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
 
 
 def recognise(text: str) -> str | None:
-    """Return the SPDX id of a license text, or None if it is not in the tables.
+    """Return the SPDX id of a license text, or None if licenses.toml has none for it.
 
-    Of several titles the first counts. "Or later" is granted outside of the text, so
-    GNU ids come without it.
+    An SPDX-License-Identifier counts before all words.
     """
     identifier = IDENTIFIER.search(text)
     if identifier is not None:
         return identifier[1]
-    title = _TITLE.search(text)
+    table, titles = _licenses()
+    title = titles.search(text)
     if title is not None:
-        return TITLES[_words(title["title"])]
+        return str(table["titles"][_words(title["title"])])
     words = _words(text)
-    if MIT in words:
-        return "MIT-0" if MIT_0 in words else "MIT"
-    isc = ISC.search(words)
-    if isc is not None:
-        return "ISC" if isc["keeps"] else "0BSD"
-    for sentence, spdx_id in SENTENCES.items():
-        if sentence in words:
-            return spdx_id
-    if BSD in words and ADVERTISING not in words:
-        return "BSD-3-Clause" if ENDORSEMENT in words else "BSD-2-Clause"
-    return None
+
+    def found(expressions: list[str]) -> list[bool]:
+        return [re.search(each, words) is not None for each in expressions]
+
+    fitting = (
+        str(each["id"])
+        for each in table["texts"]
+        if all(found(each["has"])) and not any(found(each.get("lacks", [])))
+    )
+    return next(fitting, None)
+
+
+@cache
+def _licenses() -> tuple[dict[str, Any], re.Pattern[str]]:
+    """Return licenses.toml, and the expression that finds one of its titles."""
+    table = read_table("harvest", "licenses.toml")
+    titles = "|".join(each.replace(" ", r"[\W_]+") for each in table["titles"])
+    title = rf"^[^\w\n]*(?:the )?(?P<title>{titles})\b"
+    return table, re.compile(title, re.IGNORECASE | re.MULTILINE)
 
 
 def _words(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from diffscribe.commits.diff import Hunk, parse_diff
-from diffscribe.commits.languages import languages_of
+from diffscribe.commits.path_rules import languages_of
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.core.records import FileKind, FileStatus
@@ -35,7 +35,6 @@ from diffscribe.harvest.filters import DropReason
 from diffscribe.harvest.history import ChangedFile, Patch, diff_trees
 from diffscribe.harvest.windows import (
     BlobSizes,
-    KeptCommit,
     Window,
     WindowReason,
     early_reason,
@@ -120,6 +119,7 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
         _missing_reason(window, sizes, params)
         or early_reason(window.entries, source, sizes, params)
         or _tree(window, repository)
+        or WindowReason.NOT_APPLICABLE
         for window in windows
     ]
     pairs = [
@@ -130,7 +130,12 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     # A longer patch surely exceeds max_diff_chars, and need not be parsed.
     max_bytes = MAX_UTF8_BYTES * params.max_diff_chars + LISTING_BYTES
     patches = diff_trees(Path(repository.path), source.path, pairs, max_bytes)
-    edits = _edit_reader(source, sizes)
+
+    @lru_cache(maxsize=256)  # Windows that overlap share most steps.
+    def edits(old: str, new: str) -> list[Edit] | None:
+        is_large = max(sizes[old], sizes[new]) > MAX_TRACED_BYTES
+        return None if is_large else read_edits(source, old, new)
+
     result = BatchResult([], Counter())
     with batch.rows_file.open("wb") as lines:
         for window, tree in zip(windows, trees, strict=True):
@@ -143,30 +148,17 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
                 result.dropped[row] += 1
                 continue
             lines.write(orjson.dumps(row, option=JSON_LINE))
-            authors = frozenset(each.commit.author for each in window.commits)
             result.rows.append(
                 Row(
                     line=b"",
                     id=row["id"],
                     repo=batch.repo,
-                    authors=authors,
+                    authors=frozenset(each.commit.author for each in window.commits),
                     commits=len(window.commits),
                     is_composite=window.is_composite,
                 )
             )
     return result
-
-
-def _edit_reader(source: OpenSource, sizes: BlobSizes) -> "ReadEdits":
-    """Return what compares two blobs; windows that overlap share most steps."""
-
-    @lru_cache(maxsize=256)
-    def read(old: str, new: str) -> list[Edit] | None:
-        if max(sizes[old], sizes[new]) > MAX_TRACED_BYTES:
-            return None
-        return read_edits(source, old, new)
-
-    return read
 
 
 def _missing_reason(
@@ -183,12 +175,12 @@ def _missing_reason(
     return WindowReason.MISSING_OBJECT
 
 
-def _tree(window: Window, repository: Any) -> str | WindowReason:
+def _tree(window: Window, repository: Any) -> str | None:
     """Return the tree that a window makes of its base; write it if no commit has it."""
     if not window.needs_tree:
         return window.commits[-1].commit.tree
     base = window.commits[0].commit.parent_tree
-    return write_tree(repository, base, window.entries) or WindowReason.NOT_APPLICABLE
+    return write_tree(repository, base, window.entries)
 
 
 def change_row(
@@ -218,18 +210,20 @@ def change_row(
         "files": [file.as_row() for file in patch.files],
         "diff": patch.diff,
         "is_utf8": patch.is_utf8,
-        "commits": list(map(_original, window.commits, traced)),
+        "commits": [
+            {
+                "sha": kept.commit.sha,
+                "message": kept.commit.message,
+                "files": sorted(decode(entry.path) for entry in kept.entries),
+                **({"hunks": hunks} if hunks else {}),
+            }
+            for kept, hunks in zip(window.commits, traced, strict=True)
+        ],
         "recent_subjects": window.commits[0].recent_subjects,
         "gitignore": window.commits[0].gitignore,
         "license": window.commits[-1].license,
         "private": batch.settings.private,
     }
-
-
-def _original(kept: KeptCommit, hunks: dict[str, list[int]]) -> dict[str, Any]:
-    paths = sorted(decode(entry.path) for entry in kept.entries)
-    row = {"sha": kept.commit.sha, "message": kept.commit.message, "files": paths}
-    return row | {"hunks": hunks} if hunks else row
 
 
 def _late_reason(
@@ -255,12 +249,7 @@ def _is_sum(window: Window, files: list[ChangedFile]) -> bool:
         for kept in window.commits
         for entry in kept.entries
     }
-    named = {
-        path: file.path
-        for file in files
-        for path in (file.path, file.old_path)
-        if path is not None
-    }
+    named = {path: file.path for file in files for path in _names(file)}
     return owners.keys() == named.keys() and all(
         owners[path] == owners[new] for path, new in named.items()
     )
