@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from diffscribe.commits.gitignore import ignored, is_too_wild
+from diffscribe.commits.gitignore import anchor, ignored, is_too_wild, parse_patterns
 
 PATHS = [
     *("a.log", "keep.log", "logs/b.log", "src/__pycache__/a.pyc", "src/a.py"),
@@ -69,3 +69,36 @@ def test_a_pattern_that_we_refuse_to_match_is_told():
     assert is_too_wild("*?*?*?*?*")
     assert ignored(["*?*?*?*?*"], ["src/main.py"]) == frozenset()
     assert not is_too_wild("**/*.egg-info/**/*")
+
+
+def test_leaves_out_comments_and_blanks():
+    content = (
+        b"\xef\xbb\xbf# logs\r\n*.log\r\n\n   \n!keep.log \n\\#name\n trail\\ \nlast"
+    )
+    assert parse_patterns(content) == [
+        "*.log",
+        "!keep.log",
+        "\\#name",
+        " trail\\ ",
+        "last",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "anchored"),
+    [
+        ("*.log", "/web/**/*.log"),
+        ("dist/", "/web/**/dist/"),
+        ("/dist", "/web/dist"),
+        ("a/b", "/web/a/b"),
+        ("**/x", "/web/**/x"),
+        ("!*.log", "!/web/**/*.log"),
+        ("!/dist", "!/web/dist"),
+    ],
+)
+def test_prefixes_the_patterns_of_a_folder(pattern, anchored):
+    assert anchor(pattern, "web") == anchored
+
+
+def test_takes_the_folder_literally():
+    assert anchor("x", "[a]*") == "/\\[a]\\*/**/x"

@@ -7,10 +7,8 @@ from tests.support.source_fixtures import git_bytes
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.trees import (
     MAX_DEPTH,
-    anchor,
     join_gitignores,
     parse_entries,
-    parse_patterns,
     read_gitignores,
     squash_entries,
     write_tree,
@@ -61,39 +59,6 @@ def test_a_tree_with_the_entries_written_is_the_other_tree(history, opened):
 
 def test_no_list_has_no_entries():
     assert parse_entries(b"") == parse_entries(b"\0\n") == ()
-
-
-def test_leaves_out_comments_and_blanks():
-    content = (
-        b"\xef\xbb\xbf# logs\r\n*.log\r\n\n   \n!keep.log \n\\#name\n trail\\ \nlast"
-    )
-    assert parse_patterns(content) == [
-        "*.log",
-        "!keep.log",
-        "\\#name",
-        " trail\\ ",
-        "last",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "anchored"),
-    [
-        ("*.log", "/web/**/*.log"),
-        ("dist/", "/web/**/dist/"),
-        ("/dist", "/web/dist"),
-        ("a/b", "/web/a/b"),
-        ("**/x", "/web/**/x"),
-        ("!*.log", "!/web/**/*.log"),
-        ("!/dist", "!/web/dist"),
-    ],
-)
-def test_prefixes_the_patterns_of_a_folder(pattern, anchored):
-    assert anchor(pattern, "web") == anchored
-
-
-def test_takes_the_folder_literally():
-    assert anchor("x", "[a]*") == "/\\[a]\\*/**/x"
 
 
 def test_collects_all_files_of_a_tree_root_first(patterns_of, history):

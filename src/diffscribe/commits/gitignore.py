@@ -1,4 +1,4 @@
-"""Match paths with patterns of a .gitignore, as git does."""
+"""Read the patterns of .gitignore files, and match paths with them, as git does."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -73,3 +73,30 @@ def _compile(pattern: str) -> GitIgnoreSpecPattern | None:
         return GitIgnoreSpecPattern(pattern)
     except (ValueError, re.error):
         return None
+
+
+def parse_patterns(content: bytes) -> list[str]:
+    """Return the patterns of a .gitignore file without comments and blanks."""
+    lines = content.decode("utf-8-sig", "replace").split("\n")
+    stripped = [_strip(line.removesuffix("\r")) for line in lines]
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def anchor(pattern: str, folder: str) -> str:
+    """Return a pattern of a folder's .gitignore as the root's would have it.
+
+    Source: gitignore(5): a slash at the start or in the middle ties a pattern to the
+    folder of its file; without one it matches at any depth below.
+    """
+    negation = "!" if pattern.startswith("!") else ""
+    bare = pattern.removeprefix("!")
+    depth = "" if "/" in bare.rstrip("/") else "**/"
+    literal = re.sub(r"([*?\[\\])", r"\\\1", folder)
+    return f"{negation}/{literal}/{depth}{bare.removeprefix('/')}"
+
+
+def _strip(line: str) -> str:
+    """Cut trailing spaces; a backslash keeps the first of them."""
+    kept = line.rstrip(" ")
+    backslashes = len(kept) - len(kept.rstrip("\\"))
+    return kept + " " if backslashes % 2 and len(kept) < len(line) else kept

@@ -1,12 +1,12 @@
 """Compare and write trees, and read the .gitignore files in them."""
 
 import contextlib
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from diffscribe.commits.gitignore import anchor, parse_patterns
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.repository import OpenSource, read_sizes, require_trees
 
@@ -263,30 +263,3 @@ def _patterns(
         else ()
         for folder, blob in blobs.items()
     }
-
-
-def parse_patterns(content: bytes) -> list[str]:
-    """Return the patterns of a .gitignore file without comments and blanks."""
-    lines = content.decode("utf-8-sig", "replace").split("\n")
-    stripped = [_strip(line.removesuffix("\r")) for line in lines]
-    return [line for line in stripped if line and not line.startswith("#")]
-
-
-def anchor(pattern: str, folder: str) -> str:
-    """Return a pattern of a folder's .gitignore as the root's would have it.
-
-    Source: gitignore(5): a slash at the start or in the middle ties a pattern to the
-    folder of its file; without one it matches at any depth below.
-    """
-    negation = "!" if pattern.startswith("!") else ""
-    bare = pattern.removeprefix("!")
-    depth = "" if "/" in bare.rstrip("/") else "**/"
-    literal = re.sub(r"([*?\[\\])", r"\\\1", folder)
-    return f"{negation}/{literal}/{depth}{bare.removeprefix('/')}"
-
-
-def _strip(line: str) -> str:
-    """Cut trailing spaces; a backslash keeps the first of them."""
-    kept = line.rstrip(" ")
-    backslashes = len(kept) - len(kept.rstrip("\\"))
-    return kept + " " if backslashes % 2 and len(kept) < len(line) else kept

@@ -11,11 +11,12 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from diffscribe.commits.diff import FilePatch
-from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.gitignore import anchor, ignored, parse_patterns
 from diffscribe.commits.junk_kinds import JunkKind, junk_kinds, pattern_for
 from diffscribe.commits.path_rules import is_machine_made
 from diffscribe.commits.style import is_trivial
@@ -29,7 +30,6 @@ from diffscribe.core.records import (
     PlannedCommit,
     SplitChange,
 )
-from diffscribe.doors.trees import anchor, parse_patterns
 from diffscribe.secrets.redact import redact_texts
 from diffscribe.split.planted import (
     Decoy,
@@ -98,6 +98,8 @@ def junk_variant(
     else:
         junk = []
     added = sorted([*real, *junk])
+    texts = [(patch.path, patch.text) for patch in scene.vocabulary.patches]
+    texts += [(each.path, _patch(each)) for each in added]
     label = change.label.model_copy(
         update={"plan": _with_added(change.label.plan, added, scene)}
     )
@@ -108,7 +110,8 @@ def junk_variant(
         "decoys": tuple(sorted(each.path for each in real)),
         "label": label,
         "files": _with_files(change, added),
-        "diff": _with_patches(scene.vocabulary.patches, added),
+        # git prints patches in the order of their paths.
+        "diff": "".join(text for _, text in sorted(texts, key=itemgetter(0))),
     }
     return SplitChange.model_validate({**dict(change), **fields})
 
@@ -210,7 +213,13 @@ class _Scene:
             return None
         writer = Writer(words, self._draw, self._before, self._for_test)
         path = writer.fill(self._draw.choice(kind.paths))
-        if not self._may_lie(path):
+        if (
+            ignored(self._patterns, [path])
+            or ignored(self._taken_back, [path])
+            or path in {each.strip("/") for each in self._taken_back}
+            or self.around.collides(path)
+            or self.own.collides(path)
+        ):
             return None
         content = self._content(kind.text, cause, writer)
         if content == "":
@@ -243,15 +252,6 @@ class _Scene:
         if text == "PATCH":
             return self.vocabulary.patch(cause)
         return _redacted(writer.text(text)) if text else None
-
-    def _may_lie(self, path: str) -> bool:
-        return not (
-            ignored(self._patterns, [path])
-            or ignored(self._taken_back, [path])
-            or path in {each.strip("/") for each in self._taken_back}
-            or self.around.collides(path)
-            or self.own.collides(path)
-        )
 
 
 def _brings(path: str, kind: JunkKind | Decoy) -> bool:
@@ -344,13 +344,6 @@ def _with_files(
         for each in added
     ]
     return tuple(sorted([*change.files, *files], key=lambda file: file.path))
-
-
-def _with_patches(patches: Sequence[FilePatch], added: Sequence[Added]) -> str:
-    """Return the diff with each new file's patch at its place in git's order."""
-    texts = [(patch.path, patch.text) for patch in patches]
-    texts += [(each.path, _patch(each)) for each in added]
-    return "".join(text for _, text in sorted(texts, key=lambda text: text[0]))
 
 
 def _patch(added: Added) -> str:
