@@ -169,3 +169,5 @@ def test_ids_decide_what_is_traced_and_a_private_change_never_is(
     assert 0.7 * most <= count <= most
     own = [each.model_copy(update={"private": True}) for each in changes]
     assert not any(is_traced(each, fraction) for each in own)
+    named = changes[0].model_copy(update={"id": "no digest"})
+    assert is_traced(named, fraction) is (fraction == 1.0)

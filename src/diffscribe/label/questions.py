@@ -18,6 +18,7 @@ from diffscribe.commits.plan import (
     read_record,
 )
 from diffscribe.commits.prompt import Prompts, TeacherPrompts, render_prompt
+from diffscribe.core.draw import is_drawn
 from diffscribe.core.params import LabelParams
 from diffscribe.core.records import Change, Message, Record
 from diffscribe.doors.reply import Question
@@ -111,7 +112,7 @@ def plan_question(
     that the model never sees.
     """
     schema = plan_schema([file.path for file in change.files])
-    return _question(change, prompts.plan, schema, {}, params)
+    return _question(change, prompts.plan, schema, (), params)
 
 
 def clean_question(
@@ -121,10 +122,8 @@ def clean_question(
     params: LabelParams,
 ) -> Question | None:
     """Return the question for clean versions of the messages, or None as above."""
-    shown = {"messages": _numbered(messages)}
-    return _question(
-        change, prompts.clean, messages_schema(len(messages)), shown, params
-    )
+    schema = messages_schema(len(messages))
+    return _question(change, prompts.clean, schema, messages, params)
 
 
 def rate_question(
@@ -138,15 +137,14 @@ def rate_question(
 
     A second sample of a model has another seed, so that it is another question.
     """
-    shown = {"messages": _numbered(messages)}
-    question = _question(change, prompts.rate, rating_schema(), shown, params)
+    question = _question(change, prompts.rate, rating_schema(), messages, params)
     model = params.raters[rater]
     sample = params.raters[:rater].count(model)
-    seed = params.teacher.seed + sample
-    # At temperature 0 a second sample would be the first.
-    temperature = 1.0 if sample else TEMPERATURE
     return question and question._replace(
-        model=model, seed=seed, temperature=temperature
+        model=model,
+        seed=params.teacher.seed + sample,
+        # At temperature 0 a second sample would be the first.
+        temperature=1.0 if sample else TEMPERATURE,
     )
 
 
@@ -171,25 +169,26 @@ def reask_question(
 
 def is_traced(change: Change, fraction: float) -> bool:
     """Tell whether MLflow may show the questions about a change; its id decides."""
-    return not change.private and int(change.id[:8], 16) < fraction * 16**8
+    return not change.private and is_drawn(fraction, "trace", change.id)
 
 
 def _question(
     change: Change,
     prompts: Prompts,
     schema: Mapping[str, Any],
-    shown: Mapping[str, str],
+    messages: Sequence[str],
     params: LabelParams,
 ) -> Question | None:
     teacher = params.teacher
-    compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    more = {
+        "schema": json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
+        "messages": "\n\n".join(
+            f"--- message {number}\n{message}"
+            for number, message in enumerate(messages, 1)
+        ),
+    }
     rendered = render_prompt(
-        change,
-        prompts,
-        teacher.max_prompt_chars,
-        _CONTEXT_LINES,
-        len,
-        {**shown, "schema": compact},
+        change, prompts, teacher.max_prompt_chars, _CONTEXT_LINES, len, more
     )
     if rendered is None:
         return None
@@ -204,10 +203,4 @@ def _question(
         about=change.repo,
         private=change.private,
         traced=is_traced(change, params.trace_fraction),
-    )
-
-
-def _numbered(messages: Sequence[str]) -> str:
-    return "\n\n".join(
-        f"--- message {number}\n{message}" for number, message in enumerate(messages, 1)
     )
