@@ -466,7 +466,7 @@ def test_any_number_of_workers_gives_the_same_bytes(history, tmp_path, monkeypat
     history.commit("feat: more", {"f": "more\n"})
     history.bundle(tmp_path / "two.bundle")
     monkeypatch.setattr("diffscribe.harvest.harvest.BATCH_WINDOWS", 4)
-    monkeypatch.setattr("diffscribe.harvest.history.BATCH_COMMITS", 5)
+    monkeypatch.setattr("diffscribe.harvest.history.BATCH_BYTES", 5 * 41)
     results = []
     for workers in (1, 2, 3):
         params = make_params(

@@ -21,7 +21,7 @@ would be all 1.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from diffscribe.commits.cleanup import wrap_long_lines
@@ -73,16 +73,29 @@ def canonical_plan(
     Raises:
         PlanLinesError: if the plan does not fit the files.
     """
-    commits = [_canonical_message(commit, message) for commit in plan.commits]
-    plan = _with_whole_files(plan.model_copy(update={"commits": commits}), files)
-    problem = plan_problem(plan, files, _types(message))
-    if problem is not None:
-        raise PlanLinesError(f"the plan does not fit the change: {problem}")
+    every = {file.path: tuple(range(1, file.hunks + 1)) for file in files}
+    commits = []
+    for commit in plan.commits:
+        hunks = {
+            path: numbers
+            for path, numbers in commit.hunks.items()
+            if tuple(sorted(numbers)) != every.get(path)
+        }
+        whole = commit.model_copy(update={"hunks": hunks})
+        commits.append(_canonical_message(whole, message))
+    plan = _valid(plan.model_copy(update={"commits": tuple(commits)}), files, message)
     groups = _groups(plan, files)
     order = list(dict.fromkeys(number for group in groups for number in group))
     place = {number: at for at, number in enumerate(order, start=1)}
     groups = [tuple(place[number] for number in group) for group in groups]
     return _joined(files, groups, [plan.commits[number - 1] for number in order])
+
+
+def _valid(plan: Plan, files: Sequence[FileUnits], message: MessageStyle) -> Plan:
+    problem = plan_problem(plan, files, TYPES if message == "conventional" else ("",))
+    if problem is not None:
+        raise PlanLinesError(f"the plan does not fit the change: {problem}")
+    return plan
 
 
 def in_style(plan: Plan, message: MessageStyle) -> Plan:
@@ -96,16 +109,15 @@ def in_style(plan: Plan, message: MessageStyle) -> Plan:
     return plan.model_copy(update={"commits": tuple(commits)})
 
 
-def _types(message: MessageStyle) -> Collection[str]:
-    return TYPES if message == "conventional" else ("",)
-
-
 def _canonical_message(commit: PlannedCommit, message: MessageStyle) -> PlannedCommit:
     subject = _one_line(commit.subject)
+    lines = "\n".join(map(_plain_line, commit.body.splitlines()))
+    wrapped = wrap_long_lines(lines, LIMITS.line_chars).split("\n")
+    body = "\n".join(map(str.rstrip, wrapped)).strip("\n")
     update: dict[str, Any] = {
         "subject": subject,
         "scope": _one_line(commit.scope or "") or None,
-        "body": _canonical_body(commit.body),
+        "body": re.sub("\n{3,}", "\n\n", body),
         "issues": (),
     }
     if message == "plain":
@@ -119,32 +131,8 @@ def _one_line(text: str) -> str:
     return " ".join(_REFUSED.sub("", text).split())
 
 
-def _canonical_body(body: str) -> str:
-    lines = [_plain_line(line) for line in body.splitlines()]
-    wrapped = wrap_long_lines("\n".join(lines), LIMITS.line_chars).split("\n")
-    kept = [line.rstrip() for line in wrapped]
-    return re.sub("\n{3,}", "\n\n", "\n".join(kept).strip("\n"))
-
-
 def _plain_line(line: str) -> str:
     return re.sub(r"\s", " ", _REFUSED.sub("", line.expandtabs(_TAB_CHARS))).rstrip()
-
-
-def _with_whole_files(plan: Plan, files: Sequence[FileUnits]) -> Plan:
-    """Return the plan without the hunks of files that are whole in one commit."""
-    every = {file.path: tuple(range(1, file.hunks + 1)) for file in files}
-
-    def with_whole_files(commit: PlannedCommit) -> PlannedCommit:
-        hunks = {
-            path: numbers
-            for path, numbers in commit.hunks.items()
-            if tuple(sorted(numbers)) != every.get(path)
-        }
-        return commit.model_copy(update={"hunks": hunks})
-
-    return plan.model_copy(
-        update={"commits": tuple(map(with_whole_files, plan.commits))}
-    )
 
 
 def _groups(plan: Plan, files: Sequence[FileUnits]) -> list[Group]:
@@ -209,8 +197,20 @@ def write_plan_lines(
 
 
 def _text(plan: Plan, files: Sequence[FileUnits]) -> str:
-    messages = f"\n{_SEPARATOR}\n".join(map(_written, plan.commits))
-    return "\n".join(filter(None, [write_first_line(_groups(plan, files)), messages]))
+    messages = (
+        "\n".join([format_header(each), "", *_lines(each)]).rstrip("\n")
+        for each in plan.commits
+    )
+    first = write_first_line(_groups(plan, files))
+    return "\n".join(filter(None, [first, f"\n{_SEPARATOR}\n".join(messages)]))
+
+
+def _lines(commit: PlannedCommit) -> list[str]:
+    """Return the lines of a body as they are written."""
+    return [
+        f"%{line}" if _LIKE_SEPARATOR.fullmatch(line) else line
+        for line in commit.body.splitlines()
+    ]
 
 
 def write_message_lines(
@@ -253,37 +253,24 @@ def first_line_of(
     return write_first_line(_groups(canonical_plan(plan, files), files))
 
 
-def _written(commit: PlannedCommit) -> str:
-    if not commit.body:
-        return format_header(commit)
-    return f"{format_header(commit)}\n\n" + "\n".join(map(_escaped, _lines(commit)))
-
-
-def _lines(commit: PlannedCommit) -> list[str]:
-    return commit.body.split("\n") if commit.body else []
-
-
-def _escaped(line: str) -> str:
-    return f"%{line}" if _LIKE_SEPARATOR.fullmatch(line) else line
-
-
 def _over_limits(plan: Plan, limits: Limits) -> Iterator[str]:
     """Yield what a canonical plan has too much of."""
     if len(plan.commits) > limits.commits:
         yield _too_many_commits(len(plan.commits), limits)
     for number, commit in enumerate(plan.commits, start=1):
-        if len(commit.subject) > limits.subject_chars:
-            most = limits.subject_chars
-            yield f"message {number}: the subject has over {most} characters"
-        if len(commit.scope or "") > limits.scope_chars:
-            most = limits.scope_chars
-            yield f"message {number}: the scope has over {most} characters"
+        for part, text, most in (
+            ("subject", commit.subject, limits.subject_chars),
+            ("scope", commit.scope or "", limits.scope_chars),
+        ):
+            if len(text) > most:
+                yield f"message {number}: the {part} has over {most} characters"
         if re.search("[()]", commit.scope or ""):
             yield f"message {number}: the scope has brackets"
-    lines = [_escaped(line) for each in plan.commits for line in _lines(each) if line]
+    lines = [line for each in plan.commits for line in _lines(each) if line]
     if len(lines) > limits.body_lines:
-        most = limits.body_lines
-        yield f"bodies of {len(lines)} lines; at most {most} can be written"
+        yield (
+            f"bodies of {len(lines)} lines; at most {limits.body_lines} can be written"
+        )
     if any(len(line) > limits.line_chars for line in lines):
         yield f"a word of a body has over {limits.line_chars} characters"
 
@@ -311,7 +298,8 @@ def longest_answer_chars(
     if message == "conventional":
         header += max(map(len, TYPES)) + len("()!: ") + limits.scope_chars
     between = len(f"\n{_SEPARATOR}\n")
-    bodies = limits.body_lines * _most_chars_of_a_line(limits) if commits else 0
+    line = limits.line_chars + len("\n\n")  # with the line feeds before it
+    bodies = limits.body_lines * line if commits else 0
     return entries + max(0, len(files) - 1) + commits * (header + between) + bodies
 
 
@@ -326,13 +314,8 @@ def fitting_limits(
     Bodies have fewer lines; with none left an answer may still be longer.
     """
     excess = longest_answer_chars(files, message, limits) - max_chars
-    lines = -(-max(0, excess) // _most_chars_of_a_line(limits))
+    lines = -(-max(0, excess) // (limits.line_chars + len("\n\n")))
     return limits._replace(body_lines=max(0, limits.body_lines - lines))
-
-
-def _most_chars_of_a_line(limits: Limits) -> int:
-    """Return the characters of a line of a body with the line feeds before it."""
-    return limits.line_chars + len("\n\n")
 
 
 # Reading.
@@ -357,10 +340,7 @@ def read_plan_lines(
         if len(messages) != count:
             raise PlanLinesError(f"{len(messages)} messages for {count} commits")
         commits = [_canonical_message(each, message) for each in messages]
-        plan = _joined(files, groups, commits)
-        problem = plan_problem(plan, files, _types(message))
-        if problem is not None:
-            raise PlanLinesError(f"the plan does not fit the change: {problem}")
+        plan = _valid(_joined(files, groups, commits), files, message)
     except PlanLinesError as error:
         return Reading(None, str(error), False)
     return Reading(plan, None, text != _text(plan, files))

@@ -104,7 +104,9 @@ def split_message(message: str) -> ParsedMessage:
     """
     lines = message.replace("\r\n", "\n").strip().split("\n")
     end = 1
-    while end < len(lines) and lines[end].strip() and not _starts_anew(lines[end]):
+    while end < len(lines) and lines[end].strip():
+        if _SPECIAL_LINE.match(lines[end]) or _FOOTER.match(lines[end]):
+            break
         end += 1
     header = " ".join(" ".join(lines[:end]).split())
     paragraphs = re.split(r"\n\s*\n", "\n".join(lines[end:]).strip())
@@ -115,10 +117,6 @@ def split_message(message: str) -> ParsedMessage:
     first = min(first, next(notes, first))
     footers = tuple(_footers("\n".join(paragraphs[first:])))
     return ParsedMessage(header, "\n\n".join(paragraphs[:first]).strip(), footers)
-
-
-def _starts_anew(line: str) -> bool:
-    return bool(_SPECIAL_LINE.match(line) or _FOOTER.match(line))
 
 
 def _is_footer_block(paragraph: str) -> bool:

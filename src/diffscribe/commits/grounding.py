@@ -138,14 +138,12 @@ class Evidence:
             case EntityKind.NUMBER:
                 return self._has_number(text)
             case EntityKind.ISSUE:
-                return self._has_issue(text)
+                issue = rf"{re.escape(text.lower())}(?!\d)"
+                return re.search(issue, self.text) is not None
             case EntityKind.COUNT:
                 return int(_COUNTS.get(text, text)) == len(self.paths)
             case EntityKind.QUOTED:
-                return self._has_words(text)
-
-    def _has_issue(self, issue: str) -> bool:
-        return re.search(rf"{re.escape(issue.lower())}(?!\d)", self.text) is not None
+                return all(_plain(word) in self._names for word in _WORDS.findall(text))
 
     def _has_path(self, path: str) -> bool:
         """Tell whether a path is there, whole or as the end of one."""
@@ -171,7 +169,7 @@ class Evidence:
         if name.startswith("--") and "-" not in name[2:]:
             return re.search(rf"{name.lower()}(?![\w-])", self.text) is not None
         words = {_plain(word) for word in _WORDS.findall(name)}
-        left = words - self._modules
+        left = words - {_plain(PurePosixPath(path).stem) for path in self.paths}
         if words <= self._names and (
             len(left) < 2 or any(map(left.issubset, self._names_by_line))
         ):
@@ -186,9 +184,6 @@ class Evidence:
         core = found[0] if found else number
         return core in self._numbers or f"py{core.replace('.', '')}" in self.text
 
-    def _has_words(self, text: str) -> bool:
-        return all(_plain(word) in self._names for word in _WORDS.findall(text))
-
     @cached_property
     def _parts_by_line(self) -> list[frozenset[str]]:
         """The words within names, such as read and all of readAll."""
@@ -198,11 +193,6 @@ class Evidence:
     @cached_property
     def _names_by_line(self) -> list[frozenset[str]]:
         return [_names_of(line) for line in self.text.split("\n")]
-
-    @cached_property
-    def _modules(self) -> frozenset[str]:
-        """The names of files without their endings."""
-        return frozenset(_plain(PurePosixPath(path).stem) for path in self.paths)
 
     @cached_property
     def _names(self) -> frozenset[str]:

@@ -20,8 +20,6 @@ _WORDS_FOR = {
     "style": "lint format fmt",
     "revert": "reverts",
 }
-ALIASES = {word: type_ for type_, row in _WORDS_FOR.items() for word in row.split()}
-"""Other words for a type."""
 _EMOJI_TYPES = {
     "feat": "\u2728 :sparkles: \U0001f389 :tada:",
     "fix": "\U0001f41b :bug: \U0001f691 :ambulance: \U0001fa79 :adhesive_bandage: "
@@ -36,9 +34,13 @@ _EMOJI_TYPES = {
     "\U0001f527 :wrench: \U0001f516 :bookmark:",
 }
 """What the emoji of gitmoji.dev stand for, if the header begins with one of them."""
-_TYPE_OF_EMOJI = {
-    emoji: type_ for type_, row in _EMOJI_TYPES.items() for emoji in row.split()
+_TYPE_OF = {type_: type_ for type_ in TYPES} | {
+    sign: type_
+    for table in (_WORDS_FOR, _EMOJI_TYPES)
+    for type_, row in table.items()
+    for sign in row.split()
 }
+"""The type of each type, word and emoji."""
 _EMOJI_FIRST = re.compile(r"(:[a-z0-9_]+:|[^\w\s])")
 _LOOSE = re.compile(
     r"(?:(?P<type>[A-Za-z][\w-]*(?:[/|,&][A-Za-z][\w-]*){0,3}) ?)?(?P<early>!)? ?"
@@ -85,7 +87,7 @@ def read_header(message: str, paths: Collection[str] = ()) -> LooseHeader:
     areas = _TAG.findall(front)
     text = strip_marks(header)
     emoji = _EMOJI_FIRST.match(front)
-    type_ = _TYPE_OF_EMOJI.get(emoji[0]) if emoji else None
+    type_ = _TYPE_OF.get(emoji[0]) if emoji else None
     scope, breaking = None, False
     match = _LOOSE.fullmatch(text)
     if match is not None and (match["type"] or match["scope"]):
@@ -111,12 +113,8 @@ def read_header(message: str, paths: Collection[str] = ()) -> LooseHeader:
 
 def _type_of_word(text: str | None) -> str | None:
     """Return the type that a word stands for; of `feat/fix` the first."""
-    kinds = [_known(word) for word in re.split(r"[/|,&]", (text or "").lower())]
+    kinds = [*map(_TYPE_OF.get, re.split(r"[/|,&]", (text or "").lower()))]
     return kinds[0] if None not in kinds else None
-
-
-def _known(word: str) -> str | None:
-    return word if word in TYPES else ALIASES.get(word)
 
 
 def _is_area(text: str, paths: Collection[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 from diffscribe.commits.gitignore import ignored, matching
@@ -21,58 +21,51 @@ class JunkKind(NamedTuple):
     junk_kinds.toml says what `$name`, `$folder` and others in paths stand for.
     """
 
-    suffixes: tuple[str, ...]
-    """Suffixes of the real files that bring such junk about; empty for any file."""
-    near: tuple[str, ...]
-    """Patterns, one of which matches a file of the repository; empty for any."""
     paths: tuple[str, ...]
     patterns: tuple[str, ...]
     """The usual first; the next ones for other paths of the kind, and for a change of
     which the first would hide a file. Without any, the path itself is the pattern."""
-    text: str | None
-    """The name of what it holds in split/junk_texts.toml; None for a binary file."""
     weight: int
     """How often the kind is drawn, relative to others."""
-    is_secret: bool
+    text: str | None = None
+    """The name of what it holds in split/junk_texts.toml; None for a binary file."""
+    suffixes: tuple[str, ...] = ()
+    """Suffixes of the real files that bring such junk about; empty for any file."""
+    near: tuple[str, ...] = ()
+    """Patterns, one of which matches a file of the repository; empty for any."""
+    is_secret: bool = False
     """Such a file is also flagged."""
-    held_out: bool
+    held_out: bool = False
     """No training row has such a file, so a test shows what carries over."""
-    since: int
+    since: int = 0
     """The year after that of the first tool that leaves it; 0 for any."""
-
-
-def _table() -> dict[str, Any]:
-    return read_table("commits", "junk_kinds.toml")
-
-
-def suffixes_of(kind: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the suffixes of the language of a table's entry; none for no language."""
-    return tuple(_table()["suffixes"][kind["by"]]) if "by" in kind else ()
-
-
-def near_of(kind: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the patterns for what a table's entry needs in the repository, if any."""
-    return tuple(_table()["near"][kind["near"]]) if "near" in kind else ()
 
 
 @cache
 def junk_kinds() -> tuple[JunkKind, ...]:
     """Return all kinds in the order of the table."""
     return tuple(
-        JunkKind(
-            suffixes=suffixes_of(kind),
-            near=near_of(kind),
-            paths=tuple(kind["paths"]),
-            patterns=tuple(kind["patterns"]),
-            text=kind.get("text"),
-            weight=group["weight"],
-            is_secret=group.get("is_secret", False),
-            held_out=kind.get("held_out", False),
-            since=kind.get("since", 0),
-        )
+        JunkKind(**kind_fields({**group, **kind}))
         for group in _table()["groups"]
         for kind in group["kinds"]
     )
+
+
+def kind_fields(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a table's entry, with what `by` and `near` name there."""
+    fields = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in entry.items()
+        if name not in ("by", "kinds")
+    }
+    for name, list_ in (("suffixes", entry.get("by")), ("near", entry.get("near"))):
+        if list_ is not None:
+            fields[name] = tuple(_table()[name][list_])
+    return fields
+
+
+def _table() -> dict[str, Any]:
+    return read_table("commits", "junk_kinds.toml")
 
 
 def junk_patterns(junk: Iterable[str], committed: Collection[str]) -> tuple[str, ...]:
@@ -81,12 +74,11 @@ def junk_patterns(junk: Iterable[str], committed: Collection[str]) -> tuple[str,
     For each file it is the first pattern of the table that matches it and no file that
     is committed, else the path itself, anchored and escaped.
     """
-    hides = partial(_hides, tuple(committed))
+
+    def hides(pattern: str) -> bool:
+        return bool(ignored([pattern], committed))
+
     return tuple(sorted({pattern_for(path, hides) for path in junk}))
-
-
-def _hides(committed: tuple[str, ...], pattern: str) -> bool:
-    return bool(ignored([pattern], committed))
 
 
 def pattern_for(path: str, hides: Callable[[str], bool]) -> str:
@@ -110,18 +102,17 @@ def is_held_out(path: str) -> bool:
 
 @cache
 def _held_out() -> re.Pattern[str]:
-    paths = [path for kind in junk_kinds() if kind.held_out for path in kind.paths]
-    return re.compile("|".join(map(_path_rule, paths)))
-
-
-def _path_rule(path: str) -> str:
-    """Return an expression for all that a template of a path may become."""
-    rule, end = "", 0
-    for symbol in _SYMBOL.finditer(path):
-        special = symbol["special"] or ""
-        number = r"\d+" if ".." in special else "[0-9a-f]+"
-        is_plain = special.isidentifier() or special[:1] in ("", "%")
-        name = r"[^\n]*" if is_plain else number
-        rule += re.escape(path[end : symbol.start()]) + name
-        end = symbol.end()
-    return f"(?:{rule}{re.escape(path[end:])})".replace(r"[^\n]*[^\n]*", r"[^\n]*")
+    """Return an expression for all that templates of paths may become."""
+    rules = []
+    for path in (path for kind in junk_kinds() if kind.held_out for path in kind.paths):
+        rule, end = "", 0
+        for symbol in _SYMBOL.finditer(path):
+            special = symbol["special"] or ""
+            number = r"\d+" if ".." in special else "[0-9a-f]+"
+            is_plain = special.isidentifier() or special[:1] in ("", "%")
+            name = r"[^\n]*" if is_plain else number
+            rule += re.escape(path[end : symbol.start()]) + name
+            end = symbol.end()
+        rule += re.escape(path[end:])
+        rules.append(rule.replace(r"[^\n]*[^\n]*", r"[^\n]*"))
+    return re.compile("|".join(rules))

@@ -49,7 +49,7 @@ _DOCS = re.compile(
     r"|documentation|typos?|misspell\w*|spelling)\b",
     re.IGNORECASE,
 )
-"""What prose between code is called, and what is mended in it."""
+"""Words of a subject that is about documentation, wherever its files lie."""
 _FIX = re.compile(r"fix(?:e[sd])? ", re.IGNORECASE)
 _FIX_OF_LESS = re.compile(
     r"(?<![\w/`.-])(?:build|ci|comments?|docs?|docstrings?|documentation|examples?|formatting|lint\w*|readme"
@@ -128,14 +128,13 @@ def _poor_subject(subject: str, paths: Collection[str]) -> LessonReason | None:
     for reason, form in _POOR_SUBJECTS.items():
         if form.search(subject):
             return reason
-    is_vague = _says_nothing(subject) or _says_only_its_paths(subject, paths)
+    # `fix the broken paths` and `add a unit test` fit any project.
+    fits_any = all(
+        word.islower() and is_common(word, "fillers")
+        for word in subject.replace(",", "").split(" ")
+    )
+    is_vague = fits_any or _says_only_its_paths(subject, paths)
     return LessonReason.VAGUE_SUBJECT if is_vague else None
-
-
-def _says_nothing(subject: str) -> bool:
-    """Tell `fix the broken paths` and `add a unit test`, which fit any project."""
-    found = subject.replace(",", "").split(" ")
-    return all(word.islower() and is_common(word, "fillers") for word in found)
 
 
 def _says_only_its_paths(subject: str, paths: Collection[str]) -> bool:
@@ -246,18 +245,14 @@ def _type_of(
     if _FIX.match(subject) and not _FIX_OF_LESS.search(subject):
         return "fix"
     guess = guess_type(subject, paths)
-    is_doubtful = guess.type == "fix" and _is_new_or_moved(subject)
+    # `add a valve` and `move the valve` are no fixes unless they say what was wrong.
+    is_new_or_moved = subject.partition(" ")[0].lower() in words("new_or_moved")
+    is_doubtful = guess.type == "fix" and is_new_or_moved and not names_fault(subject)
     # A plain message shows no type, so a wrong one teaches nothing.
     is_sure = guess.probability >= MIN_TYPE_PROBABILITY and not is_doubtful
     if is_sure or style.message == "plain":
         return guess.type
     return LessonReason.UNSURE_TYPE
-
-
-def _is_new_or_moved(subject: str) -> bool:
-    """Tell `add a valve` and `move the valve`, unless they say what was wrong."""
-    verb = subject.partition(" ")[0].lower()
-    return verb in words("new_or_moved") and not names_fault(subject)
 
 
 def _scope_of(

@@ -15,7 +15,7 @@ bench and judge agree on what counts. An answer counts as it stands, or repaired
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -32,7 +32,6 @@ R = TypeVar("R", bound=Record)
 MAX_CHARS = 1_000_000
 """A longer answer is refused unread; the longest plan of 20 files has 30,000."""
 MAX_BODY_CHARS = 1000
-_MAX_SUBJECT_CHARS = 100
 _MAX_TRIES = 100
 """Braces where an object may begin."""
 _MAX_READINGS = 2
@@ -139,22 +138,17 @@ def read_record(text: str, kind: type[R]) -> Reading[R]:
     try:
         record = kind.model_validate_json(json.dumps(mended), strict=True)
     except ValidationError as error:
-        problems = [
-            f"{_location(each['loc'])}: {each['msg']}"
-            for each in error.errors()[:_MAX_PROBLEMS_SHOWN]
-        ]
+        problems = []
+        for each in error.errors()[:_MAX_PROBLEMS_SHOWN]:
+            place = " ".join(".".join(map(str, each["loc"])).split())
+            place = place[:_MAX_LOCATION_CHARS] or "the JSON"
+            problems.append(f"{place}: {each['msg']}")
         return Reading(None, "; ".join(problems), is_repaired)
     return Reading(record, None, is_repaired)
 
 
-def _location(keys: tuple[int | str, ...]) -> str:
-    """Return where a problem is, on one short line."""
-    words = " ".join(".".join(map(str, keys)).split())
-    return words[:_MAX_LOCATION_CHARS] or "the JSON"
-
-
 def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the outermost objects, and have the doubled keys of the last one."""
+    """Yield the outermost objects; the list has the doubled keys of the last one."""
     if text.lstrip().startswith('"'):
         unwrapped = _loads(text, [])
         text = unwrapped if isinstance(unwrapped, str) else text
@@ -167,20 +161,17 @@ def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
         try:
             value, end = _decoder(doubled).raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            chars_read += _failed_at(error, len(text)) - start
-            end = start + 1
+            failed_at, end = len(text), start + 1
+            # A string that never ends was read to the end, and is named by its start.
+            if isinstance(error, json.JSONDecodeError) and not error.msg.startswith(
+                "Unterminated string"
+            ):
+                failed_at = error.pos
+            chars_read += failed_at - start
         else:
             chars_read += end - start
             yield value
         start = text.find("{", end)
-
-
-def _failed_at(error: ValueError | RecursionError, length: int) -> int:
-    """Return how far a decoder came; the end of the text if the error does not tell."""
-    if not isinstance(error, json.JSONDecodeError):
-        return length
-    # The position of this error is the beginning of the string.
-    return length if error.msg.startswith("Unterminated string") else error.pos
 
 
 def _loads(text: str, doubled: list[str]) -> Any:
@@ -195,12 +186,9 @@ def _decoder(doubled: list[str]) -> json.JSONDecoder:
     """Return a decoder that adds to a list each key that is twice in an object."""
 
     def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            doubled.extend(
-                key for key, n in Counter(k for k, _ in pairs).items() if n > 1
-            )
-        return fields
+        counts = Counter(key for key, _ in pairs)
+        doubled.extend(key for key, count in counts.items() if count > 1)
+        return dict(pairs)
 
     return json.JSONDecoder(object_pairs_hook=make_object)
 
@@ -319,18 +307,18 @@ def plan_problem(
 
 
 def _unit_problem(
-    commits: Iterable[PlannedCommit], files: Mapping[str, FileUnits]
+    commits: Sequence[PlannedCommit], files: Mapping[str, FileUnits]
 ) -> PlanProblem | None:
     parts: dict[str, list[Collection[int]]] = defaultdict(list)
-    strays = False
     for commit in commits:
         for path in commit.files:
             parts[path].append(commit.hunks.get(path, ()))
-        strays |= not commit.hunks.keys() <= {*commit.files}
-        strays |= not all(commit.hunks.values())
     if not parts.keys() <= files.keys():
         return PlanProblem.UNKNOWN_PATH
-    if strays:
+    if not all(
+        each.hunks.keys() <= {*each.files} and all(each.hunks.values())
+        for each in commits
+    ):
         return PlanProblem.STRAY_HUNKS
     problems = (_hunk_problem(parts[path], files[path].hunks) for path in parts)
     return next(filter(None, problems), None)
@@ -384,9 +372,9 @@ def plan_schema(files: Collection[str | FileUnits]) -> dict[str, Any]:
         {
             "files": array_schema(path, len(files), minimum=1),
             "type": {"type": "string", "enum": list(TYPES)},
-            "subject": _string(_MAX_SUBJECT_CHARS),
+            "subject": _string(LIMITS.subject_chars),
             **({"hunks": object_schema(hunks, ())} if hunks else {}),
-            "scope": _string(40),
+            "scope": _string(LIMITS.scope_chars),
             "breaking": {"type": "boolean"},
             "body": _string(MAX_BODY_CHARS),
             "issues": array_schema(issue, 8),
@@ -463,22 +451,17 @@ def restore_paths(plan: Plan, replaced: Mapping[str, str]) -> Plan:
             path = path.replace(placeholder, original)
         return path
 
-    def restore_commit(commit: PlannedCommit) -> PlannedCommit:
-        issues = tuple(
-            issue.model_copy(update={"path": restore(issue.path)})
-            for issue in commit.issues
+    commits = tuple(
+        commit.model_copy(
+            update={
+                "files": tuple(map(restore, commit.files)),
+                "hunks": {restore(path): each for path, each in commit.hunks.items()},
+                "issues": tuple(
+                    Issue(path=restore(each.path), message=each.message)
+                    for each in commit.issues
+                ),
+            }
         )
-        update = {
-            "files": tuple(map(restore, commit.files)),
-            "hunks": {restore(path): each for path, each in commit.hunks.items()},
-            "issues": issues,
-        }
-        return commit.model_copy(update=update)
-
-    if not replaced:
-        return plan
-    update = {
-        "commits": tuple(map(restore_commit, plan.commits)),
-        "gitignore": tuple(map(restore, plan.gitignore)),
-    }
-    return plan.model_copy(update=update)
+        for commit in plan.commits
+    )
+    return Plan(commits=commits, gitignore=tuple(map(restore, plan.gitignore)))

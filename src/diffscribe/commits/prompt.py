@@ -117,7 +117,10 @@ def render_prompt(
         prompts.fill, files="\n".join(names), gitignore=gitignore, **(more or {})
     )
     fixed = fill(diff="")
-    headings = [_heading(file) for file in change.files]
+    headings = [
+        f"=== {file.path}{' (binary)' if file.is_binary else ''}\n"
+        for file in change.files
+    ]
     budget = max_tokens - sum(count_tokens(each.content) for each in fixed)
     # Each file may also need its remark on hunks that were cut.
     reserve = count_tokens("(99 more hunks)\n")
@@ -125,9 +128,19 @@ def render_prompt(
     if budget < 0:
         return None
 
-    hunks = _hunk_texts(change, context_lines)
+    patches = patches_by_path(change.diff)
+    hunks = {
+        file.path: [
+            _hunk_text(hunk, context_lines)
+            for patch in patches.get(file.path, ())
+            for hunk in patch.hunks
+        ]
+        for file in change.files
+    }
     kept: dict[str, int] = dict.fromkeys(hunks, 0)
-    for path, position in _by_worth(hunks):
+    every = [(path, at) for path, texts in hunks.items() for at in range(len(texts))]
+    every.sort(key=lambda each: (prompt_priority(each[0]), each[1], each[0]))
+    for path, position in every:
         cost = count_tokens(hunks[path][position])
         # A file's hunks are shown from its first on, without gaps.
         if cost <= budget and kept[path] == position:
@@ -138,7 +151,9 @@ def render_prompt(
     for file, heading in zip(change.files, headings, strict=True):
         shown = hunks[file.path][: kept[file.path]]
         cut = len(hunks[file.path]) - len(shown)
-        sections.append(heading + "".join(shown) + _remark(len(shown), cut))
+        hunks_cut = f"{'more ' if shown else ''}hunk{'s' if cut > 1 else ''}"
+        remark = f"({cut} {hunks_cut})\n" if cut else ""
+        sections.append(heading + "".join(shown) + remark)
     total = sum(map(len, hunks.values()))
     return Rendered(
         messages=fill(diff="".join(sections).rstrip("\n")),
@@ -167,23 +182,6 @@ def _gitignore_line(
     return line or "nothing"
 
 
-def _heading(file: FileChange) -> str:
-    return f"=== {file.path}{' (binary)' if file.is_binary else ''}\n"
-
-
-def _hunk_texts(change: Change, context_lines: int) -> dict[str, tuple[str, ...]]:
-    """Return the hunks of each file, without the headers of files."""
-    patches = patches_by_path(change.diff)
-    return {
-        file.path: tuple(
-            _hunk_text(hunk, context_lines)
-            for patch in patches.get(file.path, ())
-            for hunk in patch.hunks
-        )
-        for file in change.files
-    }
-
-
 def _hunk_text(hunk: Hunk, context_lines: int) -> str:
     """Return a hunk; its header keeps the function and drops the line numbers."""
     changed = [at for at, line in enumerate(hunk.lines) if line[0] in "+-"]
@@ -199,18 +197,6 @@ def _hunk_text(hunk: Hunk, context_lines: int) -> str:
         if at in near or (line[0] == "\\" and at - 1 in near)
     )
     return f"@@{hunk.function}\n" + "".join(lines)
-
-
-def _remark(shown: int, cut: int) -> str:
-    if not cut:
-        return ""
-    return f"({cut} {'more ' if shown else ''}hunk{'s' if cut > 1 else ''})\n"
-
-
-def _by_worth(hunks: dict[str, tuple[str, ...]]) -> list[tuple[str, int]]:
-    """Return path and position of every hunk, in the order of their worth."""
-    every = [(path, at) for path, texts in hunks.items() for at in range(len(texts))]
-    return sorted(every, key=lambda each: (prompt_priority(each[0]), each[1], each[0]))
 
 
 class TeacherPrompts(NamedTuple):

@@ -23,6 +23,7 @@ writes. Within a file the hunks take turns, and lines that import come last.
 import heapq
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import groupby, zip_longest
@@ -61,7 +62,7 @@ _MAX_MISSES = 3
 """After so many lines of a file that do not fit, no other of it is tried."""
 _WEIGHTS = (1, 2, 8)
 """How much a token counts of source, of prose, and of what no person writes."""
-_PATH_CHARS = (60, 40, 24, 12)
+_PATH_CHARS = (sys.maxsize, 60, 40, 24, 12)
 _CROPPED_CHARS = (60, 30, 15, 8)
 
 _HASH = re.compile(r"\b(?=[0-9a-f]*[0-9])([0-9a-f]{7})[0-9a-f]{9,}\b")
@@ -229,7 +230,12 @@ def _files(change: Change, context_lines: int) -> list[_File]:
             _File(
                 path=file.path,
                 heading=(f"{number} {file.status} ", _name(file), after),
-                functions=[_function(hunk) if weight == 1 else "" for hunk in hunks],
+                functions=[
+                    _cut(_one_line(hunk.function), _MAX_FUNCTION_CHARS)
+                    if weight == 1
+                    else ""
+                    for hunk in hunks
+                ],
                 is_numbered=is_numbered,
                 pieces=_pieces(hunks, context_lines),
                 weight=weight,
@@ -273,10 +279,6 @@ def _mode(patches: Iterable[FilePatch]) -> str:
     return f" mode {modes['old']} => {modes['new']}" if len(modes) == 2 else ""
 
 
-def _function(hunk: Hunk) -> str:
-    return _cut(_one_line(hunk.function), _MAX_FUNCTION_CHARS)
-
-
 def _pieces(hunks: Sequence[Hunk], context_lines: int) -> list[_Piece]:
     """Return the pieces of a file in the order of their worth.
 
@@ -314,21 +316,18 @@ def _changes(hunk: Hunk) -> Iterator[tuple[int, tuple[str, ...]]]:
         for at, line in run:
             (old if line[0] == "-" else new).append((at, _one_line(line[1:])))
         for before, after in zip_longest(old, new):
-            if before and after and _is_alike(before[1], after[1]):
-                yield before[0], _pair(before[1], after[1])
-                continue
+            if before and after:
+                alike = sum(_shared_ends(before[1], after[1]))
+                if 2 * alike >= max(1, min(len(before[1]), len(after[1]))):
+                    yield before[0], _pair(before[1], after[1])
+                    continue
             if before:
                 yield before[0], ("-" + _cut(before[1], _MAX_LINE_CHARS),)
             if after:
                 yield after[0], ("+" + _cut(after[1], _MAX_LINE_CHARS),)
 
 
-def _is_alike(old: str, new: str) -> bool:
-    start, end = _differing(old, new)
-    return 2 * (start + end) >= max(1, min(len(old), len(new)))
-
-
-def _differing(old: str, new: str) -> tuple[int, int]:
+def _shared_ends(old: str, new: str) -> tuple[int, int]:
     """Return how many characters two lines share at their start, and at their end."""
     start = _shared(old, new)
     return start, _shared(old[start:][::-1], new[start:][::-1])
@@ -345,7 +344,7 @@ def _pair(old: str, new: str, max_chars: int = _MAX_LINE_CHARS) -> tuple[str, ..
     """Return both lines, of long ones the part that differs; one if none does."""
     if old == new:
         return ("~" + _cut(new, max_chars),)
-    start, end = _differing(old, new)
+    start, end = _shared_ends(old, new)
     return tuple(
         sign + _around(line, start, len(line) - end, max_chars)
         for sign, line in (("-", old), ("+", new))
@@ -359,12 +358,6 @@ def _around(line: str, start: int, end: int, max_chars: int) -> str:
     first = max(0, min(start - max_chars // 3, len(line) - max_chars))
     last = min(end + max_chars // 3, first + max_chars)
     return f"{'…' if first else ''}{line[first:last]}{'…' if last < len(line) else ''}"
-
-
-def _cropped(lines: tuple[str, ...], max_chars: int) -> tuple[str, ...]:
-    if len(lines) > 1:
-        return _pair(lines[0][1:], lines[1][1:], max_chars)
-    return (_cut(lines[0], max_chars),)
 
 
 def _context(number: int, hunk: Hunk, context_lines: int) -> list[_Piece]:
@@ -421,10 +414,6 @@ class _Shown:
         """Changed lines that are not shown."""
         self.says_left = True
 
-    @property
-    def is_done(self) -> bool:
-        return self.next == len(self.file.pieces) or self.misses == _MAX_MISSES
-
     def choose(self, limit: int, count: CountTokens, *, crops: bool) -> int | None:
         """Show the next piece and return what it costs, None if it does not fit."""
         piece = self.file.pieces[self.next]
@@ -451,11 +440,15 @@ class _Shown:
                 yield (f"{number} {function}",), piece.lines
             bare = (number,) if self.file.is_numbered else ()
         yield bare, piece.lines
-        if crops:
-            cropped = [_cropped(piece.lines, chars) for chars in _CROPPED_CHARS]
-            yield from ((bare, lines) for lines in cropped)
-            if len(piece.lines) > 1:
-                yield from ((bare, lines[-1:]) for lines in cropped)
+        if not crops:
+            return
+        if len(piece.lines) == 1:
+            yield from ((bare, (_cut(piece.lines[0], n),)) for n in _CROPPED_CHARS)
+            return
+        old, new = (line[1:] for line in piece.lines)
+        pairs = [_pair(old, new, chars) for chars in _CROPPED_CHARS]
+        yield from ((bare, pair) for pair in pairs)
+        yield from ((bare, pair[-1:]) for pair in pairs)
 
     def _show(
         self, piece: _Piece, heading: tuple[str, ...], lines: tuple[str, ...]
@@ -505,7 +498,7 @@ def _shown(
     heapq.heapify(turns)
     while turns:
         _, at, each = heapq.heappop(turns)
-        if each.is_done:
+        if each.next == len(each.file.pieces) or each.misses == _MAX_MISSES:
             budget += 0 if each.left else reserved[at]
             continue
         budget -= each.choose(budget, count, crops=False) or 0
@@ -517,19 +510,12 @@ def _headings(
     files: Sequence[_File], budget: int, count: CountTokens
 ) -> list[str] | None:
     """Return the line of each file; if they take too much, paths lose their start."""
-    headings: list[str] = []
-    for max_chars in (None, *_PATH_CHARS):
-        headings = ["".join(_shortened(file.heading, max_chars)) for file in files]
+    for max_chars in _PATH_CHARS:
+        headings = []
+        for before, path, after in (file.heading for file in files):
+            shown = path if len(path) <= max_chars else f"…{path[-max_chars:]}"
+            headings.append(f"{before}{shown}{after}")
         cost = sum(count(f"{heading}\n") for heading in headings)
         if cost <= budget * MAX_LIST_FRACTION:
             return headings
     return headings if cost <= budget else None
-
-
-def _shortened(
-    heading: tuple[str, str, str], max_chars: int | None
-) -> tuple[str, str, str]:
-    before, path, after = heading
-    if max_chars is None or len(path) <= max_chars:
-        return heading
-    return before, f"…{path[-max_chars:]}", after

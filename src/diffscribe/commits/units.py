@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from diffscribe.commits.diff import FilePatch, patches_by_path
+from diffscribe.commits.diff import patches_by_path
 from diffscribe.core.records import FileChange, FileKind, FileStatus
 
 _NEVER_SPLIT = re.compile(
@@ -45,16 +45,18 @@ def units_of(files: Sequence[FileChange], diff: str) -> tuple[FileUnits, ...]:
         RecordError: if the diff is not what git prints.
     """
     found = {each.path: each for each in units_of_diff(diff)}
-    return tuple(
-        FileUnits(
-            file.path,
-            found[file.path].hunks
-            if file.path in found and _is_splittable(file)
-            else 1,
-            file.status == FileStatus.ADDED and _can_be_named(file.path),
+    units = []
+    for file in files:
+        is_splittable = (
+            file.path in found
+            and file.status in (FileStatus.MODIFIED, FileStatus.RENAMED)
+            and file.kind == FileKind.FILE
+            and not file.is_binary
         )
-        for file in files
-    )
+        hunks = found[file.path].hunks if is_splittable else 1
+        is_new = file.status == FileStatus.ADDED
+        units.append(FileUnits(file.path, hunks, is_new and _can_be_named(file.path)))
+    return tuple(units)
 
 
 def units_of_diff(diff: str) -> tuple[FileUnits, ...]:
@@ -63,25 +65,15 @@ def units_of_diff(diff: str) -> tuple[FileUnits, ...]:
     Raises:
         RecordError: if the diff is not what git prints.
     """
-    return tuple(_units_of_file(*each) for each in patches_by_path(diff).items())
-
-
-def _units_of_file(path: str, patches: Sequence[FilePatch]) -> FileUnits:
-    first = patches[0]
-    if len(patches) > 1:  # What became a symlink or a submodule has two.
-        return FileUnits(path, may_be_junk=False)
-    is_whole = any(map(_NEVER_SPLIT.match, first.header))
-    is_new = any(line.startswith("new file mode ") for line in first.header)
-    hunks = 1 if is_whole else max(1, len(first.hunks))
-    return FileUnits(path, hunks, is_new and _can_be_named(path))
-
-
-def _is_splittable(file: FileChange) -> bool:
-    return (
-        file.status in (FileStatus.MODIFIED, FileStatus.RENAMED)
-        and file.kind == FileKind.FILE
-        and not file.is_binary
-    )
+    units = []
+    for path, (patch, *more) in patches_by_path(diff).items():
+        # What became a symlink or a submodule has two patches.
+        is_whole = bool(more) or any(map(_NEVER_SPLIT.match, patch.header))
+        is_new = any(line.startswith("new file mode ") for line in patch.header)
+        hunks = 1 if is_whole else max(1, len(patch.hunks))
+        may_be_junk = is_new and not more and _can_be_named(path)
+        units.append(FileUnits(path, hunks, may_be_junk))
+    return tuple(units)
 
 
 def _can_be_named(path: str) -> bool:

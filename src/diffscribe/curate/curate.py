@@ -85,22 +85,6 @@ def _is_generated(row: Candidate) -> bool:
     return all(map(is_machine_made, paths)) and not any(map(is_lock_file, paths))
 
 
-def _is_rated_low(row: Candidate) -> bool:
-    ratings = row.change.label.ratings
-    return any(
-        ratings.get(name, 1.0) < low for name, low in row.limits.min_ratings.items()
-    )
-
-
-def _teacher_disagrees(row: Candidate) -> bool:
-    least = row.limits.min_teacher_agreement
-    return any(share < least for share in agreements(row.change))
-
-
-def _is_not_conventional(row: Candidate) -> bool:
-    return row.limits.conventional_only and None in _original_headers(row.change)
-
-
 def agreements(change: LabeledChange) -> Iterator[float]:
     """Yield how far a teacher agrees with the history; nothing for other labels.
 
@@ -151,13 +135,20 @@ FILTERS: dict[str, Filter] = {
         bool(row.limits.licenses) and row.change.license not in row.limits.licenses
     ),
     "generated_only": _is_generated,
-    "not_conventional": _is_not_conventional,
+    "not_conventional": lambda row: (
+        row.limits.conventional_only and None in _original_headers(row.change)
+    ),
     "long_body": lambda row: any(
         len(each.body) > MAX_BODY_CHARS for each in row.commits
     ),
     **{str(rule): partial(_breaks, rule) for rule in StyleRule},
-    "low_rating": _is_rated_low,
-    "teacher_disagrees": _teacher_disagrees,
+    "low_rating": lambda row: any(
+        row.change.label.ratings.get(name, 1.0) < least
+        for name, least in row.limits.min_ratings.items()
+    ),
+    "teacher_disagrees": lambda row: any(
+        share < row.limits.min_teacher_agreement for share in agreements(row.change)
+    ),
     "ungrounded": _is_ungrounded,
 }
 """The filters by their reasons; the first that applies names the reason."""
@@ -197,9 +188,8 @@ def mend_bodies(
         commit.model_copy(update={"body": ""}) if reason else commit
         for commit, reason in zip(plan.commits, reasons, strict=True)
     )
-    label = change.label.model_copy(
-        update={"plan": plan.model_copy(update={"commits": commits})}
-    )
+    mended = plan.model_copy(update={"commits": commits})
+    label = change.label.model_copy(update={"plan": mended})
     return change.model_copy(update={"label": label}), list(filter(None, reasons))
 
 
@@ -325,7 +315,15 @@ def curate(
     ]
     for row in rejected:
         logger.info("%s: dropped, %s", row.change.id[:12], row.reason)
-    return Curated(_with_clusters(kept), rejected, counts, bodies)
+    firsts = clusters([change.diff for change in kept], CLUSTER_SIMILARITY)
+    names: dict[int, str] = {}
+    for change, first in zip(kept, firsts, strict=True):
+        names[first] = min(names.get(first, change.id), change.id)
+    named = [
+        CuratedChange(**dict(change), cluster=names[first])
+        for change, first in zip(kept, firsts, strict=True)
+    ]
+    return Curated(named, rejected, counts, bodies)
 
 
 def over_cap(
@@ -353,17 +351,3 @@ def over_cap(
             repositories[change.repo] += 1
             types.update(own)
     return left_out
-
-
-def _with_clusters(changes: list[LabeledChange]) -> list[CuratedChange]:
-    """Name the cluster of each change by the smallest id in it."""
-    from diffscribe.commits.near_duplicates import clusters
-
-    firsts = clusters([change.diff for change in changes], CLUSTER_SIMILARITY)
-    names: dict[int, str] = {}
-    for change, first in zip(changes, firsts, strict=True):
-        names[first] = min(names.get(first, change.id), change.id)
-    return [
-        CuratedChange(**dict(change), cluster=names[first])
-        for change, first in zip(changes, firsts, strict=True)
-    ]

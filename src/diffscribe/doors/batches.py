@@ -28,7 +28,7 @@ from diffscribe.doors.reply import (
     AttemptError,
     Fault,
     hide_key,
-    read_body,
+    read_reply,
     status_error,
 )
 
@@ -129,15 +129,15 @@ class BatchService:
 
         def make() -> str:
             nonlocal may_exist
+            batches = self._openai.batches
             if may_exist:
                 time.sleep(LISTED_WITHIN_S)
-                if batch := self._listed(file):
-                    return batch
+                for batch in islice(batches.list(limit=100), RECENT_BATCHES):
+                    if batch.input_file_id == file and batch.status != "failed":
+                        return batch.id
             may_exist = True
-            made = self._openai.batches.create(
-                input_file_id=file,
-                endpoint=URL,
-                completion_window="24h",
+            made = batches.create(
+                input_file_id=file, endpoint=URL, completion_window="24h"
             )
             return made.id
 
@@ -165,12 +165,6 @@ class BatchService:
                 content.stream_to_file(target)
 
         self._call(stream)
-
-    def _listed(self, file: str) -> str | None:
-        for batch in islice(self._openai.batches.list(limit=100), RECENT_BATCHES):
-            if batch.input_file_id == file and batch.status != "failed":
-                return batch.id
-        return None
 
     def _call(self, ask: Callable[[], T]) -> T:
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
@@ -232,17 +226,18 @@ def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AttemptError
             except ValidationError:
                 yield None, AttemptError(Fault.NONSENSE, "no answer of a batch")
                 continue
-            if not (isinstance(line.error, dict) and line.error.get("code") in _OVER):
-                yield line.custom_id, _result(line)
-
-
-def _result(line: _Line) -> Answer | AttemptError:
-    response = line.response or _Response(status_code=0)
-    if response.status_code == 200 and not line.error:
-        try:
-            return read_body(response.body)
-        except AttemptError as error:
-            return error
-    # A failure is told in the body, beside it, or not at all.
-    said = response.body or line.error or "no answer in the batch"
-    return status_error(response.status_code, {}, json.dumps(said).encode())
+            if isinstance(line.error, dict) and line.error.get("code") in _OVER:
+                continue
+            result: Answer | AttemptError
+            response = line.response or _Response(status_code=0)
+            # A failure is told in the body, beside it, or not at all.
+            said = response.body or line.error or "no answer in the batch"
+            body = json.dumps(said).encode()
+            if response.status_code == 200 and not line.error:
+                try:
+                    result = read_reply(body)
+                except AttemptError as error:
+                    result = error
+            else:
+                result = status_error(response.status_code, {}, body)
+            yield line.custom_id, result

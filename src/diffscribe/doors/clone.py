@@ -84,8 +84,14 @@ def _prepare(folder: Path, url: str, revision: str) -> Path:
     if partial.exists() and _boundary(partial) and not _has(partial, revision):
         shutil.rmtree(partial)  # It holds a part of another revision's history.
     if not (partial / "config").exists():
-        _start(partial, url)
-    _remove_leftovers(partial)
+        partial.mkdir(parents=True, exist_ok=True)
+        _ask(partial, "init", "--quiet", "--bare", "--template=")
+        _ask(partial, "symbolic-ref", "HEAD", BRANCH)
+        _ask(partial, "config", "remote.origin.url", url)
+    # The locks of a killed git would stop the next one; its partial packs are waste.
+    for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*"):
+        for path in partial.glob(pattern):
+            path.unlink(missing_ok=True)
     return partial
 
 
@@ -168,14 +174,6 @@ def _environment(partial: Path, protocols: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _start(partial: Path, url: str) -> None:
-    """Make an empty bare repository with the URL of its remote and no templates."""
-    partial.mkdir(parents=True, exist_ok=True)
-    _ask(partial, "init", "--quiet", "--bare", "--template=")
-    _ask(partial, "symbolic-ref", "HEAD", BRANCH)
-    _ask(partial, "config", "remote.origin.url", url)
-
-
 def _ask(partial: Path, *arguments: str) -> None:
     git = run_git(partial.absolute(), *arguments)
     if git.returncode != 0:
@@ -188,10 +186,3 @@ def _ask(partial: Path, *arguments: str) -> None:
 def _has(folder: Path, revision: str) -> bool:
     git = run_git(folder.absolute(), "cat-file", "-e", f"{revision}^{{commit}}")
     return git.returncode == 0
-
-
-def _remove_leftovers(partial: Path) -> None:
-    """Remove the locks and partial packs of a killed git; locks would stop the next."""
-    for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*"):
-        for path in partial.glob(pattern):
-            path.unlink(missing_ok=True)

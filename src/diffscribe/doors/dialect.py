@@ -22,23 +22,18 @@ _THIS_ALONE = re.compile(
 )
 
 
-_SPECIAL_TOKENS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        <|im_start|> <|im_sep|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|>
-        <|fim_pad|> <|repo_name|> <|file_sep|> <|object_ref_start|> <|object_ref_end|>
-        <|box_start|> <|box_end|> <|quad_start|> <|quad_end|> <|vision_start|>
-        <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|> <|begin_of_text|>
-        <|start_header_id|> <|end_header_id|> <|python_tag|>
-        <|finetune_right_pad_id|> <|system|> <|user|> <|assistant|> <repo_name>
-        <reponame> <file_sep> <filename> <gh_stars> <issue_start> <issue_comment>
-        <issue_closed> <jupyter_start> <jupyter_text> <jupyter_code> <jupyter_output>
-        <jupyter_script> <empty_output> <fim_prefix> <fim_middle> <fim_suffix>
-        <fim_pad> <start_of_turn> <bos> <s> <unk> <pad> <mask>
-        """,
-    )
-)
+_SPECIAL_TOKENS = """
+    <|im_start|> <|im_sep|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|>
+    <|fim_pad|> <|repo_name|> <|file_sep|> <|object_ref_start|> <|object_ref_end|>
+    <|box_start|> <|box_end|> <|quad_start|> <|quad_end|> <|vision_start|>
+    <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|> <|begin_of_text|>
+    <|start_header_id|> <|end_header_id|> <|python_tag|>
+    <|finetune_right_pad_id|> <|system|> <|user|> <|assistant|> <repo_name>
+    <reponame> <file_sep> <filename> <gh_stars> <issue_start> <issue_comment>
+    <issue_closed> <jupyter_start> <jupyter_text> <jupyter_code> <jupyter_output>
+    <jupyter_script> <empty_output> <fim_prefix> <fim_middle> <fim_suffix>
+    <fim_pad> <start_of_turn> <bos> <s> <unk> <pad> <mask>
+"""
 """Tokens of the usual models that no answer holds, save those that end one."""
 _OVERLONG = "".join(
     map(chr, (*range(0x800, 0x1000, 0x40), *range(0x10000, 0x40000, 0x1000)))
@@ -49,7 +44,7 @@ _LEADS = ([0xE0], [0xF0])
 
 def tokenize_body(model: str) -> dict[str, Any]:
     """Return the JSON to send to llama-server's /tokenize; see `unspeakable`."""
-    content = "".join(sorted(_SPECIAL_TOKENS)) + _OVERLONG
+    content = "".join(sorted(_SPECIAL_TOKENS.split())) + _OVERLONG
     options = {"add_special": False, "parse_special": True, "with_pieces": True}
     return {"model": model, "content": content, **options}
 
@@ -65,15 +60,10 @@ def unspeakable(reply: bytes) -> list[int]:
     Raises:
         AttemptError: if this is no such reply.
     """
+    refused = [*_SPECIAL_TOKENS.split(), *_LEADS]
     try:
         tokens = orjson.loads(reply)["tokens"]
-        return sorted(
-            {
-                int(token["id"])
-                for token in tokens
-                if token["piece"] in (*_SPECIAL_TOKENS, *_LEADS)
-            }
-        )
+        return sorted({int(each["id"]) for each in tokens if each["piece"] in refused})
     except (ValueError, KeyError, TypeError) as error:
         raise AttemptError(Fault.NONSENSE, "/tokenize told no tokens") from error
 

@@ -11,7 +11,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -41,7 +40,6 @@ from diffscribe.doors.reply import (
 from diffscribe.secrets.redact import Problem, redact_texts
 
 if TYPE_CHECKING:
-    import httpx2
     import openai
     from tenacity import RetryCallState
 
@@ -251,7 +249,10 @@ class Endpoint:
         """
         if sent.host != host_of(self._base_url):
             raise ValueError(f"a question for {sent.host} is not one for this endpoint")
-        self._connect()
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            self._probing = asyncio.Lock()
+            self._client = _open_client(self._base_url, self._api_key)
         question = sent.question
         kind = (question.model, question.schema is not None)
         dialect = self._fixed or self._found.get(kind)
@@ -280,13 +281,6 @@ class Endpoint:
         if self._loop is not None:
             self._loop = None
             await self._client.close()
-
-    def _connect(self) -> None:
-        """Open a client for this event loop, if there is none yet."""
-        if self._loop is not asyncio.get_running_loop():
-            self._loop = asyncio.get_running_loop()
-            self._probing = asyncio.Lock()
-            self._client = _open_client(self._base_url, self._api_key)
 
     async def _understood(
         self, question: Question, dialect: Dialect
@@ -419,6 +413,26 @@ def _open_client(base_url: str, api_key: str) -> "openai.AsyncOpenAI":
     import httpx2
     import openai
 
+    class Limited(httpx2.AsyncByteStream):
+        """The body of a reply, which ends with an error beyond MAX_REPLY_BYTES."""
+
+        def __init__(self, whole: Any) -> None:
+            self._whole = whole
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for piece in self._whole:
+                size += len(piece)
+                if size > MAX_REPLY_BYTES:
+                    raise httpx2.ReadError(f"more than {MAX_REPLY_BYTES} bytes")
+                yield piece
+
+        async def aclose(self) -> None:
+            await self._whole.aclose()
+
+    async def limit_size(response: httpx2.Response) -> None:
+        response.stream = Limited(response.stream)
+
     return openai.AsyncOpenAI(
         base_url=base_url,
         api_key=api_key,
@@ -441,36 +455,9 @@ def _open_client(base_url: str, api_key: str) -> "openai.AsyncOpenAI":
                 # came late over it would be taken for the next question's answer.
                 keepalive_expiry=-1,
             ),
-            event_hooks={"response": [_limit_size]},
+            event_hooks={"response": [limit_size]},
         ),
     )
-
-
-async def _limit_size(response: "httpx2.Response") -> None:
-    """Have the body of a reply end with an error when it exceeds MAX_REPLY_BYTES."""
-    response.stream = _limited_stream()(response.stream)
-
-
-@cache
-def _limited_stream() -> Callable[[Any], Any]:
-    import httpx2
-
-    class Limited(httpx2.AsyncByteStream):
-        def __init__(self, whole: Any) -> None:
-            self._whole = whole
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            size = 0
-            async for piece in self._whole:
-                size += len(piece)
-                if size > MAX_REPLY_BYTES:
-                    raise httpx2.ReadError(f"more than {MAX_REPLY_BYTES} bytes")
-                yield piece
-
-        async def aclose(self) -> None:
-            await self._whole.aclose()
-
-    return Limited
 
 
 def _first_cause(error: BaseException) -> str:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from diffscribe.core.errors import SourceError, ToolError
 
@@ -100,31 +100,24 @@ class OutputLimitError(SourceError):
 def run_git(
     folder: Path, *arguments: str, max_cpu_s: int | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Return exit code and output of git in the repository `folder`; never raise.
+    """Return exit code and output of git in the repository `folder`, also if it fails.
 
     The kernel stops git after `max_cpu_s` seconds of CPU.
     """
     limits = {resource.RLIMIT_DATA: RESOURCE_LIMITS[resource.RLIMIT_DATA]}
     if max_cpu_s is not None:
         limits[resource.RLIMIT_CPU] = max_cpu_s
-    with (
-        git_required(),
-        subprocess.Popen(
-            ["git", *arguments],
-            cwd=folder,
-            env=_environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-        ) as git,
-    ):
-        try:
-            _limit(git.pid, limits)
-            output, errors = git.communicate()
-        finally:
-            git.kill()
+    with _start(
+        folder,
+        arguments,
+        limits,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    ) as git:
+        output, errors = git.communicate()
     return subprocess.CompletedProcess(git.args, git.returncode, output, errors)
 
 
@@ -147,31 +140,22 @@ def ask_git(
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
         stdin.writelines(questions)
         stdin.seek(0)
-        with (
-            git_required(),
-            subprocess.Popen(
-                ["git", *arguments],
-                cwd=folder,
-                env=_environment(folder),
-                stdin=stdin,
-                stdout=answers,
-                stderr=stderr,
-            ) as git,
-        ):
-            try:
-                _limit(git.pid, RESOURCE_LIMITS)
-                git.wait()
-            finally:
-                git.kill()
+        streams = {"stdin": stdin, "stdout": answers, "stderr": stderr}
+        with _start(folder, arguments, RESOURCE_LIMITS, **streams) as git:
+            git.wait()
         if git.returncode != 0:
             stderr.seek(0)
             reason = " ".join(stderr.read().decode(errors="replace").split())
+            if not reason:
+                code = git.returncode
+                name = signal.Signals(-code).name if code < 0 else str(code)
+                known = SIGNAL_REASONS.get(name, "for no known reason")
+                reason = f"it ended with {name}, {known}"
             is_output = git.returncode == -signal.SIGXFSZ
             raise (OutputLimitError if is_output else SourceError)(
-                f"{source}: git cannot read the history: "
-                f"{reason or _signal_reason(git.returncode)}; fetch the repository "
-                "completely (partial clones cannot be read), 'git fsck' shows the "
-                "damage"
+                f"{source}: git cannot read the history: {reason}; fetch the "
+                "repository completely (partial clones cannot be read), 'git fsck' "
+                "shows the damage"
             )
 
 
@@ -199,20 +183,31 @@ def split_answers(
             end = begin
 
 
-def _limit(pid: int, limits: Mapping[int, int]) -> None:
-    """Let the kernel stop a git that a crafted source would keep busy (Linux only)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(ProcessLookupError):
-            for kind, limit in limits.items():
-                _, hard = resource.prlimit(pid, kind)
-                soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-                resource.prlimit(pid, kind, (soft, hard))
+@contextlib.contextmanager
+def _start(
+    folder: Path, arguments: Iterable[str], limits: Mapping[int, int], **streams: Any
+) -> Iterator["subprocess.Popen[Any]"]:
+    """Give a git in the repository `folder`, which ends with the block at the latest.
 
-
-def _signal_reason(code: int) -> str:
-    """Return which limit a git exceeded that printed no reason itself."""
-    name = signal.Signals(-code).name if code < 0 else str(code)
-    return f"it ended with {name}, {SIGNAL_REASONS.get(name, 'for no known reason')}"
+    On Linux the kernel stops it at the limits, which a crafted source would exceed.
+    """
+    with (
+        git_required(),
+        subprocess.Popen(
+            ["git", *arguments], cwd=folder, env=_environment(folder), **streams
+        ) as git,
+    ):
+        try:
+            if sys.platform == "linux":
+                with contextlib.suppress(ProcessLookupError):
+                    for kind, limit in limits.items():
+                        _, hard = resource.prlimit(git.pid, kind)
+                        is_free = hard == resource.RLIM_INFINITY
+                        soft = limit if is_free else min(limit, hard)
+                        resource.prlimit(git.pid, kind, (soft, hard))
+            yield git
+        finally:
+            git.kill()
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -81,15 +81,14 @@ def drop_sampling(folder: Path) -> None:
         kept = {
             key: value
             for key, value in values.items()
+            if key in NO_DRAWING
+            or key.endswith("_token_id")
+            or key.startswith("output_")
             # Old models have some options in config.json, beside what it is for.
-            if _is_no_drawing(key) or (name == "config.json" and key not in options)
+            or (name == "config.json" and key not in options)
         }
         if kept != values:
             write_json(path, kept)
-
-
-def _is_no_drawing(key: str) -> bool:
-    return key in NO_DRAWING or key.endswith("_token_id") or key.startswith("output_")
 
 
 def load_tokenizer(base: Path) -> Any:
@@ -102,6 +101,7 @@ def load_tokenizer(base: Path) -> Any:
         SourceError: if the folder holds no tokenizer with a chat template, or
             one of them is damaged.
     """
+    from jinja2 import TemplateError
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
@@ -119,14 +119,6 @@ def load_tokenizer(base: Path) -> Any:
         raise SourceError(
             f"{base}: the tokenizer has no chat template; use an instruct model"
         )
-    _try_template(tokenizer, base)
-    return tokenizer
-
-
-def _try_template(tokenizer: Any, base: Path) -> None:
-    """Refuse a template that is broken, or has no place for a system message."""
-    from jinja2 import TemplateError
-
     chat = [Message(role="system", content="a"), Message(role="user", content="b")]
     try:
         count_chat_tokens(tokenizer, chat, asks=True)
@@ -135,6 +127,7 @@ def _try_template(tokenizer: Any, base: Path) -> None:
             f"{base}: the chat template cannot show a system and a user message: "
             f"{error}; use another instruct model"
         ) from error
+    return tokenizer
 
 
 def token_counters(

@@ -70,7 +70,13 @@ def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources
             content = source.git_folder or source.path
             if content not in names:
                 name = source.name.casefold()
-                _refuse_namesake(source, kept.get(name))
+                other = kept.get(name)
+                # Without a remote nobody can tell whether they are equal.
+                if other and not (source.has_remote and other.has_remote):
+                    raise SourceError(
+                        f"{source.path} and {other.path} are both named "
+                        f"'{source.name}'; keep one of them in harvest.sources"
+                    )
                 names[content] = name
         except SourceError as error:
             on_error(error)
@@ -122,16 +128,6 @@ def _source(place: Place) -> Source:
     )
 
 
-def _refuse_namesake(source: Source, other: Source | None) -> None:
-    """Raise if nobody can tell whether two sources of one name are equal."""
-    if other is None or (source.has_remote and other.has_remote):
-        return
-    raise SourceError(
-        f"{source.path} and {other.path} are both named '{source.name}'; "
-        "keep one of them in harvest.sources"
-    )
-
-
 def find_places(params: tuple[SourceParams, ...], on_error: OnError) -> Iterator[Place]:
     """Yield the places of each entry in its order; those of one entry are sorted.
 
@@ -139,22 +135,19 @@ def find_places(params: tuple[SourceParams, ...], on_error: OnError) -> Iterator
     """
     for settings in params:
         try:
-            if settings.url is not None:
-                paths = [_cloned(settings.url)]
-            else:
+            if settings.url is None:
                 paths = _matches(str(settings.path), on_error)
+            elif (folder := clone_folder(settings.url)).exists():
+                paths = [folder]
+            else:
+                raise SourceError(
+                    f"{settings.url}: not cloned to {folder} yet; run 'make clone'"
+                )
         except SourceError as error:
             on_error(error)
             continue
         for path in dict.fromkeys(each.resolve() for each in paths):
             yield Place(path, settings)
-
-
-def _cloned(url: str) -> Path:
-    folder = clone_folder(url)
-    if not folder.exists():
-        raise SourceError(f"{url}: not cloned to {folder} yet; run 'make clone'")
-    return folder
 
 
 def _matches(pattern: str, on_error: OnError) -> list[Path]:
@@ -183,7 +176,8 @@ def _search(folder: Path, levels: int, on_error: OnError) -> list[Path]:
 
     Links and hidden folders are passed over: caches are full of clones.
     """
-    if _is_repository(folder):
+    is_bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+    if is_bare or (folder / ".git").exists():
         return [folder]
     if levels == 0:
         return []
@@ -205,13 +199,6 @@ def _search(folder: Path, levels: int, on_error: OnError) -> list[Path]:
     return [
         path for each in below for path in _search(Path(each), levels - 1, on_error)
     ]
-
-
-def _is_repository(folder: Path) -> bool:
-    """Tell by its files whether a folder is a work tree or a bare repository."""
-    if (folder / ".git").exists():
-        return True
-    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
 
 
 def remote_name(url: str) -> str | None:

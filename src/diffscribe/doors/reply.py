@@ -8,6 +8,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -139,29 +140,20 @@ class Fault(StrEnum):
     NONSENSE = "not a chat completion"
 
 
+@dataclass(eq=False)
 class AttemptError(Exception):
     """One attempt brought no answer."""
 
-    def __init__(
-        self,
-        fault: Fault,
-        words: str,
-        *,
-        code: int = 0,
-        names: str = "",
-        asked_wait_s: float | None = None,
-    ) -> None:
-        super().__init__()
-        self.fault = fault
-        self.words = words
-        self.code = code
-        """HTTP status, or the one named by an error in a 200; 0 without either."""
-        self.names = names
-        """Type, code and parameter, as the endpoint names them."""
-        self.asked_wait_s = asked_wait_s
-        """How long the endpoint asks to wait, or None."""
-        self.sent_at = 0.0
-        """In the time of the event loop."""
+    fault: Fault
+    words: str
+    code: int = 0
+    """HTTP status, or the one named by an error in a 200; 0 without either."""
+    names: str = ""
+    """Type, code and parameter, as the endpoint names them."""
+    asked_wait_s: float | None = None
+    """How long the endpoint asks to wait, or None."""
+    sent_at: float = 0.0
+    """In the time of the event loop."""
 
     def __str__(self) -> str:
         return self.words
@@ -235,31 +227,16 @@ def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
         raise AttemptError(
             Fault.NONSENSE, f"the answer is not a chat completion{_beginning(content)}"
         ) from None
-    return _answer(reply, latency_s)
-
-
-def read_body(body: object) -> Answer:
-    """Return the answer in the parsed body of a 200.
-
-    Raises:
-        AttemptError: if there is no answer, or an error in place of one.
-    """
-    try:
-        reply = _Reply.model_validate(body)
-    except ValidationError:
-        words = "the answer is not a chat completion"
-        raise AttemptError(Fault.NONSENSE, words) from None
-    return _answer(reply, 0.0)
-
-
-def _answer(reply: "_Reply", latency_s: float) -> Answer:
     if not reply.choices:
         raise _error_in_reply(reply.error)
     choice = reply.choices[0]
     if choice.finish_reason == "error":
         # A gateway that lost the model sends the beginning of the answer this way.
         raise _error_in_reply(choice.error or "the answer broke off")
-    text = without_thoughts(_text(choice.message.content))
+    said = choice.message.content or ""
+    if isinstance(said, list):
+        said = "".join(part.text or "" for part in said)
+    text = without_thoughts(said)
     if not text.strip() and choice.finish_reason != "length":
         text = choice.message.reasoning_content or choice.message.reasoning or ""
     return Answer(text, _usage(reply.usage), latency_s, choice.finish_reason or "")
@@ -338,12 +315,6 @@ def _error_in_reply(error: _Error | str | None) -> AttemptError:
         code=code if isinstance(code, int) and code >= 400 else UNKNOWN_ERROR,
         names=str(code or ""),
     )
-
-
-def _text(content: str | list[_Part] | None) -> str:
-    if isinstance(content, list):
-        return "".join(part.text or "" for part in content)
-    return content or ""
 
 
 def _usage(told: Any) -> TokenUsage:

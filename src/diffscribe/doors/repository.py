@@ -147,7 +147,8 @@ def borrow_objects(path: Path, folder: Path) -> Borrowed:
     """
     try:
         git_folder = _git_folder(path)
-        common = _common_folder(git_folder)
+        pointer = _content(git_folder / "commondir") or b""
+        common = git_folder / os.fsdecode(pointer.rstrip(b"\n"))
         _refuse_traps(common)
         _link(folder, common, _head(git_folder))
         settings = _settings(folder, common / "config")
@@ -172,13 +173,6 @@ def _git_folder(path: Path) -> Path:
     if not pointer.startswith(b"gitdir: "):
         raise ValueError(".git is neither a folder nor the name of one")
     return path / os.fsdecode(pointer.removeprefix(b"gitdir: ").rstrip(b"\n"))
-
-
-def _common_folder(git_folder: Path) -> Path:
-    pointer = _content(git_folder / "commondir")
-    if pointer is None:
-        return git_folder
-    return git_folder / os.fsdecode(pointer.rstrip(b"\n"))
 
 
 def _refuse_traps(common: Path) -> None:
@@ -265,15 +259,10 @@ def _settings(folder: Path, config: Path) -> dict[str, str]:
     if version not in ("0", "1"):
         raise ValueError(f"core.repositoryformatversion is {version}, not 0 or 1")
     for key, value in settings.items():
-        if not _is_supported(key, value):
+        known = key in EXTENSIONS and EXTENSIONS[key] in (None, value)
+        if key.startswith("extensions.") and not known:
             raise ValueError(f"{key} is {value}, which is not supported")
     return settings
-
-
-def _is_supported(key: str, value: str) -> bool:
-    if not key.startswith("extensions."):
-        return True
-    return key in EXTENSIONS and EXTENSIONS[key] in (None, value)
 
 
 def _shallow(path: Path) -> frozenset[str]:
@@ -311,8 +300,7 @@ def read_head(path: Path, folder: Path, revision: str | None) -> str:
     Raises:
         SourceError: if HEAD has no commit yet, or the revision is not there.
     """
-    with _readable(path):
-        repository = _open_exactly(folder)
+    with _open_exactly(path, folder) as repository:
         if revision is not None and revision not in repository:
             raise SourceError(f"{path}: has no commit {revision} yet; run 'make clone'")
         if revision is None and repository.head_is_unborn:
@@ -324,11 +312,13 @@ def read_head(path: Path, folder: Path, revision: str | None) -> str:
 
 
 @contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _open_exactly(path: Path, folder: Path) -> Iterator[Any]:
+    """Give the repository `folder`; an error in the block is one of `path`."""
     import pygit2
+    from pygit2.enums import RepositoryOpenFlag
 
     try:
-        yield
+        yield pygit2.Repository(folder, RepositoryOpenFlag.NO_SEARCH)
     except (pygit2.GitError, KeyError, OSError) as error:
         raise SourceError(
             f"{path}: cannot be read as a git repository: {error}; "
@@ -336,19 +326,12 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _open_exactly(folder: Path) -> Any:
-    import pygit2
-    from pygit2.enums import RepositoryOpenFlag
-
-    return pygit2.Repository(folder, RepositoryOpenFlag.NO_SEARCH)
-
-
 def _tips(source: Source, folder: Path) -> tuple[str, ...]:
     """Return the commits that branches name; a pinned source has none."""
     if source.settings.branches == "default" or source.settings.revision is not None:
         return ()
-    with _readable(source.path):
-        references = _open_exactly(folder).references
+    with _open_exactly(source.path, folder) as repository:
+        references = repository.references
         names = sorted(name for name in references if _is_branch(name))
         commits = [references[name].resolve().target for name in names]
     return tuple(dict.fromkeys(map(str, commits)))

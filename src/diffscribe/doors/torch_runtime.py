@@ -63,18 +63,10 @@ def suit_torch_to_cpu() -> None:
     """Set how OpenMP waits and how memory is kept; call it before torch is imported.
 
     OpenMP has threads spin while they wait for others, on cores that those need, unless
-    the user has set how they wait.
+    the user has set how they wait. glibc, where malloc is glibc's, gives large tensors
+    back to the system after each step, and every page of the next one is a fault again.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed, where malloc is glibc's.
-
-    It gives large tensors back to the system after each step, and every page of the
-    next one is a fault again.
-    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         for name, value in KEPT_BY_MALLOC.items():

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
-from itertools import chain, count, groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ from diffscribe.harvest.filters import (
 )
 from diffscribe.harvest.history import Commit, list_commits, read_commits
 from diffscribe.harvest.rows import Batch, BatchResult, Failure, Row, write_rows
-from diffscribe.harvest.windows import KeptCommit, Window, WindowDraw, WindowReason
+from diffscribe.harvest.windows import KeptCommit, WindowDraw, WindowReason
 
 logger = logging.getLogger(__name__)
 
@@ -123,30 +123,27 @@ class HarvestCounts:
     def metrics(self, params: HarvestParams) -> dict[str, object]:
         """Return all counts, zeros included."""
         sizes = range(1, max(2, params.max_window_commits) + 1)
+        authors = self.changes_by_author.values()
         return {
             "sources": self.sources,
             "sources_duplicate": self.duplicates,
             "sources_bad": len(self.bad),
             "commits": self.commits.total(),
             "commits_kept": self.commits[None],
-            "commits_dropped": _by_reason(self.commits, CommitReason, NO_LESSON),
+            "commits_dropped": {
+                str(each): self.commits[each] for each in (*CommitReason, *NO_LESSON)
+            },
             "refused": self.refused.table(),
             "windows": self.windows.total(),
-            "windows_dropped": _by_reason(self.windows, WindowReason, CapReason),
-            "changes": self.windows[None],
-            "changes_by_commits": {
-                str(size): self.changes_by_commits[size] for size in sizes
+            "windows_dropped": {
+                str(each): self.windows[each] for each in (*WindowReason, *CapReason)
             },
+            "changes": self.windows[None],
+            "changes_by_commits": {str(n): self.changes_by_commits[n] for n in sizes},
             "composites": self.composites,
             "changes_of_largest_repo": max(self.changes_by_repo.values(), default=0),
-            "changes_of_largest_author": max(
-                self.changes_by_author.values(), default=0
-            ),
+            "changes_of_largest_author": max(authors, default=0),
         }
-
-
-def _by_reason(counts: Counter[str | None], *kinds: Iterable[str]) -> dict[str, int]:
-    return {str(reason): counts[reason] for reason in chain(*kinds)}
 
 
 def harvest(
@@ -352,30 +349,25 @@ def _cut(
 
     batch, draw = new_batch(), WindowDraw(params)
     for number, (commit, outcome) in enumerate(screened, start=1):
+        kept = outcome if isinstance(outcome, KeptCommit) else None
         if isinstance(outcome, KeptCommit):
             batch.commits[None] += 1
-            _put(draw.add(commit, outcome), batch)
         else:
             batch.commits[outcome] += 1
             batch.refused.add(source.name, outcome, commit.sha)
-            _put(draw.add(commit, None), batch)
+        for window in draw.add(commit, kept):
+            if window is None:
+                batch.dropped[WindowReason.NO_PARTNER] += 1
+            elif len(window.entries) > 2 * params.max_files:
+                # Too many even if all are renames, and too long to send to a worker.
+                batch.dropped[WindowReason.TOO_MANY_FILES] += 1
+            else:
+                batch.windows.append(window)
         most = max(LAST_BATCH_WINDOWS, (total - number) // LAST_BATCHES)
         if len(batch.windows) >= min(BATCH_WINDOWS, most):
             yield batch
             batch = new_batch()
     yield batch
-
-
-def _put(windows: Iterable[Window | None], batch: Batch) -> None:
-    """Add windows to a batch, or count why they surely are no changes."""
-    for window in windows:
-        if window is None:
-            batch.dropped[WindowReason.NO_PARTNER] += 1
-        elif len(window.entries) > 2 * batch.params.max_files:
-            # Too many even if all are renames, and too long to send to a worker.
-            batch.dropped[WindowReason.TOO_MANY_FILES] += 1
-        else:
-            batch.windows.append(window)
 
 
 class Caps(NamedTuple):
@@ -420,25 +412,23 @@ def beyond_caps(rows: Sequence[Row], caps: Caps) -> dict[int, CapReason]:
     taken = 0
     repos: Counter[str] = Counter()
     authors: Counter[str] = Counter()
-    for number in sorted(range(len(rows)), key=lambda at: _rank(rows[at], caps.seed)):
+
+    def draw(number: int) -> bytes:
+        return hashlib.sha256(f"{caps.seed}\0{rows[number].id}".encode()).digest()
+
+    for number in sorted(range(len(rows)), key=draw):
         row = rows[number]
         busiest = max((authors[name] for name in row.authors), default=0)
-        if _is_reached(caps.repo.get(row.repo), repos[row.repo]):
-            beyond[number] = CapReason.MAX_PER_REPO
-        elif _is_reached(caps.author, busiest):
-            beyond[number] = CapReason.MAX_PER_AUTHOR
-        elif _is_reached(caps.all, taken):
-            beyond[number] = CapReason.MAX_CHANGES
+        for reason, cap, used in (
+            (CapReason.MAX_PER_REPO, caps.repo.get(row.repo), repos[row.repo]),
+            (CapReason.MAX_PER_AUTHOR, caps.author, busiest),
+            (CapReason.MAX_CHANGES, caps.all, taken),
+        ):
+            if cap is not None and used >= cap:
+                beyond[number] = reason
+                break
         else:
             taken += 1
             repos[row.repo] += 1
             authors.update(row.authors)
     return beyond
-
-
-def _is_reached(cap: int | None, taken: int) -> bool:
-    return cap is not None and taken >= cap
-
-
-def _rank(row: Row, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}\0{row.id}".encode()).digest()

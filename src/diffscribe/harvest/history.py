@@ -1,5 +1,6 @@
 """Read a history with git: commits with the files they touched, patches of trees."""
 
+import os
 import re
 import tempfile
 from collections import OrderedDict
@@ -21,7 +22,10 @@ from diffscribe.doors.git import (
 from diffscribe.doors.repository import OpenSource, read_tree_sha
 from diffscribe.doors.trees import ABSENT, SUBMODULE, SYMLINK, TreeEntry, parse_entries
 
-BATCH_COMMITS = 1000
+LISTED = "commits"
+"""The file with a line for each commit, the newest first."""
+LINE_BYTES = 41
+BATCH_BYTES = 1000 * LINE_BYTES
 """Commits that one git lists; it keeps all of them in memory."""
 REMEMBERED_TREES = 2**16
 """Commits whose tree is known without asking git when a branch begins there."""
@@ -109,16 +113,18 @@ def list_commits(
     order = "--first-parent" if branches == "default" else "--topo-order"
     command = ("rev-list", "--stdin", order, f"-n{max_commits}")
     heads = [f"{sha}^{{commit}}\n".encode() for sha in (source.head, *source.tips)]
-    with _sha_file(source).open("wb") as shas:
+    with (source.folder / LISTED).open("wb") as shas:
         ask_git(source.folder, source.path, command, heads, shas)
-    return _sha_file(source).stat().st_size // _line_bytes(source)
+        return shas.seek(0, os.SEEK_END) // LINE_BYTES
 
 
 def read_commits(source: OpenSource) -> Iterator[Commit]:
     """Yield the listed commits, oldest first."""
     trees: Newest[str, str] = Newest(REMEMBERED_TREES)
-    for shas in _batches(_sha_file(source), _line_bytes(source) * BATCH_COMMITS):
-        for record in _log(source, shas):
+    listed = (source.folder / LISTED).read_bytes()
+    for end in range(len(listed), 0, -BATCH_BYTES):
+        batch = listed[max(0, end - BATCH_BYTES) : end]
+        for record in _log(source, batch.splitlines(keepends=True)):
             # A record that was cut may end before its last field.
             parts = record.split(b"\0", len(FIELDS))
             *fields, listing = parts + [b""] * (len(FIELDS) + 1 - len(parts))
@@ -127,29 +133,20 @@ def read_commits(source: OpenSource) -> Iterator[Commit]:
             if parent_tree is None:
                 parent_tree = read_tree_sha(source, parents[0])
             is_long = len(record) > MAX_LISTING_BYTES
-            entries = None if is_long else parse_entries(listing)
-            commit = _commit(fields, parents, parent_tree, entries)
-            trees[commit.sha] = commit.tree
-            yield commit
-
-
-def _sha_file(source: OpenSource) -> Path:
-    return source.folder / "commits"
-
-
-def _line_bytes(source: OpenSource) -> int:
-    return len(source.head) + 1
-
-
-def _batches(shas: Path, batch_bytes: int) -> Iterator[list[bytes]]:
-    """Yield the lines of a file in batches, the last batch first."""
-    with shas.open("rb") as lines:
-        end = shas.stat().st_size
-        while end > 0:
-            start = max(0, end - batch_bytes)
-            lines.seek(start)
-            yield lines.read(end - start).splitlines(keepends=True)
-            end = start
+            sha, tree, _, seconds, name, email, message = fields
+            trees[sha.decode()] = tree.decode()
+            yield Commit(
+                sha=sha.decode(),
+                tree=tree.decode(),
+                parents=parents,
+                parent_tree=parent_tree,
+                name=name[:MAX_NAME_BYTES].decode("utf-8", "replace"),
+                email=email[:MAX_NAME_BYTES].decode("utf-8", "replace"),
+                committed_at=_date(seconds),
+                message=_text(message[: MAX_MESSAGE_BYTES + 1]),
+                has_long_message=len(message) > MAX_MESSAGE_BYTES,
+                entries=None if is_long else parse_entries(listing),
+            )
 
 
 def _log(source: OpenSource, shas: list[bytes]) -> Iterator[bytes]:
@@ -160,27 +157,6 @@ def _log(source: OpenSource, shas: list[bytes]) -> Iterator[bytes]:
     with tempfile.TemporaryFile(dir=source.folder) as answers:
         ask_git(source.folder, source.path, arguments, shas, answers)
         yield from split_answers(answers, separator, MAX_LISTING_BYTES)
-
-
-def _commit(
-    fields: list[bytes],
-    parents: tuple[str, ...],
-    parent_tree: str,
-    entries: tuple[TreeEntry, ...] | None,
-) -> Commit:
-    sha, tree, _, seconds, name, email, message = fields
-    return Commit(
-        sha=sha.decode(),
-        tree=tree.decode(),
-        parents=parents,
-        parent_tree=parent_tree,
-        name=name[:MAX_NAME_BYTES].decode("utf-8", "replace"),
-        email=email[:MAX_NAME_BYTES].decode("utf-8", "replace"),
-        committed_at=_date(seconds),
-        message=_text(message[: MAX_MESSAGE_BYTES + 1]),
-        has_long_message=len(message) > MAX_MESSAGE_BYTES,
-        entries=entries,
-    )
 
 
 def _text(message: bytes) -> str | None:

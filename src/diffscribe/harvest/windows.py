@@ -97,6 +97,7 @@ class WindowDraw:
             yield from self._composite(commit, kept)
 
     def _windows(self, commit: Commit, kept: KeptCommit | None) -> Iterator[Window]:
+        """Yield the windows that end with a kept commit."""
         if commit.parent != self._head:
             self._run = self._runs.get(commit.parent, [])
         most = self._params.max_window_commits
@@ -133,6 +134,18 @@ class SpanCommit(NamedTuple):
     commit: Commit
     kept: KeptCommit | None
     """None if the commit may be in no change."""
+
+    @property
+    def paths(self) -> set[bytes]:
+        """The files that it touches."""
+        return {entry.path for entry in self.commit.entries or ()}
+
+    @property
+    def can_be_moved(self) -> bool:
+        """Whether it is kept, and we can write a tree with its files."""
+        return self.kept is not None and all(
+            each.mode in MODES and is_utf8(each.path) for each in self.kept.entries
+        )
 
 
 def draw_sizes(head: str, longest: int, params: HarvestParams) -> list[int]:
@@ -176,35 +189,22 @@ def _draw_composite(
 def _possible_oldest(newest_first: list[SpanCommit]) -> Iterator[int]:
     """Yield the positions of commits that may be the oldest beside the newest."""
     newest, *earlier = newest_first
-    wanted = _paths(newest.commit)
-    if newest.commit.entries is None or not _has_plain_files(newest.commit):
+    if newest.commit.entries is None or not newest.can_be_moved:
         return
-    for at, (commit, kept) in enumerate(earlier, start=1):
-        if commit.entries is None or not wanted.isdisjoint(_paths(commit)):
+    for at, each in enumerate(earlier, start=1):
+        if each.commit.entries is None or not newest.paths.isdisjoint(each.paths):
             return
-        if kept is not None and _has_plain_files(commit):
+        if each.can_be_moved:
             yield at
 
 
 def _applicable(newest_first: list[SpanCommit]) -> Iterator[int]:
     """Yield the positions of kept commits whose files no earlier commit touched."""
     touched: set[bytes] = set()
-    for at in range(len(newest_first) - 1, -1, -1):
-        commit, kept = newest_first[at]
-        paths = _paths(commit)
-        if kept is not None and _has_plain_files(commit) and paths.isdisjoint(touched):
+    for at, each in reversed([*enumerate(newest_first)]):
+        if each.can_be_moved and each.paths.isdisjoint(touched):
             yield at
-        touched |= paths
-
-
-def _has_plain_files(commit: Commit) -> bool:
-    """Tell whether we can write a tree with the files that a commit touched."""
-    entries = commit.entries or ()
-    return all(each.mode in MODES and is_utf8(each.path) for each in entries)
-
-
-def _paths(commit: Commit) -> set[bytes]:
-    return {entry.path for entry in commit.entries or ()}
+        touched |= each.paths
 
 
 def squash_commits(commits: list[KeptCommit], is_composite: bool = False) -> Window:
@@ -304,17 +304,13 @@ def exceeds(
         return False
     certain = 0
     for entry in sorted(entries, key=growth.__getitem__, reverse=True):
-        before, after = (_chars(source, blob) for blob in (entry.old_blob, entry.blob))
-        if before is not None and after is not None:
+        both = [
+            source.read(blob).data if blob.strip("0") else b""
+            for blob in (entry.old_blob, entry.blob)
+        ]
+        if not any(b"\0" in content[:BINARY_BYTES] for content in both):
+            before, after = map(len, map(decode, both))
             certain += abs(after - before)
         if certain > max_chars:
             return True
     return False
-
-
-def _chars(source: OpenSource, blob: str) -> int | None:
-    """Return the number of characters of a file; None if it is binary."""
-    if not blob.strip("0"):
-        return 0
-    content = source.read(blob).data
-    return None if b"\0" in content[:BINARY_BYTES] else len(decode(content))

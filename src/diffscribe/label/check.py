@@ -202,7 +202,11 @@ def _check_content(text: str, change: Change, style: StyleParams) -> None:
         words = "a message names an author or an e-mail address; leave people out"
         raise FlawError(Flaw.PERSON, words)
     evidence = evidence_of(change)
-    strange = [each for each in named if not _stands_in(evidence.text, each)]
+    strange = [
+        each
+        for each in named
+        if not re.search(rf"{re.escape(each)}(?!\w)", evidence.text, re.I)
+    ]
     if strange:
         words = f"the change does not hold {_few(strange)}; leave such references out"
         raise FlawError(Flaw.REFERENCE, words)
@@ -210,10 +214,6 @@ def _check_content(text: str, change: Change, style: StyleParams) -> None:
         absent = _few(absent_names(text, evidence))
         words = f"the change does not show {absent}; name only what it shows"
         raise FlawError(Flaw.UNGROUNDED, words)
-
-
-def _stands_in(evidence: str, reference: str) -> bool:
-    return re.search(rf"{re.escape(reference)}(?!\w)", evidence, re.I) is not None
 
 
 def _few(strings: Sequence[str]) -> str:

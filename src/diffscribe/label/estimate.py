@@ -187,9 +187,11 @@ class _Rehearsal:
         if answer is None:
             if key not in self._wanted:
                 self._wanted.add(key)
+                # A plan is supposed to be as long as the history's.
+                is_rating = set(Rating.model_fields) == _properties(request).keys()
                 counts.wanted += 1
                 counts.prompt_chars += chars
-                counts.answer_chars += self._answer_chars(request)
+                counts.answer_chars += len(_POOR) if is_rating else self._plan_chars
             return _supposed(request)
         is_reask = any(message.role == "assistant" for message in request.messages)
         counts.reasks += is_reask
@@ -198,11 +200,6 @@ class _Rehearsal:
             counts.counted_chars += chars
             counts.counted_tokens += answer.usage.prompt_tokens
         return answer._replace(key=key, replaced=sent.replaced)
-
-    def _answer_chars(self, request: Question) -> int:
-        """Return the supposed length; a plan is as long as the history's."""
-        is_rating = set(Rating.model_fields) == _properties(request).keys()
-        return len(_POOR) if is_rating else self._plan_chars
 
 
 def _supposed(request: Question) -> Answer:
@@ -230,15 +227,12 @@ def _plan_chars(change: Change, params: LabelParams, style: StyleParams) -> int:
     """Return the length of the history's plan as JSON, or one like it."""
     plan = history_plan(change, params, style)
     if isinstance(plan, LabelReason):
-        first_lines = (
-            (each, each.message.split("\n", 1)[0]) for each in change.commits
+        subjects = (each.message.partition("\n")[0] for each in change.commits)
+        commits = (
+            PlannedCommit(files=each.files, type="chore", subject=subject)
+            for each, subject in zip(change.commits, subjects, strict=True)
         )
-        plan = Plan(
-            commits=tuple(
-                PlannedCommit(files=each.files, type="chore", subject=line)
-                for each, line in first_lines
-            )
-        )
+        plan = Plan(commits=tuple(commits))
     return len(plan.model_dump_json())
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from diffscribe.commits.grounding import evidence_of, grounded_share
 from diffscribe.commits.lesson import LessonReason, clean_commit
-from diffscribe.commits.originals import new_paths, original_parts
+from diffscribe.commits.originals import new_paths, original_parts, plan_of_parts
 from diffscribe.core.params import LabelParams, StyleParams
 from diffscribe.core.records import Change, Plan, PlannedCommit
 
@@ -28,12 +28,13 @@ def history_plan(
     A commit keeps its files that are in the change, renamed ones by their new path. A
     file that several commits touched is split by its hunks; where one holds lines of
     two of them, or none can be told, the change has no plan. A commit of which nothing
-    is left is not in the plan.
+    is left is not in the plan. A body that names what the change does not show is left
+    out, unless it says what breaks.
     """
     divided = original_parts(change.commits, new_paths(change.files), change.diff)
     if divided.mixed:
         return DivisionReason.MIXED_HUNK
-    planned = []
+    cleaned: dict[str, PlannedCommit] = {}
     for original, part in zip(change.commits, divided.parts, strict=True):
         if not part:
             continue
@@ -42,22 +43,11 @@ def history_plan(
         )
         if isinstance(commit, LessonReason):
             return commit
-        commit = _grounded(commit, change, style)
-        hunks = {path: numbers for path, numbers in part.items() if numbers}
-        update = {"files": tuple(sorted(part)), "hunks": hunks}
-        planned.append(commit.model_copy(update=update))
-    return Plan(commits=tuple(planned))
-
-
-def _grounded(
-    commit: PlannedCommit, change: Change, style: StyleParams
-) -> PlannedCommit:
-    """Return a commit without its body if that names what the change does not show.
-
-    The body stays if it says what breaks.
-    """
-    if not commit.body or commit.breaking:
-        return commit
-    share = grounded_share(commit.body, evidence_of(change))
-    is_shown = share >= style.min_grounded_share
-    return commit if is_shown else commit.model_copy(update={"body": ""})
+        if commit.body and not commit.breaking:
+            share = grounded_share(commit.body, evidence_of(change))
+            if share < style.min_grounded_share:
+                commit = commit.model_copy(update={"body": ""})
+        cleaned[original.sha] = commit
+    return plan_of_parts(
+        change.commits, divided.parts, lambda original: cleaned[original.sha]
+    )

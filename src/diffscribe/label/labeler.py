@@ -137,18 +137,12 @@ class _Talk:
             own = await self._from_history()
         if not isinstance(own, Label):
             return await self._from_teacher()
-        if self._is_good(own):
-            return own
+        with contextlib.suppress(FlawError):
+            check_plan(own.plan, self._change, self._prompts.style)
+            if own.ratings.get("cleaned", 1.0) >= self._params.min_rating:
+                return own
         taught = await self._from_teacher()
         return taught.model_copy(update={"history": own})
-
-    def _is_good(self, label: Label) -> bool:
-        """Tell whether blend takes the history's own messages."""
-        try:
-            check_plan(label.plan, self._change, self._prompts.style)
-        except FlawError:
-            return False
-        return label.ratings.get("cleaned", 1.0) >= self._params.min_rating
 
     async def _from_teacher(self) -> Label:
         change = self._change
@@ -251,7 +245,11 @@ class _Talk:
             try:
                 return read(answer), answer
             except FlawError as error:
-                flaw = _cut_off(answer) or error
+                flaw = error
+                if answer.finish_reason == "length":
+                    tokens = answer.usage.completion_tokens
+                    words = f"it was cut off after {tokens} tokens; be brief"
+                    flaw = FlawError(Flaw.CUT_OFF, words)
             question = reask_question(
                 question,
                 answer.text,
@@ -271,13 +269,6 @@ def _wrap(plan: Plan, style: StyleParams) -> Plan:
         for each in plan.commits
     )
     return plan.model_copy(update={"commits": commits})
-
-
-def _cut_off(answer: Answer) -> FlawError | None:
-    if answer.finish_reason != "length":
-        return None
-    tokens = answer.usage.completion_tokens
-    return FlawError(Flaw.CUT_OFF, f"it was cut off after {tokens} tokens; be brief")
 
 
 def _messages(plan: Plan) -> list[str]:

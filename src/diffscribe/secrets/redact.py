@@ -6,7 +6,7 @@ last scan still finds something, every text is emptied.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -102,19 +102,20 @@ def redact(change: C) -> Redacted[C]:
     """
     original = change.model_dump()
     trailers: Counter[str] = Counter()
+    texts: list[_Text] = []
 
-    def strip(key: str, text: str) -> str:
-        if key not in ("message", "body"):
-            return text
-        kept, number = strip_trailers(text)
+    def collect(key: str, text: str) -> str:
+        kept, number = text, 0
+        if key in ("message", "body"):
+            kept, number = strip_trailers(text)
         trailers[TRAILER] += number
-        return kept
+        texts.append(_Text(kept, is_diff=key == "diff"))
+        return text
 
-    row = _edit(original, strip)
-    texts = [_Text(text, key == "diff") for key, text in _texts(row)]
+    _edit(original, collect)
     redacted, _, counts, problem = _redact(texts)
     following = iter(redacted)
-    row = _edit(row, lambda _key, _text: next(following))
+    row = _edit(original, lambda _key, _text: next(following))
     new = change if row == original else type(change).model_validate(row)
     return Redacted(new, counts + trailers, problem)
 
@@ -170,26 +171,11 @@ def _decode(encoded: bytes) -> str:
     return encoded.decode("utf-8", "surrogatepass")
 
 
-# The texts of a row, in the order of its fields.
-
-
-def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text that an author may have written, with its key."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            if key == _BY_PATH:
-                yield "path", name
-            elif name not in _MACHINE_MADE:
-                yield from _texts(each, name)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _texts(each, key)
-    elif _is_text(value):
-        yield key, value
-
-
 def _edit(value: Any, edit: Callable[[str, str], str], key: str = "") -> Any:
-    """Return a copy in which the texts that `_texts` yields are edited, in order."""
+    """Return a copy in which every text that an author may have written is edited.
+
+    They come in the order of the row's fields, each with its key.
+    """
     if isinstance(value, dict):
         if key == _BY_PATH:
             return {edit("path", name): each for name, each in value.items()}
@@ -199,11 +185,8 @@ def _edit(value: Any, edit: Callable[[str, str], str], key: str = "") -> Any:
         }
     if isinstance(value, list | tuple):
         return tuple(_edit(each, edit, key) for each in value)
-    return edit(key, value) if _is_text(value) else value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not isinstance(value, Enum)
+    is_text = isinstance(value, str) and not isinstance(value, Enum)
+    return edit(key, value) if is_text else value
 
 
 # Replacing what was found in one text.
@@ -227,18 +210,13 @@ def _any_of(secrets: dict[bytes, Rule], whole_words: bool) -> Any:
     """Return a pattern for the secrets, the longest first; None if there are none."""
     if not secrets:
         return None
-    longest_first = sorted(secrets, key=lambda secret: (-len(secret), secret))
-    literals = (_literal(each, whole_words) for each in longest_first)
+    literals = []
+    for secret in sorted(secrets, key=lambda each: (-len(each), each)):
+        is_word = whole_words and len(secret) < WHOLE_WORD_CHARS
+        start = rb"\b" if is_word and secret[:1].isalnum() else b""
+        end = rb"\b" if is_word and secret[-1:].isalnum() else b""
+        literals.append(start + re2.escape(secret) + end)
     return compile_linear(b"|".join(literals))
-
-
-def _literal(secret: bytes, whole_word: bool) -> bytes:
-    escaped: bytes = re2.escape(secret)
-    if not whole_word or len(secret) >= WHOLE_WORD_CHARS:
-        return escaped
-    start = rb"\b" if secret[:1].isalnum() else b""
-    end = rb"\b" if secret[-1:].isalnum() else b""
-    return start + escaped + end
 
 
 def _blot(body: bytes, number: int, is_diff: bool) -> bytes:

@@ -99,7 +99,14 @@ def find_leaks(
     ]
     leaks += _parents(rows)
     leaks += _near_duplicates(rows)
-    leaks += _benchmarked(rows, benchmark)
+    for row in rows:
+        change = row.change
+        listed = [c.sha for c in change.commits if c.sha in benchmark.commits]
+        if benchmark.has_repository(change.repo):
+            listed.insert(0, change.repo)
+        if listed:
+            kind, (entry, *_) = LeakKind.BENCHMARK, listed
+            leaks.append(Leak(kind, row.split, change.id, "benchmark", entry))
     return leaks
 
 
@@ -157,10 +164,9 @@ def patch_id(patches: Iterable[FilePatch]) -> str:
 
 
 def _file_sets(row: _Row) -> Iterable[object]:
-    folders = {path.partition("/")[0] for path in row.traces.paths if "/" in path}
-    if len(row.traces.paths) < 2 or all(folder.startswith(".") for folder in folders):
-        return []
-    return [row.traces.paths]
+    paths = row.traces.paths
+    is_own = any("/" in path and path[0] != "." for path in paths)
+    return [paths] if is_own and len(paths) > 1 else []
 
 
 _Keys = Callable[[_Row], Iterable[object]]
@@ -301,14 +307,3 @@ def _entries(path: Path) -> dict[str, str]:
         ) from error
     named = (line.partition("#")[0].strip().lower() for line in text.splitlines())
     return {f"{path}:{number}": name for number, name in enumerate(named, 1) if name}
-
-
-def _benchmarked(rows: Iterable[_Row], benchmark: Benchmark) -> Iterator[Leak]:
-    for row in rows:
-        listed = [c.sha for c in row.change.commits if c.sha in benchmark.commits]
-        if benchmark.has_repository(row.change.repo):
-            listed.insert(0, row.change.repo)
-        if listed:
-            yield Leak(
-                LeakKind.BENCHMARK, row.split, row.change.id, "benchmark", listed[0]
-            )

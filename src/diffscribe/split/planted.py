@@ -8,7 +8,7 @@ import random
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import PurePosixPath
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from diffscribe.commits.diff import FilePatch, Hunk, parse_diff
 from diffscribe.commits.gitignore import ignored
-from diffscribe.commits.junk_kinds import JunkKind, near_of, suffixes_of
+from diffscribe.commits.junk_kinds import JunkKind, kind_fields
 from diffscribe.core.files import read_table
 from diffscribe.core.records import Change, CuratedChange, FileStatus
 
@@ -78,19 +78,19 @@ _DAYS_BEFORE = (1, 30)
 class Decoy(NamedTuple):
     """A kind of real file that looks like junk, or is as new and small."""
 
-    suffixes: tuple[str, ...]
-    near: tuple[str, ...]
-    """As of a kind of junk."""
-    is_of_test: bool
-    """Tests bring it about, else all other files."""
     paths: tuple[str, ...]
     text: str
     weight: int
-    type: str | None
+    suffixes: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    """As of a kind of junk."""
+    is_of_test: bool = False
+    """Tests bring it about, else all other files."""
+    type: str | None = None
     """Of its own commit; None if it joins one."""
-    subjects: str
+    subjects: str = ""
     """The list of that commit's subjects."""
-    needs: str | None
+    needs: str | None = None
     """The word of the file that the text is about, if it cannot do without."""
 
 
@@ -101,20 +101,7 @@ def _texts() -> dict[str, Any]:
 @cache
 def decoys() -> tuple[Decoy, ...]:
     """Return all kinds of such files, in the order of the table."""
-    return tuple(
-        Decoy(
-            suffixes=suffixes_of(each),
-            near=near_of(each),
-            is_of_test=each.get("is_of_test", False),
-            paths=tuple(each["paths"]),
-            text=each["text"],
-            weight=each["weight"],
-            type=each.get("type"),
-            subjects=each.get("subjects", ""),
-            needs=each.get("needs"),
-        )
-        for each in _texts()["decoys"]
-    )
+    return tuple(Decoy(**kind_fields(each)) for each in _texts()["decoys"])
 
 
 class Surroundings:
@@ -132,22 +119,15 @@ class Surroundings:
             for path in paths
             if path
         )
-        self._hides = cache(lambda pattern: bool(ignored([pattern], self._ordered)))
-        self._suffixes = Counter(PurePosixPath(path).suffix for path in self.paths)
-
-    @cached_property
-    def _ordered(self) -> tuple[str, ...]:
-        return tuple(sorted(self.paths))
-
-    @cached_property
-    def _folders(self) -> frozenset[str]:
-        return frozenset(
-            str(parent) for path in self.paths for parent in PurePosixPath(path).parents
+        ordered = tuple(sorted(self.paths))
+        self.hides: Callable[[str], bool] = cache(
+            lambda pattern: bool(ignored([pattern], ordered))
         )
-
-    def hides(self, pattern: str) -> bool:
-        """Tell whether a pattern of a .gitignore matches a file that git knows."""
-        return self._hides(pattern)
+        """Tells whether a pattern of a .gitignore matches a file that git knows."""
+        self._suffixes = Counter(PurePosixPath(path).suffix for path in self.paths)
+        self._folders = {
+            str(parent) for path in self.paths for parent in PurePosixPath(path).parents
+        }
 
     @cached_property
     def test_command(self) -> str:
@@ -248,12 +228,6 @@ class Writer:
         return filled
 
 
-class _Names(NamedTuple):
-    defined: list[str]
-    """Functions and types."""
-    identifiers: list[str]
-
-
 class Vocabulary:
     """What a change has to say in texts and names of new files."""
 
@@ -267,7 +241,6 @@ class Vocabulary:
         ]
         self._change = change
         self._patch_of = {patch.path: patch for patch in self.patches}
-        self._names_in = cache(self._find_names)
 
     def words(self, cause: str, draw: random.Random) -> dict[str, str | Sequence[str]]:
         """Return the words that junk_texts.toml names, for one file of the change."""
@@ -302,11 +275,13 @@ class Vocabulary:
             if tops:
                 words[word] = draw.choice([each[each.lastindex or 0] for each in tops])
         # Where none is found, the table has words that fit any change.
-        names = self._names_in(cause)
-        if identifiers := names.identifiers or names.defined:
-            words["identifier"] = identifiers
+        defined = dict.fromkeys(_DEFINED.findall(patch.text) if patch else ())
+        names = [*defined][:_MOST_NAMES]
+        identifiers = _identifiers([patch] if patch else []) or self._identifiers
+        if either := identifiers or names:
+            words["identifier"] = either
         for word, shape in (("topic", r"\w+"), ("function", "[a-z]"), ("type", _TYPE)):
-            for found in names:
+            for found in (names, identifiers):
                 if fitting := [each for each in found if re.match(shape, each)]:
                     words[word] = draw.choice(fitting)
                     break
@@ -354,13 +329,6 @@ class Vocabulary:
     @cached_property
     def _identifiers(self) -> list[str]:
         return _identifiers(self.patches)
-
-    def _find_names(self, cause: str) -> _Names:
-        """Return the names in the patch of a file, or of all files if it has none."""
-        patch = self._patch_of.get(cause)
-        defined = dict.fromkeys(_DEFINED.findall(patch.text) if patch else ())
-        own = _identifiers([patch]) if patch else []
-        return _Names([*defined][:_MOST_NAMES], own or self._identifiers)
 
 
 def lines_of(text: str) -> list[str]:

@@ -9,7 +9,6 @@ see too often loses rows, and so does a repository that would rule validation.
 import logging
 from collections import Counter, defaultdict
 from collections.abc import (
-    Callable,
     Collection,
     Iterable,
     Iterator,
@@ -89,11 +88,14 @@ class Splits(NamedTuple):
     def metrics(self) -> dict[str, Any]:
         """Count what each split holds and what was dropped, zeros included."""
         every = [row for rows in self.rows.values() for row in rows]
-        languages = sorted({language for row in every for language in row.languages})
-
-        def count(of_rows: Callable[[list[SplitChange]], Any]) -> dict[str, Any]:
-            return {name: of_rows(self.rows[name]) for name in SPLITS}
-
+        known = sorted({language for row in every for language in row.languages})
+        languages, types = {}, {}
+        for name, rows in self.rows.items():
+            spoken = Counter(each for row in rows for each in row.languages)
+            commits = [each for row in rows for each in row.label.plan.commits]
+            counts = Counter(commit.type for commit in commits)
+            languages[name] = {language: spoken[language] for language in known}
+            types[name] = {type_: counts[type_] for type_ in TYPES}
         reasons = Counter(each.reason for each in self.dropped)
         by_repository: dict[str, Counter[str]] = defaultdict(Counter)
         for each in self.dropped:
@@ -102,21 +104,23 @@ class Splits(NamedTuple):
             commit.sha for row in self.rows["train"] for commit in row.commits
         )
         return {
-            "rows": count(len),
-            "variants": count(
-                lambda rows: sum(row.parent_id is not None for row in rows)
-            ),
-            "repositories": count(lambda rows: len({row.repo for row in rows})),
-            "languages": count(
-                lambda rows: _tally(languages, (row.languages for row in rows))
-            ),
-            "types": count(lambda rows: _tally(TYPES, map(_types, rows))),
+            "rows": {name: len(rows) for name, rows in self.rows.items()},
+            "variants": {
+                name: sum(row.parent_id is not None for row in rows)
+                for name, rows in self.rows.items()
+            },
+            "repositories": {
+                name: len({row.repo for row in rows})
+                for name, rows in self.rows.items()
+            },
+            "languages": languages,
+            "types": types,
             "dropped": {reason.value: reasons[reason] for reason in SplitReason},
             "reasons_by_repository": {
                 repo: dict(sorted(counts.items()))
                 for repo, counts in sorted(by_repository.items())
             },
-            "new_files": count(_new_files),
+            "new_files": {name: _new_files(rows) for name, rows in self.rows.items()},
             "train_commits": {"distinct": len(uses), "uses": uses.total()},
         }
 
@@ -149,14 +153,18 @@ def split_changes(
     """
     ordered = sorted(changes, key=lambda row: (row.repo, row.committed_at, row.id))
     history_of = histories(ordered)
-    kept_out = _of_benchmark(ordered, history_of, benchmark)
-    free = [row for row in ordered if row.id not in kept_out]
+    out = {history_of[repo] for repo in history_of if benchmark.has_repository(repo)}
+    kept_out: list[CuratedChange] = []
+    free: list[CuratedChange] = []
+    for row in ordered:
+        is_out = history_of[row.repo] in out or benchmark.has_commit(row)
+        (kept_out if is_out else free).append(row)
     split_of = assign_changes(free, history_of, params)
     strictest_first = [("test",), ("validation",), ("train",)]
     levels = [SPLITS] if params.by == "random" else strictest_first
     kept, dropped = keep_apart(
         [[row for row in free if split_of[row.id] in level] for level in levels],
-        list(kept_out.values()),
+        kept_out,
     )
     rows = {
         name: [row for each in kept for row in each if split_of[row.id] == name]
@@ -166,7 +174,11 @@ def split_changes(
     for row in ordered:
         rows_of[row.repo].append(row)
     around = {repo: Surroundings(own) for repo, own in rows_of.items()}
-    drawn = {name: _drawn(rows[name], params) for name in SPLITS}
+    share, seed = params.junk_fraction, params.seed
+    drawn = {
+        name: {row.id for row in rows[name] if is_drawn(share, seed, row.id)}
+        for name in SPLITS
+    }
     before = {**rows}
     rows["train"], drawn["train"] = cap_repeats(rows["train"], drawn["train"], params)
     if params.by == "repository":
@@ -208,42 +220,15 @@ def _nothing_left(split: str, changes: Sequence[CuratedChange]) -> str:
 
 def histories(changes: Iterable[CuratedChange]) -> dict[str, str]:
     """Return one name for all repositories that shared commits link."""
-    above: dict[str, str] = {}
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def top(repo: str) -> str:
-        while above.setdefault(repo, repo) != repo:
-            repo = above[repo]
-        return repo
-
+    linked = DisjointSet()
     owners: dict[str, str] = {}
     for row in changes:
+        linked.add(row.repo)
         for commit in row.commits:
-            owner = owners.get(commit.sha, row.repo)
-            first, other = sorted([top(row.repo), top(owner)])
-            owners[commit.sha] = above[other] = first
-    return {repo: top(repo) for repo in above}
-
-
-def _of_benchmark(
-    rows: Iterable[CuratedChange], history_of: Mapping[str, str], benchmark: Benchmark
-) -> dict[str, CuratedChange]:
-    """Return by their ids the rows that no split may hold."""
-    histories_out = {
-        history
-        for repo, history in history_of.items()
-        if benchmark.has_repository(repo)
-    }
-    return {
-        row.id: row
-        for row in rows
-        if history_of[row.repo] in histories_out or benchmark.has_commit(row)
-    }
-
-
-def _drawn(rows: Iterable[CuratedChange], params: SplitParams) -> frozenset[str]:
-    """Return the ids of the rows that are to have a variant."""
-    share, seed = params.junk_fraction, params.seed
-    return frozenset(row.id for row in rows if is_drawn(share, seed, row.id))
+            linked.merge(row.repo, owners.setdefault(commit.sha, row.repo))
+    return {repo: min(each) for each in linked.subsets() for repo in each}
 
 
 def _with_variants(
@@ -255,8 +240,7 @@ def _with_variants(
 ) -> Iterator[SplitChange]:
     """Yield each row and, for those drawn, its variant, if there is one."""
     for row in rows:
-        fields = {**dict(row), "parent_id": None, "junk": ()}
-        yield SplitChange.model_validate(fields)
+        yield SplitChange.model_validate({**dict(row), "parent_id": None, "junk": ()})
         if row.id in drawn:
             variant = junk_variant(row, params, around[row.repo], split == "test")
             if variant is not None:
@@ -277,15 +261,6 @@ def _new_files(rows: Iterable[SplitChange]) -> dict[str, int]:
         "real_injected": real,
         "real": added - len(junk) - real,
     }
-
-
-def _types(row: SplitChange) -> list[str]:
-    return [commit.type for commit in row.label.plan.commits]
-
-
-def _tally(names: Iterable[str], found: Iterable[Iterable[str]]) -> dict[str, int]:
-    counts = Counter(each for row in found for each in row)
-    return {name: counts[name] for name in names}
 
 
 # Which split a change goes to.
@@ -445,7 +420,7 @@ def _keys(row: CuratedChange) -> list[tuple[SplitReason, object]]:
 
 def cap_repeats(
     rows: Sequence[CuratedChange], drawn: Collection[str], params: SplitParams
-) -> tuple[list[CuratedChange], frozenset[str]]:
+) -> tuple[list[CuratedChange], set[str]]:
     """Return rows in which no commit is more than MAX_USES times, variants included.
 
     The second value has the ids of those that keep their variant. Rows get their
@@ -455,7 +430,12 @@ def cap_repeats(
     uses: Counter[str] = Counter()
     kept: set[str] = set()
     doubled: set[str] = set()
-    for row in sorted(rows, key=lambda row: _first_draw(row, params.seed)):
+
+    def draw(row: CuratedChange) -> str:
+        draws = range(len(row.commits) or 1)
+        return min(rank(params.seed, "repeats", row.id, n) for n in draws)
+
+    for row in sorted(rows, key=draw):
         commits = {commit.sha for commit in row.commits}
         room = MAX_USES - max((uses[sha] for sha in commits), default=0)
         if room > 0:
@@ -464,11 +444,7 @@ def cap_repeats(
         if room > 1 and row.id in drawn:
             doubled.add(row.id)
             uses.update(commits)
-    return [row for row in rows if row.id in kept], frozenset(doubled)
-
-
-def _first_draw(row: CuratedChange, seed: int) -> str:
-    return min(rank(seed, "repeats", row.id, n) for n in range(len(row.commits) or 1))
+    return [row for row in rows if row.id in kept], doubled
 
 
 def cap_shares(
