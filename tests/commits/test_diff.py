@@ -145,6 +145,7 @@ def test_splits_a_file_that_becomes_a_symlink_in_two(tmp_path):
     [
         ("hello\n", 1),
         ("diff --git a/x b/x\n@@ nonsense\n", 2),
+        (f"diff --git a/x b/x\n@@ -1,{'9' * 5000} +1 @@\n", 2),
         ("diff --git a/x b/x\n@@ -1,2 +1,2 @@\n 1\n", 4),
         ("diff --git a/x b/x\n@@ -1 +1 @@\n-1\ndiff --git a/y b/y\n", 4),
         ("diff --git a/x b/x\n@@ -1 +1 @@\n-1\n+2\n+3\n", 5),

@@ -1,4 +1,5 @@
 import re
+from base64 import b64encode
 from random import Random
 
 import pytest
@@ -229,6 +230,13 @@ def test_a_key_without_marks_is_one(start):
     (span,) = find_private_keys(text.encode())
     assert text[span.start : span.end].startswith(start)
     assert text[span.end :].startswith("next()")
+
+
+@pytest.mark.parametrize("at", range(14, 64))
+def test_a_key_in_base64_is_one_also_with_a_stray_sign_in_it(at):
+    text = b64encode(f"-----BEGIN RSA PRIVATE KEY-----\n{LINE}\n".encode())
+    (span,) = find_private_keys(text[:at] + b"=" + text[at:])
+    assert span == (0, len(text) + 1)
 
 
 def test_a_mark_above_does_not_hide_a_key():

@@ -9,7 +9,8 @@ from diffscribe.core.errors import RecordError
 from diffscribe.core.records import PlannedCommit
 
 _AFTER_HEADER = ("@@ ", "diff --git ")
-_HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_HUNK_HEADER = re.compile(r"@@ -\d{1,10}(?:,(\d{1,10}))? \+\d{1,10}(?:,(\d{1,10}))? @@")
+"""No line of a file has a longer number, and Python reads none of 4,300 digits."""
 ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
 
