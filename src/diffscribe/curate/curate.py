@@ -259,10 +259,7 @@ class Curated(NamedTuple):
             "kept": len(self.kept),
             "clusters": len({change.cluster for change in self.kept}),
             "rejected": {reason: reasons[reason] for reason in REASONS},
-            "reasons_by_repository": {
-                repo: dict(sorted(counts.items()))
-                for repo, counts in sorted(by_repository.items())
-            },
+            "reasons_by_repository": by_repository,
             "bodies_dropped": {
                 reason.value: self.bodies[reason] for reason in BodyReason
             },

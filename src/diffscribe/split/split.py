@@ -88,14 +88,8 @@ class Splits(NamedTuple):
     def metrics(self) -> dict[str, Any]:
         """Count what each split holds and what was dropped, zeros included."""
         every = [row for rows in self.rows.values() for row in rows]
-        known = sorted({language for row in every for language in row.languages})
-        languages, types = {}, {}
-        for name, rows in self.rows.items():
-            spoken = Counter(each for row in rows for each in row.languages)
-            commits = [each for row in rows for each in row.label.plan.commits]
-            counts = Counter(commit.type for commit in commits)
-            languages[name] = {language: spoken[language] for language in known}
-            types[name] = {type_: counts[type_] for type_ in TYPES}
+        languages = sorted({language for row in every for language in row.languages})
+        of_split = {name: _count(self.rows[name], languages) for name in SPLITS}
         reasons = Counter(each.reason for each in self.dropped)
         by_repository: dict[str, Counter[str]] = defaultdict(Counter)
         for each in self.dropped:
@@ -104,23 +98,9 @@ class Splits(NamedTuple):
             commit.sha for row in self.rows["train"] for commit in row.commits
         )
         return {
-            "rows": {name: len(rows) for name, rows in self.rows.items()},
-            "variants": {
-                name: sum(row.parent_id is not None for row in rows)
-                for name, rows in self.rows.items()
-            },
-            "repositories": {
-                name: len({row.repo for row in rows})
-                for name, rows in self.rows.items()
-            },
-            "languages": languages,
-            "types": types,
+            **{key: {n: of_split[n][key] for n in SPLITS} for key in of_split["train"]},
             "dropped": {reason.value: reasons[reason] for reason in SplitReason},
-            "reasons_by_repository": {
-                repo: dict(sorted(counts.items()))
-                for repo, counts in sorted(by_repository.items())
-            },
-            "new_files": {name: _new_files(rows) for name, rows in self.rows.items()},
+            "reasons_by_repository": by_repository,
             "train_commits": {"distinct": len(uses), "uses": uses.total()},
         }
 
@@ -247,19 +227,27 @@ def _with_variants(
                 yield variant
 
 
-def _new_files(rows: Iterable[SplitChange]) -> dict[str, int]:
-    """Count the new files of variants by what they are."""
+def _count(rows: Sequence[SplitChange], languages: Iterable[str]) -> dict[str, Any]:
+    """Count the rows of a split by what they are, new files those of variants."""
+    spoken = Counter(each for row in rows for each in row.languages)
+    types = Counter(each.type for row in rows for each in row.label.plan.commits)
     variants = [row for row in rows if row.parent_id is not None]
     junk = [path for row in variants for path in row.junk]
-    added = sum(
-        file.status == FileStatus.ADDED for row in variants for file in row.files
-    )
     real = sum(len(row.decoys) for row in variants)
+    files = (file for row in variants for file in row.files)
+    added = sum(file.status == FileStatus.ADDED for file in files)
     return {
-        "junk": len(junk),
-        "junk_of_held_out_kinds": sum(map(is_held_out, junk)),
-        "real_injected": real,
-        "real": added - len(junk) - real,
+        "rows": len(rows),
+        "variants": len(variants),
+        "repositories": len({row.repo for row in rows}),
+        "languages": {language: spoken[language] for language in languages},
+        "types": {type_: types[type_] for type_ in TYPES},
+        "new_files": {
+            "junk": len(junk),
+            "junk_of_held_out_kinds": sum(map(is_held_out, junk)),
+            "real_injected": real,
+            "real": added - len(junk) - real,
+        },
     }
 
 
