@@ -12,7 +12,7 @@ _SPECIAL = re.compile(r"[\\*?\[ ]")
 """What a pattern of .gitignore takes literally only behind a backslash."""
 _SYMBOL = re.compile(r"\$(?:\w+|\{(?P<special>[^}]*)\})")
 _MOST_CHARS = 300
-"""Of a path that is matched with the paths of kinds."""
+"""A longer path is matched by its end alone."""
 
 
 class JunkKind(NamedTuple):

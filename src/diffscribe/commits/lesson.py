@@ -40,7 +40,7 @@ from diffscribe.core.params import StyleParams
 from diffscribe.core.records import PlannedCommit
 
 MIN_TYPE_PROBABILITY = 0.6
-"""Of a guessed type. From here on it is the author's in three quarters of the commits
+"""From here on a guessed type is the author's in three quarters of the commits
 of histories that the model has not seen."""
 _REVERT = re.compile(r"(?i:\b(?:un)?re(?:vert|apply)(?:s|ed|ing|ies)?\b)")
 _REVERTS = re.compile(r"This reverts commit [0-9a-f]{7,40}")

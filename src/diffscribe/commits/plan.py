@@ -37,7 +37,7 @@ _MAX_TRIES = 100
 _MAX_READINGS = 2
 """How often all tries together may read a text; keeps the time linear in its length."""
 _MAX_LOCATION_CHARS = 80
-"""Of a field's name in a problem, as a model may invent a key of any length."""
+"""A field's name is cut in a problem, as a model may invent a key of any length."""
 _MAX_PROBLEMS_SHOWN = 5
 _CONTAINERS = {"object": dict, "array": list}
 _PROBE = "zq7/zq7.zq7"
@@ -233,9 +233,9 @@ class Limits(NamedTuple):
     subject_chars: int = 100
     scope_chars: int = 40
     body_lines: int = 24
-    """Of all commits together; blank lines do not count."""
+    """Lines of all bodies together; blank ones do not count."""
     line_chars: int = 100
-    """Of a line of a body as it is written."""
+    """Length of a line of a body as it is written."""
 
 
 LIMITS = Limits()

@@ -89,7 +89,7 @@ class Counters(NamedTuple):
 
 
 CHARACTERS = Counters(len, lambda chat: sum(len(each.content) for each in chat))
-"""For a budget in characters."""
+"""Counters for a budget in characters."""
 
 
 class StudentPrompts(NamedTuple):
@@ -97,7 +97,7 @@ class StudentPrompts(NamedTuple):
 
     plan: Prompts
     message: Prompts
-    """For the message of a change that is one commit."""
+    """Texts that ask for the message of a change that is one commit."""
 
 
 def load_student_prompts(
@@ -189,7 +189,7 @@ class _Piece(NamedTuple):
     hunk: int
     """Its number, from 1."""
     at: int
-    """Where it stands in the hunk."""
+    """Its position in the hunk."""
     lines: tuple[str, ...]
     rank: int
     """0 for changes, 1 for imports, 2 for what says little, 3 for context."""

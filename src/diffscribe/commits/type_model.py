@@ -29,7 +29,7 @@ class TypeWeights(NamedTuple):
     """Sorted."""
     bias: tuple[float, ...]
     weights: Mapping[str, Sequence[float]]
-    """Of each feature, one for each type."""
+    """A weight for each type, by feature."""
 
 
 class TypeGuess(NamedTuple):

@@ -19,8 +19,8 @@ _TOKEN = re.compile(r"[^\s\"'`()\[\]{},;:]+")
 _NUMBER = re.compile(r"[vV]?\d+(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
 _NAME = re.compile(r"[A-Za-z][\w'-]+", re.ASCII)
 MAX_MATCHED_CHARS = 1000
-"""Of a subject that is matched. No style allows a longer header, and some expressions
-take time by the square of the length of a word."""
+"""The rest of a subject is not matched. No style allows a longer header, and some
+expressions take time by the square of the length of a word."""
 
 
 def specific_words(subject: str) -> list[str]:

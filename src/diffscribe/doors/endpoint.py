@@ -228,9 +228,9 @@ class Endpoint:
         self._is_llama_cpp = rung is not None
         self._fixed = None if rung is None else Dialect(rung, is_llama_cpp=True)
         self._found: dict[tuple[str, bool], Dialect] = {}
-        """By model and whether JSON is asked for."""
+        """How to ask, by model and whether JSON is asked for."""
         self._unspeakable: dict[str, list[int]] = {}
-        """By model, what a llama-server is told to leave out beside a grammar."""
+        """Tokens that a llama-server shall leave out beside a grammar, by model."""
         self._answers = 0
         self._unusable: ToolError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -46,7 +46,7 @@ class Place(NamedTuple):
     """Where a repository or bundle should be."""
 
     path: Path
-    """With links resolved."""
+    """Its path, links resolved."""
     settings: SourceParams
 
 

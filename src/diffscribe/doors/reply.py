@@ -153,7 +153,7 @@ class AttemptError(Exception):
     asked_wait_s: float | None = None
     """How long the endpoint asks to wait, or None."""
     sent_at: float = 0.0
-    """In the time of the event loop."""
+    """When it was sent, in the time of the event loop."""
 
     def __str__(self) -> str:
         return self.words

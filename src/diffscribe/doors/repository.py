@@ -77,7 +77,7 @@ class OpenSource(NamedTuple):
     """A source whose objects can be read by `folder`; it can be sent to a process."""
 
     path: Path
-    """Of the source itself, for errors."""
+    """The source itself, for errors."""
     folder: Path
     """The bare repository of our own."""
     head: str

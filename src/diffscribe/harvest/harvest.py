@@ -78,11 +78,11 @@ class HarvestCounts:
         self.disagreements: list[str] = []
         """A sentence for each source whose entries in params have other settings."""
         self.commits: Counter[str | None] = Counter()
-        """By reason; None counts the kept ones."""
+        """Numbers by reason; None counts the kept ones."""
         self.refused = Refusals()
         """The dropped commits, with examples."""
         self.windows: Counter[str | None] = Counter()
-        """By reason; None counts the changes."""
+        """Numbers by reason; None counts the changes."""
         self.windows_by_repo: Counter[str] = Counter()
         self.changes_by_repo: Counter[str] = Counter()
         self.changes_by_author: Counter[str] = Counter()
@@ -376,7 +376,7 @@ class Caps(NamedTuple):
     all: int | None
     author: int | None
     repo: Mapping[str, int | None]
-    """By name of the repository; one without an entry has no limit."""
+    """Limits by repository; one without an entry has none."""
     seed: int
 
 

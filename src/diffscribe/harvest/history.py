@@ -70,7 +70,7 @@ class Commit(NamedTuple):
     parent_tree: str
     """Tree of the first parent; empty without one."""
     name: str
-    """Of the author."""
+    """The author's."""
     email: str
     committed_at: datetime | None
     """In UTC; None if no calendar has the date."""

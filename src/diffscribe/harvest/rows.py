@@ -46,7 +46,7 @@ MAX_UTF8_BYTES = 4
 LISTING_BYTES = 2**20
 """Room for git's list of files beside a diff."""
 MAX_TRACED_BYTES = 2**20
-"""Of a file at any step; a larger one belongs to all commits that touched it."""
+"""A file that is larger at any step belongs to all commits that touched it."""
 
 
 class Batch(NamedTuple):
@@ -81,7 +81,7 @@ class Row(NamedTuple):
     id: str
     repo: str
     authors: frozenset[str]
-    """Of all its commits; each of them counts."""
+    """The authors of all its commits; each of them counts."""
     commits: int
     is_composite: bool
 
@@ -90,7 +90,7 @@ class BatchResult(NamedTuple):
     """What became of the windows of a batch."""
 
     rows: list[Row]
-    """Without their lines, which are in the rows file in this order."""
+    """The changes without their lines, which are in the rows file in this order."""
     dropped: Counter[WindowReason]
 
 
@@ -396,10 +396,10 @@ def _head_owners(file: ChangedFile, steps: Sequence[Step]) -> set[int]:
 
 
 class _Lines(NamedTuple):
-    """Where the lines of a file come from."""
+    """The origins of the lines of a file."""
 
     head: list[int]
-    """For each line at head its number at base, or ~commit of the one that made it."""
+    """The number at base of each line at head, or ~commit of the one that made it."""
     deleted: dict[int, int]
     """The commit that deleted a line of base, by the line's number."""
 

@@ -50,9 +50,9 @@ class KeptCommit(NamedTuple):
     gitignore: tuple[str, ...]
     """Patterns of its parent's tree."""
     license: str | None
-    """Of its own tree."""
+    """SPDX id of its own tree."""
     recent_subjects: tuple[str, ...]
-    """Of the history up to its parent, newest first."""
+    """Subjects of the history up to its parent, newest first."""
     is_partial: bool
     """Whether files were excluded; the commit's entries lack them here."""
 

@@ -55,7 +55,7 @@ class LabelEstimate(NamedTuple):
     time_s: float | None
     """None if neither an answer's time nor a limit is known."""
     basis: tuple[str, ...]
-    """For each model, a line with what was measured and what is supposed."""
+    """A line for each model with what was measured and what is supposed."""
 
 
 def teachers(params: LabelParams) -> list[LabelParams]:
@@ -148,7 +148,7 @@ class _Asked:
     firsts: int = 0
     reasks: int = 0
     counted_chars: int = 0
-    """Of the known prompts whose tokens were counted, and their tokens."""
+    """Characters of the known prompts whose tokens were counted."""
     counted_tokens: int = 0
     wanted: int = 0
     prompt_chars: int = 0
@@ -162,7 +162,7 @@ class _Rehearsal:
         self, texts: TeacherPrompts, params: LabelParams, ledger: Ledger
     ) -> None:
         self.asked: defaultdict[str, _Asked] = defaultdict(_Asked)
-        """By model."""
+        """Counts by model."""
         self._texts, self._params = texts, params
         is_sent = params.mode != "batch_files"
         self._host = host_of(params.teacher.base_url) if is_sent else SOMEBODY

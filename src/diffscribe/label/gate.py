@@ -74,7 +74,7 @@ class Acceptance(NamedTuple):
     share: float
     """Accepted of all rows; one that is skipped or has no vote is not accepted."""
     low: float
-    """Of the exact 95 % interval (Clopper and Pearson 1934)."""
+    """Lower end of the exact 95 % interval (Clopper and Pearson 1934)."""
     high: float
 
     def __str__(self) -> str:

@@ -28,7 +28,7 @@ from diffscribe.secrets.rules import (
 C = TypeVar("C", bound=Change)
 
 MAX_SECRET_BYTES = 100_000
-"""Of all distinct secrets in a row; more is a dump, not a change to learn from."""
+"""A row with more of distinct secrets is a dump, not a change to learn from."""
 MAX_SCANS = 4
 WHOLE_WORD_CHARS = 16
 """Shorter secrets are first replaced as whole words: they may be part of others."""

@@ -209,7 +209,7 @@ DEMANDS = {
     "random": is_random,
     "person": is_person,
 }
-"""By their sections in rules.toml, in the order of the rules."""
+"""What a match has to look like, by the sections of rules.toml in their order."""
 
 _CHANGE = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
 _ONE_CASE = re.compile(r"(?:[0-9a-z]{32,}|[0-9A-Z]{32,})={0,6}")

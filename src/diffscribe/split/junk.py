@@ -43,11 +43,11 @@ from diffscribe.split.planted import (
 REMARK = "looks like it holds secrets"
 """The remark on a junk file of a kind that holds secrets."""
 _HELD_OUT_SHARE = 0.5
-"""Of the variants of test; the others have kinds that training knows, in new texts."""
+"""Share of the variants of test; the others have kinds that training knows."""
 _ONLY_REAL_SHARE = 0.15
-"""Of the variants with real new files; they have no junk."""
+"""Share of the variants with real new files; they have no junk."""
 _OWN_COMMIT_SHARE = 0.25
-"""Of the variants: a real new file may be a commit of its own. Their messages are
+"""Share of the variants; a real new file may be a commit there. Their messages are
 templates, which a model should not learn for the history's."""
 _MOST_COMMITS = 12
 _CODE = frozenset({"feat", "fix", "perf", "refactor"})
@@ -70,7 +70,7 @@ class Added(NamedTuple):
     """None for a binary file."""
     is_secret: bool
     commit: PlannedCommit | str | None
-    """Of a real file: its own commit, or the file whose commit it joins. None: junk."""
+    """A real file's own commit, or the file whose commit it joins; None for junk."""
 
 
 def junk_variant(

@@ -21,7 +21,7 @@ from diffscribe.core.files import read_table
 from diffscribe.core.records import Change, CuratedChange, FileStatus
 
 _LANGUAGE_SHARE = 0.05
-"""Of a repository's files, for its language to leave junk: one script among a thousand
+"""Least share of files for a language to leave junk: one script among a thousand
 files is run by no build."""
 _MOST_OLD_LINES = 1200
 _MOST_PATCH_LINES = 150
@@ -83,11 +83,11 @@ class Decoy(NamedTuple):
     weight: int
     suffixes: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
-    """As of a kind of junk."""
+    """Both as a kind of junk has them."""
     is_of_test: bool = False
     """Tests bring it about, else all other files."""
     type: str | None = None
-    """Of its own commit; None if it joins one."""
+    """The type of its own commit; None if it joins one."""
     subjects: str = ""
     """The list of that commit's subjects."""
     needs: str | None = None

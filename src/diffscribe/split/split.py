@@ -37,8 +37,8 @@ MAX_USES = 2
 """Rows of train, variants included, that may hold the same commit: its message once
 alone or in a larger change, and once more. Further repeats are learned by heart."""
 VALIDATION_REPOSITORIES = 3
-"""With fewer, the loss of validation is that of one team's habits. With so many, none
-has more than its part of the rows."""
+"""The loss of validation shows one team's habits if there are fewer. From as many on,
+none has more than its part of the rows."""
 
 
 ENOUGH_COMMITS = 40
