@@ -48,7 +48,9 @@ from diffscribe.core.records import Plan, PlannedCommit
 
 _REFUSED = re.compile(rf"[^{VISIBLE_ASCII}{VISIBLE_OTHERS}\s]")
 _SEPARATOR = "%%"
-_LIKE_SEPARATOR = re.compile("%%+")
+_SEPARATOR_LINE = re.compile(f"^{_SEPARATOR}$", re.MULTILINE)
+_LIKE_SEPARATOR = re.compile("^%%+$", re.MULTILINE)
+_ESCAPED_LINE = re.compile("^%(%%+)$", re.MULTILINE)
 _TAB_CHARS = 4
 
 
@@ -198,19 +200,16 @@ def write_plan_lines(
 
 def _text(plan: Plan, files: Sequence[FileUnits]) -> str:
     messages = (
-        "\n".join([format_header(each), "", *_lines(each)]).rstrip("\n")
+        f"{format_header(each)}\n\n{_escape(each.body)}".rstrip("\n")
         for each in plan.commits
     )
     first = write_first_line(_groups(plan, files))
     return "\n".join(filter(None, [first, f"\n{_SEPARATOR}\n".join(messages)]))
 
 
-def _lines(commit: PlannedCommit) -> list[str]:
-    """Return the lines of a body as they are written."""
-    return [
-        f"%{line}" if _LIKE_SEPARATOR.fullmatch(line) else line
-        for line in commit.body.splitlines()
-    ]
+def _escape(body: str) -> str:
+    """Return a body as it is written: no line of it is a separator."""
+    return _LIKE_SEPARATOR.sub(r"%\g<0>", body)
 
 
 def write_message_lines(
@@ -266,7 +265,8 @@ def _over_limits(plan: Plan, limits: Limits) -> Iterator[str]:
                 yield f"message {number}: the {part} has over {most} characters"
         if re.search("[()]", commit.scope or ""):
             yield f"message {number}: the scope has brackets"
-    lines = [line for each in plan.commits for line in _lines(each) if line]
+    bodies = "\n".join(_escape(each.body) for each in plan.commits)
+    lines = list(filter(None, bodies.split("\n")))
     if len(lines) > limits.body_lines:
         yield (
             f"bodies of {len(lines)} lines; at most {limits.body_lines} can be written"
@@ -355,22 +355,14 @@ def read_message_lines(
 
 def _read_messages(lines: Sequence[str], style: MessageStyle) -> list[PlannedCommit]:
     """Return the messages below the first line, each as a commit without files."""
-    parts: list[list[str]] = [[]]
-    for line in map(_plain_line, lines):
-        if line == _SEPARATOR:
-            parts.append([])
-        else:
-            is_escaped = _LIKE_SEPARATOR.fullmatch(line)
-            parts[-1].append(line[1:] if is_escaped else line)
-    if len(parts) == 1 and not any(parts[0]):
+    parts = _SEPARATOR_LINE.split("\n".join(map(_plain_line, lines)))
+    if len(parts) == 1 and not parts[0].strip("\n"):
         return []
     return [_read_message(part, style, at) for at, part in enumerate(parts, start=1)]
 
 
-def _read_message(
-    lines: Sequence[str], style: MessageStyle, number: int
-) -> PlannedCommit:
-    header, *below = "\n".join(lines).strip("\n").split("\n")
+def _read_message(text: str, style: MessageStyle, number: int) -> PlannedCommit:
+    header, *below = _ESCAPED_LINE.sub(r"\1", text).strip("\n").split("\n")
     if below and below[0]:
         raise PlanLinesError(
             f"message {number}: the line below its header is not blank"
