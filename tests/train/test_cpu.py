@@ -11,7 +11,13 @@ from peft import LoraConfig, get_peft_model  # noqa: E402
 from torch.nn.functional import scaled_dot_product_attention  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-from diffscribe.train.cpu import CausalAttention, attend_in_blocks, fuse_adapters  # noqa: E402
+from diffscribe.train.cpu import (  # noqa: E402
+    TRL_LOSS,
+    CausalAttention,
+    _loss_of_answers,
+    attend_in_blocks,
+    fuse_adapters,
+)
 
 LENGTHS = (300, 97, 40)
 """The longest has more than one block."""
@@ -88,6 +94,48 @@ def test_a_padded_batch_learns_what_the_libraries_learn(options):
     theirs = loss_and_gradients(student(is_quick=False, **options), inputs)
     ours = loss_and_gradients(student(is_quick=True, **options), inputs)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def losses(compute, answered, dtype, **options):
+    """Return what a loss of two samples returns, and the gradients that it makes."""
+    generator = torch.Generator().manual_seed(answered)
+    hidden = torch.randn(2, 400, 16, generator=generator).to(dtype).requires_grad_()
+    head = torch.randn(50, 16, generator=generator).to(dtype)
+    head.requires_grad = options.pop("head_learns", False)
+    labels = torch.full((2, 400), -100)
+    places = torch.randperm(2 * 399, generator=generator)[:answered]
+    places += 1 + places // 399  # the first token of a sample is no answer
+    labels.view(-1)[places] = torch.randint(50, (answered,), generator=generator)
+    loss, correct, _, count = compute(hidden, head, 256, labels=labels, **options)
+    (loss * 3).backward()
+    return loss, correct, count, hidden.grad, head.grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("answered", [0, 1, 256, 600])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"num_items_in_batch": torch.tensor(700)},
+        {"head_learns": True},
+        {"logit_scale": 0.5},
+        {"final_logit_softcapping": 2.0},
+        {"lm_head_bias": torch.ones(50)},
+    ],
+)
+def test_the_loss_of_answers_is_that_of_trl(answered, dtype, options):
+    ours = losses(_loss_of_answers, answered, dtype, **options)
+    theirs = losses(TRL_LOSS, answered, dtype, **options)
+    for one, other in zip(ours, theirs, strict=True):
+        if one is None:
+            assert other is None
+        else:
+            # The gradient of a logit is rounded to bfloat16 at another place.
+            atol = 0.02 * float(other.abs().max()) if dtype == torch.bfloat16 else 1e-6
+            torch.testing.assert_close(
+                one, other, rtol=1e-5, atol=atol, check_dtype=False
+            )
 
 
 def test_padding_changes_nothing():

@@ -3,7 +3,8 @@
 torch's fused attention takes a third of a step on a CPU, nearly all of it backward, so
 its backward pass here is matrix products over blocks of queries. PEFT converts what an
 adapter reads to float32 and adds its result in a pass over all activations; here the
-matrix product that makes the result adds it.
+matrix product that makes the result adds it. TRL computes logits for a multiple of 256
+tokens, twice, with their entropy; here only those of the answers are computed, once.
 """
 
 from types import MethodType
@@ -15,12 +16,16 @@ from torch.nn import functional
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from trl.trainer import sft_trainer
+
+from diffscribe.train.trainer import IGNORED
 
 ATTENTION = "causal_blocks"
 """The name of the attention among those of transformers."""
 BLOCK = 256
 """Queries of a block: enough for a quick product, and few that see no use of half of
-its keys."""
+its keys. Also the tokens whose logits are kept at once."""
+TRL_LOSS = sft_trainer._chunked_cross_entropy_loss
 
 
 def attend_in_blocks(causal_lm: Any) -> None:
@@ -36,6 +41,11 @@ def fuse_adapters(model: Any) -> None:
     for module in model.modules():
         if isinstance(module, LoraLinear) and _is_plain(module):
             module.forward = MethodType(_adapted, module)
+
+
+def compute_loss_once() -> None:
+    """Replace how TRL's trainers of this process compute the loss `chunked_nll`."""
+    sft_trainer._chunked_cross_entropy_loss = _loss_of_answers
 
 
 def _mask(*args: Any, attention_mask: Any = None, **kwargs: Any) -> Any:
@@ -185,6 +195,74 @@ class AdaptedLinear(torch.autograd.Function):
         # The product of few rows is quicker than that of few columns.
         to_up = (thin.T @ gradient).T.float() * ctx.scaling
         return to_x, None, None, to_down, to_up, None
+
+
+class AnswerLoss(torch.autograd.Function):
+    """The summed cross-entropy at a frozen head, and the number of likeliest tokens.
+
+    `hidden` is [tokens, width]. Its gradient is made while the logits are there, so
+    they are computed once.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Round as TRL does: the products as `hidden` is, the softmax in float32."""
+        weight = weight.to(hidden.dtype)
+        gradient = torch.empty_like(hidden)
+        loss, correct = torch.zeros(()), torch.zeros(())
+        for start in range(0, len(labels), BLOCK):
+            block = slice(start, start + BLOCK)
+            logits = (hidden[block] @ weight.T).float()
+            targets = labels[block, None]
+            correct += (logits.argmax(-1, keepdim=True) == targets).sum()
+            logits -= logits.logsumexp(-1, keepdim=True)
+            loss -= logits.gather(-1, targets).sum()
+            if ctx.needs_input_grad[0]:
+                ones = torch.ones(targets.shape)
+                logits.exp_().scatter_add_(-1, targets, -ones)
+                torch.mm(logits.to(weight.dtype), weight, out=gradient[block])
+        ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(correct)
+        return loss, correct
+
+    @staticmethod
+    def backward(ctx: Any, to_loss: torch.Tensor, _: torch.Tensor) -> Any:
+        """Give the head no gradient."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * to_loss, None, None
+
+
+def _loss_of_answers(
+    hidden_states: torch.Tensor,
+    lm_head_weight: torch.Tensor,
+    chunk_size: int,
+    labels: torch.Tensor | None = None,
+    num_items_in_batch: torch.Tensor | int | None = None,
+    logit_scale: float = 1.0,
+    **others: Any,
+) -> tuple[torch.Tensor, ...]:
+    """Return the loss, tokens that were right, no entropy, and the number of tokens."""
+    plain = logit_scale == 1 and not any(each is not None for each in others.values())
+    if labels is None or lm_head_weight.requires_grad or not plain:
+        return TRL_LOSS(
+            hidden_states,
+            lm_head_weight,
+            chunk_size,
+            labels=labels,
+            num_items_in_batch=num_items_in_batch,
+            logit_scale=logit_scale,
+            **others,
+        )
+    labels = labels[..., 1:]
+    answered = labels != IGNORED
+    hidden, labels = hidden_states[..., :-1, :][answered], labels[answered]
+    loss, correct = AnswerLoss.apply(hidden, lm_head_weight, labels)
+    count = answered.sum()
+    if num_items_in_batch is None:
+        num_items_in_batch = count.clamp(min=1)
+    return loss / num_items_in_batch, correct, torch.tensor(torch.nan), count
 
 
 def _is_plain(module: Any) -> bool:
