@@ -10,13 +10,14 @@ torch = pytest.importorskip("torch")
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from torch.nn.functional import scaled_dot_product_attention  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
+from transformers.models.llama.modeling_llama import LlamaRMSNorm  # noqa: E402
 
 from diffscribe.train.cpu import (  # noqa: E402
     TRL_LOSS,
     CausalAttention,
     _loss_of_answers,
     attend_in_blocks,
-    fuse_adapters,
+    fuse_modules,
 )
 
 LENGTHS = (300, 97, 40)
@@ -43,7 +44,7 @@ def student(is_quick, **options):
         attend_in_blocks(causal_lm)
     model = get_peft_model(causal_lm, lora)
     if is_quick:
-        fuse_adapters(model)
+        fuse_modules(model)
     return model.train()
 
 
@@ -94,6 +95,21 @@ def test_a_padded_batch_learns_what_the_libraries_learn(options):
     theirs = loss_and_gradients(student(is_quick=False, **options), inputs)
     ours = loss_and_gradients(student(is_quick=True, **options), inputs)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_frozen_norm_is_that_of_transformers(dtype):
+    torch.manual_seed(0)
+    norm = LlamaRMSNorm(48, eps=1e-3).to(dtype).requires_grad_(False)
+    norm.weight.uniform_(0.5, 2)
+    x, gradient = torch.randn(2, 2, 9, 48).to(dtype)
+    results = []
+    for _ in range(2):
+        given = (10 * x).requires_grad_()
+        output = norm(given)
+        results.append((output, *torch.autograd.grad(output, given, gradient)))
+        fuse_modules(norm)
+    torch.testing.assert_close(*results)
 
 
 def losses(compute, answered, dtype, **options):

@@ -16,6 +16,9 @@ from torch.nn import functional
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 from trl.trainer import sft_trainer
 
 from diffscribe.train.trainer import IGNORED
@@ -25,6 +28,7 @@ ATTENTION = "causal_blocks"
 BLOCK = 256
 """Queries of a block: enough for a quick product, and few that see no use of half of
 its keys. Also the tokens whose logits are kept at once."""
+NORMS = (LlamaRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm)
 TRL_LOSS = sft_trainer._chunked_cross_entropy_loss
 
 
@@ -36,11 +40,13 @@ def attend_in_blocks(causal_lm: Any) -> None:
         causal_lm.set_attn_implementation(ATTENTION)
 
 
-def fuse_adapters(model: Any) -> None:
-    """Replace how PEFT computes plain LoRA; other adapters stay as they are."""
+def fuse_modules(model: Any) -> None:
+    """Replace how plain LoRA and frozen norms compute; others stay as they are."""
     for module in model.modules():
         if isinstance(module, LoraLinear) and _is_plain(module):
             module.forward = MethodType(_adapted, module)
+        elif type(module) in NORMS and not module.weight.requires_grad:
+            module.forward = MethodType(_normed, module)
 
 
 def compute_loss_once() -> None:
@@ -195,6 +201,42 @@ class AdaptedLinear(torch.autograd.Function):
         # The product of few rows is quicker than that of few columns.
         to_up = (thin.T @ gradient).T.float() * ctx.scaling
         return to_x, None, None, to_down, to_up, None
+
+
+class FrozenNorm(torch.autograd.Function):
+    """x / sqrt(mean(x^2) + epsilon) weight, over the last dimension, in float32.
+
+    Autograd would keep two copies of x in float32, a quarter of a step's memory.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, epsilon: float
+    ) -> torch.Tensor:
+        """Round as the models of transformers do."""
+        wide = x.float()
+        scale = (wide.square().mean(-1, keepdim=True) + epsilon).rsqrt_()
+        ctx.save_for_backward(x, weight, scale)
+        # A float32 x is its own copy, and not ours to change.
+        wide = wide * scale if wide is x else wide.mul_(scale)
+        return weight * wide.to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        """Give the weight no gradient."""
+        x, weight, scale = ctx.saved_tensors
+        to_normed = (gradient * weight).float()
+        wide = x.float()
+        along = (to_normed * wide).mean(-1, keepdim=True) * scale.pow(3)
+        return (
+            (to_normed * scale).addcmul_(wide, along, value=-1).to(x.dtype),
+            None,
+            None,
+        )
+
+
+def _normed(module: Any, x: torch.Tensor) -> torch.Tensor:
+    return FrozenNorm.apply(x, module.weight, module.variance_epsilon)
 
 
 class AnswerLoss(torch.autograd.Function):

@@ -272,9 +272,9 @@ def prepare_trainer(
     order = training_order(lengths, size, epochs, params.seed)
     trainer.train_dataset = trainer.train_dataset.select(order)
     if config.use_cpu:
-        from diffscribe.train.cpu import compute_loss_once, fuse_adapters
+        from diffscribe.train.cpu import compute_loss_once, fuse_modules
 
-        fuse_adapters(trainer.model)
+        fuse_modules(trainer.model)
         compute_loss_once()
     return trainer, backend, len(train)
 
