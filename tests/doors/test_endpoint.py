@@ -12,7 +12,7 @@ from tests.support.questions import outgoing
 from diffscribe.asking.ask import in_order
 from diffscribe.core.errors import ToolError
 from diffscribe.doors.dialect import Rung
-from diffscribe.doors.endpoint import Endpoint
+from diffscribe.doors.endpoint import Endpoint, Endpoints
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import Answer, AnswerError, RefusalError, TokenUsage
 
@@ -63,6 +63,21 @@ def test_whatever_may_pass_is_asked_again_and_counted(fault):
     assert [said(answer) for answer in answers] == ["a", "b"]
     assert endpoint.requests_sent == len(server.received) == 3
     assert sum(endpoint.faults.values()) == 1
+
+
+def test_of_several_servers_each_is_asked_one_thing_at_a_time():
+    with (
+        FaultServer(latency_s=0.05) as one,
+        FaultServer(latency_s=0.05).then(Fault.SERVER_ERROR) as other,
+    ):
+        endpoints = Endpoints([endpoint_of(each) for each in (one, other)])
+        requests = [request(str(number)) for number in range(9)]
+        answers = list(in_order(endpoints.ask, requests, 4, endpoints.close))
+    assert [said(answer) for answer in answers] == [*map(str, range(9))]
+    assert len(one.received) >= 2 <= len(other.received)
+    assert endpoints.requests_sent == len(one.received) + len(other.received) == 10
+    assert endpoints.faults.total() == 1
+    assert one.most_open == other.most_open == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.RATE_LIMITED_MS])

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger
-from diffscribe.doors.endpoint import Endpoint, Outgoing, prepare
+from diffscribe.doors.endpoint import Endpoint, Endpoints, Outgoing, prepare
 from diffscribe.doors.reply import Answer, AnswerError, Question, question_key
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Asker:
         self,
         model: str,
         host: str,
-        open_endpoint: Callable[[], Awaitable[Endpoint]],
+        open_endpoint: Callable[[], Awaitable[Endpoint | Endpoints]],
         ledger: Ledger,
         budget: Budget,
         *,
@@ -137,7 +137,7 @@ class Asker:
         self.model = model
         """The name to put into questions."""
         self.counts = Counts(0, 0, 0, 0)
-        self.endpoint: Endpoint | None = None
+        self.endpoint: Endpoint | Endpoints | None = None
         """None before anything was asked."""
         self._host = host
         self._open_endpoint = open_endpoint
@@ -148,7 +148,7 @@ class Asker:
         self._trace = trace
         self._waits = False
         self._open: dict[str, asyncio.Task[Answer]] = {}
-        self._opening: asyncio.Task[Endpoint] | None = None
+        self._opening: asyncio.Task[Endpoint | Endpoints] | None = None
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer, which is on the disk by then.
@@ -261,7 +261,7 @@ class Asker:
             self._budget.settle(most, question.model, usage)
         return await asyncio.wrap_future(kept)
 
-    async def _open_once(self) -> Endpoint:
+    async def _open_once(self) -> Endpoint | Endpoints:
         """Return the endpoint, opened by the first question that needs it."""
         if self.endpoint is None:
             if self._opening is None:
@@ -275,7 +275,10 @@ def ignore(answer: Answer) -> None:
 
 
 def figures(
-    counts: Counts, budget: Budget, seconds: float, endpoint: Endpoint | None
+    counts: Counts,
+    budget: Budget,
+    seconds: float,
+    endpoint: Endpoint | Endpoints | None,
 ) -> Mapping[str, Any]:
     """Return what asking took, as metrics.
 

@@ -4,6 +4,7 @@
 first question that the ledger cannot answer.
 """
 
+import os
 import signal
 import threading
 import time
@@ -25,6 +26,7 @@ from diffscribe.doors.batches import BatchService
 from diffscribe.doors.dialect import Rung
 from diffscribe.doors.endpoint import (
     Endpoint,
+    Endpoints,
     WithheldError,
     api_key_from,
     host_of,
@@ -123,7 +125,7 @@ def connected(
     with ExitStack() as opened:
         ledger = opened.enter_context(Ledger(ledger_path()))
 
-        async def open_endpoint() -> Endpoint:
+        async def open_endpoint() -> Endpoint | Endpoints:
             if known_only:
                 raise AnswerError("the ledger has no answer to this question")
             if isinstance(model, Gguf):
@@ -225,8 +227,18 @@ def _tracing(run: TrackedRun) -> Trace:
     return trace
 
 
-async def _served(model: Gguf, opened: ExitStack) -> Endpoint:
-    """Return the endpoint of a server that runs until `opened` is closed."""
+async def _served(model: Gguf, opened: ExitStack) -> Endpoint | Endpoints:
+    """Return what asks the servers that run until `opened` is closed.
+
+    Of two cores each serves alone: a server of both waits at each token for the one
+    that is slower, and takes a minute for an answer where something else runs.
+    """
+    alone = model.threads == 0 and model.slots == 1 and os.cpu_count() == 2
+    endpoints = [await _server(model, opened) for _ in range(2 if alone else 1)]
+    return Endpoints(endpoints) if alone else endpoints[0]
+
+
+async def _server(model: Gguf, opened: ExitStack) -> Endpoint:
     with _ended_by_sigint():
         base_url = opened.enter_context(
             serve(
@@ -249,6 +261,7 @@ async def _served(model: Gguf, opened: ExitStack) -> Endpoint:
     hello = (Message(role="user", content="Hello"),)
     warm_up = Question(model.name, hello, None, 1, 0.0, 0, about="", private=False)
     await endpoint.ask(prepare(warm_up, HOST))
+    endpoint.requests_sent = 0
     return endpoint
 
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -464,3 +464,40 @@ def _first_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error) or type(error).__name__
+
+
+class Endpoints:
+    """Servers of one model, each asked one thing at a time.
+
+    They have to answer alike, as the one that is idle is asked.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        """Take servers that are up, at least one."""
+        self._endpoints = endpoints
+        self._idle: asyncio.Queue[Endpoint] = asyncio.Queue()
+        for each in endpoints:
+            self._idle.put_nowait(each)
+
+    @property
+    def requests_sent(self) -> int:
+        """Return how many requests were sent, those sent again included."""
+        return sum(each.requests_sent for each in self._endpoints)
+
+    @property
+    def faults(self) -> Counter[str]:
+        """Return attempts without an answer, by reason."""
+        return sum((each.faults for each in self._endpoints), Counter())
+
+    async def ask(self, sent: Outgoing) -> Answer:
+        """Return the answer of a server that is idle, as Endpoint.ask."""
+        endpoint = await self._idle.get()
+        try:
+            return await endpoint.ask(sent)
+        finally:
+            self._idle.put_nowait(endpoint)
+
+    async def close(self) -> None:
+        """Close the connections to all of them."""
+        for each in self._endpoints:
+            await each.close()
