@@ -219,23 +219,3 @@ def test_freed_memory_is_used_again_without_page_faults():
     _, *later = map(int, printed_by(code).split())
     # 2**22 numbers are 4,096 pages of 4 KiB.
     assert max(later) < 1000
-
-
-@pytest.mark.skipif(not hasattr(CDLL(None), "mallopt"), reason="malloc is not glibc's")
-def test_freed_memory_between_what_is_kept_is_given_back():
-    code = (
-        "import os\n"
-        "from diffscribe.doors.torch_runtime import give_back_freed_memory\n"
-        "from diffscribe.doors.torch_runtime import suit_torch_to_cpu\n"
-        "suit_torch_to_cpu()\n"
-        "import torch\n"
-        "def megabytes():\n"
-        "    pages = int(open('/proc/self/statm').read().split()[1])\n"
-        "    return pages * os.sysconf('SC_PAGE_SIZE') / 2**20\n"
-        "kept = [torch.ones(2**20) for _ in range(100)][::2]\n"
-        "before = megabytes()\n"
-        "give_back_freed_memory()\n"
-        "print(before - megabytes())\n"
-    )
-    # Fifty tensors of 4 MiB are free.
-    assert float(printed_by(code)) > 150

@@ -73,17 +73,6 @@ def suit_torch_to_cpu() -> None:
             mallopt(name, value)
 
 
-def give_back_freed_memory() -> None:
-    """Have glibc give the system what is freed, where malloc is glibc's.
-
-    Batches differ in length, so what is kept of one is often too short for the next,
-    and the heap grows by tens of megabytes a step.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
 def quiet_libraries() -> None:
     """Keep progress bars and notices of libraries off stderr."""
     import datasets

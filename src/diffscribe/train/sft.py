@@ -21,7 +21,6 @@ from diffscribe.core.records import Sample
 from diffscribe.doors.adapter import WEIGHTS
 from diffscribe.doors.model_folder import load_tokenizer, max_chat_tokens
 from diffscribe.doors.torch_runtime import (
-    give_back_freed_memory,
     patch_with_unsloth,
     quiet_libraries,
     seed_torch,
@@ -38,8 +37,6 @@ from diffscribe.train.trainer import (
 logger = logging.getLogger(__name__)
 
 LIBRARIES = ("torch", "transformers", "trl", "peft")
-TRIM_STEPS = 8
-"""After how many steps freed memory is given back, which costs page faults."""
 POOL = 16
 """Batches that are sorted together: enough for even lengths, few enough that
 a batch still mixes the whole split."""
@@ -306,9 +303,7 @@ def _callback(on_log: Callable[[int, Mapping[str, float]], None], clock: _Clock)
     from transformers import TrainerCallback
 
     class Curves(TrainerCallback):
-        def on_step_end(self, _: Any, state: Any, control: Any, **__: Any) -> None:
-            if state.global_step % TRIM_STEPS == 0:
-                give_back_freed_memory()
+        def on_step_end(self, _: Any, __: Any, control: Any, **___: Any) -> None:
             if control.should_log and clock.is_over():
                 control.should_save = control.should_training_stop = True
 

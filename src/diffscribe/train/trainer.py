@@ -205,6 +205,9 @@ def sft_config(
         # Recomputing activations saves a GPU's memory; a CPU has enough of it.
         "gradient_checkpointing": has_gpu(),
         "per_device_eval_batch_size": params.per_device_train_batch_size,
+        # What malloc keeps of a batch fits the next one only if lengths repeat, and
+        # giving it back loses the huge pages: later steps took twice as long.
+        "pad_to_multiple_of": None if has_gpu() else 64,
     } | (params.model_extra or {})
     trained_on = round(samples * params.num_train_epochs)
     batches = math.ceil(trained_on / params.per_device_train_batch_size)
