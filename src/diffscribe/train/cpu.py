@@ -21,8 +21,6 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 from trl.trainer import sft_trainer
 
-from diffscribe.train.trainer import IGNORED
-
 ATTENTION = "causal_blocks"
 """The name of the attention among those of transformers."""
 BLOCK = 256
@@ -298,7 +296,7 @@ def _loss_of_answers(
             **others,
         )
     labels = labels[..., 1:]
-    answered = labels != IGNORED
+    answered = labels >= 0
     hidden, labels = hidden_states[..., :-1, :][answered], labels[answered]
     loss, correct = AnswerLoss.apply(hidden, lm_head_weight, labels)
     count = answered.sum()
