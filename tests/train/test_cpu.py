@@ -5,20 +5,8 @@ from ctypes import CDLL
 
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from peft import LoraConfig, get_peft_model  # noqa: E402
-from torch.nn.functional import scaled_dot_product_attention  # noqa: E402
-from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
-from transformers.models.llama.modeling_llama import LlamaRMSNorm  # noqa: E402
-
-from diffscribe.train.cpu import (  # noqa: E402
-    TRL_LOSS,
-    CausalAttention,
-    _loss_of_answers,
-    attend_in_blocks,
-    fuse_modules,
-)
+# torch and transformers are imported where a test runs: every worker reads this file.
+pytestmark = pytest.mark.slow
 
 LENGTHS = (300, 97, 40)
 """The longest has more than one block."""
@@ -26,6 +14,12 @@ LENGTHS = (300, 97, 40)
 
 def student(is_quick, **options):
     """Return a model of two layers with adapters that change what it computes."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from diffscribe.train.cpu import attend_in_blocks, fuse_modules
+
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=64,
@@ -50,6 +44,8 @@ def student(is_quick, **options):
 
 def batch(lengths):
     """Return samples padded on the right, with loss on their last ten tokens."""
+    import torch
+
     generator = torch.Generator().manual_seed(1)
     ids = torch.zeros(len(lengths), max(lengths), dtype=torch.long)
     labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
@@ -61,6 +57,8 @@ def batch(lengths):
 
 
 def loss_and_gradients(model, inputs):
+    import torch
+
     model.zero_grad()
     loss = model(**inputs).loss
     loss.backward()
@@ -71,6 +69,11 @@ def loss_and_gradients(model, inputs):
 @pytest.mark.parametrize("length", [1, 255, 256, 600])
 @pytest.mark.parametrize("heads_of_key", [1, 3, 9])
 def test_attention_in_blocks_is_causal_attention(length, heads_of_key):
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    from diffscribe.train.cpu import CausalAttention
+
     torch.manual_seed(length)
     shapes = [(2, heads, length, 16) for heads in (9, heads_of_key, heads_of_key)]
     inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
@@ -91,18 +94,25 @@ def test_attention_in_blocks_is_causal_attention(length, heads_of_key):
     "options", [{}, {"lora_alpha": 9}, {"use_dora": True}, {"lora_bias": True}]
 )
 def test_a_padded_batch_learns_what_the_libraries_learn(options):
+    import torch
+
     inputs = batch(LENGTHS)
     theirs = loss_and_gradients(student(is_quick=False, **options), inputs)
     ours = loss_and_gradients(student(is_quick=True, **options), inputs)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_frozen_norm_is_that_of_transformers(dtype):
+    import torch
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm
+
+    from diffscribe.train.cpu import fuse_modules
+
     torch.manual_seed(0)
-    norm = LlamaRMSNorm(48, eps=1e-3).to(dtype).requires_grad_(False)
-    norm.weight.uniform_(0.5, 2)
-    x, gradient = torch.randn(2, 2, 9, 48).to(dtype)
+    norm = LlamaRMSNorm(48, eps=1e-3).to(getattr(torch, dtype))
+    norm.requires_grad_(False).weight.uniform_(0.5, 2)
+    x, gradient = torch.randn(2, 2, 9, 48).to(norm.weight.dtype)
     results = []
     for _ in range(2):
         given = (10 * x).requires_grad_()
@@ -114,6 +124,9 @@ def test_a_frozen_norm_is_that_of_transformers(dtype):
 
 def losses(compute, answered, dtype, **options):
     """Return what a loss of two samples returns, and the gradients that it makes."""
+    import torch
+
+    dtype = getattr(torch, dtype)
     generator = torch.Generator().manual_seed(answered)
     hidden = torch.randn(2, 400, 16, generator=generator).to(dtype).requires_grad_()
     head = torch.randn(50, 16, generator=generator).to(dtype)
@@ -122,25 +135,31 @@ def losses(compute, answered, dtype, **options):
     places = torch.randperm(2 * 399, generator=generator)[:answered]
     places += 1 + places // 399  # the first token of a sample is no answer
     labels.view(-1)[places] = torch.randint(50, (answered,), generator=generator)
+    if "lm_head_bias" in options:
+        options["lm_head_bias"] = torch.full((50,), options["lm_head_bias"])
     loss, correct, _, count = compute(hidden, head, 256, labels=labels, **options)
     (loss * 3).backward()
     return loss, correct, count, hidden.grad, head.grad
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("answered", [0, 1, 256, 600])
 @pytest.mark.parametrize(
     "options",
     [
         {},
-        {"num_items_in_batch": torch.tensor(700)},
+        {"num_items_in_batch": 700},
         {"head_learns": True},
         {"logit_scale": 0.5},
         {"final_logit_softcapping": 2.0},
-        {"lm_head_bias": torch.ones(50)},
+        {"lm_head_bias": 1.0},
     ],
 )
 def test_the_loss_of_answers_is_that_of_trl(answered, dtype, options):
+    import torch
+
+    from diffscribe.train.cpu import TRL_LOSS, _loss_of_answers
+
     ours = losses(_loss_of_answers, answered, dtype, **options)
     theirs = losses(TRL_LOSS, answered, dtype, **options)
     for one, other in zip(ours, theirs, strict=True):
@@ -148,13 +167,15 @@ def test_the_loss_of_answers_is_that_of_trl(answered, dtype, options):
             assert other is None
         else:
             # The gradient of a logit is rounded to bfloat16 at another place.
-            atol = 0.02 * float(other.abs().max()) if dtype == torch.bfloat16 else 1e-6
+            atol = 0.02 * float(other.abs().max()) if dtype == "bfloat16" else 1e-6
             torch.testing.assert_close(
                 one, other, rtol=1e-5, atol=atol, check_dtype=False
             )
 
 
 def test_padding_changes_nothing():
+    import torch
+
     model = student(is_quick=True)
     masks = []
     attention = model.get_base_model().model.layers[0].self_attn
@@ -170,6 +191,8 @@ def test_padding_changes_nothing():
 
 
 def test_padding_on_the_left_is_still_masked():
+    import torch
+
     inputs = batch((40,))
     del inputs["labels"]
     alone = student(is_quick=True)(**inputs).logits[0]
@@ -180,42 +203,29 @@ def test_padding_on_the_left_is_still_masked():
     torch.testing.assert_close(padded.logits[0, 9:], alone)
 
 
-def test_threads_sleep_while_they_wait():
-    code = (
-        "from diffscribe.doors.torch_runtime import suit_torch_to_cpu\n"
-        "suit_torch_to_cpu()\n"
-        "import torch\n"
-    )
+PROGRAM = """
+from diffscribe.doors.torch_runtime import suit_torch_to_cpu
+suit_torch_to_cpu()
+import resource, torch
+for size in (2**24, 2**23, 2**22):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(size)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(CDLL(None), "mallopt"), reason="malloc is not glibc's")
+def test_threads_sleep_while_they_wait_and_memory_is_used_again():
     environment = {**os.environ, "OMP_DISPLAY_ENV": "true"}
     environment.pop("OMP_WAIT_POLICY", None)
     run = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", PROGRAM],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in run.stderr
-
-
-def printed_by(code):
-    """What a new interpreter prints."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
-
-
-@pytest.mark.skipif(not hasattr(CDLL(None), "mallopt"), reason="malloc is not glibc's")
-def test_freed_memory_is_used_again_without_page_faults():
-    code = (
-        "from diffscribe.doors.torch_runtime import suit_torch_to_cpu\n"
-        "suit_torch_to_cpu()\n"
-        "import resource, torch\n"
-        "for size in (2**24, 2**23, 2**22):\n"
-        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "    torch.ones(size)\n"
-        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
-    )
-    _, *later = map(int, printed_by(code).split())
+    _, *page_faults = map(float, run.stdout.split())
     # 2**22 numbers are 4,096 pages of 4 KiB.
-    assert max(later) < 1000
+    assert max(page_faults) < 1000
