@@ -5,8 +5,10 @@ TYPE_CHECKING, relative ones, and module names in strings for lazy loading.
 """
 
 import ast
+import json
 import subprocess
 import sys
+from functools import cache
 
 LIGHT = {
     *("annotated_types", "click", "diffscribe", "orjson", "pathspec", "pydantic"),
@@ -27,19 +29,26 @@ def modules(root):
 
 
 def imported(name, path):
-    """Yield every dotted name that a module imports, in full."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Return every dotted name that a module imports, in full."""
+    return _imported(name, path.read_text())
+
+
+@cache
+def _imported(name, text):
+    found = set()
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = ["diffscribe", *name.split(".")][: -node.level or None]
             parts = [*(above if node.level else []), *filter(None, [node.module])]
-            yield ".".join(parts)
-            yield from (".".join([*parts, alias.name]) for alias in node.names)
+            found.add(".".join(parts))
+            found.update(".".join([*parts, alias.name]) for alias in node.names)
         elif isinstance(node, ast.Constant) and str(node.value).startswith(
             "diffscribe."
         ):
-            yield str(node.value)
+            found.add(str(node.value))
+    return found
 
 
 def house_of(root):
@@ -67,25 +76,32 @@ def reached(house, start):
 
 
 HELP = """
-import runpy, sys
-before = {*sys.modules}
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
+import contextlib, io, json, runpy, sys
+said = []
+for sys.argv in json.loads(sys.argv[1]):
+    before, shown = {*sys.modules}, io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        runpy.run_path(sys.argv[0], run_name="__main__")
     # What extensions of C make up has no spec.
     names = {
         name.partition(".")[0]
         for name in {*sys.modules} - before
         if getattr(sys.modules[name], "__spec__", None)
     }
-    print(*names - sys.stdlib_module_names, file=sys.stderr)
+    said.append((shown.getvalue(), sorted(names - sys.stdlib_module_names)))
+print(json.dumps(said))
 """
 
 
-def helped(path, *arguments):
-    """Return what a program says to --help, and the packages that it imported."""
-    program = f"import sys; sys.argv = {[str(path), *arguments, '--help']}\n{HELP}"
-    command = [sys.executable, "-c", program]
+def helped(*programs):
+    """Return what each program says to --help, and the packages that it imported.
+
+    All run in one process, so what several import is counted for the first of them.
+    """
+    asked = json.dumps([[*map(str, program), "--help"] for program in programs])
+    command = [sys.executable, "-c", HELP, asked]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    names = done.stderr.split()
-    return done.stdout, {name for name in names if not name.startswith("_")}
+    return [
+        (shown, {name for name in names if not name.startswith("_")})
+        for shown, names in json.loads(done.stdout)
+    ]
