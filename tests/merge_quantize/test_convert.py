@@ -10,17 +10,6 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_known_tokenizer_is_named_and_the_model_too(known_base, tmp_path):
-    from gguf import GGUFReader
-
-    convert(known_base, tmp_path / "x.gguf", "mine")
-    fields = GGUFReader(tmp_path / "x.gguf").fields
-    assert fields["tokenizer.ggml.pre"].contents() == "smollm"
-    assert fields["general.name"].contents() == "mine"
-    assert fields["general.architecture"].contents() == "llama"
-
-
-@pytest.mark.slow
 def test_an_unknown_tokenizer_is_refused_as_the_converter_does(tiny_base, tmp_path):
     output = tmp_path / "x.gguf"
     output.write_bytes(b"before")

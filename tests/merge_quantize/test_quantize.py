@@ -57,10 +57,16 @@ def test_a_broken_file_is_explained_and_the_old_output_stays(tmp_path):
     assert output.read_bytes() == b"before"
 
 
-def test_only_the_listed_types_are_shipped(known_base, tmp_path):
+def test_only_the_listed_types_are_shipped_with_their_names(known_base, tmp_path):
+    from gguf import GGUFReader
+
     exported = write_ggufs(known_base, "student", ("q8_0", "q8_0"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["student-q8_0.gguf"]
     size = (tmp_path / "student-q8_0.gguf").stat().st_size
     assert [(kind, each.size_bytes) for kind, each in exported.items()] == [
         ("q8_0", size)
     ]
+    fields = GGUFReader(tmp_path / "student-q8_0.gguf").fields
+    assert fields["tokenizer.ggml.pre"].contents() == "smollm"
+    assert fields["general.name"].contents() == "diffscribe student"
+    assert fields["general.architecture"].contents() == "llama"
