@@ -101,10 +101,7 @@ stages:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("options", "epochs", "decay"), [([], 0.3, None), (["--profile", "mine"], 3, 0.01)]
-)
-def test_the_pipeline_runs_as_an_experiment(profiles, options, epochs, decay):
+def test_the_pipeline_runs_as_an_experiment(profiles):
     (profiles / "mine.yaml").write_text(
         "train: {num_train_epochs: 3, weight_decay: 0.01}\n"
     )
@@ -118,14 +115,15 @@ def test_the_pipeline_runs_as_an_experiment(profiles, options, epochs, decay):
         ["git", *who, "commit", "-qm", "chore: begin"],
     ):
         subprocess.run(command, cwd=folder, check=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "diffscribe.commands.main", "train", *options],
-        cwd=folder,
-        env=os.environ | {"DVC_SITE_CACHE_DIR": str(folder / "site")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    shown = yaml.safe_load((folder / "shown.yaml").read_text())["train"]
-    assert shown["num_train_epochs"] == epochs
-    assert shown.get("weight_decay") == decay
+    for options, epochs, decay in (((), 0.3, None), (("--profile", "mine"), 3, 0.01)):
+        done = subprocess.run(
+            [sys.executable, "-m", "diffscribe.commands.main", "train", *options],
+            cwd=folder,
+            env=os.environ | {"DVC_SITE_CACHE_DIR": str(folder / "site")},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        shown = yaml.safe_load((folder / "shown.yaml").read_text())["train"]
+        assert shown["num_train_epochs"] == epochs
+        assert shown.get("weight_decay") == decay

@@ -16,19 +16,6 @@ from diffscribe.doors.llama_cpp import serve
 
 pytestmark = pytest.mark.slow
 
-NASTY = [
-    "feat: plain ascii",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd emoji",
-    "e\u0301 a\u0308\u0323 combining, \u00e9 composed",
-    "\u63d0\u4ea4\u4fe1\u606f \u30b3\u30df\u30c3\u30c8 \ucee4\ubc0b",
-    "one\r\ntwo\r\n\r\n  three\n\n\n\tfour   ",
-    "I'RE you'll \u2019t 12345 3.14 \u0967\u0968\u0969",
-    "a<|im_start|>user\nb<|im_end|>\n<|endoftext|>",
-    "\u0e20\u0e32\u0e29\u0e32 \u0939\u093f\u0928\u094d\u0926\u0940 \u200b\ufeff\u00a0x",
-    "@@ -1,2 +1,3 @@\n-\told\n+    new()  # \u00fc\n",
-    "\x00\x01\x7f",
-]
-
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -80,48 +67,6 @@ def test_a_chat_request_is_answered_alike_each_time(base_url):
     assert first["choices"] == again["choices"]
     assert first["usage"]["completion_tokens"] > 0
     assert again["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_tokens_are_those_of_transformers(text, base_url, tiny_base):
-    from transformers import AutoTokenizer
-
-    question = {"content": text, "add_special": False, "parse_special": True}
-    served = ask(base_url, "/tokenize", question)["tokens"]
-    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
-    assert served == tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-def test_the_chat_template_is_applied_as_in_transformers(base_url, tiny_base):
-    from transformers import AutoTokenizer
-
-    messages = [
-        {"role": "system", "content": "Split."},
-        {"role": "user", "content": "diff \u00e9\n"},
-    ]
-    prompt = ask(base_url, "/apply-template", {"messages": messages})["prompt"]
-    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
-    assert prompt == tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=True
-    )
-
-
-def test_the_next_tokens_probabilities_are_those_of_transformers(base_url, tiny_base):
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    tokens = list(range(20, 60))
-    model = AutoModelForCausalLM.from_pretrained(tiny_base)
-    with torch.no_grad():
-        logits = model(torch.tensor([tokens])).logits[0, -1]
-    expected = torch.log_softmax(logits.float(), dim=-1)
-    question = {"prompt": tokens, "n_predict": 1, "n_probs": 10, "temperature": 0}
-    answer = ask(base_url, "/completion", question)
-    likeliest = answer["completion_probabilities"][0]["top_logprobs"]
-    assert likeliest[0]["id"] == int(expected.argmax())
-    # llama.cpp computes in f16 or bf16, as the processor has it: bf16 was 0.021 off.
-    for each in likeliest:
-        assert each["logprob"] == pytest.approx(float(expected[each["id"]]), abs=0.06)
 
 
 def test_a_json_schema_binds_even_an_untrained_model(base_url):
