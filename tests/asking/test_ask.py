@@ -236,6 +236,7 @@ def ask_all(path, base_url, count):
     os._exit(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_two_processes_with_one_ledger_ask_nothing_twice(path, is_killed):
     with FaultServer(latency_s=0.02) as server:

@@ -9,12 +9,12 @@ import pytest
 @pytest.mark.parametrize("repositories", [3, 20])
 def test_what_is_drawn_has_the_mean_it_is_said_to_have(kind, repositories):
     world = benchmark.World(kind, 0.6, 0.1, repositories)
-    drawn = list(benchmark.draw(world, 300))
+    drawn = list(benchmark.draw(world, 100))
     off = [
         np.mean([each.value for each in observations]) - truth
         for observations, truth in drawn
     ]
-    assert abs(np.mean(off)) < 5 * np.std(off) / np.sqrt(300)
+    assert abs(np.mean(off)) < 5 * np.std(off) / np.sqrt(100)
     assert len({each.repo for each in drawn[0].observations}) == repositories
 
 

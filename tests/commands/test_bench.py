@@ -441,7 +441,7 @@ def test_without_splits_nothing_is_proven(found, place):
 def test_a_run_that_was_killed_equals_one_that_was_not(tmp_path):
     place = tmp_path / "kills"
     place.mkdir()
-    found = measure(place, kills=5, samples=30, seed=11, stop=threading.Event())
+    found = measure(place, kills=3, samples=30, seed=11, stop=threading.Event())
     assert (found.asked_again, found.unequal) == (0, ())
 
 

@@ -458,6 +458,7 @@ def test_rows_are_what_write_jsonl_writes(everything, tmp_path):
     assert (tmp_path / "again.jsonl").read_bytes() == b"".join(rows)
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_gives_the_same_bytes(history, tmp_path, monkeypatch):
     write_everything(history)
     for number in range(30):
