@@ -139,10 +139,11 @@ def test_what_llama_cpp_cannot_lay_over_a_model_is_refused(
 
 def test_an_adapter_of_another_model_is_refused(tiny, tmp_path):
     _, _, adapter = tiny
+    other = write_tiny(tmp_path / "other.gguf", width=128)
     with pytest.raises(
         SourceError, match=r"does not fit .*lora_A\.weight has the shape"
     ):
-        write_lora_gguf(adapter, original_gguf(), tmp_path / "lora.gguf")
+        write_lora_gguf(adapter, other, tmp_path / "lora.gguf")
 
 
 def test_without_an_adapter_the_shipped_model_is_refused(tmp_path):
