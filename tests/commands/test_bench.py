@@ -427,7 +427,7 @@ def test_a_set_that_the_splits_know_is_refused(found, place):
     (place / "params.yaml").write_text(by_repository)
     done = bench("check", "foreign.jsonl")
     assert (done.exit_code, done.stdout[:24]) == (65, "bench: foreign.jsonl: 1 ")
-    assert re.search(r"foreign\.jsonl.* 1 repository: .* case x-1", done.stderr)
+    assert re.search(r"foreign\.jsonl.* 1 repository, such as .* case x-1", done.stderr)
 
 
 def test_without_splits_nothing_is_proven(found, place):
@@ -490,7 +490,7 @@ def test_a_path_that_cannot_become_the_reports_is_refused(cases, place, reports)
     before = cases.read_text()
     done = bench(cases, "--model", "control-per-file", "--reports", reports)
     assert done.exit_code == 2, done.output
-    assert f"--reports {reports} holds " in done.stderr
+    assert f"--reports {reports} " in done.stderr
     assert cases.read_text() == before
 
 

@@ -115,7 +115,7 @@ def test_the_pipeline_runs_as_an_experiment(profiles):
         ["git", *who, "commit", "-qm", "chore: begin"],
     ):
         subprocess.run(command, cwd=folder, check=True)
-    for options, epochs, decay in (((), 0.3, None), (("--profile", "mine"), 3, 0.01)):
+    for options, epochs, decay in (((), 0.2, None), (("--profile", "mine"), 3, 0.01)):
         done = subprocess.run(
             [sys.executable, "-m", "diffscribe.commands.main", "train", *options],
             cwd=folder,

@@ -154,6 +154,11 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     section = values.eval
     models = _models(options, section.threads)
     folder = reports or REPORTS / cases.stem
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise InputError(
+            f"--reports {folder} is the current folder or above it, and would be "
+            "replaced as a whole; name a folder in it"
+        )
     if foreign := _foreign_file(folder):
         raise InputError(
             f"--reports {folder} holds {foreign}, which no bench wrote; the folder "
