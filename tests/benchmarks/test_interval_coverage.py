@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["yes/no", "graded", "difference"])
 @pytest.mark.parametrize("repositories", [3, 20])
 def test_what_is_drawn_has_the_mean_it_is_said_to_have(kind, repositories):

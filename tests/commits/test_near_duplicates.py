@@ -120,6 +120,7 @@ def test_an_addition_and_its_removal_are_not_alike():
     assert clusters([patch(lines), patch(lines, sign="-")], 0.01) == [0, 1]
 
 
+@pytest.mark.slow
 def test_thousands_of_equal_diffs_are_one_cluster():
     """Half a million pairs, of which all but the first few are never compared."""
     lines = words(30, random.Random(5))

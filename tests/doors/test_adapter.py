@@ -166,6 +166,7 @@ def test_a_damaged_base_is_refused(tiny_base, tiny_adapter, merged, tmp_path):
         merge_adapter(base, tiny_adapter, merged)
 
 
+@pytest.mark.slow
 def test_missing_folders_are_explained(merged, tmp_path):
     base = tmp_path / "base"
     with pytest.raises(SourceError, match="run the stage base"):

@@ -90,6 +90,7 @@ def test_a_429_makes_all_wait_as_long_as_it_says(fault):
     assert len(after) == 8
 
 
+@pytest.mark.slow
 def test_more_slots_than_the_endpoint_has_are_given_up():
     with FaultServer(slots=4, latency_s=0.02) as server:
         requests = [request(str(number)) for number in range(200)]

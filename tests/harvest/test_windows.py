@@ -99,6 +99,7 @@ def test_the_commits_are_not_adjacent_and_share_no_file(grown):
     assert {len(change.commits) for change in composites} == {2, 3, 4}
 
 
+@pytest.mark.slow
 def test_the_diff_is_what_the_commits_add_to_base_one_after_another(grown):
     history, _ = grown
     composites, _ = read_composites(history.folder)
