@@ -47,7 +47,7 @@ repro: llama.cpp ## Run every stage whose inputs changed (REPO=~/code/app: on th
 	@dvc repro
 
 .PHONY: own-history
-own-history: llama.cpp ## The same without the limit of ten minutes, on all that is held out
+own-history: llama.cpp ## The same on all rows, and three times the changes: about 40 minutes
 	@$(HARVEST_REPO)
 	@diffscribe train --profile own-history
 
