@@ -1,6 +1,7 @@
 """Stage merge-quantize: ship the student for llama.cpp and Ollama."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -47,12 +48,17 @@ def main(
     }
     with whole_folder(merged) as folder:
         merge_adapter(base, adapter, folder)
+    models = {"student": (merged, section.types)} | {
+        name: (model, (section.base_type,)) for name, model in _untuned(base).items()
+    }
     with whole_folder(gguf) as folder:
-        student = write_ggufs(merged, "student", section.types, folder)
-        untuned = {
-            name: write_ggufs(model, name, (section.base_type,), folder)
-            for name, model in _untuned(base).items()
-        }
+        # The converter keeps one core busy, and less than 1 GB of memory.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            written = {
+                name: pool.submit(write_ggufs, model, name, types, folder)
+                for name, (model, types) in models.items()
+            }
+        ggufs = {name: each.result() for name, each in written.items()}
         for name, recipe in recipes.items():
             (folder / name).write_text(recipe, encoding="utf-8")
     report(
@@ -60,13 +66,13 @@ def main(
         {
             "llama_cpp": llama_cpp,
             "adapter_sha256": adapter_sha256(adapter),
-            "student": {kind: each._asdict() for kind, each in student.items()},
             **{
-                name: {kind: each._asdict() for kind, each in ggufs.items()}
-                for name, ggufs in untuned.items()
+                name: {kind: each._asdict() for kind, each in kinds.items()}
+                for name, kinds in ggufs.items()
             },
         },
-        f"{student[default].parameters:,} parameters; {_sizes(student)}",
+        f"{ggufs['student'][default].parameters:,} parameters; "
+        f"{_sizes(ggufs['student'])}",
     )
 
 

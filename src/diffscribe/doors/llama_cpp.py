@@ -190,6 +190,9 @@ def serve(
         *("--threads", str(threads or max(1, (os.cpu_count() or 1) - 1))),
         *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
         *(("--lora", str(adapter)) if adapter else ()),
+        # On a processor, flash attention takes a third more time for a token of an
+        # answer to 512 tokens; on a GPU it saves memory.
+        *(() if _has_device() else ("--flash-attn", "off")),
     ]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
@@ -205,6 +208,12 @@ def serve(
             # SIGKILL is safe, as the server writes no file.
             server.kill()
             server.wait()
+
+
+def _has_device() -> bool:
+    """Return whether llama.cpp was built for a device that is there, such as a GPU."""
+    listed = run_tool([program("llama-server"), "--list-devices"])
+    return "(none)" not in listed
 
 
 def _await_port(
