@@ -1,4 +1,5 @@
 import pytest
+from tests.support.growth import assert_linear
 from tests.support.rows import patch
 
 from diffscribe.baseline.features import (
@@ -26,6 +27,29 @@ def test_lines_are_told_apart_by_their_sign():
     )
     assert (file.additions, file.deletions, file.status) == (1, 1, "M")
     assert (file.folders, file.stem, file.extension) == (("src",), "parser", ".py")
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("uv.lock", {"leaky", "url", "hash"}),
+        ("src/leaky.py", {"leaky", "url", "hash", "https", "files", "host", "whl"}),
+    ],
+)
+def test_urls_of_files_that_no_person_writes_name_nothing(path, names):
+    url = "https://files.host/leaky.whl"
+    line = f'leaky = {{ url = "{url}", hash = "" }} # <{url}>'
+    (file,) = read_evidence([path], patch(path, line))
+    assert (file.added, file.removed) == ({"new", *names}, {"old", *names})
+
+
+@pytest.mark.parametrize("text", ["a", "a.", "a:", "a://", "a:/"])
+def test_long_lines_of_lock_files_take_time_by_their_length(text):
+    def read(size):
+        line = (text * size)[:size]
+        read_evidence(["uv.lock"], patch("uv.lock", line))
+
+    assert_linear(read, 2**16)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from diffscribe.commits.path_rules import (
 from diffscribe.core.errors import RecordError
 
 IDENTIFIER = re.compile(r"[^\W\d]\w{2,}")
+URL = re.compile(r"\b\w{1,12}://[^\s\"'<>`]+")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+|\d+")
 MARK_OF_TESTS = re.compile(
     r"^[Tt]ests?(?=[A-Z])|^(tests?|specs?)[_.-]|[_.-](tests?|specs?)$|(Tests?|Specs?)$"
@@ -87,9 +88,9 @@ def _evidence(path: str, patches: list[FilePatch]) -> FileEvidence:
         kind=type_of_paths([path]) or "code",
         status=_status(patches),
         words=words_of(path),
-        added=_identifiers(lines["+"]),
-        removed=_identifiers(lines["-"]),
-        context=_identifiers(lines[" "]),
+        added=_identifiers(path, lines["+"]),
+        removed=_identifiers(path, lines["-"]),
+        context=_identifiers(path, lines[" "]),
         added_lines=_stripped(lines["+"]),
         removed_lines=_stripped(lines["-"]),
         additions=len(lines["+"]),
@@ -122,8 +123,16 @@ def _status(patches: list[FilePatch]) -> str:
     return "M"
 
 
-def _identifiers(lines: list[str]) -> frozenset[str]:
-    return frozenset(IDENTIFIER.findall("\n".join(lines)))
+def _identifiers(path: str, lines: list[str]) -> frozenset[str]:
+    """Return the identifiers in lines of a file.
+
+    The URLs of lock files and of other files that no person writes are left out: hosts
+    of package registries say nothing of a change.
+    """
+    text = "\n".join(lines)
+    if is_machine_made(path):
+        text = URL.sub(" ", text)
+    return frozenset(IDENTIFIER.findall(text))
 
 
 def _stripped(lines: list[str]) -> frozenset[str]:
