@@ -70,9 +70,9 @@ public: llama.cpp ## Rebuild diffscribe-135m from its public histories (docs/pub
 	@diffscribe ship
 
 .PHONY: test
-test: llama.cpp ## Run all tests but the hostile ones, and report the coverage
+test: llama.cpp ## Run all tests but the hostile ones (ARGS="--cov=diffscribe": their coverage)
 	@OMP_NUM_THREADS=1 pytest --numprocesses=$(WORKERS) $(PARALLEL) -m "not hostile" \
-		--durations=10 --cov=diffscribe --cov-report=term:skip-covered
+		--durations=10 $(ARGS)
 
 .PHONY: test-fast
 test-fast: .venv/.installed ## Run the quick tests: no model, browser or process of a stage or verb
