@@ -52,8 +52,8 @@ def main(
         name: (model, (section.base_type,)) for name, model in _untuned(base).items()
     }
     with whole_folder(gguf) as folder:
-        # The converter keeps one core busy, and less than 1 GB of memory.
-        with ThreadPoolExecutor(max_workers=2) as pool:
+        # Each converter keeps one core busy, and less than 1 GB of memory.
+        with ThreadPoolExecutor() as pool:
             written = {
                 name: pool.submit(write_ggufs, model, name, types, folder)
                 for name, (model, types) in models.items()
