@@ -40,7 +40,7 @@ def test_the_table_shows_the_student_its_base_the_best_control_and_the_teacher()
     names = ("student-q8_0", "student-q4_k_m", "base", "smollm2-135m", "teacher")
     systems = [system(name, 0.1) for name in names]
     systems += [system("control-a", 0.5), system("control-b", 0.7)]
-    systems += [system("control-original", 1.0)]
+    systems += [system("control-original", 1.0), system("control-a-groups-given", 1.0)]
     shown = [each.system for each in docs.shown(systems)]
     assert shown == ["student-q8_0", "base", "smollm2-135m", "teacher", "control-b"]
     untaught = [each for each in systems if each.system != "teacher"]
@@ -50,6 +50,8 @@ def test_the_table_shows_the_student_its_base_the_best_control_and_the_teacher()
     assert others == [
         *("base", "smollm2-135m", "hybrid", "control-b", "control-original"),
     ]
+    short = [each.system for each in docs.shown(untaught, is_short=True)]
+    assert short == ["student-q8_0", "base", "hybrid", "control-b"]
     assert [each.system for each in docs.shown(systems[:1])] == ["student-q8_0"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.params import params_schema
+from diffscribe.eval.cases import GROUPS_GIVEN
 from diffscribe.eval.metrics import Evaluation, SystemResult
 from diffscribe.eval.report import cell, grid
 
@@ -35,7 +36,7 @@ def main(table: str = "results") -> None:
     text = readme.read_text(encoding="utf-8")
     if EVALUATION.is_file():
         found = Evaluation.model_validate_json(EVALUATION.read_bytes())
-        text = replace(text, table, results(found))
+        text = replace(text, table, results(found, is_short=table != "results"))
     text = replace(text, "shipped", shipped(SHIPPED / "results.json"))
     readme.write_text(text, encoding="utf-8")
 
@@ -53,12 +54,15 @@ def replace(text: str, name: str, block: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}{block}\n{found[2]}", text)
 
 
-def results(evaluation: Evaluation) -> str:
-    """Return the student, its base, the best control and the teacher in Markdown."""
+def results(evaluation: Evaluation, is_short: bool = False) -> str:
+    """Return the student, its base, the best control and the teacher in Markdown.
+
+    A short table leaves out the teacher and the model that the base was made of.
+    """
     rows = [
         {"system": each.system}
         | {title: cell(each.scores[name]) for name, title in COLUMNS.items()}
-        for each in shown(evaluation.systems)
+        for each in shown(evaluation.systems, is_short)
     ]
     n = evaluation.systems[0].n
     return f"{grid(rows)}\n\nIn brackets the 95 % interval; n = {n} changes."
@@ -90,23 +94,30 @@ def shipped(path: Path) -> str:
     )
 
 
-def shown(systems: Sequence[SystemResult]) -> list[SystemResult]:
+def shown(
+    systems: Sequence[SystemResult], is_short: bool = False
+) -> list[SystemResult]:
     """Return the main student, then the systems that a reader compares it with.
 
     The best control is the one that groups files best; the first of equals. The
-    history itself is no control here, as it groups as the target does.
+    history itself is no control here, as it groups as the target does, nor is one that
+    was given the target's groups.
     """
     student, *others = systems
     controls = [
         each
         for each in others
-        if each.system.startswith("control-") and each.system != HISTORY
+        if each.system.startswith("control-")
+        and each.system != HISTORY
+        and not each.system.endswith(GROUPS_GIVEN)
     ]
     best = max(controls, key=lambda each: each.scores["ari"].value or 0.0, default=None)
     asked = {each.system for each in others}
     # The default learns from the history, which stands where a teacher would.
     teacher = "teacher" if "teacher" in asked else HISTORY
-    names = {"base", "smollm2-135m", "hybrid", teacher}
+    names = (
+        {"base", "hybrid"} if is_short else {"base", "smollm2-135m", "hybrid", teacher}
+    )
     names |= {best.system} if best else set()
     return [student, *(each for each in others if each.system in names)]
 
