@@ -39,16 +39,16 @@ clone: .venv/.installed ## Bring the repositories that params or a PROFILE name 
 # DVC does not watch a user's repository, so it is always harvested anew. The shell reads
 # its path from the environment, where a quote or a space in it means nothing.
 export REPO
-HARVEST_REPO = $(if $(REPO),diffscribe train --repo "$$REPO" --force --single-item harvest)
+USE_REPO = $(if $(REPO),diffscribe use "$$REPO")
 
 .PHONY: repro
 repro: llama.cpp ## Run every stage whose inputs changed (REPO=~/code/app: on that history)
-	@$(HARVEST_REPO)
+	@$(USE_REPO)
 	@dvc repro
 
 .PHONY: own-history
-own-history: llama.cpp ## The same on all rows, and three times the changes: about 40 minutes
-	@$(HARVEST_REPO)
+own-history: llama.cpp ## The same on all rows, and three times the changes: half an hour
+	@$(USE_REPO)
 	@diffscribe train --profile own-history
 
 .PHONY: gate

@@ -104,6 +104,9 @@ def test_another_repository_is_named_in_one_word_and_harvested_each_time(
     history = History(tmp_path / """an app, "it's" ]""")
     for number in range(3):
         grow(history, number)
+    # A new clone has the lock file, and neither a cache nor outputs.
+    for each in (".dvc/cache", "data/splits", "models", "reports"):
+        shutil.rmtree(finished / each)
     for commits in (3, 4):
         harvest, rest = recipe(f"REPO={history.folder}")
         assert rest == "dvc repro"
@@ -113,8 +116,8 @@ def test_another_repository_is_named_in_one_word_and_harvested_each_time(
         counts = json.loads((finished / "reports/harvest.json").read_text())
         assert (counts["sources"], counts["commits"]) == (1, commits)
         grow(history, commits)
-    sources = yaml.safe_load((finished / "params.yaml").read_text())["harvest"]
-    assert sources["sources"] == [str(history.folder)]
+    text = (finished / "params.yaml").read_text()
+    assert yaml.safe_load(text)["harvest"]["sources"] == [str(history.folder)]
 
 
 def grow(history, number):

@@ -13,6 +13,7 @@ from diffscribe.core.cli import Group
 VERBS = {
     "bench": "Ask any models the cases of a file and compare their answers.",
     "train": "Run the pipeline as an experiment, with a profile laid over params.yaml.",
+    "use": "Name REPOSITORY in params.yaml as the only source, and harvest it anew.",
     "gate": "Put a sample of labels before a person, and record the votes.",
     "judge": "Have a model vote on the pairs of plans of an evaluation.",
     "votes": "Count the votes of files that pages or the judge wrote.",

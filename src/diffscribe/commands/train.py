@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import yaml
@@ -90,23 +90,26 @@ def _hydra(value: Any) -> str:
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.option("--profile", default="", help="A file of profiles/, without its suffix.")
-@click.option("--repo", help="The one repository in harvest.sources.")
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED)
-def train_command(
-    profile: str, repo: str | None, dvc_arguments: tuple[str, ...]
-) -> None:
+def train_command(profile: str, dvc_arguments: tuple[str, ...]) -> None:
     """Run the pipeline as an experiment, with a profile laid over params.yaml.
 
     Without a profile params.yaml runs as it stands. DVC_ARGUMENTS, such as --queue
     or -n NAME, go to `dvc exp run`.
     """
     settings = list(set_params(load_profile(profile))) if profile else []
-    if repo:
-        settings += set_params({"harvest": {"sources": [repo]}})
     for setting in settings:
         logger.info("%s", setting)
+    options = [f"--set-param={each}" for each in settings]
+    become_dvc("exp", "run", *options, *dvc_arguments)
+
+
+def become_dvc(*arguments: str) -> NoReturn:
+    """Replace this process by DVC, which ends as the command does.
+
+    Raises:
+        ToolError: if DVC is not installed.
+    """
     if importlib.util.find_spec("dvc") is None:
         raise ToolError("DVC is not installed; run 'make setup'")
-    options = [f"--set-param={each}" for each in settings]
-    command = [sys.executable, "-m", "dvc", "exp", "run", *options, *dvc_arguments]
-    os.execv(sys.executable, command)  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "dvc", *arguments])  # noqa: S606
