@@ -47,15 +47,10 @@ def interrupt(place, until, **variables):
             time.sleep(0.02)
         os.killpg(running.pid, signal.SIGINT)
         try:
-            stdout, stderr = running.communicate(timeout=30)
+            stdout, stderr = running.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
-            # Python drops a KeyboardInterrupt that a destructor raises.
-            os.killpg(running.pid, signal.SIGINT)
-            try:
-                stdout, stderr = running.communicate(timeout=PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(running.pid, signal.SIGKILL)
-                raise
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
     return SimpleNamespace(returncode=running.returncode, stdout=stdout, stderr=stderr)
 
 
