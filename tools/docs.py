@@ -113,11 +113,10 @@ def shown(
     ]
     best = max(controls, key=lambda each: each.scores["ari"].value or 0.0, default=None)
     asked = {each.system for each in others}
-    # The default learns from the history, which stands where a teacher would.
-    teacher = "teacher" if "teacher" in asked else HISTORY
-    names = (
-        {"base", "hybrid"} if is_short else {"base", "smollm2-135m", "hybrid", teacher}
-    )
+    names = {"base", "hybrid"}
+    if not is_short:
+        # The default learns from the history, which stands where a teacher would.
+        names |= {"smollm2-135m", "teacher" if "teacher" in asked else HISTORY}
     names |= {best.system} if best else set()
     return [student, *(each for each in others if each.system in names)]
 
