@@ -124,7 +124,7 @@ def share_patch(held_out: Sequence[SplitChange], draw: Random) -> Fields:
             text += "".join(
                 line[0] + line[1:].replace("    ", "\t") for line in hunk.lines
             )
-    return {"diff": text, "files": victim.files, "junk": victim.junk}
+    return {"diff": text, **files_of(victim)}
 
 
 def share_files(held_out: Sequence[SplitChange], draw: Random) -> Fields:
@@ -135,13 +135,13 @@ def share_files(held_out: Sequence[SplitChange], draw: Random) -> Fields:
         new_file(file.path, [f"{draw.random()} {draw.random()}"])
         for file in victim.files
     )
-    return {"diff": text, "files": victim.files, "junk": victim.junk}
+    return {"diff": text, **files_of(victim)}
 
 
 def near_duplicate(held_out: Sequence[SplitChange], draw: Random) -> Fields:
     """Have the lines of a held-out row in a file of another name, words exchanged."""
     victim = draw.choice(
-        [each for each in held_out if not each.junk and changed_lines(each.diff)]
+        [each for each in held_out if not each.parent_id and changed_lines(each.diff)]
     )
     lines = changed_lines(victim.diff)
     wanted = draw.uniform(SIMILARITY, 1)
@@ -151,7 +151,7 @@ def near_duplicate(held_out: Sequence[SplitChange], draw: Random) -> Fields:
         if jaccard(runs(trial), runs(lines)) >= wanted:
             changed = trial
     path = f"planted/{draw.getrandbits(64):x}.txt"
-    return {"diff": new_file(path, changed), "files": (), "junk": ()}
+    return {"diff": new_file(path, changed), "files": ()}
 
 
 def share_parent(held_out: Sequence[SplitChange], draw: Random) -> Fields:
@@ -180,9 +180,15 @@ LEAKS: dict[LeakKind, Callable[[Sequence[SplitChange], Random], Fields]] = {
 }
 
 
+def files_of(victim: SplitChange) -> Fields:
+    """Return the files of a row, and which of them the checker leaves out."""
+    return {"files": victim.files, "junk": victim.junk, "decoys": victim.decoys}
+
+
 def names_of_its_own(row: SplitChange) -> bool:
     """Tell if a row has two files or more, and not only such as every project has."""
-    paths = [file.path for file in row.files if file.path not in row.junk]
+    injected = {*row.junk, *row.decoys}
+    paths = [file.path for file in row.files if file.path not in injected]
     return len(paths) > 1 and any("/" in path and path[0] != "." for path in paths)
 
 

@@ -24,7 +24,7 @@ def benchmark():
 
 @pytest.fixture(scope="module")
 def rows(benchmark):
-    """Thirty changes a split of one to three files, each with a variant."""
+    """Thirty changes a split of one to three files, each with a variant of two more."""
     draw = random.Random(7)
     splits = {}
     for name in benchmark.SPLITS:
@@ -32,8 +32,7 @@ def rows(benchmark):
         for number in range(30):
             paths = [f"src/{name}{number}_{n}.py" for n in range(1 + number % 3)]
             row = change(benchmark, f"{name}-{number}", paths, draw)
-            variant = {"id": f"{row.id}-variant", "parent_id": row.id}
-            splits[name] += [row, row.model_copy(update=variant)]
+            splits[name] += [row, variant_of(benchmark, row, draw)]
     return splits
 
 
@@ -48,6 +47,22 @@ def change(benchmark, name, paths, draw):
     fields = {"id": name, "repo": repo, "head": name, "diff": diff, "cluster": name}
     row = make_curated(paths=paths, languages=("python",), **fields)
     return SplitChange(**dict(row), parent_id=None, junk=())
+
+
+def variant_of(benchmark, row, draw):
+    """Return the change with a junk file and a real one put beside its own."""
+    injected = {"junk": ("build/out.log",), "decoys": ("docs/notes.md",)}
+    paths = [path for each in injected.values() for path in each]
+    lines = [f"{draw.getrandbits(64):x}"]
+    return row.model_copy(
+        update={
+            **injected,
+            "id": f"{row.id}-variant",
+            "parent_id": row.id,
+            "files": (*row.files, *make_curated(paths=paths).files),
+            "diff": row.diff + "".join(benchmark.new_file(p, lines) for p in paths),
+        }
+    )
 
 
 @pytest.mark.parametrize("kind", LeakKind)
