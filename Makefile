@@ -1,32 +1,48 @@
 # Names for commands; what depends on what is in dvc.yaml, and only there.
-SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
+override SHELL := /bin/bash
+override .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
+ARGS ?=
 HOST := 127.0.0.1
+PORT ?=
+PROFILE ?=
+PYTHON ?= python3
+REPO ?=
+TABLE ?= results
 TYPE ?= q8_0
+# A value is text, and names in it come from strangers: make expands nothing in it, hands
+# it to no other make, and a recipe reads it from the environment, where a quote or a
+# dollar in it means nothing.
+override SETTINGS := ARGS HOST PORT PROFILE PYTHON REPO TABLE TYPE
+override TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+$(foreach name,$(SETTINGS) $(TYPED),$(eval override $(name) := $$(value $(name))))
+export $(SETTINGS)
+override MAKEOVERRIDES :=
+
 # Files of tests side by side, one more than cores where some only wait; models compute
 # on one core each.
-PARALLEL := --dist=loadfile --no-loadscope-reorder
-WORKERS = $$(python -c 'import os; print((os.cpu_count() or 1) + 1)')
+override PYTEST := OMP_NUM_THREADS=1 python tools/with_args.py pytest --dist=loadfile --no-loadscope-reorder \
+	--numprocesses=$$(python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 # What stands below runs from .venv, so nobody has to activate it.
-SYSTEM_PATH := $(PATH)
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+override SYSTEM_PATH := $(value PATH)
+export SYSTEM_PATH
+override PATH := $(CURDIR)/.venv/bin:$(value PATH)
+export PATH
 # Compiling torch and transformers anew costs each of many short processes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z][a-z.-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z][a-z.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | \
 		while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: .venv/.installed ## Create .venv with every pinned version (PYTHON=python3.12 picks another)
 
 .venv/.installed: pyproject.toml constraints.txt tools/setup.sh tools/overrides.txt tools/overrides-cpu.txt
-	@PATH="$(SYSTEM_PATH)" tools/setup.sh $(PYTHON)
+	@PATH="$$SYSTEM_PATH" tools/setup.sh "$$PYTHON"
 
 .PHONY: llama.cpp
 llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR or PATH
@@ -34,12 +50,10 @@ llama.cpp: .venv/.installed ## Fetch and build llama.cpp, or find LLAMA_CPP_DIR 
 
 .PHONY: clone
 clone: .venv/.installed ## Bring the repositories that params or a PROFILE name by URL
-	@python scripts/clone.py --profile "$(PROFILE)"
+	@python scripts/clone.py --profile="$$PROFILE"
 
-# DVC does not watch a user's repository, so it is always harvested anew. The shell reads
-# its path from the environment, where a quote or a space in it means nothing.
-export REPO
-USE_REPO = $(if $(REPO),diffscribe use "$$REPO")
+# DVC does not watch a user's repository, so it is always harvested anew.
+override USE_REPO := $(if $(REPO),diffscribe use -- "$$REPO")
 
 .PHONY: repro
 repro: llama.cpp ## Run every stage whose inputs changed (REPO=~/code/app: on that history)
@@ -61,7 +75,7 @@ gate: .venv/.installed ## Label a sample and put it before you: reports/gate/ind
 
 .PHONY: train
 train: llama.cpp ## Run the pipeline as an experiment: make train [PROFILE=name] [ARGS=--queue]
-	@diffscribe train --profile "$(PROFILE)" $(ARGS)
+	@python tools/with_args.py diffscribe train --profile="$$PROFILE"
 
 .PHONY: public
 public: llama.cpp ## Rebuild diffscribe-135m from its public histories (docs/public.md; days)
@@ -71,12 +85,11 @@ public: llama.cpp ## Rebuild diffscribe-135m from its public histories (docs/pub
 
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones (ARGS="--cov=diffscribe": their coverage)
-	@OMP_NUM_THREADS=1 pytest --numprocesses=$(WORKERS) $(PARALLEL) -m "not hostile" \
-		--durations=10 $(ARGS)
+	@$(PYTEST) -m "not hostile" --durations=10
 
 .PHONY: test-fast
 test-fast: .venv/.installed ## Run the quick tests: no model, browser or process of a stage or verb
-	@OMP_NUM_THREADS=1 pytest --quiet --numprocesses=$(WORKERS) $(PARALLEL) -m "not slow and not hostile"
+	@$(PYTEST) --quiet -m "not slow and not hostile"
 
 # All of them are in one file, so they are dealt out test by test.
 .PHONY: hostile
@@ -96,19 +109,19 @@ exp-show: .venv/.installed ## Compare experiments: params that differ, and the m
 
 .PHONY: mlflow
 mlflow: .venv/.installed ## Show the recorded runs in a browser (PORT=5000)
-	@MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host $(HOST) --port $(or $(PORT),5000) \
-		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	@MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host "$$HOST" --port "$${PORT:-5000}" \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$$PWD/mlflow.db}"
 
 .PHONY: serve
 serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
-	@test -f models/gguf/student-$(TYPE).gguf || { echo "serve: no models/gguf/student-$(TYPE).gguf;" \
-		"run 'make repro' first, or name a type of merge_quantize.types with TYPE=" >&2; exit 2; }
-	@server=$$(python -c 'from diffscribe.doors.llama_cpp import program; print(program("llama-server"))'); \
-	exec "$$server" --model models/gguf/student-$(TYPE).gguf --host $(HOST) --port $(or $(PORT),8080)
+	@model="models/gguf/student-$$TYPE.gguf"; test -f "$$model" || { echo "serve: no $$model;" \
+		"run 'make repro' first, or name a type of merge_quantize.types with TYPE=" >&2; exit 2; }; \
+	server=$$(python -c 'from diffscribe.doors.llama_cpp import program; print(program("llama-server"))'); \
+	exec "$$server" --model "$$model" --host "$$HOST" --port "$${PORT:-8080}"
 
 .PHONY: docs
 docs: .venv/.installed ## Write a table of README.md (TABLE=own-history), and params.schema.json
-	@python tools/docs.py $(or $(TABLE),results)
+	@python tools/docs.py "$$TABLE"
 
 .PHONY: constraints
 constraints: .venv/.installed ## Resolve pyproject.toml again into constraints.txt

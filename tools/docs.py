@@ -48,7 +48,8 @@ def schema() -> str:
 
 def replace(text: str, name: str, block: str) -> str:
     """Return the text with another block between the markers of a name."""
-    pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    begin, end = (re.escape(f"<!-- {mark}{name} -->") for mark in ("", "/"))
+    pattern = re.compile(f"({begin}\n).*?({end})", re.DOTALL)
     if not pattern.search(text):
         raise SystemExit(f"README.md: no <!-- {name} --> and <!-- /{name} -->")
     return pattern.sub(lambda found: f"{found[1]}{block}\n{found[2]}", text)
