@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.support.history import History
 from tests.support.source_fixtures import find, make_params
 
@@ -117,11 +118,49 @@ def test_what_one_entry_marks_as_private_is_private_in_all(tmp_path, monkeypatch
     assert told.startswith("harvest.sources names 'example.org/owner/name' more than")
 
 
-def test_equal_names_without_a_remote_are_told_apart_by_no_one(tmp_path):
+def test_of_equal_names_the_later_ones_have_more_of_their_path(tmp_path):
+    import pygit2
+
+    repository(tmp_path / "one")
+    for path in ("u/x/repo", "u/y/repo.git", "v/x/Repo"):
+        pygit2.clone_repository(
+            str(tmp_path / "one"), str(tmp_path / path), bare=True
+        ).remotes.delete("origin")
+    repository(tmp_path / "one").bundle(tmp_path / "u/repo.bundle")
+    places = [tmp_path / each for each in ("u/x", "u", "v", "u/repo.bundle")]
+    sources = find(*map(str, places))
+    told = {str(each.path.relative_to(tmp_path)): each.name for each in sources.kept}
+    assert told == {
+        "u/x/repo": "repo",
+        "u/y/repo.git": "y/repo",
+        "v/x/Repo": "x/Repo",
+        "u/repo.bundle": "u/repo",
+    }
+    assert names(find(*map(str, places[1:]))) == ["repo", "u/repo", "x/Repo", "y/repo"]
+
+
+def test_a_source_has_the_name_that_its_entry_gives(tmp_path):
+    url = "https://example.org/owner/name"
     repository(tmp_path / "x/same")
-    repository(tmp_path / "y/same")
-    with pytest.raises(SourceError, match="are both named 'same'; keep one"):
-        find(str(tmp_path))
+    repository(tmp_path / "y/clone", url)
+    repository(tmp_path / "z/clone", url)
+    named = {"path": str(tmp_path / "y"), "name": "acme/same"}
+    assert names(find(named, str(tmp_path / "z"), str(tmp_path / "x"))) == [
+        *("acme/same", "same")
+    ]
+    for entries in (
+        [named | {"path": str(tmp_path)}],
+        [
+            str(tmp_path / "z"),
+            {"path": str(tmp_path / "x"), "name": "example.org/owner/name"},
+        ],
+    ):
+        with pytest.raises(
+            SourceError, match=r"is named '.*' too; write {path: ..., n"
+        ):
+            find(*entries)
+    with pytest.raises(ValidationError, match="name"):
+        find(named | {"name": "../up"})
 
 
 def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path, monkeypatch):

@@ -475,7 +475,7 @@ def folder_writes_to_the_terminal(place: Place) -> Path:
     return History(folder).folder
 
 
-@attack(NAMES, refused="are both named")
+@attack(NAMES)
 def stolen_name(place: Place) -> Path:
     """The folder has the name of a good repository"""
     return named(place, place.neighbour.name)

@@ -38,6 +38,8 @@ Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
 Day = Annotated[date, BeforeValidator(_quoted)]
 """YAML reads a bare date as one, and DVC refuses it."""
+NAME = r"^[\w~][\w.~+-]*(/[\w~][\w.~+-]*)*$"
+"""The name of a repository: `acme/api`."""
 
 WORDS = {
     "model_type": "should be keys with values",
@@ -152,6 +154,8 @@ class SourceParams(Section):
     """The repository that `make clone` fetches."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     """The sha of the newest commit to read; a url needs one, a path has none."""
+    name: Annotated[str, Field(pattern=NAME, max_length=200)] | None = None
+    """What its rows call it; None takes that of its remote, or its path's end."""
     private: bool = False
     """Marks the changes: no later stage sends them to another machine."""
     license: str | None = None

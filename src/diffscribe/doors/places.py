@@ -4,7 +4,8 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,53 +56,71 @@ def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources
 
     Two sources are equal if they share a real path, a folder of objects or a remote.
     A source that any of its entries marks as private is private, even if that entry
-    cannot be used. A source that cannot be used goes to `on_error` and is left out.
+    cannot be used. One whose name an earlier one has gets more of its path as its name.
+    A source that cannot be used goes to `on_error` and is left out.
     """
-    kept: dict[str, Source] = {}
-    names: dict[Path, str] = {}
-    entries: dict[str, list[SourceParams]] = {}
+    kept: dict[str | Path, Source] = {}
+    keys: dict[Path, str | Path] = {}
+    entries: dict[str | Path, list[SourceParams]] = {}
     places = list(find_places(params, on_error))
     hidden = {place.path for place in places if place.settings.private}
     remotes = (remote_name(each.url or "") or "" for each in params if each.private)
-    private = {remote.casefold() for remote in remotes}
+    private: set[str | Path] = {remote.casefold() for remote in remotes}
     for place in places:
         try:
             source = _source(place)
             content = source.git_folder or source.path
-            if content not in names:
-                name = source.name.casefold()
-                other = kept.get(name)
-                # Without a remote nobody can tell whether they are equal.
-                if other and not (source.has_remote and other.has_remote):
-                    raise SourceError(
-                        f"{source.path} and {other.path} are both named "
-                        f"'{source.name}'; keep one of them in harvest.sources"
-                    )
-                names[content] = name
+            key = keys.setdefault(content, source.remote or content)
+            if key not in kept:
+                taken = {each.name.casefold() for each in kept.values()}
+                kept[key] = source._replace(name=_free_name(source, taken))
         except SourceError as error:
             on_error(error)
             continue
-        name = names[content]
-        kept.setdefault(name, source)
-        entries.setdefault(name, []).append(place.settings)
+        entries.setdefault(key, []).append(place.settings)
         if place.settings.private or source.path in hidden:
-            private.add(name)
+            private.add(key)
     sources = [
         source._replace(
-            settings=source.settings.model_copy(update={"private": name in private})
+            settings=source.settings.model_copy(update={"private": key in private})
         )
-        for name, source in kept.items()
+        for key, source in kept.items()
     ]
     return Sources(
         sorted(sources, key=lambda each: each.name),
         sum(len(each) - 1 for each in entries.values()),
         [
-            f"harvest.sources names '{kept[name].name}' more than once, with other "
+            f"harvest.sources names '{kept[key].name}' more than once, with other "
             "settings: the first entry counts, and it is private if any entry says so"
-            for name, each in entries.items()
+            for key, each in entries.items()
             if len({entry.model_dump_json(exclude=_PLACE) for entry in each}) > 1
         ],
     )
+
+
+def _free_name(source: Source, taken: Collection[str]) -> str:
+    """Return a name that is not taken: by its path it has longer and longer ones.
+
+    Raises:
+        SourceError: if there is none.
+    """
+    names = [source.name]
+    if source.settings.name is None and source.remote is None:
+        folders = _named_folder(source.path).parts[-2:0:-1]
+        longer = accumulate(folders, lambda name, folder: f"{folder}/{name}")
+        names += [plain_name(f"{each}/{source.name}") for each in longer]
+    for name in names:
+        if name.casefold() not in taken:
+            return name
+    raise SourceError(
+        f"{source.path}: another source is named '{source.name}' too; write "
+        "{path: ..., name: ...} in harvest.sources to give it a name of its own"
+    )
+
+
+def _named_folder(path: Path) -> Path:
+    """Return the folder or bundle after which a source is named."""
+    return path.parent if path.name == ".git" else path
 
 
 def _source(place: Place) -> Source:
@@ -112,18 +131,19 @@ def _source(place: Place) -> Source:
                 f"{path}: neither a repository nor a '.bundle' file; "
                 "correct harvest.sources"
             )
-        return Source(plain_name(path.stem), path, None, None, False, settings)
+        name = settings.name or plain_name(path.stem)
+        return Source(name, path, None, None, None, settings)
     with tempfile.TemporaryDirectory(prefix="diffscribe-") as folder:
         borrowed = borrow_objects(path, Path(folder))
         head = read_head(path, Path(folder), settings.revision)
-    folder_name = (path.parent if path.name == ".git" else path).name
-    name = remote_name(settings.url or borrowed.url)
+    remote = remote_name(settings.url or borrowed.url)
+    folder_name = _named_folder(path).name.removesuffix(".git")
     return Source(
-        name=name or plain_name(folder_name.removesuffix(".git")),
+        name=settings.name or remote or plain_name(folder_name),
         path=path,
         head=head,
         git_folder=borrowed.objects,
-        has_remote=name is not None,
+        remote=remote and remote.casefold(),
         settings=settings,
     )
 

@@ -62,14 +62,14 @@ class Source(NamedTuple):
     """A repository or bundle to read."""
 
     name: str
-    """`host/owner/name` of the remote `origin`, or the name of file or folder."""
+    """That of its settings, `host/owner/name` of its remote, or of file or folder."""
     path: Path
     head: str | None
     """sha; None for a bundle, whose head is read when it is opened."""
     git_folder: Path | None
     """The folder that holds `objects`; None for a bundle."""
-    has_remote: bool
-    """Whether the name comes from a remote, so that equal names are equal sources."""
+    remote: str | None
+    """`host/owner/name` in lower case; sources with the same one are equal."""
     settings: SourceParams
 
 
