@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from diffscribe.commands.train import load_profile, set_params, train_command
+from diffscribe.commands.use import use_command
 from diffscribe.core.errors import ParamsError
 
 
@@ -54,6 +56,27 @@ def test_dvc_reads_each_setting_as_the_value_it_was(tmp_path):
     from ruamel.yaml import YAML
 
     assert YAML(typ="safe").load(path) == wanted
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (train_command, ["--queue", "-S", "base.source=https://hush@x.org/a"]),
+        (train_command, ["-S", "label.teacher.base_url='http://h/v1?key=hush'"]),
+        (use_command, ["https://hush@x.org/a"]),
+    ],
+)
+def test_what_may_be_a_key_is_not_written_for_dvc(
+    command, arguments, tmp_path, monkeypatch
+):
+    shutil.copy("params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = Path("params.yaml").read_bytes()
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 2, done.output
+    assert "a URL without user and query" in done.output
+    assert "hush" not in done.output
+    assert Path("params.yaml").read_bytes() == before
 
 
 def test_unknown_profile_is_refused_in_one_line_with_the_known_ones():

@@ -204,6 +204,67 @@ def test_a_source_is_a_path_or_a_pinned_url(values, source, expected):
     assert problem(with_source(values, **source)) == f"harvest.sources.0: {expected}"
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("harvest: {sources: [https://hush@example.org/a]}", "harvest.sources.0"),
+        ("harvest: {sources: [{url: 'https://me:hush@x.org/a'}]}", "harvest.sources.0"),
+        ("harvest: {sources: [{url: 'https://x.org/a?t=hush'}]}", "harvest.sources.0"),
+        ("harvest: {sources: [{url: 'ssh://hush@x.org/a'}]}", "harvest.sources.0"),
+        ("harvest: {sources: [{url: 'ssh://git@x.org/a?hush'}]}", "harvest.sources.0"),
+        ("harvest: {sources: [{url: 'https://git@x.org/hush'}]}", "harvest.sources.0"),
+        ("label: {teacher: {base_url: 'https://x.org/v1?api-key=hush'}}", "label."),
+        ("label: {teacher: {base_url: 'https://me:hu/sh@x.org/v1'}}", "label."),
+        ("base: {source: 'https://hf_hush@hub.example/a/b'}", "base.source: "),
+        ("train: {report: [{to: 'postgresql://me:hush@h/db'}]}", "train.report.0.to: "),
+        ("label: {teacher: {base_url: 'https://x.org?hush: }", "not valid YAML: "),
+        ("label: {teacher: hush}: hush: hush", "not valid YAML: "),
+    ],
+)
+def test_what_may_be_a_key_in_a_url_is_refused_and_not_repeated(tmp_path, text, line):
+    path = tmp_path / "my.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(caught.value).startswith(f"{path}: {line}")
+    assert "hush" not in str(caught.value).removeprefix(str(path))
+
+
+@pytest.mark.parametrize("key", ["sk-proj-hush", "hush", "AZURE-hush"])
+def test_a_key_in_place_of_its_variable_is_not_repeated(values, key):
+    told = problem(put(values, "label.teacher.api_key_variable", key))
+    assert "the name of an environment variable" in told
+    assert "hush" not in told
+
+
+@pytest.mark.parametrize("key", ["hub_token", "push_to_hub", "hub_model_id"])
+def test_no_setting_of_the_trainer_sends_a_model_away(values, key):
+    told = problem(put(values, f"train.{key}", "hush"))
+    assert told.startswith(f"train: {key}: no stage sends a model away")
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("git@example.org:owner/name", True),
+        ("example.org:owner/name", True),
+        ("ssh://git@example.org:22/owner/name", True),
+        ("https://example.org/~owner/name.git", True),
+        ("hush@example.org:owner/name", False),
+        ("git:hush@example.org:owner/name", False),
+        ("https://example.org/owner/name#hush", False),
+    ],
+)
+def test_the_only_user_in_a_url_is_git_of_ssh(values, url, fits):
+    source = with_source(values, url=url, revision=SHA)
+    if fits:
+        assert parse_params(source, Path("my.yaml")).harvest.sources[0].url == url
+    else:
+        told = problem(source)
+        assert "without a user but git" in told
+        assert "hush" not in told
+
+
 @pytest.mark.parametrize("revision", ["main", SHA[:-1], SHA.upper()[:-1] + "G"])
 def test_a_revision_is_a_whole_sha(values, revision):
     text = problem(with_source(values, url="https://x.org/y", revision=revision))

@@ -172,6 +172,22 @@ def test_unreachable_server_costs_one_line(repository, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_no_key_of_a_url_is_shown_or_kept(repository, monkeypatch, capsys):
+    port = free_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hush@127.0.0.1:{port}?k=hush")
+    line = train_without_a_server(capsys)
+    assert line.startswith(f"tracking: MLflow at http://127.0.0.1:{port} is lost")
+    assert "hush" not in line
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    tag = json.dumps({"mlflow.source.git.repoURL": "https://hush@example.org/a?hush"})
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", tag)
+    with tracked_run("train", PARAMS):
+        pass
+    [(url,)] = set(rows(repository, "select value from tags where key like '%repoURL'"))
+    assert url == "https://example.org/a"
+
+
+@pytest.mark.slow
 def test_corrupt_database_costs_one_line(repository, capsys):
     (repository / "mlflow.db").write_bytes(b"no database" * 500)
     line = train_without_a_server(capsys)

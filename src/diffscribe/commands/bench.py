@@ -23,7 +23,7 @@ from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
 from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
-from diffscribe.core.params import Params, check_address, load_params
+from diffscribe.core.params import Params, check_address, check_variable, load_params
 from diffscribe.core.records import Label, Plan, Score, SplitChange
 from diffscribe.core.tracking import tracked_run
 from diffscribe.eval.ask import Decoding, System, ask_all
@@ -141,7 +141,11 @@ def bench_command() -> None:
     type=click.IntRange(1),
     help="Requests open at once: else 1 for a GGUF and 8 for an endpoint.",
 )
-@click.option("--api-key-variable", help="Environment variable with the key.")
+@click.option(
+    "--api-key-variable",
+    callback=lambda _, __, value: _variable(value),
+    help="Environment variable with the key.",
+)
 @click.option("--only-score", is_flag=True, help="Use known answers; ask no model.")
 @params_option
 def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -> None:
@@ -205,6 +209,13 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
 
+def _variable(name: str | None) -> str | None:
+    try:
+        return name and check_variable(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def _foreign_file(folder: Path) -> Path | None:
     """Return a file at or below a path that no bench wrote, or None.
 
@@ -245,7 +256,7 @@ def _model(
 ) -> tuple[str, Gguf | Remote | Control]:
     if text in RULES:
         return text, RULES[text]
-    if not text.startswith(("http://", "https://")):
+    if "://" not in text:
         path, slots = Path(text), options["slots"] or 1
         if not path.is_file():
             raise click.UsageError(
@@ -256,13 +267,13 @@ def _model(
             return path.stem, read_labels(path)
         return path.stem, Gguf(path, options["context_tokens"], threads, slots)
     url, _, name = text.partition("#")
-    if not name:
-        raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")
     try:
         check_address(url)
     except ValueError as error:
-        # What stands before an @ may be a key.
-        raise click.UsageError(f"--model {text.rpartition('@')[2]}: {error}") from error
+        # The address may hold a key, so it is not repeated.
+        raise click.UsageError(f"--model URL#MODEL: the URL {error}") from error
+    if not name:
+        raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")
     slots = options["slots"] or ENDPOINT_SLOTS
     key = options["api_key_variable"]
     return name, Remote(url, name, key, concurrency=slots, is_measured=True)

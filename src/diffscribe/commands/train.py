@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import yaml
 
 from diffscribe.core.cli import Command
 from diffscribe.core.errors import InputError, ParamsError, ToolError
-from diffscribe.core.params import Params, merge_params, parse_params
+from diffscribe.core.params import (
+    WITHOUT_KEY,
+    Params,
+    may_hold_key,
+    merge_params,
+    parse_params,
+    read_yaml,
+)
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
@@ -42,8 +48,8 @@ def profile_params(name: str) -> Params:
 
 
 def _laid_over(overrides: dict[str, Any], name: str) -> Params:
-    values = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    return parse_params(merge_params(values, overrides), PROFILES / f"{name}.yaml")
+    values = merge_params(read_yaml(PARAMS), overrides)
+    return parse_params(values, PROFILES / f"{name}.yaml")
 
 
 def _extended(name: str, below: tuple[str, ...]) -> dict[str, Any]:
@@ -57,7 +63,7 @@ def _extended(name: str, below: tuple[str, ...]) -> dict[str, Any]:
             f"{known[name]}: extends itself through {' and '.join(below)}; end that"
         )
     logger.info("profile %s", known[name])
-    overrides = dict(yaml.safe_load(known[name].read_text(encoding="utf-8")) or {})
+    overrides = dict(read_yaml(known[name]) or {})
     base = overrides.pop("extends", None)
     if base is None:
         return overrides
@@ -97,6 +103,9 @@ def train_command(profile: str, dvc_arguments: tuple[str, ...]) -> None:
     Without a profile params.yaml runs as it stands. DVC_ARGUMENTS, such as --queue
     or -n NAME, go to `dvc exp run`.
     """
+    if any(map(may_hold_key, dvc_arguments)):
+        # DVC would write it to params.yaml, and with --queue into a commit.
+        raise click.UsageError(f"what DVC is told {WITHOUT_KEY}")
     settings = list(set_params(load_profile(profile))) if profile else []
     for setting in settings:
         logger.info("%s", setting)

@@ -7,7 +7,7 @@ from diffscribe.commands.train import PARAMS, become_dvc
 from diffscribe.core.cli import Command
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.files import whole_file
-from diffscribe.core.params import load_params
+from diffscribe.core.params import WITHOUT_KEY, load_params, may_hold_key
 
 
 @click.command(cls=Command)
@@ -18,6 +18,8 @@ def use_command(repository: str) -> None:
     DVC does not watch a repository, so the stage runs whatever DVC knows of it.
     """
     load_params(PARAMS)
+    if may_hold_key(repository):
+        raise click.UsageError(f"REPOSITORY {WITHOUT_KEY}")
     text = with_source(PARAMS.read_text(encoding="utf-8"), repository)
     with whole_file(PARAMS) as partial:
         partial.write_text(text, encoding="utf-8")

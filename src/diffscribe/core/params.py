@@ -69,6 +69,55 @@ class Section(BaseModel):
         return value
 
 
+_SSH_OF_ANOTHER_USER = re.compile(r"(?!git@)[^/@]*@")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def may_hold_key(text: str) -> bool:
+    """Tell whether a text has a URL with a query, or a user that is not git of ssh."""
+    protocol, mark, rest = text.partition("://")
+    if protocol.endswith("ssh"):
+        rest = rest.removeprefix("git@")
+    return bool(mark) and ("@" in rest or "?" in rest)
+
+
+WITHOUT_KEY = (
+    "should be a URL without user and query, as it is logged and may hold a key; git "
+    "asks your credential helper, and an endpoint's key is in the environment variable "
+    "that api_key_variable names"
+)
+
+
+def _refuse_keys(values: object, place: str = "") -> None:
+    """Raise ValueError with the place of the first URL in a document with a key.
+
+    Params go to lock files, logs and MLflow, so that is refused before it is told to
+    anyone, the error included.
+    """
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            _refuse_keys(value, f"{place}.{key}".removeprefix("."))
+    elif isinstance(values, list):
+        for number, value in enumerate(values):
+            _refuse_keys(value, f"{place}.{number}")
+    elif isinstance(values, str) and may_hold_key(values):
+        raise ValueError(f"{place}: {WITHOUT_KEY}".removeprefix(": "))
+
+
+def check_variable(name: str) -> str:
+    """Return the name of an environment variable.
+
+    Raises:
+        ValueError: if it is none; it may be the key itself, and is not repeated.
+    """
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(
+            "should be the name of an environment variable, such as OPENAI_API_KEY, "
+            "and not the key"
+        )
+    return name
+
+
 def check_address(address: str) -> str:
     """Return the address of an endpoint, which logs and MLflow show.
 
@@ -83,7 +132,7 @@ def check_address(address: str) -> str:
         is_address = False
     if not is_address:
         raise ValueError("should be an address such as http://127.0.0.1:11434/v1")
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in address or parts.query or parts.fragment:
         raise ValueError(
             "should be an address without user and query; it is logged, so give a key "
             "in an environment variable that api_key_variable names"
@@ -184,6 +233,12 @@ class SourceParams(Section):
             raise ValueError("should have either a path or a url")
         if (self.url is None) != (self.revision is None):
             raise ValueError("a url needs a revision, the sha of a commit; a path none")
+        url = self.url or ""
+        if "#" in url or ("://" not in url and _SSH_OF_ANOTHER_USER.match(url)):
+            raise ValueError(
+                "should be a URL without fragment, and without a user but git; name "
+                "another user of ssh in ~/.ssh/config"
+            )
         return self
 
 
@@ -230,7 +285,7 @@ class TeacherParams(Section):
     """Ends in /v1 for most endpoints; holds no key."""
     model: Annotated[str, Field(min_length=1)]
     """Its name at the endpoint."""
-    api_key_variable: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None
+    api_key_variable: Annotated[str, AfterValidator(check_variable)] | None
     """Environment variable that holds the key; None if none is needed."""
     reasoning_effort: Annotated[str, Field(min_length=1)] | None
     """Such as `low`; None leaves it to the model."""
@@ -457,6 +512,16 @@ class TrainParams(Section):
     seed: int
 
     @model_validator(mode="after")
+    def _stays_here(self) -> Self:
+        for key in self.model_extra or ():
+            if key.startswith(("hub_", "push_to_hub")):
+                raise ValueError(
+                    f"{key}: no stage sends a model away; take it out and push "
+                    "models/ yourself"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _can_go_on_from_an_adapter(self) -> Self:
         if self.adapter and (self.method == "full" or self.backend == "unsloth"):
             raise ValueError(
@@ -580,16 +645,34 @@ def load_params(path: Path) -> Params:
     Raises:
         ParamsError: naming every key that is unknown, missing or out of range.
     """
+    return parse_params(read_yaml(path), path)
+
+
+def read_yaml(path: Path) -> Any:
+    """Return the document in a file of params; a key in it is in no error.
+
+    Raises:
+        ParamsError: if it cannot be read, is no YAML, or a URL in it holds what may
+            be a key.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _refuse_keys(values)
     except OSError as error:
         raise ParamsError(
             f"{path}: {error.strerror}; name a params file with --params"
         ) from error
+    except yaml.MarkedYAMLError as error:
+        # Its own words quote the line, in which there may be a key.
+        words = " ".join(filter(None, (error.context, error.problem)))
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ParamsError(f"{path}: not valid YAML: {words}, line {line}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ParamsError(f"{path}: not valid YAML: {reason}") from error
-    return parse_params(values, path)
+    except ValueError as error:
+        raise ParamsError(f"{path}: {error}") from error
+    return values
 
 
 def parse_params(values: object, path: Path) -> Params:

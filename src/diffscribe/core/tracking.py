@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -104,13 +105,16 @@ OPENING_STAGES = ("label", "train")
 TRACES_A_PAGE = 100
 LOCK_WAIT_S = 3.0
 QUICK_AND_QUIET = {
+    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
 }
-"""MLflow's environment unless the user set it: a dead server costs seconds."""
+"""MLflow's environment unless the user set it: a dead server costs seconds, and traces
+and the server's password go to no other address."""
+_URL = re.compile(r"(\w://)(?:[^\s/?#@]*@)?([^\s?]*)(?:\?\S*)?")
 
 
 def report(
@@ -186,7 +190,8 @@ def forget_traces(repository: str) -> int:
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).splitlines()[0][:200]
         raise ToolError(
-            f"MLflow at {uri} cannot be asked for traces of {repository}: {reason}; "
+            f"MLflow at {_shown(uri)} cannot be asked for traces of {repository}: "
+            f"{_shown(reason)}; "
             "mend that and run again"
         ) from error
     return count
@@ -340,7 +345,8 @@ class TrackedRun:
             self._client = None
             reason = str(error).splitlines()[0][:200]
             click.echo(
-                f"tracking: MLflow at {_tracking_uri()} is lost: {reason}; the stage "
+                f"tracking: MLflow at {_shown(_tracking_uri())} is lost: "
+                f"{_shown(reason)}; the stage "
                 "goes on, its files are complete, this run's mirror is not",
                 err=True,
             )
@@ -380,6 +386,11 @@ def _tracking_uri() -> str:
     """Return where runs go: the user's server, or one file at the repository's root."""
     own = f"sqlite:///{repository_root() / 'mlflow.db'}"
     return os.environ.get("MLFLOW_TRACKING_URI") or own
+
+
+def _shown(text: str) -> str:
+    """Return a text without the users and queries of its URLs, which may be keys."""
+    return _URL.sub(r"\1\2", text)
 
 
 def _refuse_broken_sqlite(uri: str) -> None:
@@ -430,7 +441,9 @@ def _create_run(
 
     if experiment_name := os.environ.get("DVC_EXP_NAME"):
         tags = {**tags, "DVC_EXP_NAME": experiment_name}
-    run = client.create_run(experiment_id, tags=resolve_tags(tags), run_name=name)
+    # Among them is the URL of this clone's remote, where CI puts its token.
+    shown = {key: _shown(str(tag)) for key, tag in resolve_tags(tags).items()}
+    run = client.create_run(experiment_id, tags=shown, run_name=name)
     rows = [Param(key, str(value)) for key, value in _leaves(values)]
     client.log_batch(run.info.run_id, params=rows)
     return str(run.info.run_id)

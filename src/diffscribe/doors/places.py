@@ -21,7 +21,6 @@ REMOTE_URL = re.compile(
     r"(?P<protocol>\w+)://(?:[^/@]*@)?(?P<host>[^/:@]+)(?::\d+)?/(?P<path>.+)"
 )
 SCP_URL = re.compile(r"(?:[^/@]*@)?(?P<host>[^/:@]+):(?!//|:)(?P<path>.+)")
-PASSWORD = re.compile(r"\w+://[^/@]*:[^/@]*@")
 MAX_NAME_CHARS = 200
 PLAIN_PART = re.compile(r"[\w~][\w.~+-]*")
 
@@ -223,7 +222,7 @@ def _search(folder: Path, levels: int, on_error: OnError) -> list[Path]:
 
 def remote_name(url: str) -> str | None:
     """Return `host/owner/name` of a remote's URL; None for a local path."""
-    match = _parsed(url)
+    match = _parsed(re.split(r"[?#]", url, maxsplit=1)[0])
     if match is None:
         return None
     path = match["path"].strip("/").removesuffix(".git")
@@ -244,18 +243,13 @@ def protocol_of(url: str) -> str:
     """Return the protocol of a remote's URL; `host:path` is ssh.
 
     Raises:
-        SourceError: if it is no URL of a remote, or holds a password.
+        SourceError: if it is no URL of a remote.
     """
     match = _parsed(url)
     if match is None or match["host"].startswith("-"):
         raise SourceError(
             f"harvest.sources: '{url}' is no URL of a repository; write "
             "https://host/owner/name, or path instead of url for a folder"
-        )
-    if PASSWORD.match(url):
-        raise SourceError(
-            f"harvest.sources: the URL of {remote_name(url)} holds a password; "
-            "take it out, git asks your credential helper for it"
         )
     return str(match.groupdict().get("protocol", "ssh")).lower()
 
