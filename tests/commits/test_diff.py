@@ -17,7 +17,7 @@ def joined(text):
     return "".join(patch.text for patch in parse_diff(text))
 
 
-def diff_of(folder, before, after):
+def diff_of(folder, before, after, *options):
     """Return what git prints between two trees."""
     for name, files in (("before", before), ("after", after)):
         for path, content in files.items():
@@ -38,7 +38,7 @@ def diff_of(folder, before, after):
     for name in ("before", "after"):
         git("--work-tree", name, "add", "-A", "-f")
         trees.append(git("write-tree").strip())
-    return git("diff", "-M", *trees)
+    return git("diff", "-M", *options, *trees)
 
 
 def test_takes_an_empty_diff_for_no_files():
@@ -155,6 +155,37 @@ def test_splits_a_file_that_becomes_a_symlink_in_two(tmp_path):
 def test_names_the_line_that_git_would_not_print(text, line):
     with pytest.raises(RecordError, match=f"^diff:{line}: "):
         parse_diff(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--color",), "it is coloured; print it with 'git diff --no-color'"),
+        (("--no-prefix",), "with --src-prefix=a/ --dst-prefix=b/"),
+        (("--src-prefix=i/", "--dst-prefix=w/"), "with --src-prefix=a/ --dst-prefix"),
+    ],
+)
+def test_says_of_a_diff_with_other_options_which_ones_help(tmp_path, options, words):
+    with pytest.raises(RecordError, match=rf"^diff:1: .*{words}"):
+        parse_diff(diff_of(tmp_path, {"f": b"1\n"}, {"f": b"2\n"}, *options))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("\n", "\r\n"), "turned its line ends into CR LF"),
+        (lambda text: f"\ufeff{text}", "a byte order mark before it"),
+        (lambda text: text.partition("\n")[2], "expected a 'diff --git' line"),
+        (lambda text: text[text.index("---") :], "another program than git wrote it"),
+        (lambda text: f"diff --cc f\n{text}", "the combined diff of a merge"),
+        (lambda text: f"Submodule f 12..34:\n{text}", "shows submodules as a log"),
+    ],
+)
+def test_says_of_what_is_no_diff_of_git_what_it_is(tmp_path, change, words):
+    text = diff_of(tmp_path, {"f": b"1\r\n"}, {"f": b"2\r\n"})
+    assert joined(text) == text
+    with pytest.raises(RecordError, match=rf"^diff:1: .*{words}"):
+        parse_diff(change(text))
 
 
 def test_unquotes_octal_bytes_as_utf8():

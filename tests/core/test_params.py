@@ -269,6 +269,8 @@ def test_the_only_user_in_a_url_is_git_of_ssh(values, url, fits):
 def test_a_revision_is_a_whole_sha(values, revision):
     text = problem(with_source(values, url="https://x.org/y", revision=revision))
     assert text.startswith("harvest.sources.0.revision: String should match pattern")
+    of_sha_256 = with_source(values, url="https://x.org/y", revision="a" * 64)
+    assert "names its objects by SHA-256" in problem(of_sha_256)
 
 
 @pytest.mark.parametrize(

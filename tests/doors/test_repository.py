@@ -1,4 +1,6 @@
 import os
+import re
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from diffscribe.doors.repository import (
     require_trees,
 )
 
+IDENTITY = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
 Open = Callable[[Path], OpenSource]
 
 
@@ -168,7 +171,7 @@ def test_a_linked_work_tree_has_its_own_head(grown, tmp_path):
         ),
         (
             lambda git: (git / "config").write_text("[extensions]\nfuture = 1\n"),
-            "extensions.future is 1, which is not supported",
+            "it has the setting extensions.future is 1, which this program does not",
         ),
         (
             lambda git: (git / "objects/info/alternates").write_text('"/x"\n'),
@@ -180,6 +183,38 @@ def test_refuses_what_git_could_not_read_safely(grown, change, reason):
     (grown.folder / ".git/objects/info").mkdir(exist_ok=True)
     change(grown.folder / ".git")
     assert reason in refusal(grown.folder)
+
+
+def test_a_format_that_cannot_be_read_is_named_with_what_helps(tmp_path):
+    """The advice works: what it makes of the repository is read."""
+    for number, name in enumerate(("named", "detached")):
+        git(tmp_path, "init", "-q", "--object-format=sha256", name)
+        (tmp_path / name / "a").write_text(f"{number}\n")
+        git(tmp_path / name, "add", "a")
+        git(tmp_path / name, *IDENTITY, "commit", "-q", "-m", "feat: begin")
+    git(tmp_path / "detached", "checkout", "-q", "--detach")
+    git(tmp_path / "named", "bundle", "create", "-q", "../s.bundle", "HEAD")
+    for place in ("named", "detached"):
+        assert "names its objects by SHA-256" in refusal(tmp_path / place)
+    copy = "git fast-export --all | git -C COPY fast-import"
+    with pytest.raises(SourceError, match=re.escape(f"'{copy}'")):
+        open_source(find(str(tmp_path / "s.bundle")).kept[0], tmp_path / "opened")
+    git(
+        tmp_path,
+        "init",
+        "-q",
+        "-b",
+        git(tmp_path / "named", "branch", "--show-current"),
+        "COPY",
+    )
+    subprocess.run(
+        copy.replace("COPY", "../COPY"),
+        shell=True,
+        cwd=tmp_path / "named",
+        check=True,
+        capture_output=True,
+    )
+    assert [each.name for each in find(str(tmp_path / "COPY")).kept] == ["COPY"]
 
 
 def test_a_large_but_plain_file_is_no_reason(grown, opened):

@@ -237,6 +237,20 @@ def test_a_line_that_does_not_fit_is_named(read, lines, words):
         read(*lines)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda diff: diff.replace("\n", "\r\n"), "turned its line ends into CR LF"),
+        (lambda diff: diff.replace("diff --", "\x1b[1mdiff --"), "it is coloured"),
+    ],
+)
+def test_a_diff_that_a_program_changed_is_told_in_every_format(read, change, words):
+    own = make_change(("feat: one", ["a.py"]), diff=HARVESTED["diff"])
+    for row in (JOCO, HARVESTED, own.model_dump(mode="json")):
+        with pytest.raises(RecordError, match=rf"cases\.jsonl:1: not a case.*{words}"):
+            read(row | {"diff": change(row["diff"])})
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.jsonl' cannot be read"):
         read_case_file(tmp_path / "none.jsonl")

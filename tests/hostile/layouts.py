@@ -374,7 +374,7 @@ def head_is_unborn(place: Place) -> Path:
     return pointed(place, b"ref: refs/heads/none\n")
 
 
-@attack(FORMAT, refused="objectformat is sha256")
+@attack(FORMAT, refused="names its objects by SHA-256")
 def sha_256(place: Place) -> Path:
     """The repository uses SHA-256"""
     folder = place.folder / "repository"
@@ -387,7 +387,7 @@ def sha_256(place: Place) -> Path:
     return folder
 
 
-@attack(FORMAT, refused="refstorage is reftable")
+@attack(FORMAT, refused="keeps its references in a reftable")
 def reference_tables(place: Place) -> Path:
     """References are kept in a reftable"""
     history = configured(

@@ -87,8 +87,8 @@ def parse_diff(text: str) -> tuple[FilePatch, ...]:
     index = 0
     while index < len(lines):
         start = index
-        if not lines[start].startswith("diff --git "):
-            raise RecordError(f"diff:{start + 1}: expected a 'diff --git' line")
+        if not lines[start].startswith("diff --git ") or lines[start][-2:] == "\r\n":
+            raise RecordError(f"diff:{start + 1}: {_other_kind(lines[start])}")
         index = start + 1
         while index < len(lines) and not lines[index].startswith(_AFTER_HEADER):
             index += 1
@@ -129,6 +129,29 @@ def part_of_diff(diff: str, commit: PlannedCommit) -> str:
             kept = [hunk for number, hunk in numbered.items() if number in own]
             parts.append(patch._replace(hunks=tuple(kept)).text)
     return "".join(parts)
+
+
+_OTHER_KINDS = {
+    re.compile(r"\ufeff?\x1b\["): "it is coloured; print it with 'git diff --no-color'",
+    re.compile(r"diff --git .*\r\n"): "a program turned its line ends into CR LF; write"
+    " it with 'git diff --output=FILE', which leaves them as they are",
+    re.compile(r"diff --(?:cc|combined) "): "it is the combined diff of a merge; print "
+    "it against one parent, with 'git diff PARENT MERGE'",
+    re.compile(r"Submodule "): "it shows submodules as a log; print it with "
+    "'git diff --submodule=short'",
+    re.compile(r"\ufeff"): "a program put a byte order mark before it; write it with "
+    "'git diff --output=FILE'",
+    re.compile(r"(?:---|\*\*\*|Index:|diff|Only in) "): "another program than git wrote"
+    " it; print it with 'git diff', or 'git diff --no-index OLD NEW' outside of git",
+}
+"""What a diff is whose section begins with such a line, and what can be done."""
+COLOURED = r"(?:\x1b\[[\d;]*m)*"
+
+
+def _other_kind(line: str) -> str:
+    """Return why a section of a diff does not begin as git begins one."""
+    kinds = (words for form, words in _OTHER_KINDS.items() if form.match(line))
+    return next(kinds, "expected a 'diff --git' line, as 'git diff' prints")
 
 
 def unquote(name: str) -> str:
@@ -173,7 +196,8 @@ def _paths(header: list[str], number: int) -> tuple[str, str | None]:
     path = unquote(new).removeprefix("b/")
     if unquote(old) != f"a/{path}" or unquote(new) != f"b/{path}":
         raise RecordError(
-            f"diff:{number}: cannot tell the path; use a/ and b/ prefixes"
+            f"diff:{number}: cannot tell the path; have git print a/ and b/ before "
+            "it, with --src-prefix=a/ --dst-prefix=b/"
         )
     return path, None
 

@@ -33,6 +33,16 @@ def _quoted(value: object) -> object:
     return value
 
 
+def _sha_1(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError(
+            "is of a repository that names its objects by SHA-256, which libgit2 "
+            "cannot read; clone it yourself, and name the path of a copy that "
+            "'git fast-export --all | git -C COPY fast-import' makes of it"
+        )
+    return value
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
@@ -201,7 +211,9 @@ class SourceParams(Section):
     """A repository, a folder of them, a bundle, or a glob; `~` is home."""
     url: str | None = None
     """The repository that `make clone` fetches."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    revision: (
+        Annotated[str, Field(pattern=r"^[0-9a-f]{40}$"), BeforeValidator(_sha_1)] | None
+    ) = None
     """The sha of the newest commit to read; a url needs one, a path has none."""
     name: Annotated[str, Field(pattern=NAME, max_length=200)] | None = None
     """What its rows call it; None takes that of its remote, or its path's end."""

@@ -26,7 +26,8 @@ MAX_LIST_BYTES = 2**28
 MAX_ALTERNATES = 100
 """Object folders that one repository may borrow from."""
 HEAD = re.compile(
-    rb"ref: *(?P<reference>refs/[^\0-\x20~^:?*\[\\\x7f]+)\n|[0-9a-f]{40}\n?"
+    rb"ref: *(?P<reference>refs/[^\0-\x20~^:?*\[\\\x7f]+)\n"
+    rb"|[0-9a-f]{40}(?:[0-9a-f]{24})?\n?"
 )
 SHALLOW = re.compile(r"(?:[0-9a-f]{40}\n)*")
 CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
@@ -40,6 +41,23 @@ EXTENSIONS = {
     "extensions.refstorage": "files",
 }
 """Repository extensions that we can read, with the value they must have, if any."""
+SHA_1_COPY = (
+    "it names its objects by SHA-256, which libgit2 cannot read; read a copy that "
+    "names them by SHA-1: 'git init COPY' and, in a clone of it, "
+    "'git fast-export --all | git -C COPY fast-import'"
+)
+HELP = {
+    "extensions.objectformat is sha256": SHA_1_COPY,
+    "extensions.refstorage is reftable": "it keeps its references in a reftable, which "
+    "libgit2 cannot read; turn them into files by 'git refs migrate --ref-format=files'"
+    " (from git 2.46 on), or read a bundle: 'git bundle create FILE HEAD --branches'",
+}
+"""What can be done about a repository with a setting that we cannot read."""
+OTHER_EXTENSION = (
+    "it has the setting {}, which this program does not know; read a bundle of it, "
+    "written by the git that made it: 'git bundle create FILE HEAD --branches'"
+)
+SHA_256_BUNDLE = re.compile(rb"# v3 git bundle\n(?:@.*\n)*?@object-format=sha256\n")
 MAX_HEADER_BYTES = 2**24
 """Size limit of a bundle's header, which git reads byte by byte."""
 UNBUNDLE_S = 30
@@ -151,7 +169,7 @@ def borrow_objects(path: Path, folder: Path) -> Borrowed:
         common = git_folder / os.fsdecode(pointer.rstrip(b"\n"))
         _refuse_traps(common)
         _link(folder, common, _head(git_folder))
-        settings = _settings(folder, common / "config")
+        settings = _settings(folder, path, common / "config")
         shallow = _shallow(common / "shallow")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -246,8 +264,12 @@ def _head(git_folder: Path) -> bytes:
     return content
 
 
-def _settings(folder: Path, config: Path) -> dict[str, str]:
-    """Return the settings of a config file by lower-case key; includes are ignored."""
+def _settings(folder: Path, path: Path, config: Path) -> dict[str, str]:
+    """Return the settings of a config file by lower-case key; includes are ignored.
+
+    Raises:
+        SourceError: if they say that the repository has a format we cannot read.
+    """
     if _content(config) is None:
         return {}
     git = run_git(folder, "config", "--file", str(config), "--list", "-z")
@@ -261,7 +283,9 @@ def _settings(folder: Path, config: Path) -> dict[str, str]:
     for key, value in settings.items():
         known = key in EXTENSIONS and EXTENSIONS[key] in (None, value)
         if key.startswith("extensions.") and not known:
-            raise ValueError(f"{key} is {value}, which is not supported")
+            setting = f"{key} is {value}"
+            help_ = HELP.get(setting, OTHER_EXTENSION.format(setting))
+            raise SourceError(f"{path}: cannot be read as a git repository: {help_}")
     return settings
 
 
@@ -347,8 +371,11 @@ def _unbundle(bundle: Path, folder: Path) -> tuple[str, tuple[str, ...]]:
 
     pygit2.init_repository(folder, bare=True)
     with bundle.open("rb") as file:
-        if b"\n\n" not in file.read(MAX_HEADER_BYTES):
-            raise _bad_bundle(bundle, "cannot be read: its header has no end")
+        header = file.read(MAX_HEADER_BYTES)
+    if b"\n\n" not in header:
+        raise _bad_bundle(bundle, "cannot be read: its header has no end")
+    if SHA_256_BUNDLE.match(header):
+        raise SourceError(f"{bundle}: the bundle cannot be read: {SHA_1_COPY}")
     seconds = UNBUNDLE_S + bundle.stat().st_size // UNBUNDLE_BYTES_A_SECOND
     git = run_git(folder, "bundle", "unbundle", str(bundle), max_cpu_s=seconds)
     if git.returncode != 0:

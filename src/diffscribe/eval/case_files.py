@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from diffscribe.commits.diff import parse_diff, unquote
+from diffscribe.commits.diff import COLOURED, parse_diff, unquote
 from diffscribe.commits.originals import new_paths, original_parts, plan_of_parts
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.commits.plan import (
@@ -198,11 +198,15 @@ def case_of_change(row: Row) -> Case:
     """Return a plan case of a change: harvested, labeled, curated or split.
 
     The target is the plan of its label, or else of its original commits.
+
+    Raises:
+        RecordError: if its diff is not what git prints.
     """
     added = _StageRow.model_validate(row)
     change = Change.model_validate(
         {key: row[key] for key in Change.model_fields.keys() & row.keys()}
     )
+    parse_diff(change.diff)
     return Case(
         id=change.id,
         parent_id=added.parent_id,
@@ -381,7 +385,7 @@ def _case_of_chat(row: Row) -> Case:
     )
 
 
-_PATCH = re.compile(r"^diff --git ", re.M)
+_PATCH = re.compile(rf"^{COLOURED}diff --git ", re.M)
 _STAT = re.compile(r"^ (?P<name>\S.*?) +\| +(?:\d+ ?[+-]*|Bin .*)$", re.M)
 _STRIPPED_ENDS = ("", "\n", "\n \n", "\n \n \n", "\n \n \n \n")
 """Ends that a diff loses where a program strips whitespace."""
