@@ -86,7 +86,8 @@ def test_it_is_readable_by_another_connection_when_put_returns(path):
 def test_closing_writes_what_is_on_its_way(path):
     with Ledger(path) as ledger:
         puts = [
-            ledger.put(key(n), "small", answer(n), about="acme/app") for n in range(500)
+            ledger.put(key(n), "small", answer(n), about="acme/app", private=False)
+            for n in range(500)
         ]
     assert [put.result(0) for put in puts] == [answer(n) for n in range(500)]
     with Ledger(path) as ledger:
@@ -98,7 +99,9 @@ def test_closing_writes_what_is_on_its_way(path):
 
 def test_an_asker_that_is_cancelled_loses_no_answer(path):
     async def give_up(ledger):
-        put = asyncio.wrap_future(ledger.put(key(1), "small", HI, about="acme/app"))
+        put = asyncio.wrap_future(
+            ledger.put(key(1), "small", HI, about="acme/app", private=False)
+        )
         put.cancel()
 
     with Ledger(path) as ledger:
@@ -112,7 +115,8 @@ def test_answers_that_wait_for_the_disk_are_written_together(path):
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             puts = [
-                ledger.put(key(n), "small", HI, about="acme/app") for n in range(800)
+                ledger.put(key(n), "small", HI, about="acme/app", private=False)
+                for n in range(800)
             ]
             other.execute("ROLLBACK")
         assert all(put.result() == HI for put in puts)

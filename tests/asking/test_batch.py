@@ -245,6 +245,39 @@ def test_the_next_run_goes_on_where_a_service_gave_up(tmp_path, call, code):
         assert len(server.batches) == 1
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "words"),
+    [
+        ("MAX_REPLY_BYTES", 9, "more than 9 bytes"),
+        ("MAX_FILE_BYTES", 999, "more than 999 bytes"),
+        ("MAX_FILE_S", 0, "not complete within 0 s"),
+    ],
+)
+def test_what_a_service_sends_is_bounded(tmp_path, monkeypatch, limit, value, words):
+    with BatchServer() as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(f"diffscribe.doors.batches.{limit}", value)
+            with pytest.raises(ToolError, match=words):
+                label(tmp_path, server.base_url, 10)
+        assert label(tmp_path, server.base_url, 10)[0] == texts(10)
+
+
+def test_only_the_owner_reads_what_was_asked_and_answered(tmp_path):
+    def modes():
+        for path in tmp_path.rglob("*"):
+            if path.is_file() and path.stat().st_size:
+                seen[path.name] = path.stat().st_mode & 0o777
+        return True
+
+    seen: dict[str, int] = {}
+    with BatchServer(on_batch=modes) as server:
+        label(tmp_path, server.base_url, 10)
+    modes()
+    names = {"requests.jsonl", "state.json", "teacher.sqlite"}
+    assert set(seen) >= names
+    assert set(seen.values()) == {0o600}
+
+
 @pytest.mark.parametrize("lists_after_s", [0.0, 0.15])
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_batch_is_not_made_twice_if_nobody_hears_that_it_was_made(

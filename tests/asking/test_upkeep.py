@@ -21,6 +21,8 @@ from diffscribe.asking.upkeep import (
 from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.doors.reply import Answer, TokenUsage
 
+SAID = Answer("hi", TokenUsage(10, 4, 3, 1), 0.25, "stop")
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -29,12 +31,38 @@ def path(tmp_path):
 
 def test_an_export_merged_elsewhere_is_the_same_ledger(path, tmp_path):
     add(path, map(row, range(2500)))
-    assert export(path, tmp_path / "a.jsonl") == 2500
+    assert export(path, tmp_path / "a.jsonl") == (2500, 0)
     other = tmp_path / "other.sqlite"
     assert merge(other, tmp_path / "a.jsonl") == Merged(2500, 0, is_whole=True)
     assert list(rows(other)) == list(rows(path))
     export(other, tmp_path / "b.jsonl")
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_no_export_has_an_answer_about_a_private_row(path, tmp_path):
+    with Ledger(path) as ledger:
+        for number in range(4):
+            put(ledger, key(number), "m", SAID, private=number % 2 == 1)
+    assert export(path, tmp_path / "a.jsonl") == (2, 2)
+    text = (tmp_path / "a.jsonl").read_text()
+    assert [key(n) in text for n in range(4)] == [True, False, True, False]
+    copy = tmp_path / "copy.sqlite"
+    assert merge(copy, path).added == 4
+    assert export(copy, tmp_path / "b.jsonl") == (2, 2)
+
+
+def test_a_ledger_of_the_version_before_is_upgraded(path):
+    with Ledger(path) as ledger:
+        put(ledger, key(1), "m", SAID)
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE answers DROP COLUMN private")
+        database.execute("PRAGMA user_version=2")
+    path.chmod(0o644)
+    with Ledger(path) as ledger:
+        put(ledger, key(2), "m", SAID, private=True)
+    assert path.stat().st_mode & 0o777 == 0o600
+    found = {each.key: each.private for each in rows(path)}
+    assert found == {key(1): False, key(2): True}
 
 
 def test_an_export_has_a_line_for_each_answer_ordered_by_key(path, tmp_path):
@@ -85,7 +113,7 @@ def test_merging_goes_on_while_a_ledger_is_in_use(path, tmp_path):
     with Ledger(path) as ledger:
         said = Answer("hi", TokenUsage(1, 0, 1, 0), 0.1, "stop")
         puts = [
-            ledger.put(key(n), "small", said, about="acme/app")
+            ledger.put(key(n), "small", said, about="acme/app", private=False)
             for n in range(1400, 3000)
         ]
         merge(path, tmp_path / "other.sqlite")

@@ -1,6 +1,7 @@
 """What comes over the wire, byte by byte, and where it may go."""
 
 import asyncio
+import gzip
 import ssl
 import subprocess
 import time
@@ -170,6 +171,14 @@ def test_a_reply_of_more_than_8_mib_is_refused(status, excess, is_chunked):
         assert "more than 8388608 bytes" in str(outcome)
     else:
         assert faults == ([] if status.startswith(b"200") else ["HTTP 500"])
+
+
+def test_a_packed_reply_is_not_unpacked():
+    body = gzip.compress(completion("x" * 10 * MAX_REPLY_BYTES).encode())
+    head = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    [outcome], faults = ask(Server([OK + head, body]))
+    assert faults == ["connection lost"]
+    assert "the reply is packed with gzip" in str(outcome)
 
 
 @pytest.mark.parametrize("reply", [plain("h" * 99), CHUNKED + b"1\r\nh\r\n" * 99])

@@ -34,6 +34,6 @@ def numbers(path):
     return sorted(by_key[each.key] for each in rows(path))
 
 
-def put(ledger, *values, about="acme/app"):
+def put(ledger, *values, about="acme/app", private=False):
     """Keep an answer, and return the one that counts."""
-    return ledger.put(*values, about=about).result()
+    return ledger.put(*values, about=about, private=private).result()

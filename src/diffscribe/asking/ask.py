@@ -254,7 +254,11 @@ class Asker:
                 usage = answer.usage
                 # An error while the trace is recorded must not lose a paid answer.
                 kept = self._ledger.put(
-                    key, question.model, answer, about=question.about
+                    key,
+                    question.model,
+                    answer,
+                    about=question.about,
+                    private=question.private,
                 )
                 record(answer)
         finally:

@@ -20,7 +20,13 @@ from diffscribe.asking.ask import Counts, in_order
 from diffscribe.asking.budget import Budget, Cost
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import ToolError
-from diffscribe.core.files import lock_file, repository_root, write_json, write_lines
+from diffscribe.core.files import (
+    OWNER_ONLY,
+    lock_file,
+    repository_root,
+    write_json,
+    write_lines,
+)
 from diffscribe.doors.batches import (
     DIALECT,
     BatchService,
@@ -53,11 +59,20 @@ REQUESTS, STATE, ANSWERS = "requests.jsonl", "state.json", "answers.jsonl"
 _KEY = re.compile(rb"[0-9a-f]{64}")
 
 
+class Asked(NamedTuple):
+    """What the ledger is told of a request beside its answer."""
+
+    model: str
+    about: str
+    """Repository that is asked about."""
+    private: bool = False
+
+
 class BatchState(NamedTuple):
     """The batch of a folder."""
 
-    asked: Mapping[str, tuple[str, str]]
-    """Model and repository of each request, by the key of the question."""
+    asked: Mapping[str, "Asked"]
+    """Of each request, by the key of the question."""
     file: str = ""
     """Id of the requests at the service; empty before they are uploaded."""
     batch: str = ""
@@ -69,7 +84,9 @@ def read_state(folder: Path) -> BatchState | None:
     path = folder / STATE
     if not path.exists():
         return None
-    return BatchState(**orjson.loads(path.read_bytes()))
+    state = BatchState(**orjson.loads(path.read_bytes()))
+    asked = {key: Asked(*each) for key, each in state.asked.items()}
+    return state._replace(asked=asked)
 
 
 def batch_folder(base_url: str | None) -> Path:
@@ -118,8 +135,8 @@ def forget_requests(folder: Path, repo: str, keys: Set[str]) -> Withdrawn:
         state = read_state(folder) or BatchState({})
         gone = {
             key
-            for key, (_, about) in state.asked.items()
-            if about == repo or key in keys
+            for key, each in state.asked.items()
+            if each.about == repo or key in keys
         }
         left = {key: state.asked[key] for key in state.asked if key not in gone}
         if not left:
@@ -131,9 +148,9 @@ def forget_requests(folder: Path, repo: str, keys: Set[str]) -> Withdrawn:
                     kept = (
                         each for each in lines if dropped.isdisjoint(_KEY.findall(each))
                     )
-                    write_lines(path, kept)
+                    write_lines(path, kept, OWNER_ONLY)
             # Last, because after a kill it says which requests are still to be dropped.
-            write_json(folder / STATE, state._replace(asked=left)._asdict())
+            write_json(folder / STATE, state._replace(asked=left)._asdict(), OWNER_ONLY)
     ids = filter(None, (state.file, state.batch)) if gone else ()
     return Withdrawn(frozenset(gone), tuple(ids))
 
@@ -144,8 +161,7 @@ class PendingError(Exception):
 
 class _Request(NamedTuple):
     line: bytes
-    model: str
-    about: str
+    asked: Asked
     most: Cost
 
 
@@ -247,9 +263,9 @@ class BatchAsker:
         if self._state is None and self._requests:
             asked = self._requests.items()
             _close(self._folder)
-            write_lines(self._folder / REQUESTS, (each.line for _, each in asked))
-            about = {key: (each.model, each.about) for key, each in asked}
-            self._keep(BatchState(about))
+            lines = (each.line for _, each in asked)
+            write_lines(self._folder / REQUESTS, lines, OWNER_ONLY)
+            self._keep(BatchState({key: each.asked for key, each in asked}))
         if self._state is None:
             if self._is_over_budget:
                 raise self._budget.exhausted()
@@ -295,11 +311,12 @@ class BatchAsker:
             self._is_over_budget = True
             return
         question = sent.question
-        self._requests[key] = _Request(line, question.model, question.about, most)
+        asked = Asked(question.model, question.about, question.private)
+        self._requests[key] = _Request(line, asked, most)
         self._bytes += len(line)
 
     def _keep(self, state: BatchState) -> None:
-        write_json(self._folder / STATE, state._asdict())
+        write_json(self._folder / STATE, state._asdict(), OWNER_ONLY)
         self._state = state
 
     def _fetch(
@@ -334,7 +351,7 @@ class BatchAsker:
                 "rest"
             )
 
-    def _take(self, left: dict[str, tuple[str, str]]) -> int:
+    def _take(self, left: dict[str, Asked]) -> int:
         """Keep the answers of the file beside the requests; they are on the disk then.
 
         Those with a result are taken out of `left`. Return the number of lines that are
@@ -345,9 +362,13 @@ class BatchAsker:
         for key, result in read_answers(self._folder / ANSWERS):
             unreadable += key is None
             if key in left:
-                model, about = left.pop(key)
+                model, about, private = left.pop(key)
                 if isinstance(result, Answer):
-                    puts.append(self._ledger.put(key, model, result, about=about))
+                    puts.append(
+                        self._ledger.put(
+                            key, model, result, about=about, private=private
+                        )
+                    )
                     self._settle(key, model, result)
                 else:
                     self._settle(key, model, self._failure(result))
@@ -356,14 +377,14 @@ class BatchAsker:
         return unreadable
 
     def _finish(
-        self, left: Mapping[str, tuple[str, str]], unreadable: int, *, is_final: bool
+        self, left: Mapping[str, Asked], unreadable: int, *, is_final: bool
     ) -> None:
         """End the batch; requests without an answer failed, or may be asked again."""
         words = "the batch ended without an answer"
         if unreadable:
             words += f"; {unreadable} lines of its file are none"
-        for key, (model, _) in left.items():
-            self._settle(key, model, AnswerError(words) if is_final else None)
+        for key, each in left.items():
+            self._settle(key, each.model, AnswerError(words) if is_final else None)
         _close(self._folder)
         self._state, self._requests, self._bytes = None, {}, 0
         self._dialect = self._next_dialect

@@ -21,13 +21,15 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from diffscribe.core.errors import DiffscribeError, InputError, StorageError
-from diffscribe.core.files import repository_root
+from diffscribe.core.files import OWNER_ONLY, repository_root
 from diffscribe.core.records import Record
 from diffscribe.doors.reply import Answer, TokenUsage
 
 APPLICATION_ID = 0x64734C67
 """`dsLg`, which tells a ledger from any other sqlite file."""
-VERSION = 2
+VERSION = 3
+UPGRADE = "ALTER TABLE answers ADD COLUMN private INTEGER NOT NULL DEFAULT 0"
+"""Of a ledger of version 2, which did not say which answers are about private rows."""
 BUSY_S = 60.0
 """How long to wait for another process that writes, which takes milliseconds."""
 
@@ -43,7 +45,8 @@ CREATE TABLE answers (
     completion_tokens INTEGER NOT NULL,
     reasoning_tokens INTEGER NOT NULL,
     latency_s REAL NOT NULL,
-    answered_at TEXT NOT NULL
+    answered_at TEXT NOT NULL,
+    private INTEGER NOT NULL DEFAULT 0
 )
 """
 
@@ -87,6 +90,8 @@ class LedgerRow(Record):
     latency_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     answered_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """In UTC; its order as text is its order in time."""
+    private: bool = Field(default=False, exclude_if=lambda private: not private)
+    """Whether it is about a private row, so that no export has it; else not there."""
 
 
 USAGE = ", ".join(TokenUsage._fields)
@@ -148,7 +153,7 @@ class Ledger:
         return None if found is None else _answer(found)
 
     def put(
-        self, key: str, model: str, answer: Answer, *, about: str
+        self, key: str, model: str, answer: Answer, *, about: str, private: bool
     ) -> Future[Answer]:
         """Return at once a future of the answer that counts; done, it is on the disk.
 
@@ -168,6 +173,7 @@ class Ledger:
             **answer.usage._asdict(),
             "latency_s": answer.latency_s,
             "answered_at": datetime.now(UTC).strftime(TIME),
+            "private": private,
         }
         self._puts.put((values, future))
         return future
@@ -181,7 +187,7 @@ class Ledger:
         with explained(self._path):
             if self._claims is None:
                 path = self._path.with_name(f"{self._path.name}-claims")
-                self._claims = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+                self._claims = os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
             try:
                 fcntl.lockf(
                     self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _claim_byte(key)
@@ -251,6 +257,7 @@ def open_ledger(path: Path, *, must_exist: bool = False) -> sqlite3.Connection:
         raise InputError(f"ledger '{path}' does not exist; the first answer makes it")
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _close_to_others(path)
         connection = sqlite3.connect(
             path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
@@ -260,6 +267,15 @@ def open_ledger(path: Path, *, must_exist: bool = False) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _close_to_others(path: Path) -> None:
+    """Give a ledger, which may be new, the mode 0600; sqlite's own files follow it."""
+    if not path.exists():
+        path.touch(mode=OWNER_ONLY)
+    for name in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + name).chmod(OWNER_ONLY)
 
 
 @contextlib.contextmanager
@@ -308,6 +324,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             if _is_empty(connection):
                 connection.execute(TABLE)
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version={VERSION}")
+    elif _number(connection, "user_version") == VERSION - 1:
+        with transaction(connection):
+            if _number(connection, "user_version") == VERSION - 1:
+                connection.execute(UPGRADE)
                 connection.execute(f"PRAGMA user_version={VERSION}")
     if _number(connection, "application_id") != APPLICATION_ID:
         raise StorageError(

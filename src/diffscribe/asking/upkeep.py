@@ -22,7 +22,7 @@ from diffscribe.asking.ledger import (
     transaction,
 )
 from diffscribe.core.errors import InputError, StorageError
-from diffscribe.core.files import read_jsonl, write_jsonl
+from diffscribe.core.files import OWNER_ONLY, read_jsonl, write_jsonl
 
 KEY = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 SQLITE = b"SQLite format 3\0"
@@ -81,9 +81,21 @@ def rows(path: Path) -> Iterator[LedgerRow]:
             yield _row(row)
 
 
-def export(path: Path, target: Path) -> int:
-    """Write a ledger as JSONL, ordered by key, and return the number of answers."""
-    return write_jsonl(target, rows(path))
+def export(path: Path, target: Path) -> tuple[int, int]:
+    """Write a ledger as JSONL, ordered by key, without answers about private rows.
+
+    Return the numbers of answers written and left out.
+    """
+    left_out = 0
+
+    def shared() -> Iterator[LedgerRow]:
+        nonlocal left_out
+        for row in rows(path):
+            left_out += row.private
+            if not row.private:
+                yield row
+
+    return write_jsonl(target, shared(), OWNER_ONLY), left_out
 
 
 def merge(path: Path, source: Path) -> Merged:
@@ -112,7 +124,7 @@ def add(path: Path, answers: Iterable[LedgerRow]) -> tuple[int, int]:
     with contextlib.closing(open_ledger(path)) as connection:
         while some := list(islice(answers, ROWS_PER_TRANSACTION)):
             with explained(path), transaction(connection):
-                values = [row.model_dump() for row in some]
+                values = [dict(row) for row in some]
                 added += connection.executemany(INSERT, values).rowcount
             seen += len(some)
     return added, seen - added

@@ -25,11 +25,13 @@ def ledger_command(context: click.Context, ledger: Path | None) -> None:
 @click.argument("target", type=OUTPUT)
 @click.pass_obj
 def ledger_export(ledger: Path, target: Path) -> None:
-    """Write all answers to TARGET, one JSON object a line.
+    """Write the answers to TARGET, one JSON object a line.
 
-    The lines are ordered by key.
+    The lines are ordered by key. Answers about private changes are left out.
     """
-    click.echo(f"export: {upkeep.export(ledger, target)} answers in {target}")
+    written, left_out = upkeep.export(ledger, target)
+    private = f"; {left_out} about private changes left out" if left_out else ""
+    click.echo(f"export: {written} answers in {target}{private}")
 
 
 @ledger_command.command("merge")

@@ -51,6 +51,8 @@ FULL = "the disk is full"
 NO_SPACE = (FULL, os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """The words of ENOSPC and EDQUOT, which libraries also put into other exceptions."""
 
+OWNER_ONLY = 0o600
+
 REFUSALS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR),
@@ -130,10 +132,10 @@ def _open_input(path: Path) -> IO[bytes]:
         ) from error
 
 
-def write_jsonl(path: Path, records: Iterable[Record]) -> int:
+def write_jsonl(path: Path, records: Iterable[Record], mode: int = 0o666) -> int:
     """Write records with sorted keys and return how many there were."""
     count = 0
-    with whole_file(path) as partial, partial.open("wb") as lines:
+    with whole_file(path, mode) as partial, partial.open("wb") as lines:
         for record in records:
             lines.write(
                 orjson.dumps(
@@ -146,22 +148,25 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
     return count
 
 
-def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+def write_lines(path: Path, lines: Iterable[bytes], mode: int = 0o666) -> None:
     """Write lines that are records already, each with its line feed."""
-    with whole_file(path) as partial, partial.open("wb", buffering=2**20) as file:
+    with whole_file(path, mode) as partial, partial.open("wb", buffering=2**20) as file:
         file.writelines(lines)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, mode: int = 0o666) -> None:
     """Write one JSON document, indented, with sorted keys."""
-    with whole_file(path) as partial:
+    with whole_file(path, mode) as partial:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
         partial.write_text(text + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """Give a path to write to; it is renamed to `path` if the block succeeds.
+
+    The umask narrows the mode; OWNER_ONLY is for what may hold answers about private
+    rows, or keys.
 
     Raises:
         StorageError: if the disk is full, `path` cannot be written, or another run
@@ -171,6 +176,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     with _held(path):
         try:
             with _explained(path):
+                os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode))
                 yield partial
                 _sync(partial)
                 partial.replace(path)

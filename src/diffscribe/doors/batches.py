@@ -15,12 +15,16 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from diffscribe.core.errors import ToolError
+from diffscribe.core.files import OWNER_ONLY, whole_file
 from diffscribe.doors.dialect import Dialect, Rung
 from diffscribe.doors.endpoint import (
+    MAX_REPLY_BYTES,
+    UNPACKED,
     Outgoing,
     host_of,
     is_loopback,
     is_transient,
+    limit_reply,
     wait_s,
 )
 from diffscribe.doors.reply import (
@@ -40,6 +44,9 @@ DIALECT = Dialect(Rung.JSON_SCHEMA)
 _RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
 _OVER = ("batch_expired", "batch_cancelled")
 """Codes of requests that were neither answered nor refused."""
+MAX_FILE_BYTES = 2**32
+"""Of answers: 80 kB for each request that a batch has at most."""
+MAX_FILE_S = 3600.0
 LISTED_WITHIN_S = 60.0
 """How soon a new batch is in the service's list."""
 RECENT_BATCHES = 1000
@@ -90,7 +97,14 @@ class BatchService:
             timeout_s: for one attempt.
             attempts: number of tries while failures look transient.
         """
+        import httpx2
         import openai
+
+        def limit(response: httpx2.Response) -> None:
+            if response.request.url.path.endswith("/content"):
+                limit_reply(response, MAX_FILE_BYTES, MAX_FILE_S)
+            else:
+                limit_reply(response, MAX_REPLY_BYTES, timeout_s)
 
         self.host = host_of(base_url)
         self._openai = openai.OpenAI(
@@ -98,10 +112,12 @@ class BatchService:
             api_key=api_key,
             timeout=timeout_s,
             max_retries=0,
+            default_headers=UNPACKED,
             http_client=openai.DefaultHttpxClient(
                 # A redirect would carry questions and key to another address.
                 follow_redirects=False,
                 trust_env=not is_loopback(self.host),
+                event_hooks={"response": [limit]},
             ),
         )
         self._api_key = api_key
@@ -161,8 +177,11 @@ class BatchService:
 
         def stream() -> None:
             contents = self._openai.files.with_streaming_response
-            with contents.content(file_id) as content:
-                content.stream_to_file(target)
+            with (
+                contents.content(file_id) as content,
+                whole_file(target, OWNER_ONLY) as partial,
+            ):
+                content.stream_to_file(partial)
 
         self._call(stream)
 
@@ -220,7 +239,8 @@ def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AttemptError
     Requests that a service did not come to before the end are left out.
     """
     with file.open("rb") as lines:
-        for text in lines:
+        # A line without an end is read in parts, none of which is an answer.
+        for text in iter(lambda: lines.readline(MAX_REPLY_BYTES), b""):
             try:
                 line = _Line.model_validate_json(text)
             except ValidationError:

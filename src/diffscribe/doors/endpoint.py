@@ -7,10 +7,11 @@ retries what may pass, and slows down for all when it is told so.
 """
 
 import asyncio
+import math
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -409,40 +410,63 @@ class Endpoint:
         return AnswerError(words)
 
 
+UNPACKED = {"Accept-Encoding": "identity"}
+"""A small compressed reply may unpack to any size."""
+
+
+def limit_reply(response: Any, max_bytes: int, max_s: float = math.inf) -> None:
+    """Have the body of a reply end with an error where it grows or takes too long.
+
+    So it does at once if it is compressed, which UNPACKED asks not to be.
+    """
+    import httpx2
+
+    started = time.monotonic()
+    whole = response.stream
+    encoding = response.headers.get("Content-Encoding", "identity")
+
+    class Limited(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+        size = 0
+
+        def passed(self, piece: bytes) -> bytes:
+            self.size += len(piece)
+            if encoding != "identity":
+                raise httpx2.ReadError(f"the reply is packed with {encoding}")
+            if self.size > max_bytes:
+                raise httpx2.ReadError(f"more than {max_bytes} bytes")
+            if time.monotonic() - started > max_s:
+                raise httpx2.ReadError(f"not complete within {max_s:g} s")
+            return piece
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield from map(self.passed, whole)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in whole:
+                yield self.passed(piece)
+
+        def close(self) -> None:
+            whole.close()
+
+        async def aclose(self) -> None:
+            await whole.aclose()
+
+    response.stream = Limited()
+
+
 def _open_client(base_url: str, api_key: str) -> "openai.AsyncOpenAI":
     import httpx2
     import openai
 
-    class Limited(httpx2.AsyncByteStream):
-        """The body of a reply, which ends with an error beyond MAX_REPLY_BYTES."""
-
-        def __init__(self, whole: Any) -> None:
-            self._whole = whole
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            size = 0
-            async for piece in self._whole:
-                size += len(piece)
-                if size > MAX_REPLY_BYTES:
-                    raise httpx2.ReadError(f"more than {MAX_REPLY_BYTES} bytes")
-                yield piece
-
-        async def aclose(self) -> None:
-            await self._whole.aclose()
-
-    async def limit_size(response: httpx2.Response) -> None:
-        response.stream = Limited(response.stream)
+    async def limit(response: httpx2.Response) -> None:
+        limit_reply(response, MAX_REPLY_BYTES)
 
     return openai.AsyncOpenAI(
         base_url=base_url,
         api_key=api_key,
         max_retries=0,
         timeout=None,
-        default_headers={
-            "Connection": "close",
-            # A small compressed reply may unpack to any size.
-            "Accept-Encoding": "identity",
-        },
+        default_headers={"Connection": "close", **UNPACKED},
         http_client=openai.DefaultAioHttpClient(
             # A redirect would carry question and key to another address.
             follow_redirects=False,
@@ -455,7 +479,7 @@ def _open_client(base_url: str, api_key: str) -> "openai.AsyncOpenAI":
                 # came late over it would be taken for the next question's answer.
                 keepalive_expiry=-1,
             ),
-            event_hooks={"response": [limit_size]},
+            event_hooks={"response": [limit]},
         ),
     )
 
