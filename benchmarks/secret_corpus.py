@@ -293,6 +293,10 @@ azure_devops_token base62:76 AZDO base62:4
 digitalocean_token dop|doo|dor _v1_ hex:64
 alibaba_access_key_id LTAI5t base62:18
 tencent_secret_id AKID base62:32
+azure_key base62:76 APIM|ACDb base62:5 Q==
+azure_openai_key base62:52 JQQJ99 base62:26
+cloudflare_token cfk_|cfut_|cfat_ base62:40 hex:8
+vercel_token vcp_|vck_ base62:56
 cloudflare_origin_ca_key v1.0- hex:24 - hex:146
 heroku_token HRKU-AA url64:58
 netlify_token nfp_ base62:36
@@ -347,6 +351,9 @@ openai_project_key sk-proj-|sk-svcacct- url64:74 T3BlbkFJ url64:73 A
 anthropic_key sk-ant- api03|admin01 - url64:93 AA
 openrouter_key sk-or-v1- hex:64
 secret_key_token sk- hex:32
+cerebras_key csk- base36:48
+fireworks_key fw_ base62:24
+together_key tgp_v1_ url64:43
 pinecone_key pcsk_ base62:6 _ base62:63
 jina_key jina_ hex:32 url64:28
 huggingface_token hf_ letter:34
@@ -598,6 +605,24 @@ export AWS_SESSION_TOKEN=$value
             quoted_signature,
             '"https://a.blob.core.windows.net/c/b.zip?sv=2022-11-02&sp=r&sig=$value"',
         ),
+        "logic_apps_signature": (
+            lambda rng: url64_of(rng.randbytes(32)),
+            """
+https://prod-7.westeurope.logic.azure.com/workflows/a/triggers/b?sv=1.0&sig=$value
+""",
+        ),
+        "telegram_bot_url": (
+            spelled("7", "digit:9", ":AA", "url64:32", "base62:1"),
+            'requests.post("https://api.telegram.org/bot$value/sendMessage", json=x)',
+        ),
+        "docker_config": (
+            lambda rng: base64_of(json_of({"auths": {"r.io": {"auth": login(rng)}}})),
+            "  .dockerconfigjson: $value",
+        ),
+        "jwk_private_key": (
+            lambda rng: url64_of(rng.randbytes(rng.choice([32, 48, 256]))),
+            '{"kty":"EC","crv":"P-256","x":"x","d":"$value"}',
+        ),
         "vault_unseal_key": (
             key_of(33),
             """
@@ -652,7 +677,14 @@ def private_key(rng: Random) -> str:
     body = base64_of(b"\x30\x82" + rng.randbytes(rng.choice([46, 118, 600, 1190])))
     width = rng.choice([64, 70, 76])
     rows = [body[start : start + width] for start in range(0, len(body), width)]
-    kind = rng.choice(["RSA ", "EC ", "", "OPENSSH ", "ENCRYPTED ", "PGP", "PuTTY"])
+    kind = rng.choice(
+        ["RSA ", "EC ", "", "OPENSSH ", "ENCRYPTED ", "PGP", "PuTTY", "OpenVPN"]
+    )
+    if kind == "OpenVPN":
+        body = rng.randbytes(256).hex()
+        rows = [body[start : start + 32] for start in range(0, len(body), 32)]
+        mark = "OpenVPN Static key V1-----"
+        return "\n".join([f"-----BEGIN {mark}", *rows, f"-----END {mark}"])
     if kind == "PuTTY":
         head = ["PuTTY-User-Key-File-3: ssh-rsa", f"Private-Lines: {len(rows)}"]
         return "\n".join([*head, *rows, f"Private-MAC: {rng.randbytes(32).hex()}"])

@@ -225,7 +225,8 @@ def _is_key(body: bytes) -> bool:
     if body.startswith(b"LS0t"):
         # A `=` before the end is no base64, and a decoder would raise.
         head = body[:64].replace(b"=", b"")
-        return b"PRIVATE KEY" in base64.b64decode(head[: len(head) // 4 * 4])
+        text = base64.b64decode(head[: len(head) // 4 * 4])
+        return b"PRIVATE KEY" in text or b"OpenVPN" in text
     chars = sum(len(run) for run in _LONG_RUN.findall(body))
     return chars >= max(MIN_KEY_CHARS, MIN_KEY_SHARE * len(body.strip()))
 
