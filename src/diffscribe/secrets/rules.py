@@ -11,7 +11,7 @@ import binascii
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ import re2
 
 from diffscribe.core.files import read_table
 
+LINES_BELOW = 4
+"""Between a name and its value, as in Terraform's variables."""
 AUTOMATON_BYTES = 64 << 20
 """Memory an automaton may take; RE2 starts it anew beyond."""
 PRIVATE_KEY = "private_key"
@@ -45,6 +47,10 @@ class Rule(NamedTuple):
     """Its group is the secret; without a group, the whole match is."""
     is_real: Callable[[str], bool]
     """Whether a match is a secret, not an example or a variable's name."""
+    gate: bytes
+    """What every match holds; the pattern is tried on a text that holds it."""
+    is_local: bool
+    """Whether a match begins on the line of its gate, and ends a few lines below."""
     family: str = "secret"
 
     def placeholder(self, number: int) -> str:
@@ -63,13 +69,33 @@ def find_secrets(text: bytes) -> dict[bytes, Rule]:
     """Return the distinct secrets of a text, each with the first rule that finds it."""
     found: dict[bytes, Rule] = {}
     automaton, patterns = _scanner()
+    windows: dict[bytes, list[bytes]] = {}
     for index in sorted(automaton.Match(text) or ()):
-        rule = load_rules()[index]
-        for match in patterns[index].finditer(text):
-            value = next((each for each in match.groups() if each), match[0])
-            if value not in found and rule.is_real(value.decode("latin-1")):
-                found[value] = rule
+        rule, pattern, gate = load_rules()[index], *patterns[index]
+        if gate and rule.gate not in windows:
+            windows[rule.gate] = list(_windows(gate, text))
+        for part in windows[rule.gate] if gate else [text]:
+            for match in pattern.finditer(part):
+                value = next((each for each in match.groups() if each), match[0])
+                if value not in found and rule.is_real(value.decode("latin-1")):
+                    found[value] = rule
     return found
+
+
+def _windows(gate: Any, text: bytes) -> Iterator[bytes]:
+    """Yield the lines that hold a gate, each with the lines below it."""
+    start = stop = line_end = 0
+    for match in gate.finditer(text):
+        if match.start() < line_end:
+            continue
+        begin = text.rfind(b"\n", line_end, match.start()) + 1 or line_end
+        if begin > stop:
+            yield text[start:stop]
+            start = begin
+        line_end = stop = text.find(b"\n", match.end()) + 1 or len(text)
+        for _ in range(LINES_BELOW):
+            stop = text.find(b"\n", stop) + 1 or len(text)
+    yield text[start:stop]
 
 
 def find_private_keys(text: bytes) -> list[Span]:
@@ -77,7 +103,7 @@ def find_private_keys(text: bytes) -> list[Span]:
 
     A mark without a key below it, as in code that reads keys, does not count.
     """
-    if not any(mark.encode() in text for mark in _data()["private_key"]["marks"]):
+    if not _key_marks().search(text):
         return []
     spans = sorted(
         Span(*match.span(1))
@@ -242,11 +268,13 @@ def load_rules() -> tuple[Rule, ...]:
             kind,
             pattern.encode(),
             is_real,
+            gate.encode(),
+            isinstance(entry, dict),
             "personal" if section == "person" else "secret",
         )
         for section, is_real in DEMANDS.items()
         for kind, entry in _data()[section].items()
-        for pattern in _patterns(entry)
+        for pattern, gate in _patterns(kind, entry)
     )
 
 
@@ -254,14 +282,20 @@ def _data() -> dict[str, Any]:
     return read_table("secrets", "rules.toml")
 
 
-def _patterns(entry: str | list[str] | dict[str, str]) -> list[str]:
-    """Return the whole patterns of an entry of rules.toml."""
+def _patterns(
+    kind: str, entry: str | list[str] | dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the whole patterns of an entry of rules.toml, each with its gate."""
     if isinstance(entry, dict):
-        places = _data()["places"].values()
-        return [_expand(each, {"NAME": entry["beside"]}) for each in places]
-    return [
-        _expand(each, {}) for each in ([entry] if isinstance(entry, str) else entry)
-    ]
+        for place in _data()["places"].values():
+            yield (
+                _expand(place, {"NAME": entry["beside"]}),
+                _expand(f"(?i){entry['beside']}", {}),
+            )
+        return
+    for pattern in [entry] if isinstance(entry, str) else entry:
+        gate = _data()["gates"].get(kind) or pattern.partition("{BESIDE}")[0]
+        yield _expand(pattern, {}), _expand(gate, {})
 
 
 _FRAGMENT = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
@@ -274,17 +308,23 @@ def _expand(pattern: str, names: dict[str, str]) -> str:
 
 
 @cache
-def _scanner() -> tuple[Any, tuple[Any, ...]]:
-    """Return the automaton that tells which rules may occur, and their patterns.
+def _scanner() -> tuple[Any, tuple[tuple[Any, Any], ...]]:
+    """Return the automaton that tells which rules may occur, their patterns and gates.
 
     The automaton does not count repetitions: one that does has a state for each, and
     building states takes ten times as long as walking through them.
     """
     automaton = re2.Set.SearchSet(_options())
     for rule in load_rules():
-        automaton.Add(_COUNT.sub(lambda n: b"+" if int(n[1]) else b"*", rule.pattern))
+        automaton.Add(_COUNT.sub(lambda n: b"+" if int(n[1]) else b"*", rule.gate))
     automaton.Compile()
-    return automaton, tuple(compile_linear(rule.pattern) for rule in load_rules())
+    return automaton, tuple(
+        (
+            compile_linear(rule.pattern),
+            compile_linear(rule.gate) if rule.is_local else None,
+        )
+        for rule in load_rules()
+    )
 
 
 _COUNT = re.compile(rb"\{([0-9]+)(?:,[0-9]*)?\}")
@@ -292,8 +332,13 @@ _COUNT = re.compile(rb"\{([0-9]+)(?:,[0-9]*)?\}")
 
 @cache
 def _key_patterns() -> tuple[Any, ...]:
-    patterns = _patterns(_data()["private_key"]["pattern"])
-    return tuple(compile_linear(each.encode()) for each in patterns)
+    patterns = _data()["private_key"]["pattern"]
+    return tuple(compile_linear(_expand(each, {}).encode()) for each in patterns)
+
+
+@cache
+def _key_marks() -> Any:
+    return compile_linear(_data()["private_key"]["marks"].encode())
 
 
 @cache
