@@ -18,7 +18,7 @@ from diffscribe.asking.batch import (
 )
 from diffscribe.asking.budget import Budget, Price
 from diffscribe.asking.ledger import Ledger
-from diffscribe.core.errors import BudgetError, ToolError
+from diffscribe.core.errors import BudgetError, StorageError, ToolError
 from diffscribe.doors.batches import BatchService, read_answers
 from diffscribe.doors.reply import Answer, AnswerError, TokenUsage, question_key
 
@@ -103,7 +103,7 @@ def test_a_batch_brings_what_is_asked_and_the_next_run_asks_nothing(tmp_path):
         assert said == texts(25)
         assert teacher.counts.asked == 0
         assert len(server.calls) == calls
-    assert left(tmp_path) == ["lock"]
+    assert left(tmp_path) == []
 
 
 def test_the_file_is_what_the_service_documents(tmp_path):
@@ -337,13 +337,13 @@ def test_kills_at_any_moment_lose_nothing_and_pay_nothing_twice(tmp_path, limits
 
 
 def test_a_second_process_is_kept_out(tmp_path):
-    words = "another process works on this batch"
+    words = "another run works on it"
     with Ledger(tmp_path / "teacher.sqlite") as ledger:
         folder = tmp_path / "batches"
         with BatchAsker(ledger, Budget(), folder, None):
-            with pytest.raises(ToolError, match=words):
+            with pytest.raises(StorageError, match=words):
                 BatchAsker(ledger, Budget(), folder, None)
-            with pytest.raises(ToolError, match=words):
+            with pytest.raises(StorageError, match=words):
                 forget_requests(folder, GONE, set())
         hold(folder).close()
 
@@ -371,7 +371,7 @@ def test_files_that_are_answered_offline_are_read(tmp_path):
     assert said[:12] + said[13:] == texts(12) + texts(15)[13:]
     assert str(said[12]) == "the batch ended without an answer"
     assert teacher.counts.known == 14
-    assert left(tmp_path) == ["lock"]
+    assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("line", ['{"custom_id": "a', '{"id": 1}', "\0", ""])
@@ -385,7 +385,7 @@ def test_a_line_that_is_no_answer_is_one_failure_and_the_rest_is_kept(tmp_path, 
     words = "the batch ended without an answer; 1 lines of its file are none"
     assert str(said[3]) == words
     assert teacher.counts.failed == 1
-    assert left(tmp_path) == ["lock"]
+    assert left(tmp_path) == []
 
 
 def test_an_odd_body_costs_no_answer_of_its_file(tmp_path):
@@ -472,7 +472,7 @@ def test_answers_to_what_was_sent_and_forgotten_are_ignored_when_they_come(tmp_p
 def test_a_batch_of_a_forgotten_repository_goes_with_what_a_kill_left(tmp_path):
     offline(tmp_path, 3)
     forget_requests(tmp_path / "batches", GONE, {key(0)})
-    assert left(tmp_path) == ["lock"]
+    assert left(tmp_path) == []
     (tmp_path / "batches/requests.jsonl").write_text(GONE)
     forget_requests(tmp_path / "batches", GONE, set())
-    assert left(tmp_path) == ["lock"]
+    assert left(tmp_path) == []

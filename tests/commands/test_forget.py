@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from diffscribe.asking.batch import hold
 from diffscribe.asking.upkeep import add, rows
 from diffscribe.commands.forget import forget
 from diffscribe.core.ballots import Vote
-from diffscribe.core.errors import RecordError, ToolError
+from diffscribe.core.errors import RecordError, StorageError
 from diffscribe.core.files import read_jsonl, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change, LabeledChange, RejectedChange
@@ -239,7 +240,7 @@ def test_what_no_stage_writes_is_named_before_anything_is_removed(
 
 def test_a_second_run_finds_all_that_a_first_one_could_not_reach(taught):
     batches = taught / ".cache/batches/offline"
-    with hold(batches), pytest.raises(ToolError, match="another process"):
+    with closing(hold(batches)), pytest.raises(StorageError, match="another run"):
         forget(taught, "acme/app")
     assert "models/adapter/weights" in files(taught)
     result = forget(taught, "acme/app")

@@ -4,6 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from socket import gethostname
 
 import pytest
 
@@ -11,6 +14,7 @@ from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.core.files import (
     read_json,
     read_jsonl,
+    temporary_folder,
     whole_file,
     whole_folder,
     write_json,
@@ -140,25 +144,74 @@ def test_what_a_killed_run_left_does_not_reach_the_next(tmp_path):
         "from diffscribe.core.files import whole_file, whole_folder\n"
         "with whole_file(Path('rows.jsonl')) as row, whole_folder(Path('m')) as m:\n"
         "    row.write_text('half'), (m / 'half').write_text('half')\n"
+        "    print(os.getpid(), flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    command = [sys.executable, "-c", killed]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
+    number = done.stdout.strip()
     assert names(tmp_path) == [
-        *(".m.lock.partial", ".m.partial"),
-        *(".rows.jsonl.lock.partial", ".rows.jsonl.partial"),
+        *(f".m.{number}.partial", ".m.lock.partial"),
+        *(f".rows.jsonl.{number}.partial", ".rows.jsonl.lock.partial"),
     ]
+    # Of another output, whose writer lives, and of nobody known.
+    kept = [".notes.77.partial", ".rows.jsonl.old.partial", "rows.jsonl.5.partial"]
+    for name in kept:
+        (tmp_path / name).touch()
     write_jsonl(tmp_path / "rows.jsonl", [HARD])
+    assert names(tmp_path) == sorted([*kept, "rows.jsonl"])
     with whole_folder(tmp_path / "m") as folder:
         (folder / "whole").touch()
-    assert names(tmp_path) == ["m", "rows.jsonl"]
     assert names(tmp_path / "m") == ["whole"]
     assert list(read_jsonl(tmp_path / "rows.jsonl", Issue)) == [HARD]
 
 
+def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = (
+        "import os, signal\n"
+        "from diffscribe.core.files import temporary_folder\n"
+        "with temporary_folder() as folder:\n"
+        "    (folder / 'half').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    variables = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", killed], env=variables, check=False)
+    (dead,) = names(tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    others = [".diffscribe-link.partial", "diffscribe-notes", "outside"]
+    (tmp_path / others[0]).symlink_to(outside)
+    (tmp_path / others[1]).mkdir()
+    with temporary_folder() as first, temporary_folder() as second:
+        assert names(tmp_path) == sorted([*others, first.name, second.name])
+    assert names(tmp_path) == others
+    assert dead.startswith(".diffscribe-")
+
+
+def test_a_lock_that_was_removed_is_told_before_anything_is_published(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    second = (
+        "from pathlib import Path\n"
+        "from diffscribe.core.files import whole_file\n"
+        "with whole_file(Path('rows.jsonl')) as partial:\n"
+        "    partial.write_text('second')\n"
+    )
+    words = r"someone removed .*; run again"
+    with pytest.raises(StorageError, match=words), whole_file(path) as partial:
+        partial.write_text("first")
+        (tmp_path / ".rows.jsonl.lock.partial").unlink()
+        subprocess.run([sys.executable, "-c", second], cwd=tmp_path, check=True)
+    assert path.read_text() == "second"
+    assert names(tmp_path) == ["rows.jsonl"]
+
+
 def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path):
     (tmp_path / "rows.jsonl").write_text("old")
-    (tmp_path / ".rows.jsonl.partial").symlink_to("/dev/full")
+    (tmp_path / f".rows.jsonl.{os.getpid()}.partial").symlink_to("/dev/full")
     with pytest.raises(StorageError) as caught:
         write_jsonl(tmp_path / "rows.jsonl", [HARD])
     assert str(caught.value) == (
@@ -171,7 +224,7 @@ def test_a_full_disk_is_told_and_the_old_version_stays(tmp_path):
 
 def test_a_full_disk_is_told_with_the_folder_that_the_user_knows(tmp_path):
     with pytest.raises(StorageError) as caught, whole_folder(tmp_path / "sft") as sft:
-        (sft / ".train.jsonl.partial").symlink_to("/dev/full")
+        (sft / f".train.jsonl.{os.getpid()}.partial").symlink_to("/dev/full")
         write_jsonl(sft / "train.jsonl", [HARD])
     assert str(caught.value).startswith(f"{tmp_path / 'sft'}: the disk is full; free")
     assert names(tmp_path) == []
@@ -238,7 +291,8 @@ def test_a_second_writer_of_one_output_is_refused_and_harms_nothing(tmp_path, wr
         )
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[-1] == (
-            "diffscribe.core.errors.StorageError: out: another run writes this output; "
+            "diffscribe.core.errors.StorageError: out: another run works on it "
+            f"(process {os.getpid()} on {gethostname()}, {Path(sys.argv[0]).name}); "
             "wait for it or end it, then run again"
         )
     out = tmp_path / "out"

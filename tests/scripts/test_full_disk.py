@@ -61,7 +61,7 @@ def source(workplace, labeled, curated):
 )
 def test_a_file_that_finds_no_space_leaves_the_old_one(source, name, output):
     place = source(name)
-    (place.folder / f"out/.{output}.partial").symlink_to("/dev/full")
+    (place.folder / f"out/.{output}.{os.getpid()}.partial").symlink_to("/dev/full")
     words = f"out/{output}: the disk is full; free some space and run again"
     place.assert_failed(place.run(), 74, words)
 
@@ -72,7 +72,7 @@ def test_counts_that_find_no_space_leave_whole_outputs_and_a_rerun_completes(
 ):
     place = source(name)
     details = f"{name}.json"
-    (place.folder / f"out/.{details}.partial").symlink_to("/dev/full")
+    (place.folder / f"out/.{details}.{os.getpid()}.partial").symlink_to("/dev/full")
     failed = place.run()
     assert failed.returncode == 74
     words = f"out/{details}: the disk is full; free some space and run again"
@@ -105,6 +105,17 @@ def test_a_folder_that_finds_no_space_leaves_nothing(source):
     done, left = on_small_disk(place, 16)
     place.assert_failed(done, 74, "out/splits: the disk is full; free some")
     assert left == ["filler"]
+
+
+@needs_mount
+def test_temporary_files_that_find_no_space_name_their_folder(source):
+    place = source("harvest")
+    temporary = place.folder / "temporary"
+    temporary.mkdir()
+    small = f'mount -t tmpfs -o size=8k none "{temporary}" && exec "$@"'
+    done = place.run_apart(*UNSHARE, "sh", "-c", small, "sh", TMPDIR=str(temporary))
+    words = f"{temporary}: the disk of temporary files is full; free some space, or"
+    place.assert_failed(done, 74, words)
 
 
 @needs_mount

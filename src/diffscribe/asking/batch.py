@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import orjson
 
@@ -22,7 +22,7 @@ from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import (
     OWNER_ONLY,
-    lock_file,
+    Lock,
     repository_root,
     write_json,
     write_lines,
@@ -95,14 +95,14 @@ def batch_folder(base_url: str | None) -> Path:
     return repository_root() / ".cache" / "batches" / name
 
 
-def hold(folder: Path) -> IO[bytes]:
-    """Return the flock of a folder, made if there is none.
+def hold(folder: Path) -> Lock:
+    """Return the lock of a folder, made if there is none.
 
     Raises:
-        ToolError: if another process has it.
+        StorageError: if another process has it.
     """
-    busy = f"'{folder}': another process works on this batch; wait for it or end it"
-    return lock_file(folder / "lock", ToolError(busy))
+    folder.mkdir(parents=True, exist_ok=True)
+    return Lock(folder / "lock", folder)
 
 
 def _close(folder: Path) -> None:
@@ -127,7 +127,7 @@ def forget_requests(folder: Path, repo: str, keys: Set[str]) -> Withdrawn:
     sent; its answers are ignored when they come.
 
     Raises:
-        ToolError: if another process works on the folder.
+        StorageError: if another process works on the folder.
     """
     with contextlib.closing(hold(folder)):
         for path in folder.glob(".*.partial"):
@@ -181,7 +181,7 @@ class BatchAsker:
         service a file is written only.
 
         Raises:
-            ToolError: if another process works on the folder.
+            StorageError: if another process works on the folder.
         """
         self.failed: dict[str, AnswerError] = {}
         """Why a question has no answer, by key."""

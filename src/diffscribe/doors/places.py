@@ -3,13 +3,13 @@
 import glob
 import os
 import re
-import tempfile
 from collections.abc import Callable, Collection, Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.core.errors import SourceError
+from diffscribe.core.files import temporary_folder
 from diffscribe.core.params import SourceParams
 from diffscribe.doors.repository import Source, borrow_objects, read_head
 
@@ -132,9 +132,9 @@ def _source(place: Place) -> Source:
             )
         name = settings.name or plain_name(path.stem)
         return Source(name, path, None, None, None, settings)
-    with tempfile.TemporaryDirectory(prefix="diffscribe-") as folder:
-        borrowed = borrow_objects(path, Path(folder))
-        head = read_head(path, Path(folder), settings.revision)
+    with temporary_folder() as folder:
+        borrowed = borrow_objects(path, folder)
+        head = read_head(path, folder, settings.revision)
     remote = remote_name(settings.url or borrowed.url)
     folder_name = _named_folder(path).name.removesuffix(".git")
     return Source(

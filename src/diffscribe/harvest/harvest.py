@@ -23,6 +23,7 @@ from diffscribe.commits.lesson import NO_LESSON, LessonReason, subject_template
 from diffscribe.commits.style import StyleRule
 from diffscribe.core.engine import run_jobs
 from diffscribe.core.errors import SourceError
+from diffscribe.core.files import temporary_folder
 from diffscribe.core.params import HarvestParams, SourceParams, SplitParams
 from diffscribe.core.tracking import Refusals, Statistics
 from diffscribe.doors.git import decode
@@ -197,8 +198,8 @@ def _read_sources(
 ) -> Iterator[Row]:
     """Yield the rows of one source after another."""
     failed: set[str] = set()
-    with tempfile.TemporaryDirectory(prefix="diffscribe-") as name:
-        folders = {each.name: Path(name, f"{at}") for at, each in enumerate(sources)}
+    with temporary_folder() as home:
+        folders = {each.name: home / f"{at}" for at, each in enumerate(sources)}
         batches = (
             batch
             for source in sources
@@ -390,7 +391,7 @@ def apply_caps(
     if not any((caps.all, caps.author, *caps.repo.values())):
         yield from ((row, None) for row in rows)
         return
-    with tempfile.TemporaryFile() as lines:
+    with temporary_folder() as home, tempfile.TemporaryFile(dir=home) as lines:
         waiting = []
         for row in rows:
             lines.write(row.line)

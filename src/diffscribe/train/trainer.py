@@ -9,10 +9,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from diffscribe.core.errors import ParamsError, ToolError
+from diffscribe.core.files import temporary_folder
 from diffscribe.core.params import TrainParams
 from diffscribe.core.records import Sample
 from diffscribe.doors.adapter import load_adapter
@@ -282,10 +282,10 @@ def masked_ids(
         num_hidden_layers=1,
         num_attention_heads=1,
     )
-    with TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         trainer = SFTTrainer(
             model=LlamaForCausalLM(smallest),
-            args=sft_config(Path(folder), params, 1, evaluates=False, backend="trl"),
+            args=sft_config(folder, params, 1, evaluates=False, backend="trl"),
             train_dataset=sft_dataset([sample], tokenizer),
             processing_class=tokenizer,
         )
