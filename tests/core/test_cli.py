@@ -1,5 +1,6 @@
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -75,6 +76,40 @@ def test_ctrl_c_is_one_line_and_130():
         "fold: interrupted; nothing was half-written, run the same command again "
         "to go on\n"
     )
+
+
+WAITING = """
+import os, signal, sys, threading, time
+import click
+from diffscribe.core.cli import Command
+@click.command(cls=Command)
+def main():
+    # A thread takes the signal, as if it had come right before the main one waits.
+    def send(): time.sleep(0.2), signal.pthread_kill(threading.get_ident(), NUMBER)
+    threading.Thread(target=send, daemon=True).start()
+    os.read(os.pipe()[0], 1)
+main(prog_name="fold")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "handler"),
+    [
+        (signal.SIGINT, signal.SIG_DFL),
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGTERM, signal.SIG_IGN),  # as a shell starts what ends with &
+    ],
+)
+def test_a_signal_right_before_a_call_that_waits_is_not_lost(number, handler):
+    done = subprocess.run(
+        [sys.executable, "-c", WAITING.replace("NUMBER", str(int(number)))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
+    )
+    assert done.returncode == 128 + number, done.stderr
+    assert done.stderr.startswith("fold: interrupted; nothing was half-written")
 
 
 def test_a_bug_is_not_explained_away():

@@ -1,4 +1,7 @@
-"""Ctrl-C in each stage: to the whole group of processes, as a terminal sends it."""
+"""Ctrl-C in each stage, to the whole group of processes, as a terminal sends it.
+
+SIGTERM goes to the stage alone and does the same.
+"""
 
 import contextlib
 import os
@@ -22,14 +25,17 @@ sleep 0.3
 echo $$ > "${0%/bin/*}/started"
 exec sleep 1000
 """
+both = pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 SAMPLE = (
     '{"completion":[],"files":["a"],"id":"1","junk":[],"parent_id":null,'
     '"prompt":[],"repo":"r","target":{"commits":[]},"task":"plan"}\n'
 )
 
 
-def interrupt(place, until, **variables):
-    """Run a stage, send Ctrl-C as soon as `until` is true, and return its end."""
+def interrupt(place, until, number=signal.SIGINT, **variables):
+    """Run a stage, send a signal as soon as `until` is true, and return its end."""
     with subprocess.Popen(
         place.command(),
         cwd=place.folder,
@@ -45,7 +51,8 @@ def interrupt(place, until, **variables):
                 running.kill()
                 pytest.fail(f"not reached: {running.communicate()[1]}")
             time.sleep(0.02)
-        os.killpg(running.pid, signal.SIGINT)
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(running.pid, number)
         try:
             stdout, stderr = running.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -54,9 +61,9 @@ def interrupt(place, until, **variables):
     return SimpleNamespace(returncode=running.returncode, stdout=stdout, stderr=stderr)
 
 
-def assert_interrupted(place, done):
+def assert_interrupted(place, done, code=130):
     words = "interrupted; nothing was half-written, run the same command again to go on"
-    place.assert_failed(done, 130, words)
+    place.assert_failed(done, code, words)
     assert done.stdout == ""
 
 
@@ -114,7 +121,8 @@ def test_while_rendering(workplace, tiny_base):
     assert_interrupted(place, interrupt(place, read_begins(fifo)))
 
 
-def test_while_git_works(workplace):
+@both
+def test_while_git_works(workplace, number, code):
     place = workplace("harvest")
     sha = "0" * 40
     place.put("in/a.bundle", f"# v2 git bundle\n{sha} HEAD\n\nPACK")
@@ -122,15 +130,16 @@ def test_while_git_works(workplace):
     deaf_programs(place.folder, "git")
     path = f"{place.folder / 'bin'}:{os.environ['PATH']}"
     wait = Started(place)
-    assert_interrupted(place, interrupt(place, wait, PATH=path))
+    assert_interrupted(place, interrupt(place, wait, number, PATH=path), code)
     assert_gone(wait.pid)
 
 
-def test_while_workers_diff(workplace):
+@both
+def test_while_workers_diff(workplace, number, code):
     place = workplace("harvest")
     history = History(place.folder / "in/repository")
-    for number in range(3):
-        history.commit(f"feat: {number}", {"a": f"{number}\n"})
+    for each in range(3):
+        history.commit(f"feat: {each}", {"a": f"{each}\n"})
     place.params["harvest"] |= {"sources": ["in/repository"], "workers": 2}
     place.params["label"]["source"] = "teacher"  # Keeps commits whatever they say.
     deaf_programs(place.folder, "git")
@@ -144,14 +153,15 @@ def test_while_workers_diff(workplace):
         "TMPDIR": str(temporary),
     }
     wait = Started(place)
-    assert_interrupted(place, interrupt(place, wait, **variables))
+    assert_interrupted(place, interrupt(place, wait, number, **variables), code)
     assert_gone(wait.pid)
     assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow
+@both
 @pytest.mark.parametrize("name", ["merge_quantize", "eval"])
-def test_while_llama_cpp_works(workplace, name):
+def test_while_llama_cpp_works(workplace, name, number, code):
     place = workplace(name)
     place.put_case()
     deaf_programs(
@@ -159,8 +169,8 @@ def test_while_llama_cpp_works(workplace, name):
         *("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity"),
     )
     wait = Started(place)
-    done = interrupt(place, wait, LLAMA_CPP_DIR=str(place.folder))
-    assert_interrupted(place, done)
+    done = interrupt(place, wait, number, LLAMA_CPP_DIR=str(place.folder))
+    assert_interrupted(place, done, code)
     assert_gone(wait.pid)
 
 

@@ -4,9 +4,14 @@ A module tells what it reads, decides and drops with
 `logging.getLogger(__name__).info(...)`; --verbose shows it on stderr.
 """
 
+import contextlib
 import logging
+import os
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,9 +30,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 and the number of SIGINT."""
 
 INPUT = click.Path(path_type=Path)
 """The type of an argument that has to exist."""
@@ -60,11 +62,13 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command and exit with the code that errors.py documents."""
+        received: list[int] = []
         try:
             for parameter in self.params:
                 if isinstance(parameter, click.Argument) and parameter.type is INPUT:
                     _require(ctx, str(parameter.name))
-            return super().invoke(ctx)
+            with _signals(received):
+                return super().invoke(ctx)
         except DiffscribeError as error:
             _fail(ctx, str(error), error.exit_code)
         except ModuleNotFoundError as error:
@@ -81,8 +85,59 @@ class Command(click.Command):
                 ctx,
                 "interrupted; nothing was half-written, run the same command again "
                 "to go on",
-                INTERRUPTED,
+                128 + (received or [signal.SIGINT])[0],
             )
+
+
+@contextlib.contextmanager
+def _signals(received: list[int]) -> Iterator[None]:
+    """Let SIGTERM end a block like Ctrl-C, which it adds to the list; lose neither.
+
+    Python acts on a signal between two steps of its own. One that comes right before a
+    call that waits, as for a pipe, is seen when the call ends, which may be never; so a
+    thread sends a second one, which does nothing but end the call.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    process = os.getpid()
+
+    def terminate(number: int, frame: Any) -> None:
+        if os.getpid() != process:  # A worker that was forked ends at once.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        received.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):  # A shell lets background jobs ignore it.
+            raise KeyboardInterrupt
+        interrupt(signal.SIGINT, frame)
+
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    thread = threading.get_ident()
+    waker = threading.Thread(target=_wake, args=(readable, thread), daemon=True)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, writable)
+        for number, handler in (
+            (signal.SIGTERM, terminate),
+            (signal.SIGURG, lambda *_: None),
+        ):
+            stack.callback(signal.signal, number, signal.signal(number, handler))
+        known = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+        stack.callback(signal.set_wakeup_fd, known)
+        waker.start()
+        yield
+
+
+def _wake(readable: int, thread: int) -> None:
+    """End what a thread waits in, a moment after each signal that ends a run."""
+    with open(readable, "rb", buffering=0) as numbers:
+        while number := numbers.read(1):
+            if number[0] in (signal.SIGINT, signal.SIGTERM):
+                for _ in range(3):
+                    time.sleep(0.2)
+                    signal.pthread_kill(thread, signal.SIGURG)
 
 
 class Group(Command, click.Group):

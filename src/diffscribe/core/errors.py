@@ -14,7 +14,7 @@ traceback and exits with 1.
     ├── GateError     77  too few labels of a sample were accepted
     └── ParamsError   78  params.yaml or a profile does not fit
 
-Ctrl-C exits with 130, wrong command-line arguments with 2.
+Ctrl-C exits with 130, SIGTERM with 143, wrong command-line arguments with 2.
 """
 
 
