@@ -23,7 +23,8 @@ ALLOWED = {
     "asking": {"core", "commits", "secrets", "doors"},
     **dict.fromkeys(STAGES, SHARED),
     "review": SHARED | {"label", "eval"},
-    "commands": SHARED | STAGES | {"review"},
+    "propose": SHARED | {"baseline", "eval"},
+    "commands": SHARED | STAGES | {"review", "propose"},
 }
 """The packages of ours that a package may import besides itself."""
 

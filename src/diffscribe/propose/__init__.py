@@ -1,0 +1,1 @@
+"""From a working tree to commits: what is proposed, edited, shown and made."""
