@@ -15,10 +15,11 @@ from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.doors.model_folder import token_counters
-from diffscribe.eval.ask import Decoding, System, ask_all, find_models, systems_of
+from diffscribe.eval.ask import System, ask_all, find_models, systems_of
 from diffscribe.eval.cases import Case, read_selection, with_student_prompts
 from diffscribe.eval.controls import fit_controls, read_planned
 from diffscribe.eval.metrics import headline
+from diffscribe.eval.questions import Decoding
 from diffscribe.eval.report import (
     log_evaluation,
     summary,

@@ -21,7 +21,7 @@ from diffscribe.commits.plan import (
 )
 from diffscribe.commits.units import FileUnits
 from diffscribe.core.records import Issue, Plan, PlannedCommit, Record
-from diffscribe.eval.ask import read_answer
+from diffscribe.eval.questions import read_answer
 from diffscribe.label.check import FlawError, record_of
 
 

@@ -15,20 +15,14 @@ from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Message, PlannedChange, SplitChange
-from diffscribe.eval.ask import (
-    Decoding,
-    System,
-    ask,
-    find_models,
-    read_answer,
-    systems_of,
-)
+from diffscribe.eval.ask import System, ask, find_models, systems_of
 from diffscribe.eval.cases import (
     case_units,
     read_cases,
     single_cases,
     with_groups,
 )
+from diffscribe.eval.questions import Decoding, read_answer
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]

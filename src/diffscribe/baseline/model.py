@@ -27,7 +27,7 @@ from diffscribe.baseline.messages import (
     subject_of,
     type_of,
 )
-from diffscribe.commits.diff import part_of_diff
+from diffscribe.commits.diff import parts_of_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.core.errors import RecordError, SourceError
 from diffscribe.core.files import write_json
@@ -73,11 +73,12 @@ class Baseline(NamedTuple):
 
     def with_messages(self, plan: Plan, diff: str) -> Plan:
         """Return a plan with the baseline's types and subjects in place of its own."""
+        parts = parts_of_diff(diff, plan.commits)
         commits = [
-            self._commit(
-                read_evidence(each.files, part_of_diff(diff, each))
-            ).model_copy(update={"files": each.files, "hunks": each.hunks})
-            for each in plan.commits
+            self._commit(read_evidence(each.files, part)).model_copy(
+                update={"files": each.files, "hunks": each.hunks}
+            )
+            for each, part in zip(plan.commits, parts, strict=True)
         ]
         return plan.model_copy(update={"commits": tuple(commits)})
 

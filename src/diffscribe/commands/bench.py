@@ -26,7 +26,7 @@ from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_js
 from diffscribe.core.params import Params, check_address, check_variable, load_params
 from diffscribe.core.records import Label, Plan, Score, SplitChange
 from diffscribe.core.tracking import tracked_run
-from diffscribe.eval.ask import Decoding, System, ask_all
+from diffscribe.eval.ask import System, ask_all
 from diffscribe.eval.case_files import read_case_file
 from diffscribe.eval.cases import (
     Case,
@@ -37,6 +37,7 @@ from diffscribe.eval.cases import (
 )
 from diffscribe.eval.compare import compare_systems
 from diffscribe.eval.controls import RULES, Control, read_labels
+from diffscribe.eval.questions import Decoding
 from diffscribe.eval.report import (
     cell,
     log_evaluation,

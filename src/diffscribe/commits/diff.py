@@ -121,14 +121,30 @@ def part_of_diff(diff: str, commit: PlannedCommit) -> str:
     Raises:
         RecordError: if the diff is not what git prints.
     """
+    return parts_of_diff(diff, [commit])[0]
+
+
+def parts_of_diff(diff: str, commits: Iterable[PlannedCommit]) -> list[str]:
+    """Return `part_of_diff` for each of some commits; the diff is read once.
+
+    Raises:
+        RecordError: if the diff is not what git prints.
+    """
+    patches = parse_diff(diff)
+    at_path: dict[str, list[int]] = {}
+    for at, patch in enumerate(patches):
+        at_path.setdefault(patch.path, []).append(at)
     parts = []
-    for patch in parse_diff(diff):
-        if patch.path in commit.files:
+    for commit in commits:
+        texts = []
+        for at in sorted(at for path in commit.files for at in at_path.get(path, ())):
+            patch = patches[at]
             numbered = dict(enumerate(patch.hunks, start=1))
             own = commit.hunks.get(patch.path) or numbered
             kept = [hunk for number, hunk in numbered.items() if number in own]
-            parts.append(patch._replace(hunks=tuple(kept)).text)
-    return "".join(parts)
+            texts.append(patch._replace(hunks=tuple(kept)).text)
+        parts.append("".join(texts))
+    return parts
 
 
 _OTHER_KINDS = {

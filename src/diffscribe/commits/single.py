@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from diffscribe.commits.diff import parse_diff, part_of_diff
+from diffscribe.commits.diff import parse_diff, parts_of_diff
 from diffscribe.commits.originals import new_paths, original_parts
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.core.records import (
@@ -24,11 +24,13 @@ def single_changes(change: SplitChange) -> list[SplitChange]:
     commits = change.label.plan.commits
     if len(commits) == 1 and len(commits[0].files) == len(change.files):
         return [change]
-    return [_single(change, each, number) for number, each in enumerate(commits, 1)]
+    parts = zip(commits, parts_of_diff(change.diff, commits), strict=True)
+    return [_single(change, *each, number) for number, each in enumerate(parts, 1)]
 
 
-def _single(change: SplitChange, commit: PlannedCommit, number: int) -> SplitChange:
-    diff = part_of_diff(change.diff, commit)
+def _single(
+    change: SplitChange, commit: PlannedCommit, diff: str, number: int
+) -> SplitChange:
     whole = commit.model_copy(update={"hunks": {}})
     label = change.label.model_copy(update={"plan": Plan(commits=(whole,))})
     return change.model_copy(

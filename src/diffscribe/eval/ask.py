@@ -12,9 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from diffscribe.asking.connect import Gguf, Remote, connected
-from diffscribe.commits.answer import read_message_lines, read_plan_lines
-from diffscribe.commits.answer_grammar import answer_grammar, message_grammar
-from diffscribe.commits.plan import plan_of_message, read_plan, restore_paths
+from diffscribe.commits.plan import restore_paths
 from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import EvalParams, StyleParams
@@ -22,29 +20,23 @@ from diffscribe.core.records import Plan, PlannedChange, Prediction
 from diffscribe.doors.reply import (
     Answer,
     AnswerError,
-    Question,
     RefusalError,
-    without_thoughts,
 )
 from diffscribe.eval.cases import (
     GROUPS_GIVEN,
     RERANK,
     TOO_LONG,
     Case,
-    case_units,
-    held_limits,
-    schema_of,
     single_cases,
     with_groups,
     with_prompts,
 )
 from diffscribe.eval.controls import Control, predict_control
 from diffscribe.eval.metrics import Evaluated, evaluate
+from diffscribe.eval.questions import Decoding, question_of, read_answer, with_words
 from diffscribe.eval.scores import score_all
 
 logger = logging.getLogger(__name__)
-
-_FENCE = "```"
 
 BASE = "base"
 FULL_PROMPT = "base-full-prompt"
@@ -80,21 +72,6 @@ class System(NamedTuple):
         """Return what is asked about a case: it, or each commit of a given plan."""
         given = self.given.get(case.id)
         return given.commits if given else (case,)
-
-
-class Decoding(NamedTuple):
-    """How answers are drawn."""
-
-    max_tokens: int
-    """The limit of an answer, thoughts included."""
-    seed: int
-    temperature: float = 0.0
-    with_schema: bool = True
-    """Whether the server holds plans to their JSON Schema or grammar."""
-    with_bodies: bool = True
-    """Whether the grammar leaves room for bodies of messages."""
-    reasoning_effort: str | None = None
-    """Such as `low`, where the model knows it."""
 
 
 def find_models(folder: Path) -> dict[str, Path]:
@@ -253,7 +230,7 @@ def ask(
             if not case.prompt:
                 return unanswered.model_copy(update={"error": TOO_LONG})
             try:
-                answer = await asker.ask(_question(case, asker.model, held))
+                answer = await asker.ask(question_of(case, asker.model, held))
             except RefusalError as error:
                 # Every system is asked alike, so a refused request is a result.
                 return unanswered.model_copy(update={"error": error.words})
@@ -287,47 +264,12 @@ def _with_messages(
         system=system.name,
         model=answers[0].model if answers else "",
         text="\n%%\n".join(each.text for each in answers),
-        plan=None if failed else _with_words(given.plan, answers),
+        plan=None if failed else with_words(given.plan, answers),
         error=failed.error if failed else None,
         latency_s=sum(each.latency_s for each in answers),
         prompt_tokens=sum(each.prompt_tokens for each in answers),
         completion_tokens=sum(each.completion_tokens for each in answers),
     )
-
-
-def _with_words(plan: Plan, answers: Iterable[Prediction]) -> Plan:
-    """Return a plan with the messages of answers, which are plans of one commit."""
-    messages = [each.plan.commits[0] for each in answers if each.plan]
-    commits = (
-        message.model_copy(update={"files": commit.files, "hunks": commit.hunks})
-        for commit, message in zip(plan.commits, messages, strict=True)
-    )
-    return plan.model_copy(update={"commits": tuple(commits)})
-
-
-def _question(case: Case, model: str, decoding: Decoding) -> Question:
-    is_held = decoding.with_schema
-    return Question(
-        model=model,
-        messages=case.prompt,
-        schema=schema_of(case) if is_held else None,
-        max_tokens=decoding.max_tokens,
-        temperature=decoding.temperature,
-        seed=decoding.seed,
-        reasoning_effort=decoding.reasoning_effort,
-        about=case.repo,
-        private=case.private,
-        grammar=_grammar(case, decoding) if is_held and case.answer == "lines" else "",
-    )
-
-
-def _grammar(case: Case, decoding: Decoding) -> str:
-    """Return the grammar of the answers in lines to a case."""
-    limits = held_limits(case, decoding.max_tokens, decoding.with_bodies)
-    if case.task == "message":
-        return message_grammar(case.types, case.message, limits)
-    units, lines = case_units(case), case.first_lines
-    return answer_grammar(units, message=case.message, first_lines=lines, limits=limits)
 
 
 def _read(case: Case, answer: Answer) -> dict[str, Any]:
@@ -349,29 +291,3 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
         "prompt_tokens": answer.usage.prompt_tokens,
         "completion_tokens": tokens,
     }
-
-
-def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
-    """Return the plan in an answer, or None and why there is none.
-
-    An answer to a message case is the message; its plan is one commit of all files.
-    """
-    if case.answer == "lines":
-        reader = read_plan_lines if case.task == "plan" else read_message_lines
-        read = reader(text, case_units(case), case.message)
-        return read.record, read.problem
-    if case.task == "message":
-        message = _bare_message(text)
-        if not message:
-            return None, "the answer holds no message"
-        return plan_of_message(message, case.files), None
-    plan, problem, _ = read_plan(text)
-    return plan, problem
-
-
-def _bare_message(text: str) -> str:
-    """Return a message without thoughts, the fence around it, and outer blanks."""
-    message = without_thoughts(text).strip()
-    if message.startswith(_FENCE) and message.endswith(_FENCE) and "\n" in message:
-        message = message.partition("\n")[2].removesuffix(_FENCE).strip()
-    return message

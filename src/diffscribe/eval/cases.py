@@ -16,7 +16,7 @@ from diffscribe.commits.answer import (
     fitting_limits,
     in_style,
 )
-from diffscribe.commits.diff import FilePatch, part_of_diff, patches_by_path
+from diffscribe.commits.diff import FilePatch, parts_of_diff, patches_by_path
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.commits.plan import LIMITS, Limits, MessageStyle, plan_schema
@@ -345,7 +345,7 @@ def single_cases(case: Case, plan: Plan, has_types: bool) -> list[Case]:
                 "files": commit.files,
                 "junk": (),
                 "languages": languages_of(commit.files),
-                "diff": part_of_diff(case.diff, commit),
+                "diff": part,
                 "originals": (),
                 "prompt": (),
                 "first_lines": (),
@@ -354,7 +354,9 @@ def single_cases(case: Case, plan: Plan, has_types: bool) -> list[Case]:
                 "target": Plan(commits=(commit.model_copy(update={"hunks": {}}),)),
             }
         )
-        for number, commit in enumerate(plan.commits, 1)
+        for number, (commit, part) in enumerate(
+            zip(plan.commits, parts_of_diff(case.diff, plan.commits), strict=True), 1
+        )
     ]
 
 

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from diffscribe.commits.diff import part_of_diff
+from diffscribe.commits.diff import parts_of_diff
 from diffscribe.commits.grammar import split_message
 from diffscribe.commits.headers import read_header
 from diffscribe.commits.originals import original_parts, plan_of_parts
@@ -187,18 +187,19 @@ def nearest_given(training: Iterable[SplitChange]) -> Control:
     """
     known: dict[str, PlannedCommit] = {}
     for row in training:
-        for commit in row.label.plan.commits if row.parent_id is None else ():
-            known.setdefault(part_of_diff(row.diff, commit), commit)
+        if row.parent_id is None:
+            commits = row.label.plan.commits
+            for part, commit in zip(
+                parts_of_diff(row.diff, commits), commits, strict=True
+            ):
+                known.setdefault(part, commit)
     lend = _lender([*known.items()]) if known else None
 
     def plan_of(case: Case) -> Plan:
+        given = case.target.commits
         commits = [
-            _lent(
-                lend(part_of_diff(case.diff, each)) if lend else _commit(each.files),
-                each.files,
-                each.hunks,
-            )
-            for each in case.target.commits
+            _lent(lend(part) if lend else _commit(each.files), each.files, each.hunks)
+            for each, part in zip(given, parts_of_diff(case.diff, given), strict=True)
         ]
         return case.target.model_copy(update={"commits": tuple(commits)})
 
