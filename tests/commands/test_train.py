@@ -79,6 +79,30 @@ def test_what_may_be_a_key_is_not_written_for_dvc(
     assert Path("params.yaml").read_bytes() == before
 
 
+def test_a_profile_keeps_what_other_sources_mark_as_private(tmp_path, monkeypatch):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    private = {"path": "~/clients/*", "private": True}
+    values["harvest"]["sources"] = ["~/code", private]
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    Path("profiles").mkdir()
+    text = "harvest: {sources: [{path: b, private: true}, a]}"
+    Path("profiles/base.yaml").write_text(text)
+    text = "extends: base\nharvest: {sources: [~/clients/app]}"
+    Path("profiles/mine.yaml").write_text(text)
+    assert load_profile("mine")["harvest"]["sources"] == [
+        "~/clients/app",
+        {"path": "b", "private": True, "read": False},
+        {"path": "~/clients/*", "private": True, "read": False},
+    ]
+    assert "harvest" not in load_profile_of("train: {seed: 3}")
+
+
+def load_profile_of(text):
+    Path("profiles/mine.yaml").write_text(text)
+    return load_profile("mine")
+
+
 def test_unknown_profile_is_refused_in_one_line_with_the_known_ones():
     done = CliRunner().invoke(train_command, ["--profile", "qwen9"])
     assert done.exit_code == 2

@@ -30,13 +30,16 @@ harvest:
 )
 def test_one_source_takes_the_place_of_all(text, repository):
     wanted = yaml.safe_load(text)
-    wanted["harvest"]["sources"] = [repository]
+    marks = [each for each in wanted["harvest"]["sources"] if "private" in each]
+    marks = [each | {"read": False} for each in marks]
+    wanted["harvest"]["sources"] = [repository, *marks]
     assert yaml.safe_load(with_source(text, repository)) == wanted
 
 
 def test_other_lines_stay_as_they_are():
     assert with_source(BLOCK, "app") == (
         "seed: 7\nharvest:\n  sources:        # what is read\n    - app\n"
+        "    - {path: b, private: true, read: false}\n"
         "  workers: 0      # all\n"
     )
 

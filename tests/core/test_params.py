@@ -187,6 +187,10 @@ def test_a_plain_path_is_a_source_with_the_defaults(values):
     [
         ({"private": True}, "should have either a path or a url"),
         (
+            {"path": "x", "read": False},
+            "read: false is for a private entry; take it out instead",
+        ),
+        (
             {"path": "x", "url": "https://x.org/y", "revision": SHA},
             "should have either a path or a url",
         ),

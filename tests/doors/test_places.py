@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from tests.support.history import History
-from tests.support.source_fixtures import find, make_params
+from tests.support.source_fixtures import find, git, make_params
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors.places import (
@@ -24,7 +24,7 @@ def names(sources):
 def repository(folder, remote=""):
     folder.parent.mkdir(parents=True, exist_ok=True)
     history = History(folder)
-    history.commit("feat: begin", {"a": "1\n"})
+    history.commit("feat: begin", {"a": f"{folder.name} of {folder.parent.name}\n"})
     if remote:
         history.repository.remotes.create("origin", remote)
     return history
@@ -161,6 +161,96 @@ def test_a_source_has_the_name_that_its_entry_gives(tmp_path):
             find(*entries)
     with pytest.raises(ValidationError, match="name"):
         find(named | {"name": "../up"})
+
+
+def clone_of(history, folder, *options):
+    git(history.folder, "clone", "-q", *options, f"file://{history.folder}", folder)
+    git(folder, "remote", "remove", "origin")
+
+
+def borrower(history, folder):
+    other = repository(folder)
+    alternates = other.folder / ".git/objects/info/alternates"
+    alternates.parent.mkdir(exist_ok=True)
+    alternates.write_text(f"{history.folder}/.git/objects\n")
+
+
+def worktree(history, folder):
+    git(history.folder, "worktree", "add", "-q", "--detach", folder)
+
+
+def fork(history, folder):
+    clone_of(history, folder)
+    git(folder, "remote", "add", "origin", "https://example.org/fork/name")
+
+
+def link(history, folder):
+    """Move the repository away, and leave a link to it, and another beside it."""
+    repository(history.folder.parent / "other")
+    history.folder.rename(folder)
+    history.folder.symlink_to(folder)
+
+
+RELATIVES = {
+    "a clone": clone_of,
+    "a shallow clone": lambda *places: clone_of(*places, "--depth=1"),
+    "a bare clone": lambda *places: clone_of(*places, "--bare"),
+    "a fork": fork,
+    "one that borrows its objects": borrower,
+    "a linked work tree": worktree,
+    "a bundle": lambda history, folder: history.bundle(
+        folder.parent / "elsewhere.bundle"
+    ),
+    "one within it": lambda history, _: repository(history.folder / "elsewhere"),
+    "one below it that is too deep": lambda history, _: repository(
+        history.folder.parent / "1/2/3/4/5/elsewhere"
+    ),
+    "a hidden one below it": lambda history, _: repository(
+        history.folder.parent / ".old/elsewhere"
+    ),
+    "what a link below it leads to": link,
+}
+
+
+@pytest.mark.parametrize("relative", RELATIVES)
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_holds_anything_of_a_private_source_is_private(tmp_path, relative, reads):
+    history = repository(tmp_path / "clients/app")
+    history.commit("feat: more", {"b": "2\n"})
+    RELATIVES[relative](history, tmp_path / "elsewhere")
+    repository(tmp_path / "open")
+    [place] = [
+        path
+        for path in tmp_path.rglob("elsewhere*")
+        if path.parent.name not in ("worktrees", "heads")
+    ]
+    mark = {"path": str(tmp_path / "clients"), "private": True}
+    mark |= {} if reads else {"read": False}
+    entries = [mark, str(place), str(tmp_path / "open")]
+    for given in (entries, entries[::-1]):
+        sources = find(*given)
+        private = {each.name: each.settings.private for each in sources.kept}
+        assert private.pop("open") is False
+        assert private
+        assert set(private.values()) == {True}
+        assert reads or len(private) == 1
+        assert sources.disagreements
+
+
+def test_what_a_private_entry_hides_has_to_be_known(tmp_path):
+    repository(tmp_path / "open")
+    broken = repository(tmp_path / "clients/broken")
+    (broken.folder / ".git/HEAD").write_text("")
+    opened = str(tmp_path / "open")
+    for path in (tmp_path / "clients", tmp_path / "client"):
+        mark = {"path": str(path), "private": True}
+        errors: list[SourceError] = []
+        with pytest.raises(SourceError, match="the entry is private, and nobody"):
+            find_sources(make_params(opened, mark).sources, errors.append)
+        find_sources(make_params(mark).sources, errors.append)
+        assert len(errors) == 1
+    unread = {"path": str(tmp_path / "client"), "private": True, "read": False}
+    assert names(find(opened, unread)) == ["open"]
 
 
 def test_every_bad_source_is_told_and_the_good_ones_stay(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from diffscribe.core.params import (
     Params,
     may_hold_key,
     merge_params,
+    merge_sources,
     parse_params,
     read_yaml,
 )
@@ -38,17 +39,18 @@ def load_profile(name: str) -> dict[str, Any]:
         ParamsError: if a key or value does not fit params.yaml.
     """
     overrides = _extended(name, ())
-    _laid_over(overrides, name)
+    values = merge_sources(read_yaml(PARAMS), overrides)
+    parse_params(values, PROFILES / f"{name}.yaml")
+    if "sources" in overrides.get("harvest", {}):
+        return merge_params(
+            overrides, {"harvest": {"sources": values["harvest"]["sources"]}}
+        )
     return overrides
 
 
 def profile_params(name: str) -> Params:
     """Return params.yaml with a profile laid over it; fails as `load_profile` does."""
-    return _laid_over(_extended(name, ()), name)
-
-
-def _laid_over(overrides: dict[str, Any], name: str) -> Params:
-    values = merge_params(read_yaml(PARAMS), overrides)
+    values = merge_sources(read_yaml(PARAMS), _extended(name, ()))
     return parse_params(values, PROFILES / f"{name}.yaml")
 
 
@@ -67,7 +69,7 @@ def _extended(name: str, below: tuple[str, ...]) -> dict[str, Any]:
     base = overrides.pop("extends", None)
     if base is None:
         return overrides
-    return merge_params(_extended(str(base), (*below, name)), overrides)
+    return merge_sources(_extended(str(base), (*below, name)), overrides)
 
 
 def set_params(overrides: Mapping[str, Any], above: str = "") -> Iterator[str]:

@@ -4,7 +4,7 @@ A default here would be a second, hidden params.yaml.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -199,7 +199,7 @@ def _not_empty(
     sources: tuple["SourceParams", ...],
 ) -> tuple["SourceParams", ...]:
     # A minimal length would count what does not fit as missing too.
-    if not sources:
+    if not any(each.read for each in sources):
         raise ValueError("should not be empty")
     return sources
 
@@ -219,6 +219,8 @@ class SourceParams(Section):
     """What its rows call it; None takes that of its remote, or its path's end."""
     private: bool = False
     """Marks the changes: no later stage sends them to another machine."""
+    read: bool = True
+    """With private; false marks what other entries name too, and reads nothing."""
     license: str | None = None
     """SPDX id; None takes the one that the tree's license file names."""
     max_changes: Positive | None = None
@@ -245,6 +247,8 @@ class SourceParams(Section):
             raise ValueError("should have either a path or a url")
         if (self.url is None) != (self.revision is None):
             raise ValueError("a url needs a revision, the sha of a commit; a path none")
+        if not self.read and not self.private:
+            raise ValueError("read: false is for a private entry; take it out instead")
         url = self.url or ""
         if "#" in url or ("://" not in url and _SSH_OF_ANOTHER_USER.match(url)):
             raise ValueError(
@@ -730,6 +734,34 @@ def merge_params(
         else:
             merged[key] = override
     return merged
+
+
+def merge_sources(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return `merge_params`, where private entries that are replaced stay as marks.
+
+    Another list of sources must not make a repository public.
+    """
+    merged: dict[str, Any] = merge_params(values, overrides)
+    before, after = _sources(values), _sources(merged)
+    if after != before:
+        marks = [each for each in private_marks(before) if each not in after]
+        merged["harvest"] = {**merged["harvest"], "sources": [*after, *marks]}
+    return merged
+
+
+def private_marks(sources: Iterable[Any]) -> list[Any]:
+    """Return the private entries of harvest.sources, which mark and read nothing."""
+    return [
+        {**each, "read": False}
+        for each in sources
+        if isinstance(each, Mapping) and each.get("private")
+    ]
+
+
+def _sources(values: Mapping[str, Any]) -> list[Any]:
+    section = values.get("harvest")
+    sources = section.get("sources") if isinstance(section, Mapping) else None
+    return sources if isinstance(sources, list) else []
 
 
 def _problem(error: ErrorDetails) -> str:

@@ -1,9 +1,10 @@
 """Find the repositories and bundles that params name: paths, globs, folders, clones."""
 
+import contextlib
 import glob
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,15 @@ from typing import NamedTuple
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import temporary_folder
 from diffscribe.core.params import SourceParams
-from diffscribe.doors.repository import Source, borrow_objects, read_head
+from diffscribe.doors.repository import (
+    OpenSource,
+    Source,
+    borrow_objects,
+    open_source,
+    read_head,
+    read_roots,
+    read_sizes,
+)
 
 CLONES = Path("data/clones")
 """The folder of fetched repositories; .gitignore and `make clean` know its name."""
@@ -54,47 +63,160 @@ def find_sources(params: tuple[SourceParams, ...], on_error: OnError) -> Sources
     """Return the sources that params name; of equal ones the first wins.
 
     Two sources are equal if they share a real path, a folder of objects or a remote.
-    A source that any of its entries marks as private is private, even if that entry
-    cannot be used. One whose name an earlier one has gets more of its path as its name.
-    A source that cannot be used goes to `on_error` and is left out.
+    One whose name an earlier one has gets more of its path as its name. A source is
+    private if an entry that says so leads to it or to a folder that it is in, or to
+    one whose remote, objects or oldest commit it has. A source that cannot be used
+    goes to `on_error` and is left out.
+
+    Raises:
+        SourceError: if a private entry cannot be used while others are not private.
     """
     kept: dict[str | Path, Source] = {}
+    marks: dict[str | Path, Source] = {}
     keys: dict[Path, str | Path] = {}
     entries: dict[str | Path, list[SourceParams]] = {}
-    places = list(find_places(params, on_error))
-    hidden = {place.path for place in places if place.settings.private}
+    is_mixed = len({each.private for each in params}) > 1
+    hidden = {path for each in params if each.private for path in _hidden_paths(each)}
     remotes = (remote_name(each.url or "") or "" for each in params if each.private)
     private: set[str | Path] = {remote.casefold() for remote in remotes}
-    for place in places:
+    places: list[tuple[Place, OnError]] = []
+    for settings in params:
+        is_unknown = settings.private and is_mixed and settings.url is None
+        report = _refuse_unknown if is_unknown else on_error
+        # Where nothing is read, nothing has to be there.
+        missing = report if settings.read else _pass_over
+        places += ((place, report) for place in find_places((settings,), missing))
+    for place, report in places:
+        settings = place.settings
         try:
             source = _source(place)
             content = source.git_folder or source.path
             key = keys.setdefault(content, source.remote or content)
-            if key not in kept:
+            above = (*source.path.parents, source.path, *content.parents, content)
+            if settings.private or not hidden.isdisjoint(above):
+                private.add(key)
+            if not settings.read:
+                marks[key] = source
+            elif key not in kept:
                 taken = {each.name.casefold() for each in kept.values()}
                 kept[key] = source._replace(name=_free_name(source, taken))
         except SourceError as error:
-            on_error(error)
+            report(error)
             continue
-        entries.setdefault(key, []).append(place.settings)
-        if place.settings.private or source.path in hidden:
-            private.add(key)
+        entries.setdefault(key, []).append(settings)
+    secret = [each for key, each in (marks | kept).items() if key in private]
+    others = {key: each for key, each in kept.items() if key not in private}
+    related = _related(others, secret) if secret and others else {}
     sources = [
         source._replace(
-            settings=source.settings.model_copy(update={"private": key in private})
+            settings=source.settings.model_copy(
+                update={"private": key in private or key in related}
+            )
         )
         for key, source in kept.items()
     ]
     return Sources(
         sorted(sources, key=lambda each: each.name),
-        sum(len(each) - 1 for each in entries.values()),
+        sum(each.read for given in entries.values() for each in given) - len(kept),
         [
             f"harvest.sources names '{kept[key].name}' more than once, with other "
             "settings: the first entry counts, and it is private if any entry says so"
             for key, each in entries.items()
-            if len({entry.model_dump_json(exclude=_PLACE) for entry in each}) > 1
+            if key in kept
+            and len({entry.model_dump_json(exclude=_PLACE) for entry in each}) > 1
+        ]
+        + [
+            f"'{kept[key].name}' is private, as an entry of harvest.sources marks "
+            + (
+                f"'{related[key]}', with which it shares commits"
+                if key in related
+                else "its folder, its remote or a link to it"
+            )
+            for key, each in entries.items()
+            if key in kept
+            and (key in related or key in private)
+            and not any(entry.private for entry in each)
         ],
     )
+
+
+def _pass_over(error: SourceError) -> None:
+    """Leave out a source that need not be there."""
+
+
+def _refuse_unknown(error: SourceError) -> None:
+    raise SourceError(
+        f"{error}; the entry is private, and nobody can tell what others of it must "
+        "not be sent"
+    )
+
+
+def _hidden_paths(settings: SourceParams) -> Iterator[Path]:
+    """Yield what a private entry names, and where links below it lead to a repository.
+
+    At and below these paths everything is private.
+    """
+    if settings.path is None:
+        return
+    for each in _named(settings.path):
+        yield _real(each)
+        yield from _linked(each, SEARCHED_LEVELS)
+
+
+def _linked(folder: Path, levels: int) -> Iterator[Path]:
+    """Yield the repositories to which links in a folder lead."""
+    if levels == 0 or not folder.is_dir() or _is_repository(folder):
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for each in sorted(entries, key=lambda entry: entry.name):
+            path = Path(each.path)
+            if not each.is_symlink():
+                yield from _linked(path, levels - 1)
+            elif _is_repository(path):
+                yield _real(path)
+
+
+def _real(path: Path) -> Path:
+    """Return a path without links; unlike Path.resolve, also of links in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _related(
+    others: Mapping[str | Path, Source], secret: Sequence[Source]
+) -> dict[str | Path, str]:
+    """Return those of the others that have commits of a secret source, and its name.
+
+    They have the oldest commit of it, or it has theirs: clones under another remote,
+    forks, bundles, and those that borrow objects.
+
+    Raises:
+        SourceError: if a secret source has no whole history to compare.
+    """
+    roots: dict[str | Path, frozenset[str]] = {}
+    found: dict[str | Path, str] = {}
+    with temporary_folder() as folder:
+        opened: dict[str | Path, OpenSource] = {}
+        for number, each in enumerate(secret):
+            try:
+                opened[each.path] = open_source(each, folder / f"s{number}")
+                roots[each.path] = read_roots(opened[each.path])
+            except SourceError as error:
+                _refuse_unknown(error)
+        for number, (key, each) in enumerate(others.items()):
+            try:
+                opened[key] = open_source(each, folder / f"{number}")
+                roots[key] = read_roots(opened[key])
+            except SourceError:
+                # What can be read of it is compared, and harvest tells the error.
+                roots[key] = frozenset()
+        wanted = sorted(frozenset().union(*roots.values()))
+        held = {key: {*read_sizes(each, wanted)} for key, each in opened.items()}
+        for key in others:
+            for each in secret:
+                mine, theirs = held.get(key, set()), held[each.path]
+                if mine & roots[each.path] or theirs & roots[key]:
+                    found.setdefault(key, each.name)
+    return found
 
 
 def _free_name(source: Source, taken: Collection[str]) -> str:
@@ -171,12 +293,10 @@ def find_places(params: tuple[SourceParams, ...], on_error: OnError) -> Iterator
 
 def _matches(pattern: str, on_error: OnError) -> list[Path]:
     """Return what a path or glob leads to; other matches of a glob are passed over."""
-    named = Path(pattern).expanduser()
-    if named.is_file():
-        return [named]
-    found = [str(named)] if named.is_dir() else glob.glob(str(named), recursive=True)  # noqa: PTH207
+    if Path(pattern).expanduser().is_file():
+        return [Path(pattern).expanduser()]
     paths: list[Path] = []
-    for each in sorted(map(Path, found)):
+    for each in _named(pattern):
         if each.is_dir():
             paths += _search(each, SEARCHED_LEVELS, on_error)
         elif each.suffix == ".bundle":
@@ -190,13 +310,25 @@ def _matches(pattern: str, on_error: OnError) -> list[Path]:
     return paths
 
 
+def _named(pattern: str) -> list[Path]:
+    """Return the path that is named, or those that fit a glob, sorted."""
+    named = Path(pattern).expanduser()
+    if named.exists():
+        return [named]
+    return sorted(map(Path, glob.glob(str(named), recursive=True)))  # noqa: PTH207
+
+
+def _is_repository(folder: Path) -> bool:
+    is_bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+    return is_bare or (folder / ".git").exists()
+
+
 def _search(folder: Path, levels: int, on_error: OnError) -> list[Path]:
     """Return the folder if it is a repository, else the repositories below it.
 
     Links and hidden folders are passed over: caches are full of clones.
     """
-    is_bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
-    if is_bare or (folder / ".git").exists():
+    if _is_repository(folder):
         return [folder]
     if levels == 0:
         return []

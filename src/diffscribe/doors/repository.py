@@ -146,6 +146,8 @@ def open_source(source: Source, folder: Path) -> OpenSource:
         shallow = frozenset[str]()
     else:
         shallow = borrow_objects(source.path, folder).shallow
+        if shallow:
+            (folder / "shallow").write_text("\n".join(sorted(shallow)) + "\n")
         head, tips = str(source.head), _tips(source, folder)
     if source.settings.branches == "default":
         tips = ()
@@ -406,6 +408,20 @@ def read_sizes(source: OpenSource, objects: Iterable[str]) -> dict[str, int]:
     lines = (f"{sha}\n".encode() for sha in dict.fromkeys(objects))
     answers = (line.split() for line in _check_objects(source, lines))
     return {sha.decode(): int(size) for sha, *_, size in answers if size.isdigit()}
+
+
+def read_roots(source: OpenSource) -> frozenset[str]:
+    """Return where the first parents of head begin, for a shallow clone its boundary.
+
+    Raises:
+        SourceError: if the history cannot be read as far as that.
+    """
+    command = ("rev-list", "--first-parent", "--max-parents=0")
+    with tempfile.TemporaryFile(dir=source.folder) as shas:
+        head = f"{source.head}^{{commit}}"
+        ask_git(source.folder, source.path, (*command, head, "--"), (), shas)
+        shas.seek(0)
+        return frozenset(shas.read().decode().split())
 
 
 def read_tree_sha(source: OpenSource, commit: str) -> str:

@@ -107,9 +107,6 @@ def list_commits(
     They are the first parents of HEAD, or all that HEAD and the other branches reach.
     A commit follows its parents, directly follows its first parent where possible.
     """
-    if source.shallow:
-        boundary = "\n".join(sorted(source.shallow)) + "\n"
-        (source.folder / "shallow").write_text(boundary)
     order = "--first-parent" if branches == "default" else "--topo-order"
     command = ("rev-list", "--stdin", order, f"-n{max_commits}")
     heads = [f"{sha}^{{commit}}\n".encode() for sha in (source.head, *source.tips)]
