@@ -52,6 +52,7 @@ OF_ONE_IMPORTER = {
     "commits.answer_grammar": "GBNF of exactly the valid plans of a change",
     "core.engine": "the pool of processes, for any stage that cuts its work into jobs",
     "doors.package_index": "a pinned file out of a wheel, of which nothing is run",
+    "doors.server_watch": "the process that ends a llama-server nobody asks",
     "harvest.context": "patterns of .gitignore and the license at a commit",
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
     "review.flags": "what a reader of a label should look at",

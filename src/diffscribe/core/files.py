@@ -40,6 +40,17 @@ def repository_root() -> Path:
     return next(holders, here)
 
 
+def user_folder() -> Path:
+    """Return the folder that holds what is installed for this user.
+
+    It is `diffscribe` in $XDG_DATA_HOME, or in ~/.local/share.
+    """
+    named = os.environ.get("XDG_DATA_HOME", "")
+    # The specification has a relative path be ignored.
+    data = Path(named) if named.startswith("/") else Path.home() / ".local" / "share"
+    return data / "diffscribe"
+
+
 R = TypeVar("R", bound=Record)
 
 FULL_BYTES = 2**16

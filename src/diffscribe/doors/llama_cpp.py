@@ -18,14 +18,17 @@ from diffscribe.core.files import repository_root, temporary_folder
 PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix", "llama-perplexity")
 """A folder that lacks one is passed over; `make llama.cpp` checks the same list."""
 CONVERTER = "convert_hf_to_gguf.py"
+BUILT = Path(".tools/llama.cpp")
+"""Where `make llama.cpp` puts it."""
 ERROR_LINES = 12
 
 
-def program(name: str) -> Path:
+def program(name: str, checkout: Path | None = None) -> Path:
     """Return the path of one of PROGRAMS.
 
-    LLAMA_CPP_DIR is searched first, then PATH, then `.tools` of the repository. All
-    programs come from one folder, so that no two versions are mixed.
+    LLAMA_CPP_DIR is searched first, then PATH, then `.tools` of a checkout, if none is
+    given of the repository. All programs come from one folder, so that no two versions
+    are mixed.
 
     Raises:
         ToolError: if no folder holds them all.
@@ -35,12 +38,13 @@ def program(name: str) -> Path:
         folders += [Path(named, "bin"), Path(named, "build", "bin"), Path(named)]
     if on_path := shutil.which(PROGRAMS[0]):
         folders.append(Path(on_path).parent)
-    for folder in (*folders, _installed() / "bin"):
+    for folder in (*folders, (checkout or repository_root()) / BUILT / "bin"):
         if all(os.access(folder / each, os.X_OK) for each in PROGRAMS):
             return folder.resolve() / name
     raise ToolError(
-        f"{name} not found: no folder of LLAMA_CPP_DIR, PATH or .tools/llama.cpp/bin "
-        f"holds all of {', '.join(PROGRAMS)}; run 'make llama.cpp'"
+        f"{name} not found: no folder of LLAMA_CPP_DIR, PATH or {BUILT}/bin holds all "
+        f"of {', '.join(PROGRAMS)}; run 'make llama.cpp' in a checkout of diffscribe, "
+        "or install llama.cpp, such as with 'brew install llama.cpp'"
     )
 
 
@@ -50,17 +54,13 @@ def source_tree() -> Path:
     Raises:
         ToolError: if there is none.
     """
-    for folder in (os.environ.get("LLAMA_CPP_DIR"), _installed() / "src"):
+    for folder in (os.environ.get("LLAMA_CPP_DIR"), repository_root() / BUILT / "src"):
         if folder and Path(folder, CONVERTER).is_file():
             return Path(folder).resolve()
     raise ToolError(
         f"{CONVERTER} not found in LLAMA_CPP_DIR or .tools/llama.cpp/src; "
         "run 'make llama.cpp'"
     )
-
-
-def _installed() -> Path:
-    return repository_root() / ".tools" / "llama.cpp"
 
 
 def version() -> str:
@@ -107,26 +107,11 @@ def last_lines(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-ERROR_LINES:]) or "(no output)"
 
 
-_TETHER = """
-import ctypes, os, signal, sys
-parent, program, *arguments = sys.argv[1:]
-if sys.platform == "linux":
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-# The parent may have died before prctl; then no signal would ever come.
-if os.getppid() == int(parent):
-    os.execv(program, [program, *arguments])
-"""
-
-
 def tethered(command: Sequence[str]) -> list[str]:
-    """Return the command that runs a command tied to the calling thread.
-
-    A process that gets SIGKILL cannot stop its children. Linux does it for it, by
-    PR_SET_PDEATHSIG; other systems have no such call, and the program runs untied.
-    """
+    """Return the command that runs a command tied to the calling thread."""
+    tether = str(Path(__file__).with_name("tether.py"))
     # -I -S skips site-packages, so Python starts in milliseconds.
-    return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
+    return [sys.executable, "-I", "-S", tether, str(os.getpid()), *command]
 
 
 NEUTRAL_SAMPLING: dict[str, float] = {
@@ -184,15 +169,9 @@ def serve(
     if timeout_s is None:
         timeout_s = LOAD_S + model.stat().st_size / LOAD_BYTES_PER_S
     command = [
-        *(str(program("llama-server")), "--model", str(model)),
-        *("--host", HOST, "--port", "0"),
-        *("--ctx-size", str(slots * context_tokens), "--parallel", str(slots)),
+        *server_command(program("llama-server"), model, adapter, context_tokens, slots),
+        *("--host", HOST, "--port", "0", "--no-cache-prompt"),
         *("--threads", str(threads or max(1, (os.cpu_count() or 1) - 1))),
-        *("--no-cache-prompt", "--cache-ram", "0", "--jinja"),
-        *(("--lora", str(adapter)) if adapter else ()),
-        # On a processor, flash attention takes a third more time for a token of an
-        # answer to 512 tokens; on a GPU it saves memory.
-        *(() if _has_device() else ("--flash-attn", "off")),
     ]
     with temporary_folder() as home, tempfile.TemporaryFile(dir=home) as log:
         server = subprocess.Popen(
@@ -210,9 +189,28 @@ def serve(
             server.wait()
 
 
-def _has_device() -> bool:
+def server_command(
+    server: Path, model: Path, adapter: Path | None, context_tokens: int, slots: int
+) -> list[str]:
+    """Return the command of a server of one model, without where it listens.
+
+    Raises:
+        ToolError: if the server cannot be run.
+    """
+    return [
+        *(str(server), "--model", str(model)),
+        *(("--lora", str(adapter)) if adapter else ()),
+        *("--ctx-size", str(slots * context_tokens), "--parallel", str(slots)),
+        *("--cache-ram", "0", "--jinja"),
+        # On a processor, flash attention takes a third more time for a token of an
+        # answer to 512 tokens; on a GPU it saves memory.
+        *(() if _has_device(server) else ("--flash-attn", "off")),
+    ]
+
+
+def _has_device(server: Path) -> bool:
     """Return whether llama.cpp was built for a device that is there, such as a GPU."""
-    listed = run_tool([program("llama-server"), "--list-devices"])
+    listed = run_tool([server, "--list-devices"])
     return "(none)" not in listed
 
 
