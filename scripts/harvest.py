@@ -40,7 +40,7 @@ def main(
     write_lines(harvested, rows)
     for error in counts.bad:
         click.echo(f"harvest.py: left out: {error}", err=True)
-    for sentence in counts.disagreements:
+    for sentence in counts.notes:
         click.echo(f"harvest.py: {sentence}", err=True)
     totals = counts.metrics(values.harvest)
     write_json(metrics, {"changes": totals["changes"]})

@@ -51,7 +51,7 @@ def test_opens_a_repository_in_any_shape(opened, grown, tmp_path, command, path)
     git(grown.folder if command == "status" else tmp_path, *command.split())
     source = opened(tmp_path / path)
     assert source.head == grown.head
-    assert source.read(source.head).message == "feat: 3\n"
+    assert source.read(source.head, "commit").message == "feat: 3\n"
 
 
 def test_a_name_is_that_of_the_folder_or_file(grown, tmp_path):
@@ -80,9 +80,9 @@ def failure_of(path):
         for source in find(str(path)).kept:
             with tempfile.TemporaryDirectory() as folder:
                 opened = open_source(source, Path(folder))
-                commit = opened.read(opened.head)
+                commit = opened.read(opened.head, "commit")
                 while commit.parent_ids:
-                    commit = opened.read(commit.parent_ids[0])
+                    commit = opened.read(commit.parent_ids[0], "commit")
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

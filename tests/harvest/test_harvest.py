@@ -17,7 +17,7 @@ from diffscribe.commits.diff import parse_diff
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Change, FileChange, FileStatus
-from diffscribe.doors.git import MAX_BLOB_BYTES, RESOURCE_LIMITS, encode
+from diffscribe.doors.git import MAX_BLOB_BYTES, MAX_UNREADABLE, RESOURCE_LIMITS, encode
 from diffscribe.doors.trees import join_gitignores, read_gitignores
 from diffscribe.harvest.harvest import CapReason, HarvestCounts
 from diffscribe.harvest.windows import WindowReason
@@ -421,32 +421,73 @@ def test_a_partial_clone_is_refused_and_fetches_nothing(history, tmp_path):
     git_bytes(history.folder, "config", "uploadpack.allowFilter", "true")
     url = history.folder.as_uri()
     git_bytes(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", url, "partial")
-    with pytest.raises(SourceError, match=r"partial: object \w+ is missing"):
-        read_changes(tmp_path / "partial")
     with pytest.raises(SourceError, match="fetch the repository completely"):
         read_changes(tmp_path / "partial")
 
 
-def test_skip_drops_the_windows_alone_that_touch_a_missing_file(history):
-    history.commit("feat: 0", {"a": "0\n", "big": "0\n"})
-    history.commit("feat: 1", {"big": "1\n"})
-    history.commit("feat: 2", {"big": "2\n"})
-    history.commit("feat: 3", {"a": "3\n"})
-    blob = git_bytes(history.folder, "rev-parse", "HEAD~2:big").decode().strip()
-    (history.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(SourceError, match=f"object {blob} is missing"):
-        read_changes(history.folder)
-    changes, counts = read_changes(history.folder, on_bad_source="skip")
-    # Commits 1 and 2 squashed read no missing file, but tracing their hunks would.
-    assert [[c.message for c in change.commits] for change in changes] == [["feat: 3"]]
-    assert dropped(counts, "windows") == {"missing_object": 5}
+def damage(history, name, content=None):
+    """Take an object away, or put other bytes in its place."""
+    sha = git_bytes(history.folder, "rev-parse", name).decode().strip()
+    path = history.folder / ".git/objects" / sha[:2] / sha[2:]
+    path.chmod(0o600)
+    path.unlink() if content is None else path.write_bytes(content)
 
 
-def test_a_missing_tree_is_never_taken_for_an_empty_change(history):
+@pytest.mark.parametrize("branches", ["default", "all"])
+@pytest.mark.parametrize(
+    ("name", "content", "commits", "needing"),
+    [
+        # `1/f1` changes at 1, 5 and 9, the folder `1` at each odd commit.
+        pytest.param(":1/f1", None, 0, {5, 9}, id="file"),
+        pytest.param(":1/f1", b"noise", 0, {5, 9}, id="broken file"),
+        pytest.param(":1", None, 2, {5, 7}, id="folder"),
+        pytest.param(":1", b"noise", 2, {5, 7}, id="broken folder"),
+        pytest.param("^{tree}", None, 2, {5, 6}, id="root"),
+        pytest.param("", None, 1, {0, 1, 2, 3, 4, 5, 6}, id="commit"),
+        pytest.param(":.gitignore", None, 0, set(), id="patterns"),
+        pytest.param(":LICENSE", None, 0, set(), id="license"),
+    ],
+)
+def test_a_missing_object_costs_the_windows_alone_that_need_it(
+    history, name, content, commits, needing, branches
+):
+    history.commit("feat: begin", {".gitignore": "*.log\n", "LICENSE": "MIT License\n"})
+    for number in range(12):
+        files = {f"{number % 2}/f{number % 4}": f"{number}\n" * 3}
+        history.commit(f"feat: {number}", files)
+    source = {"path": str(history.folder), "branches": branches}
+    whole, _ = read_changes(source)
+    damage(history, f"HEAD~6{name}", content)
+    rows, counts = harvest_rows(make_params(source))
+
+    def needs(change):
+        made = {int(commit.message.split(" ")[1]) for commit in change.commits}
+        return not needing.isdisjoint(made)
+
+    changes = [Change.model_validate_json(row) for row in rows]
+    context = dict.fromkeys(("gitignore", "license", "recent_subjects"))
+    assert [each.model_copy(update=context) for each in changes] == [
+        each.model_copy(update=context) for each in whole if not needs(each)
+    ]
+    dropped_windows = counts.windows["missing_object"]
+    assert counts.commits["missing_object"] == commits
+    if needing:
+        [note] = counts.notes
+        assert f"{commits} commits and {dropped_windows} windows need objects" in note
+
+
+def test_what_git_cannot_read_at_all_is_a_bad_source(history):
     history.commit("feat: 0", {"a/b": "0\n"})
     history.commit("feat: 1", {"a/b": "1\n"})
-    tree = git_bytes(history.folder, "rev-parse", "HEAD:a").decode().strip()
-    (history.folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    damage(history, "HEAD:a")
+    with pytest.raises(SourceError, match=f"{history.folder}: 1 commits and 0 windows"):
+        read_changes(history.folder)
+
+
+def test_a_source_of_broken_commits_is_given_up(history):
+    for number in range(MAX_UNREADABLE + 2):
+        history.commit(f"feat: {number}", {"a/b": f"{number}\n"})
+        damage(history, "HEAD:a")
     with pytest.raises(SourceError, match=f"{history.folder}: git cannot read"):
         read_changes(history.folder)
 
@@ -486,7 +527,7 @@ def test_an_error_in_a_worker_is_explained(history, workers):
         history.commit(f"feat: {number}", {"a": f"{number}\n" * 9})
     blob = git_bytes(history.folder, "rev-parse", "HEAD~1:a").decode().strip()
     (history.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(SourceError, match=f"{history.folder}: object {blob} is missi"):
+    with pytest.raises(SourceError, match=f"{history.folder}: 0 commits and 3 win"):
         read_changes(history.folder, workers=workers)
 
 

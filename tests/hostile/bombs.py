@@ -100,7 +100,7 @@ def million_files_at_once(place: Place) -> Path:
     return repository.folder
 
 
-@attack(BOMB, refused="cannot read the history")
+@attack(BOMB, rows=1)
 def tree_bomb(place: Place) -> Path:
     """Twelve objects make a folder of 10^10 files"""
     repository = raw(place)
@@ -266,7 +266,7 @@ def giant_license(place: Place) -> Path:
     return repository.folder
 
 
-@attack(BOMB, refused="cannot read the history")
+@attack(BOMB, rows=1)
 def giant_tree(place: Place) -> Path:
     """A folder's tree has 1 GiB"""
     repository = raw(place)

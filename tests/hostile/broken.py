@@ -33,7 +33,7 @@ def raw(place: Place) -> Raw:
     return Raw(place.folder / "repository.git").started()
 
 
-@attack(OBJECT, refused=BROKEN)
+@attack(OBJECT, rows=1)
 def truncated_object(place: Place) -> Path:
     """A blob ends in the middle of its zlib stream"""
     repository = raw(place)
@@ -62,7 +62,7 @@ def object_of_unknown_kind(place: Place) -> Path:
     return repository.folder
 
 
-@attack(OBJECT, refused=BROKEN)
+@attack(OBJECT, rows=1)
 def object_says_too_little(place: Place) -> Path:
     """A blob says 3 bytes and inflates to 1 GiB"""
     from tests.hostile.plumbing import zeros_compressed
@@ -117,7 +117,7 @@ def commit_without_tree(place: Place) -> Path:
     return committed(place, b"parent PARENT\n" + WHO + b"\nfeat: x\n")
 
 
-@attack(COMMIT, refused=BROKEN)
+@attack(COMMIT, rows=1)
 def commit_of_a_blob(place: Place) -> Path:
     """A commit's tree is a blob"""
     repository = raw(place)
@@ -223,7 +223,7 @@ def with_tree(place: Place, content: bytes) -> Path:
     return repository.folder
 
 
-@attack(TREE, refused=BROKEN)
+@attack(TREE, rows=1)
 def absent_tree(place: Place) -> Path:
     """A commit's tree does not exist"""
     repository = raw(place)
@@ -231,13 +231,13 @@ def absent_tree(place: Place) -> Path:
     return repository.folder
 
 
-@attack(TREE, refused=BROKEN)
+@attack(TREE, rows=1)
 def absent_folder(place: Place) -> Path:
     """A folder of a tree does not exist"""
     return with_tree(place, tree_bytes([(FOLDER, b"src", b"1" * 40)]))
 
 
-@attack(TREE, refused=BROKEN)
+@attack(TREE, rows=1)
 def folder_is_a_file(place: Place) -> Path:
     """A folder of a tree is a blob"""
     repository = raw(place)
@@ -246,13 +246,13 @@ def folder_is_a_file(place: Place) -> Path:
     return repository.folder
 
 
-@attack(TREE, refused=BROKEN)
+@attack(TREE, rows=1)
 def truncated_tree(place: Place) -> Path:
     """A tree ends in the middle of a sha"""
     return with_tree(place, tree_bytes([(FILE, b"a.txt", b"1" * 40)])[:-9])
 
 
-@attack(TREE, refused=BROKEN)
+@attack(TREE, rows=1)
 def tree_without_nul(place: Place) -> Path:
     """A tree is one mode without an end"""
     return with_tree(place, b"1" * 5000)
@@ -368,7 +368,7 @@ def paths_that_are_no_text(place: Place) -> Path:
     return placed(place, b"\xff\xfe", b"caf\xe9\0a", b"\xed\xa0\x80")
 
 
-@attack(PATHS, refused=BROKEN)
+@attack(PATHS, rows=1)
 def empty_names(place: Place) -> Path:
     """A name is empty"""
     return placed(place, b"", b"src\0")
@@ -476,7 +476,7 @@ def deltas_in_a_circle(place: Place) -> Path:
     return repository.folder
 
 
-@attack(PACK, refused=BROKEN)
+@attack(PACK, rows=2)
 def ignored_in_a_circle_of_deltas(place: Place) -> Path:
     """A `.gitignore` and a `LICENSE` that no commit changes are such deltas"""
     repository = Raw(place.folder / "repository.git")
@@ -498,7 +498,7 @@ def ignored_in_a_circle_of_deltas(place: Place) -> Path:
     return repository.folder
 
 
-@attack(PACK, refused=BROKEN)
+@attack(PACK, rows=2)
 def folder_in_a_circle_of_deltas(place: Place) -> Path:
     """A folder that no commit changes is such a delta"""
     repository = Raw(place.folder / "repository.git")

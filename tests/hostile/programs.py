@@ -143,19 +143,19 @@ def partial(place: Place, *remote: str) -> Path:
 PARTIAL = "fetch the repository completely"
 
 
-@attack(KIND, rows=2, refused=PARTIAL, armed="git log -p -1")
+@attack(KIND, rows=2, armed="git log -p -1")
 def promised_by_upload_pack(place: Place) -> Path:
     """A missing blob is promised; `remote.*.uploadpack` would bring it"""
     return partial(place, "url = .", "uploadpack = CANARY")
 
 
-@attack(KIND, rows=2, refused=PARTIAL, armed="git log -p -1")
+@attack(KIND, rows=2, armed="git log -p -1")
 def promised_by_ssh(place: Place) -> Path:
     """A missing blob is promised; `core.sshCommand` would bring it"""
     return partial(place, "url = ssh://localhost/x", "[core]", "sshCommand = CANARY")
 
 
-@attack(KIND, rows=2, refused=PARTIAL, armed="git log -p -1")
+@attack(KIND, rows=2, armed="git log -p -1")
 def promised_by_ext(place: Place) -> Path:
     """A missing blob is promised; `protocol.ext` and `insteadOf` would bring it"""
     return partial(
@@ -168,7 +168,7 @@ def promised_by_ext(place: Place) -> Path:
     )
 
 
-@attack(KIND, rows=2, refused=PARTIAL, armed="git log -p -1")
+@attack(KIND, rows=2, armed="git log -p -1")
 def promised_by_proxy(place: Place) -> Path:
     """A missing blob is promised; `core.gitProxy` would bring it"""
     return partial(place, "url = git://localhost/x", "[core]", "gitProxy = CANARY")

@@ -68,7 +68,7 @@ def odd_line_ends(place: Place) -> Path:
     return repository.folder
 
 
-@attack(TEXT, rows=1, refused="fetch the repository completely")
+@attack(TEXT, rows=1)
 def error_with_escapes(place: Place) -> Path:
     """git complains of an object, in a folder named by escapes"""
     folder = place.folder / "\x1b]0;owned\x07\u202e.git"

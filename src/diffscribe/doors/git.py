@@ -93,6 +93,15 @@ SIGNAL_REASONS = {
 }
 
 
+MAX_UNREADABLE = 100
+"""Commits, or windows of a batch, that git may fail to read before a source is given
+up: each of them costs a git of its own."""
+
+
+class UnreadableError(SourceError):
+    """An object is missing or broken; what does not need it can still be read."""
+
+
 class OutputLimitError(SourceError):
     """One call of git printed more than RESOURCE_LIMITS allow."""
 
@@ -135,7 +144,8 @@ def ask_git(
 
     Raises:
         OutputLimitError: if git prints more than RESOURCE_LIMITS allow.
-        SourceError: if git fails, or exceeds another limit.
+        UnreadableError: if git fails.
+        SourceError: if git exceeds another limit.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
         stdin.writelines(questions)
@@ -151,8 +161,10 @@ def ask_git(
                 name = signal.Signals(-code).name if code < 0 else str(code)
                 known = SIGNAL_REASONS.get(name, "for no known reason")
                 reason = f"it ended with {name}, {known}"
-            is_output = git.returncode == -signal.SIGXFSZ
-            raise (OutputLimitError if is_output else SourceError)(
+            kind = UnreadableError if git.returncode > 0 else SourceError
+            if git.returncode == -signal.SIGXFSZ:
+                kind = OutputLimitError
+            raise kind(
                 f"{source}: git cannot read the history: {reason}; fetch the "
                 "repository completely (partial clones cannot be read), 'git fsck' "
                 "shows the damage"

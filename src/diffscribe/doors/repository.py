@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import SourceParams
-from diffscribe.doors.git import ask_git, run_git
+from diffscribe.doors.git import UnreadableError, ask_git, run_git
 
 MAX_BYTES = 2**20
 """Size limit of HEAD, config, commondir and the like."""
@@ -109,18 +109,21 @@ class OpenSource(NamedTuple):
         """The bare repository as pygit2 opens it."""
         return _pygit2_repository(self.folder)
 
-    def read(self, sha: Any) -> Any:
-        """Return an object; raise SourceError if it is missing or broken."""
+    def read(self, sha: Any, kind: Literal["blob", "tree", "commit"]) -> Any:
+        """Return an object; raise UnreadableError if it is missing or broken."""
         import pygit2
 
         try:
-            return self.repository[sha]
+            found = self.repository[sha]
         except (KeyError, pygit2.GitError) as error:
             raise self.missing(sha) from error
+        if found.type_str != kind:
+            raise self.missing(sha)
+        return found
 
-    def missing(self, sha: Any) -> SourceError:
+    def missing(self, sha: Any) -> UnreadableError:
         """Return the error for an object that cannot be read."""
-        return SourceError(
+        return UnreadableError(
             f"{self.path}: object {sha} is missing or broken; fetch the repository "
             "completely (partial clones cannot be read), 'git fsck' shows the damage"
         )
@@ -425,7 +428,7 @@ def read_roots(source: OpenSource) -> frozenset[str]:
 
 
 def read_tree_sha(source: OpenSource, commit: str) -> str:
-    """Return the sha of a commit's tree; raise SourceError if either is missing."""
+    """Return the sha of a commit's tree; raise UnreadableError if one is missing."""
     (answer,) = _check_objects(source, [f"{commit}^{{tree}}\n".encode()])
     sha, *_, size = answer.split()
     if not size.isdigit():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from diffscribe.commits.gitignore import anchor, parse_patterns
 from diffscribe.core.errors import SourceError
+from diffscribe.doors.git import UnreadableError
 from diffscribe.doors.repository import OpenSource, read_sizes, require_trees
 
 ABSENT = "000000"
@@ -95,7 +96,9 @@ def read_edits(source: OpenSource, old: str, new: str) -> list[Edit]:
     """
     from pygit2.enums import DiffOption
 
-    before, after = (source.read(sha) if sha.strip("0") else None for sha in (old, new))
+    before, after = (
+        source.read(sha, "blob") if sha.strip("0") else None for sha in (old, new)
+    )
     lines = _count_lines(before)
     if before is None or after is None:
         return [Edit(0, lines, _count_lines(after))]
@@ -187,9 +190,10 @@ Gitignores = Mapping[bytes, tuple[str, ...]]
 
 
 def read_gitignores(source: OpenSource, tree: str) -> Gitignores:
-    """Return the .gitignore files of a tree.
+    """Return the .gitignore files of a tree; what is missing has none.
 
     Raises:
+        UnreadableError: if a tree is broken.
         SourceError: if the tree is deeper than MAX_DEPTH, or has more than MAX_FILES.
     """
     without: set[Any] = set()
@@ -202,7 +206,7 @@ def read_gitignores(source: OpenSource, tree: str) -> Gitignores:
                 f"or has more than {MAX_FILES} .gitignore files; leave the source out"
             )
         before = len(found)
-        for entry in source.read(sha):
+        for entry in _entries(source, sha):
             name = entry.raw_name
             if entry.type_str == "tree":
                 if entry.id not in without:
@@ -215,6 +219,13 @@ def read_gitignores(source: OpenSource, tree: str) -> Gitignores:
     require_trees(source, tree)
     collect(tree, b"", 0)
     return _patterns(source, found)
+
+
+def _entries(source: OpenSource, tree: Any) -> list[Any]:
+    try:
+        return list(source.read(tree, "tree"))
+    except UnreadableError:
+        return []
 
 
 def update_gitignores(
@@ -255,11 +266,11 @@ def join_gitignores(gitignores: Gitignores) -> tuple[str, ...]:
 def _patterns(
     source: OpenSource, blobs: Mapping[bytes, str]
 ) -> dict[bytes, tuple[str, ...]]:
-    """Read the files by folder; one of more than MAX_FILE_BYTES has no patterns."""
+    """Read the files by folder; what is missing or too large has no patterns."""
     sizes = read_sizes(source, blobs.values()) if blobs else {}
     return {
-        folder: tuple(parse_patterns(source.read(blob).data))
-        if sizes.get(blob, 0) <= MAX_FILE_BYTES
+        folder: tuple(parse_patterns(source.read(blob, "blob").data))
+        if sizes.get(blob, MAX_FILE_BYTES + 1) <= MAX_FILE_BYTES
         else ()
         for folder, blob in blobs.items()
     }

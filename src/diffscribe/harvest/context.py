@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from diffscribe.core.files import read_table
+from diffscribe.doors.git import UnreadableError
 from diffscribe.doors.repository import OpenSource, read_sizes
 from diffscribe.doors.trees import (
     Gitignores,
@@ -19,6 +20,8 @@ from diffscribe.harvest.history import Commit, Newest
 
 REMEMBERED_COMMITS = 4096
 """Commits at which a branch may begin without reading a whole tree again."""
+MAX_BROKEN_TREES = 10
+"""Trees that git may fail to read, within its limits, before a source is given up."""
 MAX_SUBJECTS = 8
 MAX_SUBJECT_CHARS = 100
 
@@ -36,11 +39,15 @@ class ContextReader:
 
     def __init__(self, source: OpenSource) -> None:
         self._source = source
+        self._unreadable = 0
         self._license_of = license_reader(source)
         self._contexts: Newest[str, TreeContext] = Newest(REMEMBERED_COMMITS)
 
     def read(self, commit: Commit) -> tuple[tuple[str, ...], str | None]:
-        """Return the patterns of the parent's tree and the license of the own tree."""
+        """Return the patterns of the parent's tree and the license of the own tree.
+
+        A tree that is broken has neither, and the next commit is read anew.
+        """
         parent = self._contexts.get(commit.parent)
         if parent is None and commit.parent_tree:
             parent = self._read_tree(commit.parent_tree)
@@ -48,10 +55,20 @@ class ContextReader:
             context = self._read_tree(commit.tree)
         else:
             context = self._update(parent, commit.tree, commit.entries)
-        self._contexts[commit.sha] = context
-        return parent.patterns if parent else (), context.license
+        if context is not None:
+            self._contexts[commit.sha] = context
+        return parent.patterns if parent else (), context and context.license
 
-    def _read_tree(self, tree: str) -> TreeContext:
+    def _read_tree(self, tree: str) -> TreeContext | None:
+        try:
+            return self._read_whole(tree)
+        except UnreadableError:
+            self._unreadable += 1
+            if self._unreadable > MAX_BROKEN_TREES:
+                raise
+            return None
+
+    def _read_whole(self, tree: str) -> TreeContext:
         gitignores = read_gitignores(self._source, tree)
         patterns = join_gitignores(gitignores)
         return TreeContext(gitignores, patterns, self._license_of(tree))
@@ -117,12 +134,13 @@ def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
 
     @cache
     def of_blob(blob: Any) -> str | None:
-        if read_sizes(source, [str(blob)]).get(str(blob), 0) > MAX_LICENSE_BYTES:
+        size = read_sizes(source, [str(blob)]).get(str(blob))
+        if size is None or size > MAX_LICENSE_BYTES:
             return None
-        return recognise(source.read(blob).data.decode("utf-8", "replace"))
+        return recognise(source.read(blob, "blob").data.decode("utf-8", "replace"))
 
     def of_tree(tree: Any) -> str | None:
-        for entry in source.read(tree):
+        for entry in source.read(tree, "tree"):
             if entry.type_str == "blob" and LICENSE_FILE.match(entry.raw_name):
                 spdx_id = of_blob(entry.id)
                 if spdx_id is not None:

@@ -39,6 +39,7 @@ class CommitReason(StrEnum):
 
     SHALLOW_BOUNDARY = "shallow_boundary"
     ROOT = "root"
+    MISSING_OBJECT = "missing_object"
     MESSAGE_TOO_LONG = "message_too_long"
     NOT_UTF8 = "not_utf8"
     BAD_DATE = "bad_date"
@@ -70,6 +71,8 @@ def commit_reason(
     EXCLUDED_PATHS and REPEATED_SUBJECT are not among them: they need the files that
     are left, and the commits before.
     """
+    if commit.is_broken:
+        return CommitReason.MISSING_OBJECT
     if not commit.parents:
         is_boundary = commit.sha in source.shallow
         return CommitReason.SHALLOW_BOUNDARY if is_boundary else CommitReason.ROOT

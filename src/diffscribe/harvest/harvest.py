@@ -76,8 +76,9 @@ class HarvestCounts:
         self.duplicates = 0
         self.bad: list[SourceError] = []
         """Errors of the sources that were left out."""
-        self.disagreements: list[str] = []
-        """A sentence for each source whose entries in params have other settings."""
+        self.notes: list[str] = []
+        """A sentence for each source whose entries in params have other settings, and
+        for each of which some objects are missing."""
         self.commits: Counter[str | None] = Counter()
         """Numbers by reason; None counts the kept ones."""
         self.refused = Refusals()
@@ -175,7 +176,8 @@ def harvest(
     if split:
         # Here the mistake is free; the stage split finds it after labels are paid for.
         split.refuse_unknown([source.name for source in found.kept])
-    counts.duplicates, counts.disagreements = found.duplicates, found.disagreements
+    counts.duplicates = found.duplicates
+    counts.notes += found.disagreements
     per_repo = {
         source.name: source.settings.max_changes or params.max_per_repo
         for source in found.kept
@@ -229,6 +231,7 @@ def _finish_source(
     commits: Counter[DropReason | None] = Counter()
     refused = Refusals()
     dropped: Counter[WindowReason] = Counter()
+    changes, path = 0, Path(repo)
     waiting: list[tuple[Path, list[Row]]] = []
     for batch, result in results:
         if isinstance(result, SourceError):
@@ -240,11 +243,26 @@ def _finish_source(
             refused.update(batch.refused)
             dropped.update(batch.dropped)
             dropped.update(result.dropped)
+            changes += len(result.rows)
+            path = batch.source.path
             waiting.append((batch.rows_file, result.rows))
         if params.on_bad_source == "stop":
             # A later error ends the stage, so these rows need not wait.
             yield from _read_rows(waiting)
             waiting.clear()
+    lost_commits = commits[CommitReason.MISSING_OBJECT]
+    lost_windows = dropped[WindowReason.MISSING_OBJECT]
+    if repo not in failed and lost_commits + lost_windows:
+        error = SourceError(
+            f"{path}: {lost_commits} commits and {lost_windows} windows need objects "
+            "that are missing or broken; fetch the repository completely (partial "
+            "clones lack files), 'git fsck' shows the damage"
+        )
+        if changes:
+            counts.notes.append(f"left out: {error}")
+        else:
+            failed.add(repo)
+            on_error(error)
     if repo not in failed:
         yield from _read_rows(waiting)
         counts.add_source(repo, commits, dropped, refused)

@@ -12,7 +12,9 @@ from typing import Literal, NamedTuple, TypeVar
 from diffscribe.core.errors import SourceError
 from diffscribe.core.records import FileKind, FileStatus
 from diffscribe.doors.git import (
+    MAX_UNREADABLE,
     OutputLimitError,
+    UnreadableError,
     ask_git,
     decode,
     is_utf8,
@@ -22,6 +24,8 @@ from diffscribe.doors.git import (
 from diffscribe.doors.repository import OpenSource, read_tree_sha
 from diffscribe.doors.trees import ABSENT, SUBMODULE, SYMLINK, TreeEntry, parse_entries
 
+SHALLOW = "shallow"
+"""git's file of the commits whose parents are not there."""
 LISTED = "commits"
 """The file with a line for each commit, the newest first."""
 LINE_BYTES = 41
@@ -32,15 +36,18 @@ REMEMBERED_TREES = 2**16
 MAX_LISTING_BYTES = 16 * 2**20
 """A longer list of files, about 100,000 of them, is not read."""
 MAX_MESSAGE_BYTES = 2**16
+MAX_CUTS = 20
+"""Places at which a history may end early, since a parent is missing or broken."""
+CUT = re.compile(r"Failed to traverse parents of commit ([0-9a-f]{40})")
 MAX_NAME_BYTES = 1000
 """Longer names and e-mails of authors are cut."""
 
 FIELDS = ("%H", "%T", "%P", "%ct", "%an", "%ae", "%B")
 LOG = (
-    *("log", "--no-walk=unsorted", "--stdin", "--encoding=UTF-8"),
+    *("log", "--no-walk=unsorted", "--stdin", "--encoding=UTF-8", "-z"),
     *("--no-decorate", "--no-notes", "--no-mailmap", "--no-show-signature"),
-    *("--raw", "-z", "--no-abbrev", "--no-renames", "--diff-merges=first-parent"),
 )
+FILES = ("--raw", "--no-abbrev", "--no-renames", "--diff-merges=first-parent")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -80,6 +87,8 @@ class Commit(NamedTuple):
     """Whether it has more than MAX_MESSAGE_BYTES, and was cut."""
     entries: tuple[TreeEntry, ...] | None
     """Changes to the first parent, a rename as two; None if there are too many."""
+    is_broken: bool
+    """Whether its files or its parents need an object that is missing or broken."""
 
     @property
     def parent(self) -> str:
@@ -106,27 +115,63 @@ def list_commits(
 
     They are the first parents of HEAD, or all that HEAD and the other branches reach.
     A commit follows its parents, directly follows its first parent where possible.
+    The history ends where a parent is missing or broken, as where a clone is shallow.
+
+    Raises:
+        UnreadableError: if the head is missing, or more than MAX_CUTS parents are.
     """
     order = "--first-parent" if branches == "default" else "--topo-order"
-    command = ("rev-list", "--stdin", order, f"-n{max_commits}")
+    most = f"-n{max_commits}"
     heads = [f"{sha}^{{commit}}\n".encode() for sha in (source.head, *source.tips)]
-    with (source.folder / LISTED).open("wb") as shas:
-        ask_git(source.folder, source.path, command, heads, shas)
-        return shas.seek(0, os.SEEK_END) // LINE_BYTES
+    boundary = source.shallow
+
+    def walk(*options: str) -> int:
+        if boundary:
+            lines = "".join(f"{sha}\n" for sha in sorted(boundary))
+            (source.folder / SHALLOW).write_text(lines)
+        with (source.folder / LISTED).open("wb") as shas:
+            command = ("rev-list", "--stdin", most, *options)
+            ask_git(source.folder, source.path, command, heads, shas)
+            return shas.seek(0, os.SEEK_END) // LINE_BYTES
+
+    while True:
+        try:
+            return walk(order)
+        except UnreadableError as error:
+            found = {*CUT.findall(str(error))}
+            if order == "--topo-order":
+                # To sort, git reads all parents before it has a child to name.
+                try:
+                    walk()
+                except UnreadableError as unsorted:
+                    found = {*CUT.findall(str(unsorted))}
+            is_last = len(boundary) >= len(source.shallow) + MAX_CUTS
+            if is_last or found <= boundary:
+                raise
+            boundary |= found
 
 
 def read_commits(source: OpenSource) -> Iterator[Commit]:
-    """Yield the listed commits, oldest first."""
+    """Yield the listed commits, oldest first.
+
+    Raises:
+        UnreadableError: if more than MAX_UNREADABLE of them are broken.
+    """
     trees: Newest[str, str] = Newest(REMEMBERED_TREES)
     listed = (source.folder / LISTED).read_bytes()
+    cut = _boundary(source) - source.shallow
+    broken = 0
     for end in range(len(listed), 0, -BATCH_BYTES):
         batch = listed[max(0, end - BATCH_BYTES) : end]
-        for record in _log(source, batch.splitlines(keepends=True)):
+        for record, error in _log(source, batch.splitlines(keepends=True)):
+            broken += error is not None
+            if error is not None and broken > MAX_UNREADABLE:
+                raise error
             # A record that was cut may end before its last field.
             parts = record.split(b"\0", len(FIELDS))
             *fields, listing = parts + [b""] * (len(FIELDS) + 1 - len(parts))
             parents = tuple(fields[2].decode().split())
-            parent_tree = trees.get(parents[0]) if parents else ""
+            parent_tree = trees.get(parents[0]) if parents and error is None else ""
             if parent_tree is None:
                 parent_tree = read_tree_sha(source, parents[0])
             is_long = len(record) > MAX_LISTING_BYTES
@@ -142,18 +187,45 @@ def read_commits(source: OpenSource) -> Iterator[Commit]:
                 committed_at=_date(seconds),
                 message=_text(message[: MAX_MESSAGE_BYTES + 1]),
                 has_long_message=len(message) > MAX_MESSAGE_BYTES,
-                entries=None if is_long else parse_entries(listing),
+                entries=None if is_long or error else parse_entries(listing),
+                is_broken=error is not None or sha.decode() in cut,
             )
 
 
-def _log(source: OpenSource, shas: list[bytes]) -> Iterator[bytes]:
-    """Yield the fields and files of each commit, the last commit first."""
+def _boundary(source: OpenSource) -> frozenset[str]:
+    path = source.folder / SHALLOW
+    return frozenset(path.read_text().split() if path.exists() else ())
+
+
+def _log(
+    source: OpenSource, shas: list[bytes], error: UnreadableError | None = None
+) -> Iterator[tuple[bytes, UnreadableError | None]]:
+    """Yield the fields and files of each commit, the last commit first.
+
+    A commit whose files cannot be read has none, but the error. To find it, commits are
+    asked for in halves.
+    """
     separator = b"\0" + new_separator() + b"\0"
     fields = "%x00".join((separator.strip(b"\0").decode(), *FIELDS, ""))
-    arguments = (*LOG, f"--format=%x00{fields}")
+    files = FILES if error is None else ("--no-patch",)
     with tempfile.TemporaryFile(dir=source.folder) as answers:
-        ask_git(source.folder, source.path, arguments, shas, answers)
-        yield from split_answers(answers, separator, MAX_LISTING_BYTES)
+        try:
+            arguments = (*LOG, *files, f"--format=%x00{fields}")
+            ask_git(source.folder, source.path, arguments, shas, answers)
+        except UnreadableError as unreadable:
+            if error is not None:
+                raise
+            error = unreadable
+        else:
+            for answer in split_answers(answers, separator, MAX_LISTING_BYTES):
+                yield answer, error
+            return
+    if len(shas) == 1:
+        yield from _log(source, shas, error)
+        return
+    half = len(shas) // 2
+    yield from _log(source, shas[half:])
+    yield from _log(source, shas[:half])
 
 
 def _text(message: bytes) -> str | None:
@@ -231,14 +303,12 @@ def diff_trees(
     source: Path,
     pairs: Iterable[tuple[str, str]],
     max_bytes: int,
-) -> Iterator[Patch | None]:
+) -> Iterator[Patch | UnreadableError | None]:
     """Yield the patch of each pair of trees; one git prints them all.
 
-    A patch of more than `max_bytes` is None. Pairs whose patches exceed git's output
-    limit together are asked for in halves.
-
-    Raises:
-        SourceError: if an object is missing or broken.
+    A patch of more than `max_bytes` is None; one that git cannot read is the error.
+    Pairs whose patches exceed git's output limit together, or of which one cannot be
+    read, are asked for in halves.
     """
     pairs = list(pairs)
     with tempfile.TemporaryFile(dir=folder) as output:
@@ -246,10 +316,13 @@ def diff_trees(
         # git echoes a line that names no object; no file can contain the separator.
         # The newest come first: packs store older objects as deltas of newer ones.
         lines = (line for pair in pairs[::-1] for line in (separator, _question(pair)))
+        failed: UnreadableError | None = None
         try:
             ask_git(folder, source, DIFF_TREE, lines, output)
         except OutputLimitError:
             pass  # Asked for in halves below.
+        except UnreadableError as error:
+            failed = error
         else:
             answers = split_answers(output, separator, max_bytes)
             for pair, answer in zip(pairs, answers, strict=True):
@@ -260,7 +333,7 @@ def diff_trees(
                 yield None if is_long else parse_patch(answer[len(question) :])
             return
     if len(pairs) == 1:
-        yield None
+        yield failed
         return
     half = len(pairs) // 2
     yield from diff_trees(folder, source, pairs[:half], max_bytes)

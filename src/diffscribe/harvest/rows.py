@@ -21,7 +21,7 @@ from diffscribe.core.errors import SourceError
 from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.core.records import FileKind, FileStatus
 from diffscribe.core.tracking import Refusals
-from diffscribe.doors.git import decode
+from diffscribe.doors.git import MAX_UNREADABLE, UnreadableError, decode
 from diffscribe.doors.repository import OpenSource
 from diffscribe.doors.trees import (
     ABSENT,
@@ -115,13 +115,7 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     # Of files between the commits of a window too: the hunks are traced through them.
     kept = chain.from_iterable(window.commits for window in windows)
     sizes = BlobSizes(source, (entry for each in kept for entry in each.entries))
-    trees = [
-        _missing_reason(window, sizes, params)
-        or early_reason(window.entries, source, sizes, params)
-        or _tree(window, repository)
-        or WindowReason.NOT_APPLICABLE
-        for window in windows
-    ]
+    trees = [_tree_or_reason(window, batch, sizes, repository) for window in windows]
     pairs = [
         (window.commits[0].commit.parent_tree, tree)
         for window, tree in zip(windows, trees, strict=True)
@@ -136,14 +130,21 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
         is_large = max(sizes[old], sizes[new]) > MAX_TRACED_BYTES
         return None if is_large else read_edits(source, old, new)
 
-    result = BatchResult([], Counter())
+    result, unreadable = BatchResult([], Counter()), 0
     with batch.rows_file.open("wb") as lines:
         for window, tree in zip(windows, trees, strict=True):
-            row = (
-                tree
-                if isinstance(tree, WindowReason)
-                else change_row(batch, window, tree, next(patches), edits)
-            )
+            row: dict[str, Any] | WindowReason
+            if isinstance(tree, WindowReason):
+                row = tree
+            else:
+                patch = next(patches)
+                try:
+                    row = change_row(batch, window, tree, patch, edits)
+                except UnreadableError:
+                    row = WindowReason.MISSING_OBJECT
+                    unreadable += 1
+                    if unreadable > MAX_UNREADABLE:
+                        raise
             if isinstance(row, WindowReason):
                 result.dropped[row] += 1
                 continue
@@ -161,18 +162,21 @@ def _write(batch: Batch, repository: Any) -> BatchResult:
     return result
 
 
-def _missing_reason(
-    window: Window, sizes: BlobSizes, params: HarvestParams
-) -> WindowReason | None:
-    """Return the reason if the source lacks a file that the window's commits touch.
-
-    With `on_bad_source: stop` it returns None: the first read of that file then raises.
-    """
-    if params.on_bad_source == "stop" or all(
-        sizes.have_all(each.entries) for each in window.commits
-    ):
-        return None
-    return WindowReason.MISSING_OBJECT
+def _tree_or_reason(
+    window: Window, batch: Batch, sizes: BlobSizes, repository: Any
+) -> str | WindowReason:
+    """Return the tree that a window makes, or why it is no change, without a diff."""
+    try:
+        # Of each commit too, since hunks are traced through all of them.
+        if not all(sizes.have_all(each.entries) for each in window.commits):
+            return WindowReason.MISSING_OBJECT
+        return (
+            early_reason(window.entries, batch.source, sizes, batch.params)
+            or _tree(window, repository)
+            or WindowReason.NOT_APPLICABLE
+        )
+    except UnreadableError:
+        return WindowReason.MISSING_OBJECT
 
 
 def _tree(window: Window, repository: Any) -> str | None:
@@ -184,13 +188,22 @@ def _tree(window: Window, repository: Any) -> str | None:
 
 
 def change_row(
-    batch: Batch, window: Window, tree: str, patch: Patch | None, edits: "ReadEdits"
+    batch: Batch,
+    window: Window,
+    tree: str,
+    patch: Patch | UnreadableError | None,
+    edits: "ReadEdits",
 ) -> dict[str, Any] | WindowReason:
     """Return the fields of the Change that a patch makes, or why it makes none.
 
     They are not validated: a model of each row would take longer than its diff. A test
     compares the rows with what Change reads and writes.
+
+    Raises:
+        UnreadableError: if an object is missing or broken.
     """
+    if isinstance(patch, UnreadableError):
+        raise patch
     if patch is None:
         return WindowReason.DIFF_TOO_LONG
     if reason := _late_reason(window, patch, batch.params):

@@ -305,7 +305,7 @@ def exceeds(
     certain = 0
     for entry in sorted(entries, key=growth.__getitem__, reverse=True):
         both = [
-            source.read(blob).data if blob.strip("0") else b""
+            source.read(blob, "blob").data if blob.strip("0") else b""
             for blob in (entry.old_blob, entry.blob)
         ]
         if not any(b"\0" in content[:BINARY_BYTES] for content in both):
