@@ -346,6 +346,24 @@ def test_broken_braces_before_a_plan_are_passed_over(braces):
     assert read_plan(braces + ANSWER).record
 
 
+DRAFT = plan_json(plan(commit("a.py", subject="add a draft")))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        (f"Maybe {DRAFT}. No: {ANSWER}", True),
+        (f"```json\n{DRAFT}\n```\nBetter:\n```json\n{ANSWER}\n```", True),
+        (f"{DRAFT}</think>{ANSWER}", True),
+        ('{"x": {y}} ' * 200 + DRAFT + ANSWER + ' as {"said": "above"}', True),
+        (f"{DRAFT} No: {ANSWER[:-9]}", False),
+        (f'{DRAFT} No: {{"commits": "later"}}', False),
+    ],
+)
+def test_the_last_plan_of_an_answer_counts_and_no_draft_before_it(text, is_read):
+    assert read_plan(text).record == (read_plan(ANSWER).record if is_read else None)
+
+
 def test_an_invented_key_of_any_length_is_named_on_one_short_line():
     key = "k\\n" * 200_000
     problem = read_plan(f'{{"gitignore":[],"commits":[],"{key}":1}}').problem

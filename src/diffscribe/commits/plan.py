@@ -6,6 +6,7 @@ bench and judge agree on what counts. An answer counts as it stands, or repaired
 | odd answer                                   | verdict  |
 |----------------------------------------------|----------|
 | sentences, fences, other objects around it   | repaired |
+| several with its keys, as drafts have them   | the last |
 | the whole answer is a JSON string of it      | repaired |
 | a list or object inside it is a JSON string  | repaired |
 | whole headers as subjects: git-smart-commit  | repaired |
@@ -14,6 +15,7 @@ bench and judge agree on what counts. An answer counts as it stands, or repaired
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -32,8 +34,9 @@ R = TypeVar("R", bound=Record)
 MAX_CHARS = 1_000_000
 """A longer answer is refused unread; the longest plan of 20 files has 30,000."""
 MAX_BODY_CHARS = 1000
-_MAX_TRIES = 100
-"""Braces where an object may begin."""
+_BEGINS = re.compile(r'\{\s*"')
+_MAX_TRIES = 1000
+"""Places where an object may begin; thoughts hold pieces of code."""
 _MAX_READINGS = 2
 """How often all tries together may read a text; keeps the time linear in its length."""
 _MAX_LOCATION_CHARS = 80
@@ -117,18 +120,26 @@ def _commit_of(
 def read_record(text: str, kind: type[R]) -> Reading[R]:
     """Return the record of one kind that an answer holds, or why it holds none.
 
-    It is the first outermost JSON object with all keys that the kind requires. Values
-    inside of it are not guessed: an unknown key or another type is a problem.
+    It is the last outermost JSON object with all keys that the kind requires: what
+    stands before it may be drafts. Values inside of it are not guessed: an unknown key
+    or another type is a problem.
     """
     if len(text) > MAX_CHARS:
         return Reading(None, f"the answer is longer than {MAX_CHARS} characters", False)
     schema = _schema_of(kind)
     keys = schema["required"]
-    doubled: list[str] = []
+    unwrapped = _loads(text, []) if text.lstrip().startswith('"') else None
+    inner = unwrapped if isinstance(unwrapped, str) else text
+    found = [each for each in _objects(inner) if each.value.keys() >= {*keys}]
     try:
-        value = next(each for each in _objects(text, doubled) if each.keys() >= {*keys})
+        value, doubled, end = found[-1]
+        rest = inner[end:]
         mended = _mend(value, schema, schema.get("$defs", {}), doubled)
-    except (StopIteration, RecursionError):
+        # What is cut off behind a draft would have been the answer.
+        is_draft = _BEGINS.search(rest) and all(f'"{key}"' in rest for key in keys)
+    except (IndexError, RecursionError):
+        is_draft = True
+    if is_draft:
         words = f"the answer holds no whole JSON object with the keys {', '.join(keys)}"
         return Reading(None, words, False)
     is_repaired = mended != value or _loads(text, []) != value
@@ -147,17 +158,23 @@ def read_record(text: str, kind: type[R]) -> Reading[R]:
     return Reading(record, None, is_repaired)
 
 
-def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the outermost objects; the list has the doubled keys of the last one."""
-    if text.lstrip().startswith('"'):
-        unwrapped = _loads(text, [])
-        text = unwrapped if isinstance(unwrapped, str) else text
-    start = text.find("{")
+class _Object(NamedTuple):
+    value: dict[str, Any]
+    doubled: list[str]
+    """Its keys that are twice in one object."""
+    end: int
+    """Where the text behind it begins."""
+
+
+def _objects(text: str) -> Iterator[_Object]:
+    """Yield the outermost objects that are not empty."""
     chars_read = 0
+    begin = _BEGINS.search(text)
     for _ in range(_MAX_TRIES):
-        if start < 0 or chars_read > _MAX_READINGS * len(text):
+        if begin is None or chars_read > _MAX_READINGS * len(text):
             break
-        doubled.clear()
+        start = begin.start()
+        doubled: list[str] = []
         try:
             value, end = _decoder(doubled).raw_decode(text, start)
         except (ValueError, RecursionError) as error:
@@ -170,8 +187,8 @@ def _objects(text: str, doubled: list[str]) -> Iterator[dict[str, Any]]:
             chars_read += failed_at - start
         else:
             chars_read += end - start
-            yield value
-        start = text.find("{", end)
+            yield _Object(value, doubled, end)
+        begin = _BEGINS.search(text, end)
 
 
 def _loads(text: str, doubled: list[str]) -> Any:
