@@ -11,13 +11,14 @@ from tests.support.fault_server import Fault, FaultServer
 from tests.support.questions import HOST, question
 from tests.support.waiting import wait_until
 
-from diffscribe.asking.ask import ROWS_PER_SLOT, Asker, Counts
+from diffscribe.asking.ask import FIRST_REFUSALS, ROWS_PER_SLOT, Asker, Counts
 from diffscribe.asking.budget import Budget, Price
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import BudgetError, ParamsError, ToolError
 from diffscribe.doors.endpoint import Endpoint
+from diffscribe.doors.failure import AnswerError
 from diffscribe.doors.limiter import Limiter
-from diffscribe.doors.reply import AnswerError, question_key
+from diffscribe.doors.reply import Answer, TokenUsage, question_key
 
 fork = multiprocessing.get_context("fork")
 PRICES = {"m": Price(prompt=1000.0, cached=500.0, completion=4000.0)}
@@ -97,6 +98,50 @@ def test_a_question_without_an_answer_is_not_kept_and_asked_by_the_next_run(path
         _, asker = ask(path, server.base_url, map(question, range(9)))
         assert asker.counts == Counts(known=0, asked=9, shared=0, failed=0)
         assert kept(path) == 9
+
+
+@pytest.mark.parametrize(
+    ("answered", "words", "asks", "is_told"),
+    [
+        (0, "something odd", FIRST_REFUSALS, True),
+        (1, "something odd", 30, False),
+        (0, "the prompt is too long", 30, False),
+    ],
+)
+def test_a_refusal_costs_its_row_unless_the_first_of_all_are_refused(
+    path, answered, words, asks, is_told
+):
+    with FaultServer() as server:
+        ask(path, server.base_url, map(question, range(answered)))
+    with FaultServer(refuses=lambda body: words) as server:
+        rows = map(question, range(answered + 30))
+        if is_told:
+            with pytest.raises(ToolError, match=f"{words}; the first {asks} questions"):
+                ask(path, server.base_url, rows)
+        else:
+            said, asker = ask(path, server.base_url, rows)
+            assert [str(each) for each in said[answered:]] == [
+                f"HTTP 400: {words}"
+            ] * 30
+            assert asker.counts.failed == 30
+        # One more may be on its way when the last of them is refused.
+        assert len(server.received) in (asks, asks + is_told)
+
+
+def test_a_failure_that_an_earlier_version_kept_is_no_answer(path):
+    failures = [("error", "{"), ("insufficient_system_resource", "{"), ("", "")]
+    with Ledger(path) as ledger:
+        for number, (reason, text) in enumerate(failures):
+            old = Answer(text, TokenUsage(1, 0, 1, 0), 0.0, reason)
+            ledger.put(
+                question_key(question(number)), "m", old, about="x", private=False
+            )
+    with FaultServer() as server:
+        for asked in (3, 0):
+            said, asker = ask(path, server.base_url, map(question, range(3)))
+            assert asker.counts.asked == asked
+    assert said == [json.dumps({"said": str(n)}) for n in range(3)]
+    assert kept(path) == 3
 
 
 def test_an_endpoint_that_cannot_be_used_ends_all_and_keeps_what_was_answered(path):

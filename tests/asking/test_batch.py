@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+from collections import Counter
 
 import pytest
 from tests.support.batch_server import BatchServer, echo
@@ -20,7 +21,8 @@ from diffscribe.asking.budget import Budget, Price
 from diffscribe.asking.ledger import Ledger
 from diffscribe.core.errors import BudgetError, StorageError, ToolError
 from diffscribe.doors.batches import BatchService, read_answers
-from diffscribe.doors.reply import Answer, AnswerError, TokenUsage, question_key
+from diffscribe.doors.failure import AnswerError
+from diffscribe.doors.reply import Answer, TokenUsage, question_key
 
 PRICES = {"m": Price(prompt=1000.0, cached=500.0, completion=4000.0)}
 SCHEMA = {"type": "object"}
@@ -77,6 +79,10 @@ async def ask(teacher, request):
         return (await teacher.ask(request)).text
     except (PendingError, AnswerError) as error:
         return error
+
+
+def reply(text, finish_reason):
+    return {"choices": [{"message": {"content": text}, "finish_reason": finish_reason}]}
 
 
 def texts(count):
@@ -175,7 +181,60 @@ def test_a_line_that_failed_is_told_with_its_words_and_asked_by_the_next_run(tmp
         assert teacher.counts.failed == 2
         answers.clear()
         assert label(tmp_path, server.base_url, 12)[0] == texts(12)
-        assert [len(server.files[f"file-{n}"].splitlines()) for n in (0, 3)] == [12, 2]
+    asked = [file for file in server.files.values() if b'"method"' in file]
+    assert [len(file.splitlines()) for file in asked] == [12, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (429, {"error": {"message": "slow down"}}),
+        (500, "upstream lost"),
+        (200, {"error": {"message": "upstream lost", "code": 502}}),
+        (200, reply("{", "insufficient_system_resource")),
+        (200, reply("", None)),
+    ],
+)
+def test_a_line_whose_failure_may_pass_is_asked_by_the_next_batch(tmp_path, code, body):
+    seen = Counter()
+
+    def answer(asked):
+        number = asked["messages"][-1]["content"]
+        seen[number] += 1
+        return (code, body) if number == "2" and seen[number] < 3 else echo(asked)
+
+    with BatchServer(answer=answer) as server:
+        said, teacher = label(tmp_path, server.base_url, 4)
+        assert len(server.batches) == 3
+    assert said == texts(4)
+    assert teacher.counts.failed == 0
+
+
+def test_a_line_that_says_that_nothing_is_paid_ends_the_run(tmp_path, limits):
+    limits(MAX_REQUESTS=3)
+    refusal = 402, {"error": {"message": "Insufficient Balance"}}
+
+    def answer(asked):
+        return echo(asked) if asked["messages"][-1]["content"] == "0" else refusal
+
+    with BatchServer(answer=answer) as server:
+        with pytest.raises(ToolError, match="HTTP 402: Insufficient Balance"):
+            label(tmp_path, server.base_url, 9)
+        assert len(server.batches) == 1
+    assert known(tmp_path) == [0]
+
+
+def test_a_service_that_refuses_a_parameter_before_it_asks_gets_another_batch(tmp_path):
+    class Picky(BatchServer):
+        def _end(self, batch, state):
+            has_seed = b'"seed"' in self.files[batch["input_file_id"]]
+            super()._end(batch, "failed" if has_seed else state)
+            for each in batch.get("errors", {}).get("data", ()):
+                each["message"] = "unknown parameter: seed"
+
+    with Picky() as server:
+        assert label(tmp_path, server.base_url, 5)[0] == texts(5)
+        assert len(server.batches) == 2
 
 
 def test_what_a_model_refuses_is_left_out_of_the_next_batch(tmp_path):

@@ -9,7 +9,7 @@ from diffscribe.asking.connect import Gguf, Remote, connected
 from diffscribe.core.errors import InputError, ParamsError
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.endpoint import WithheldError, prepare
-from diffscribe.doors.reply import AnswerError
+from diffscribe.doors.failure import AnswerError
 
 
 @pytest.fixture(autouse=True)

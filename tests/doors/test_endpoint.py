@@ -13,8 +13,9 @@ from diffscribe.asking.ask import in_order
 from diffscribe.core.errors import ToolError
 from diffscribe.doors.dialect import Rung
 from diffscribe.doors.endpoint import Endpoint, Endpoints
+from diffscribe.doors.failure import AnswerError, RefusalError
 from diffscribe.doors.limiter import Limiter
-from diffscribe.doors.reply import Answer, AnswerError, RefusalError, TokenUsage
+from diffscribe.doors.reply import Answer, TokenUsage
 
 KEY = "sk-very-secret-0123456789"
 SCHEMA = {"type": "object", "properties": {"said": {"type": "string"}}}
@@ -183,21 +184,81 @@ def test_parameters_that_a_model_refuses_are_left_out_or_renamed_once(words):
     assert "temperature" not in asked
 
 
+def nested(words):
+    raw = json.dumps({"error": {"message": words}})
+    return {"message": "Provider returned error", "metadata": {"raw": raw}}
+
+
+@pytest.mark.parametrize("name", ["temperature", "seed", "reasoning_effort"])
 @pytest.mark.parametrize(
-    ("words", "kind"),
+    ("code", "said"),
     [
-        ("messages: at least one is needed", RefusalError),
-        ("This model's maximum context length is 8192 tokens", AnswerError),
-        ("Your prompt was flagged by our content policy", AnswerError),
-        ("DataInspectionFailed: Input text may be inappropriate", AnswerError),
-        ("json_validate_failed: Failed to generate JSON", AnswerError),
+        (400, lambda name: {"error": {"message": f"`{name}` is deprecated."}}),
+        (400, lambda name: {"error": {"message": "Unsupported", "param": name}}),
+        (400, lambda name: {"error": {"message": "x " * 300 + f"unknown {name}"}}),
+        (400, lambda name: {"error": nested(f"{name}: only 1 is allowed")}),
+        (400, lambda name: {"errors": [{"field": name, "message": "unknown"}]}),
+        (400, lambda name: {"message": f"{name} is no good; use top_p, max_tokens"}),
+        (422, lambda name: {"detail": [{"loc": ["body", name], "msg": "Extra"}]}),
+        (200, lambda name: {"error": {"code": "400", "message": f"no {name}"}}),
+        (500, lambda name: f"unknown field '{name.title().replace('_', '')}'"),
     ],
 )
-def test_a_400_stops_all_unless_it_is_about_this_request(words, kind):
-    with FaultServer(refuses=lambda body: words) as server:
-        with pytest.raises(kind, match=words):
-            ask(server, request())
-        assert len(server.received) == 1
+def test_a_parameter_is_known_by_its_name_wherever_it_is_told(
+    endpoint, name, code, said
+):
+    endpoint.will_send(code, json.dumps(said(name)))
+    for _ in range(2):
+        endpoint.will_say("hi")
+    asked = [request(words, reasoning_effort="low") for words in "ab"]
+    ask(endpoint, *asked, attempts=1, slots=1)
+    first, *others = (each.body for each in endpoint.requests)
+    assert all({*first} - {*each} == {name} for each in others)
+
+
+def test_what_only_a_later_question_shows_to_be_refused_is_remembered():
+    def refuses(body):
+        is_late = body["messages"][-1]["content"] > "3"
+        return "seed is not supported" if is_late and "seed" in body else None
+
+    with FaultServer(refuses=refuses) as server:
+        endpoint = endpoint_of(server)
+        rows = [request(str(number)) for number in range(9)]
+        answers = list(in_order(endpoint.ask, rows, 1, endpoint.close))
+    assert [said(answer) for answer in answers] == [str(n) for n in range(9)]
+    assert ["seed" in each.body for each in server.received] == [True] * 5 + [False] * 5
+
+
+def test_a_temperature_of_null_is_not_sent(endpoint):
+    endpoint.will_say("hi")
+    ask(endpoint, request(temperature=None))
+    assert "temperature" not in endpoint.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "is_about_one"),
+    [
+        (400, "messages: at least one is needed", False),
+        (415, "", False),
+        (451, "<html>for legal reasons</html>", False),
+        (400, "This model's maximum context length is 8192 tokens", True),
+        (400, "Your prompt was flagged by our content policy", True),
+        (400, "DataInspectionFailed: Input text may be inappropriate", True),
+        (400, "json_validate_failed: Failed to generate JSON", True),
+        (400, "Content Exists Risk", True),
+        (403, "requires moderation, and your input was flagged", True),
+        (413, "", True),
+        (422, "the prompt is too long", True),
+    ],
+)
+def test_a_refusal_may_be_of_all_unless_it_is_about_one(
+    endpoint, code, words, is_about_one
+):
+    endpoint.will_send(code, json.dumps({"error": words}) if words else "")
+    with pytest.raises(RefusalError, match=f"HTTP {code}: {words}") as caught:
+        ask(endpoint, request())
+    assert caught.value.is_about_one == is_about_one
+    assert len(endpoint.requests) == 1
 
 
 def test_a_connection_that_is_lost_again_and_again_costs_one_row_of_many():
@@ -307,8 +368,9 @@ def test_a_status_that_may_pass_is_asked_again(endpoint, code):
 @pytest.mark.parametrize(
     ("code", "words", "kind", "shown"),
     [
-        (413, "", AnswerError, "HTTP 413: "),
-        (422, "the prompt is too long", AnswerError, "HTTP 422: the prompt is too lo"),
+        (400, "Your credit balance is too low", ToolError, "its quota"),
+        (400, "API key not valid", ToolError, "check the key"),
+        (429, "insufficient_quota", ToolError, "its quota"),
         (401, "no such key", ToolError, "check the key"),
         (402, "Insufficient Balance", ToolError, "its quota"),
         (403, "not for you", ToolError, "check the key"),

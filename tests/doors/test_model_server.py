@@ -9,9 +9,10 @@ from tests.support.waiting import wait_until
 
 from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.records import Message
+from diffscribe.doors.failure import AnswerError
 from diffscribe.doors.llama_cpp import PROGRAMS, program
 from diffscribe.doors.model_server import ServedModel, running_server
-from diffscribe.doors.reply import AnswerError, Question
+from diffscribe.doors.reply import Question
 
 QUESTION = Question(
     model="tiny",

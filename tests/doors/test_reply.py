@@ -4,8 +4,8 @@ import pytest
 from tests.support.questions import question
 
 from diffscribe.core.records import Message
+from diffscribe.doors.failure import AttemptError
 from diffscribe.doors.reply import (
-    AttemptError,
     TokenUsage,
     question_key,
     read_reply,
@@ -25,6 +25,28 @@ def reply(message, usage=None, finish_reason="stop"):
     return json.dumps({"choices": [choice], "usage": usage}).encode()
 
 
+MARKS = [
+    ("analysis", "assistantfinal"),
+    ("<|channel|>analysis<|message|>", "<|end|><|channel|>final<|message|>"),
+    (
+        "<|start|>assistant<|channel|>analysis<|message|>",
+        "<|channel|>final <|constrain|>json<|message|>",
+    ),
+    ("<|channel>thought\n", "<channel|>"),
+    ("<think>", "</thinking>"),
+    ("<THINK>", "</THINK>"),
+    ('<think mode="deep">', "</think>"),
+    ("<think>a<think>", "</think>b</think>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<inner_monologue>", "</inner_monologue>"),
+    ("<reflection>", "</reflection>"),
+    ("[REASONING]", "[/REASONING]"),
+    ("◁think▷", "◁/think▷"),
+    ("<unused94>thought", "<unused95>"),
+]
+
+
 @pytest.mark.parametrize(
     ("text", "rest"),
     [
@@ -37,6 +59,9 @@ def reply(message, usage=None, finish_reason="stop"):
         ("the <think> tag is parsed", "the <think> tag is parsed"),
         ("[THINK]{no}[/THINK]{yes}", "{yes}"),
         ("[THINK]never ends", ""),
+        *((f"{opens}so {{no}}{closes}\n{{yes}}", "{yes}") for opens, closes in MARKS),
+        *((f"{opens}so {{no}}", "") for opens, _ in MARKS[1:]),
+        ("fix: close the </ThoughtBubble> tag", "fix: close the </ThoughtBubble> tag"),
         ("plain", "plain"),
         ("", ""),
     ],
@@ -58,9 +83,76 @@ def test_who_was_cut_off_while_thinking_has_not_answered():
     assert (answer.text, answer.finish_reason) == ("", "length")
 
 
-def test_text_in_parts_is_put_together():
-    parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}]
-    assert read_reply(reply({"content": parts}), 1.0).text == "ab"
+def call(arguments):
+    return [{"type": "function", "function": {"name": "x", "arguments": arguments}}]
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ([{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}], "ab"),
+        (["a", None, 5, {"type": "output_text", "text": "b"}, {"text": None}], "ab"),
+        ([{"type": "thinking", "text": "no"}, {"type": "text", "text": "yes"}], "yes"),
+        ([{"type": [], "text": "no"}, {"text": {"value": "yes"}}], "yes"),
+        ({"type": "text", "text": "a"}, "a"),
+        ({"commits": [1]}, '{"commits": [1]}'),
+        ("a \ud800", "a \ud800"),
+        *(
+            ({"content": "a", name: odd}, "a")
+            for name in ("reasoning", "reasoning_content", "tool_calls", "refusal")
+            for odd in ({"text": "x"}, ["x"], 5, True, [None])
+        ),
+        ({"content": None, "tool_calls": call('{"a": 1}')}, '{"a": 1}'),
+        ({"content": None, "tool_calls": call({"a": 1})}, '{"a": 1}'),
+        ({"content": None, "function_call": {"arguments": "{}"}}, "{}"),
+        ({"content": None, "refusal": "I will not"}, "I will not"),
+        (
+            {"content": "<think>it forgot to end them {}"},
+            "<think>it forgot to end them {}",
+        ),
+    ],
+)
+def test_an_answer_is_found_in_any_shape(message, text):
+    is_whole = isinstance(message, dict) and message.keys() & {"content"}
+    said = reply(message if is_whole else {"content": message})
+    assert read_reply(said, 1.0).text == text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"finish_reason": None},
+        {"finish_reason": 1},
+        {"finish_reason": {"type": "stop"}},
+        {"error": False},
+        {"error": []},
+        {"error": {"code": 0, "message": "success"}},
+        {"logprobs": "x", "index": "first"},
+    ],
+)
+def test_what_is_odd_beside_an_answer_costs_it_not(odd):
+    choice = {"message": {"content": "a"}, "finish_reason": "stop", **odd}
+    whole = json.dumps({"choices": [choice, None], "error": odd.get("error")})
+    assert read_reply(b"\xef\xbb\xbf\n" + whole.encode()).text == "a"
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "text", "is_cut_off"),
+    [
+        ("length", '{"a', True),
+        ("MAX_TOKENS", "Maybe {} but", True),
+        ("model_length", "{}", False),
+        ("max_output_tokens", "{}\n\n  ", False),
+        ("stop", "{", False),
+        ("length", "<reflection>{} or {", True),
+    ],
+)
+def test_an_answer_is_cut_off_where_its_json_does_not_end(
+    finish_reason, text, is_cut_off
+):
+    answer = read_reply(reply({"content": text}, finish_reason=finish_reason))
+    assert answer.is_cut_off == is_cut_off
+    assert (answer.finish_reason == "length") == (finish_reason != "stop")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +209,31 @@ def test_tokens_are_counted_as_each_endpoint_reports_them(usage, counted):
             '{"choices": [{"message": {"content": "{"}, "finish_reason": "error"}]}',
             *(500, "the answer broke off"),
         ),
-        ('{"choices": [{"message": {"content": 3}}]}', 0, "not a chat completion"),
+        *(
+            (
+                reply({"content": "{"}, finish_reason=reason).decode(),
+                *(500, f"broke off: {reason}"),
+            )
+            for reason in ("insufficient_system_resource", "abort", "network_error")
+        ),
+        (
+            '{"choices": [{"message": {"content": "{"}, "finish_reason": "stop", '
+            '"error": {"code": "502", "message": "upstream lost"}}]}',
+            *(502, "upstream lost"),
+        ),
+        (
+            '{"choices": [{"message": {"content": "{"}}], "error": "upstream lost"}',
+            *(500, "upstream lost"),
+        ),
+        ('{"choices": [{"error": [{"message": "lost"}]}]}', 500, "lost"),
+        ('{"choices": [{"message": {"content": 3}}]}', 500, "it is empty"),
+        (
+            '{"choices": [{"message": {"content": "{"}, "finish_reason": "SAFETY"}]}',
+            *(0, "taken away: SAFETY"),
+        ),
+        ('{"base_resp": {"status_code": 1002, "status_msg": "busy"}}', 500, "busy"),
+        ('{"error_code": 336100, "error_msg": "high load"}', 500, "high load"),
+        ("[" * 100_000, 0, "not a chat completion"),
         ("\x00", 0, "not a chat completion"),
     ],
 )

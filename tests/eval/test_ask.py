@@ -151,7 +151,7 @@ def test_an_answer_that_was_cut_says_so(endpoint, answers, case):
     endpoint.will_say('{"commits": [', completion_tokens=64, finish_reason="length")
     [prediction] = answers(endpoint.base_url, case("s"))
     assert prediction.plan is None
-    assert prediction.error.startswith("cut off after 64 tokens: ")
+    assert prediction.error == "cut off after 64 tokens; raise max_answer_tokens"
 
 
 @pytest.mark.parametrize(

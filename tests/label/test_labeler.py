@@ -108,6 +108,14 @@ def test_an_answer_that_was_cut_off_is_told_so(label, endpoint, change):
     assert "after 300 tokens" in outcome.result.words
 
 
+def test_a_draft_that_was_cut_off_is_no_label(label, endpoint, change):
+    endpoint.will_say(f"Maybe {plan()}. But", 90, 300, finish_reason="length")
+    endpoint.will_say(f"Maybe {plan()}. No: {plan(subject='stop the loss')}")
+    label = label(change(("wip", ["a.py"]))).result
+    assert [each.subject for each in label.plan.commits] == ["stop the loss"]
+    assert len(endpoint.requests) == 2
+
+
 def test_an_empty_answer_can_be_asked_for_again(label, endpoint, change):
     endpoint.will_say("")
     endpoint.will_say(plan())
@@ -118,7 +126,7 @@ def test_an_empty_answer_can_be_asked_for_again(label, endpoint, change):
 def test_a_request_that_fails_alone_fails_its_change_alone(label, endpoint, change):
     endpoint.will_fail(400, "maximum context length exceeded")
     outcome = label(change(("wip", ["a.py"])))
-    assert outcome.result.reason == "no_answer"
+    assert outcome.result.reason == "refused"
     assert "maximum context length" in outcome.result.words
 
 

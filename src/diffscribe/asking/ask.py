@@ -22,8 +22,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from diffscribe.asking.budget import Budget
 from diffscribe.asking.ledger import Ledger
+from diffscribe.core.errors import ToolError
 from diffscribe.doors.endpoint import Endpoint, Endpoints, Outgoing, prepare
-from diffscribe.doors.reply import Answer, AnswerError, Question, question_key
+from diffscribe.doors.failure import AnswerError, RefusalError
+from diffscribe.doors.reply import Answer, Question, question_key
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ R = TypeVar("R")
 
 ROWS_PER_SLOT = 4
 """Rows under way for each open request, so that no slot waits for a slow row."""
+
+FIRST_REFUSALS = 5
+"""Questions refused before any was answered, after which all are taken to be."""
 
 CLAIM_POLL_S = 0.2
 """How often to look whether another process had an answer."""
@@ -147,6 +152,8 @@ class Asker:
         self._place = place
         self._trace = trace
         self._waits = False
+        self._refusals = 0
+        """Of questions that others may share the fault of."""
         self._open: dict[str, asyncio.Task[Answer]] = {}
         self._opening: asyncio.Task[Endpoint | Endpoints] | None = None
 
@@ -155,10 +162,9 @@ class Asker:
 
         Raises:
             AnswerError: if this question got none; it is asked again by the next run.
-            RefusalError: if the endpoint does not take such questions.
             ParamsError: if it is private, and the endpoint another machine.
             BudgetError: if asking may exceed the budget; nothing is open by then.
-            ToolError: if the endpoint cannot be used.
+            ToolError: if the endpoint cannot be used, or refuses all questions.
         """
         sent = prepare(question._replace(place=self._place), self._host)
         key = question_key(sent.question)
@@ -250,7 +256,7 @@ class Asker:
             endpoint = await self._open_once()
             tracing = self._trace(question) if self._trace else nullcontext(ignore)
             with tracing as record:
-                answer = await endpoint.ask(sent)
+                answer = await self._answered(endpoint, sent)
                 usage = answer.usage
                 # An error while the trace is recorded must not lose a paid answer.
                 kept = self._ledger.put(
@@ -264,6 +270,25 @@ class Asker:
         finally:
             self._budget.settle(most, question.model, usage)
         return await asyncio.wrap_future(kept)
+
+    async def _answered(self, endpoint: Endpoint | Endpoints, sent: Outgoing) -> Answer:
+        """Return an endpoint's answer; a refusal may be of all that will be asked.
+
+        Where others were answered, it is about this question, whatever it says: it
+        must not end a run, or each run after it, that the others are paid for.
+        """
+        try:
+            return await endpoint.ask(sent)
+        except RefusalError as error:
+            is_first = not self.counts.known and not self.counts.asked
+            self._refusals += is_first and not error.is_about_one
+            if is_first and self._refusals >= FIRST_REFUSALS:
+                raise ToolError(
+                    f"{self._host} refuses {sent.question.model}: {error}; the first "
+                    f"{self._refusals} questions ended so; change what is asked, or "
+                    "ask elsewhere"
+                ) from None
+            raise
 
     async def _open_once(self) -> Endpoint | Endpoints:
         """Return the endpoint, opened by the first question that needs it."""

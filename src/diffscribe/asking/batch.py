@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -34,14 +35,15 @@ from diffscribe.doors.batches import (
     request_line,
 )
 from diffscribe.doors.endpoint import Outgoing, prepare
-from diffscribe.doors.reply import (
-    MAX_WORDS_CHARS,
-    Answer,
+from diffscribe.doors.failure import (
     AnswerError,
     AttemptError,
-    Question,
-    question_key,
+    Fault,
+    answer_error,
+    is_transient,
+    is_unusable,
 )
+from diffscribe.doors.reply import Answer, Question, question_key
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,6 +56,8 @@ POLL_S = 30.0
 SOMEBODY = "whoever answers a file"
 """In place of a host: a file may be answered anywhere."""
 WINDOW = 4
+MAX_TRIES = 3
+"""Batches that ask a question again whose line failed in a way that may pass."""
 
 REQUESTS, STATE, ANSWERS = "requests.jsonl", "state.json", "answers.jsonl"
 _KEY = re.compile(rb"[0-9a-f]{64}")
@@ -195,6 +199,8 @@ class BatchAsker:
         """What this run asks by the next batch, or by the open one."""
         self._bytes = 0
         self._dialect = self._next_dialect = DIALECT
+        self._tries: Counter[str] = Counter()
+        self._unusable: ToolError | None = None
         self._lock = hold(folder)
         self._state = read_state(folder)
         if service and self._state and not self._state.file:
@@ -274,6 +280,9 @@ class BatchAsker:
         self._known, self._is_over_budget = 0, False
         if self._service:
             self._fetch(self._service, self._state, show)
+            if self._unusable:
+                # The next batch would be refused as this one was.
+                raise self._unusable
             return True
         requests, answers = self._folder / REQUESTS, self._folder / ANSWERS
         if not answers.exists():
@@ -341,7 +350,12 @@ class BatchAsker:
             service.download(file, self._folder / ANSWERS)
             unreadable += self._take(left)
         is_final = status.state == "completed"
+        # A service may look at the parameters before it takes a batch.
+        refusal = AttemptError(Fault.STATUS, status.words, 400, status.words.lower())
+        is_learned = status.state == "failed" and self._learns(refusal)
         self._finish(left, unreadable, is_final=is_final)
+        if is_learned:
+            return
         settled = len(state.asked) - len(left)
         # What expired without a single answer might expire for ever.
         if not is_final and (status.state != "expired" or not settled):
@@ -371,7 +385,7 @@ class BatchAsker:
                     )
                     self._settle(key, model, result)
                 else:
-                    self._settle(key, model, self._failure(result))
+                    self._settle(key, model, self._failure(key, result))
         for put in puts:
             put.result()
         return unreadable
@@ -389,13 +403,28 @@ class BatchAsker:
         self._state, self._requests, self._bytes = None, {}, 0
         self._dialect = self._next_dialect
 
-    def _failure(self, error: AttemptError) -> AnswerError | None:
-        """Return why a question failed; None if it can be asked in another way."""
-        if milder := self._dialect.milder(error, asks_json=True):
-            self._next_dialect = milder
+    def _failure(self, key: str, error: AttemptError) -> AnswerError | None:
+        """Return why a question failed; None if it is to be asked again."""
+        if self._learns(error):
             return None
-        prefix = f"HTTP {error.code}: " if error.code else ""
-        return AnswerError(f"{prefix}{error.words}"[:MAX_WORDS_CHARS])
+        failure = answer_error(error)
+        if is_unusable(error):
+            self._unusable = ToolError(
+                f"the service refuses what is asked: {failure}; check the key, its "
+                "quota and the model's name; all answers are kept"
+            )
+        if self._service and is_transient(error):
+            self._tries[key] += 1
+            if self._tries[key] < MAX_TRIES:
+                return None
+        return failure
+
+    def _learns(self, error: AttemptError) -> bool:
+        """Tell whether a refusal is one that the next batch is asked without."""
+        milder = self._dialect.milder(error, asks_json=True)
+        if milder:
+            self._next_dialect = self._next_dialect.joined(milder)
+        return milder is not None
 
     def _settle(
         self, key: str, model: str, result: Answer | AnswerError | None

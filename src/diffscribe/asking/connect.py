@@ -32,9 +32,10 @@ from diffscribe.doors.endpoint import (
     host_of,
     prepare,
 )
+from diffscribe.doors.failure import AnswerError
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.llama_cpp import HOST, serve
-from diffscribe.doors.reply import Answer, AnswerError, Question
+from diffscribe.doors.reply import Answer, Question
 from diffscribe.secrets.redact import redact_texts
 
 ATTEMPTS = 6

@@ -23,7 +23,7 @@ from pydantic import Field
 from diffscribe.core.errors import DiffscribeError, InputError, StorageError
 from diffscribe.core.files import OWNER_ONLY, repository_root
 from diffscribe.core.records import Record
-from diffscribe.doors.reply import Answer, TokenUsage
+from diffscribe.doors.reply import Answer, TokenUsage, is_failure
 
 APPLICATION_ID = 0x64734C67
 """`dsLg`, which tells a ledger from any other sqlite file."""
@@ -99,7 +99,9 @@ COLUMNS = ", ".join(LedgerRow.model_fields)
 INSERT = f"""
 INSERT INTO answers ({COLUMNS})
 VALUES ({", ".join(f":{name}" for name in LedgerRow.model_fields)})
-ON CONFLICT (key) DO NOTHING
+ON CONFLICT (key) DO UPDATE
+SET ({COLUMNS}) = ({", ".join(f"excluded.{name}" for name in LedgerRow.model_fields)})
+WHERE is_failure(answers.finish_reason, answers.text)
 """  # noqa: S608
 ANSWER = f"SELECT text, {USAGE}, latency_s, finish_reason FROM answers WHERE key = ?"  # noqa: S608
 
@@ -150,7 +152,10 @@ class Ledger:
         """Return the answer of a key, or None if it was never asked."""
         with self._reading, explained(self._path):
             found = self._reader.execute(ANSWER, (key,)).fetchone()
-        return None if found is None else _answer(found)
+        answer = _answer(found) if found else None
+        if answer and is_failure(answer.finish_reason, answer.text):
+            return None  # Earlier versions kept some, which asking again replaces.
+        return answer
 
     def put(
         self, key: str, model: str, answer: Answer, *, about: str, private: bool
@@ -261,6 +266,7 @@ def open_ledger(path: Path, *, must_exist: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
+        connection.create_function("is_failure", 2, is_failure, deterministic=True)
         try:
             _prepare(connection, path)
         except (sqlite3.Error, DiffscribeError):

@@ -23,18 +23,17 @@ from diffscribe.doors.endpoint import (
     Outgoing,
     host_of,
     is_loopback,
-    is_transient,
     limit_reply,
-    wait_s,
 )
-from diffscribe.doors.reply import (
-    Answer,
+from diffscribe.doors.failure import (
     AttemptError,
     Fault,
     hide_key,
-    read_reply,
+    is_transient,
     status_error,
+    wait_s,
 )
+from diffscribe.doors.reply import Answer, read_reply
 
 T = TypeVar("T")
 

@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from diffscribe.doors.failure import AttemptError, Fault, is_about_one
 from diffscribe.doors.llama_cpp import NEUTRAL_SAMPLING
-from diffscribe.doors.reply import AttemptError, Fault, Question
+from diffscribe.doors.reply import Question
 
 _REFUSALS = (400, 422, 500, 501)
 """A server that validates an unknown parameter may call that its own fault."""
-_FORMAT = re.compile(r"response_format|json_schema|json_object|json mode|structured")
-_SCHEMA = re.compile(r"invalid schema|unsupported schema|grammar")
-_THIS_ALONE = re.compile(
-    r"context[ _](?:length|size|window)|too (?:long|large|many tokens)|"
-    r"maximum (?:\w+ )?(?:tokens|length)|reduce the length|"
-    r"content[ _](?:policy|filter|management)|moderation|safety|"
-    r"inappropriate content|data_?inspection|json_validate_failed"
-)
+_FORMAT = re.compile(r"response_(?:format|schema|mime)|json_schema|json_object")
+_HOLDS = re.compile(r"schema|grammar|json mode|structured|guided")
+_LIMIT = "max_tokens"
+"""The usual name of the limit; some endpoints know it as LONG_LIMIT alone."""
+LONG_LIMIT = "max_completion_tokens"
+_OPTIONAL = ("temperature", "seed", "reasoning_effort")
+"""Parameters that an answer can do without."""
 
 
 _SPECIAL_TOKENS = """
@@ -81,7 +81,7 @@ class Dialect(NamedTuple):
     """How to put a question so that an endpoint takes it."""
 
     rung: Rung = Rung.STRICT_SCHEMA
-    limit_name: str = "max_tokens"
+    limit_name: str = _LIMIT
     left_out: frozenset[str] = frozenset()
     """Parameters that the endpoint refuses and an answer can do without."""
     is_llama_cpp: bool = False
@@ -102,11 +102,14 @@ class Dialect(NamedTuple):
         if self.is_llama_cpp:
             body |= NEUTRAL_SAMPLING
             body |= {"grammar": question.grammar} if question.grammar else {}
-        if question.reasoning_effort is not None:
-            body["reasoning_effort"] = question.reasoning_effort
+        body["reasoning_effort"] = question.reasoning_effort
         if question.schema is not None and self.rung != Rung.TEXT:
             body["response_format"] = self._response_format(question.schema)
-        return {name: body[name] for name in body if name not in self.left_out}
+        return {
+            name: value
+            for name, value in body.items()
+            if value is not None and name not in self.left_out
+        }
 
     def _response_format(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         if self.rung == Rung.JSON_OBJECT:
@@ -116,25 +119,47 @@ class Dialect(NamedTuple):
         return {"type": "json_schema", "json_schema": named}
 
     def milder(self, failure: AttemptError, *, asks_json: bool) -> "Dialect | None":
-        """Return what to try after a refusal, or None if it was about other things."""
-        said = f"{failure.words} {failure.names}".lower()
+        """Return what to try after a refusal, or None if it was about other things.
+
+        Endpoints refuse a parameter in many words: unsupported, deprecated, only 1 is
+        allowed. What they share is its name.
+        """
         if failure.code not in _REFUSALS or is_about_one(failure):
             return None
-        if "max_completion_tokens" in said and self.limit_name == "max_tokens":
-            return self._replace(limit_name="max_completion_tokens")
-        for name in ("temperature", "seed"):
-            # Models say that in many ways: unsupported, deprecated, only 1 is allowed.
-            if name not in self.left_out and re.search(rf"\b{name}\b", said):
-                return self._replace(left_out=self.left_out | {name})
-        if not asks_json or self.rung == Rung.TEXT:
-            return None
-        if _FORMAT.search(said) or _SCHEMA.search(said):
-            rungs = list(Rung)
-            return self._replace(rung=rungs[rungs.index(self.rung) + 1])
-        return None
+        sampling = NEUTRAL_SAMPLING if self.is_llama_cpp else {}
+        names = [_LIMIT, LONG_LIMIT] if self.limit_name == _LIMIT else []
+        names += {*_OPTIONAL, *sampling} - self.left_out
+        has_format = asks_json and self.rung != Rung.TEXT
+        places = {each: _place(each, failure.said) for each in names}
+        if has_format and (found := _FORMAT.search(failure.said)):
+            places["response_format"] = found.start()
+        # What is allowed instead is told behind what is refused.
+        named = min(places, key=lambda each: places[each], default="")
+        if not named or places[named] == len(failure.said):
+            is_held = has_format and _HOLDS.search(failure.said)
+            return self._less_firm() if is_held else None
+        if named == "response_format":
+            return self._less_firm()
+        if named in (_LIMIT, LONG_LIMIT):
+            return self._replace(limit_name=LONG_LIMIT)
+        return self._replace(left_out=self.left_out | {named})
+
+    def joined(self, other: "Dialect") -> "Dialect":
+        """Return what no endpoint refuses that one of the two was made for."""
+        limits = (self.limit_name, other.limit_name)
+        return other._replace(
+            rung=max(self.rung, other.rung, key=list(Rung).index),
+            limit_name=LONG_LIMIT if LONG_LIMIT in limits else _LIMIT,
+            left_out=self.left_out | other.left_out,
+        )
+
+    def _less_firm(self) -> "Dialect":
+        rungs = list(Rung)
+        return self._replace(rung=rungs[rungs.index(self.rung) + 1])
 
 
-def is_about_one(failure: AttemptError) -> bool:
-    """Tell a refusal of this question, such as its length, from one of all like it."""
-    said = f"{failure.words} {failure.names}".lower()
-    return failure.code == 413 or _THIS_ALONE.search(said) is not None
+def _place(name: str, said: str) -> int:
+    """Return where a parameter is named, however it is spelled; the end if nowhere."""
+    spelled = re.escape(name).replace("_", "[ _.]")
+    found = re.search(rf"(?<![a-z0-9]){spelled}(?![a-z0-9])", said)
+    return found.start() if found else len(said)

@@ -18,26 +18,20 @@ from urllib.parse import urlsplit
 
 from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.params import check_address
-from diffscribe.doors.dialect import (
-    Dialect,
-    Rung,
-    is_about_one,
-    tokenize_body,
-    unspeakable,
-)
-from diffscribe.doors.limiter import Limiter
-from diffscribe.doors.reply import (
-    Answer,
+from diffscribe.doors.dialect import Dialect, Rung, tokenize_body, unspeakable
+from diffscribe.doors.failure import (
     AnswerError,
     AttemptError,
     Fault,
-    Question,
-    RefusalError,
+    answer_error,
     hide_key,
-    most_tokens,
-    read_reply,
+    is_transient,
+    is_unusable,
     status_error,
+    wait_s,
 )
+from diffscribe.doors.limiter import Limiter
+from diffscribe.doors.reply import Answer, Question, most_tokens, read_reply
 from diffscribe.secrets.redact import Problem, redact_texts
 
 if TYPE_CHECKING:
@@ -152,41 +146,9 @@ def api_key_from(variable: str | None) -> str:
     )
 
 
-# When to ask again.
-
-MAX_ASKED_WAIT_S = 120.0
-"""An endpoint that asks for a longer wait is not asked again."""
-_MAX_BACKOFF_S = 30.0
-
-
-def is_transient(error: BaseException) -> bool:
-    """Tell whether another attempt may succeed."""
-    if not isinstance(error, AttemptError):
-        return False
-    if error.fault != Fault.STATUS:
-        return True
-    is_long = (error.asked_wait_s or 0.0) > MAX_ASKED_WAIT_S
-    # No wait heals a 429 of an exhausted quota.
-    if is_long or "insufficient_quota" in error.names:
-        return False
-    return error.code in (408, 409, 429) or error.code >= 500
-
-
-def wait_s(state: "RetryCallState") -> float:
-    """Return the time that the endpoint asks for, or a random, growing one."""
-    from tenacity import wait_random_exponential
-
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, AttemptError) and error.asked_wait_s is not None:
-        return error.asked_wait_s
-    return wait_random_exponential(multiplier=0.5, max=_MAX_BACKOFF_S)(state)
-
-
 # Asking.
 
 MAX_REPLY_BYTES = 2**23
-_UNUSABLE = (301, 302, 303, 307, 308, 401, 402, 403, 404)
-"""No question will get through: wrong address, key or model, or nothing is paid."""
 _CHARS_PER_TOKEN = 4
 
 
@@ -228,8 +190,10 @@ class Endpoint:
         self._limiter = limiter
         self._is_llama_cpp = rung is not None
         self._fixed = None if rung is None else Dialect(rung, is_llama_cpp=True)
-        self._found: dict[tuple[str, bool], Dialect] = {}
-        """How to ask, by model and whether JSON is asked for."""
+        self._dialects: dict[str, Dialect] = {}
+        """How a model wants to be asked, as far as it is known."""
+        self._probed: set[tuple[str, bool]] = set()
+        """Models that answered, and whether they were asked for JSON."""
         self._unspeakable: dict[str, list[int]] = {}
         """Tokens that a llama-server shall leave out beside a grammar, by model."""
         self._answers = 0
@@ -244,8 +208,8 @@ class Endpoint:
         growing, random wait. A 429 also slows down all others.
 
         Raises:
-            AnswerError: if this question failed, and others may not.
-            RefusalError: if the endpoint does not take such questions.
+            RefusalError: if the endpoint refuses this question, or all like it.
+            AnswerError: if it failed for another reason, and others may not.
             ToolError: if it cannot be used at all.
         """
         if sent.host != host_of(self._base_url):
@@ -256,25 +220,22 @@ class Endpoint:
             self._client = _open_client(self._base_url, self._api_key)
         question = sent.question
         kind = (question.model, question.schema is not None)
-        dialect = self._fixed or self._found.get(kind)
-        if dialect is None:
+        if not self._fixed and kind not in self._probed:
             # One question finds out for all how this endpoint wants to be asked.
             async with self._probing:
-                if kind not in self._found:
-                    dialect = Dialect(is_llama_cpp=self._is_llama_cpp)
-                    answer, dialect = await self._understood(question, dialect)
-                    if self._is_llama_cpp and not dialect.is_llama_cpp:
+                if kind not in self._probed:
+                    was_llama_cpp = self._is_llama_cpp
+                    answer = await self._understood(question, is_probe=True)
+                    if self._is_llama_cpp and not was_llama_cpp:
                         # That answer was drawn as the model's own file says.
-                        dialect = dialect._replace(is_llama_cpp=True)
-                        answer, dialect = await self._understood(question, dialect)
-                    self._found[kind] = dialect
+                        answer = await self._understood(question, is_probe=True)
+                    self._probed.add(kind)
                     return answer
-            dialect = self._found[kind]
-        return (await self._understood(question, dialect))[0]
+        return await self._understood(question)
 
     def rung(self, model: str) -> Rung | None:
         """Return how a model is asked for JSON, or None before that is known."""
-        found = self._fixed or self._found.get((model, True))
+        found = self._fixed or self._dialects.get(model)
         return found.rung if found else None
 
     async def close(self) -> None:
@@ -284,16 +245,23 @@ class Endpoint:
             await self._client.close()
 
     async def _understood(
-        self, question: Question, dialect: Dialect
-    ) -> tuple[Answer, Dialect]:
-        """Return an answer and the dialect that got it, milder after refusals."""
+        self, question: Question, *, is_probe: bool = False
+    ) -> Answer:
+        """Return an answer, after refusals to a milder dialect, which is remembered.
+
+        Only a probe decides for others how firmly an endpoint is held to a schema.
+        """
         answers_before = self._answers
+        dialect = self._fixed or self._dialects.get(question.model, Dialect())
+        if is_probe:
+            dialect = dialect._replace(is_llama_cpp=self._is_llama_cpp)
         while True:
             if self._unusable:
                 # Those that waited for the first question would all be refused too.
                 raise self._unusable
             try:
-                return await self._retried(question, dialect), dialect
+                answer = await self._retried(question, dialect)
+                break
             except AttemptError as failure:
                 asks_json = question.schema is not None
                 milder = dialect.milder(failure, asks_json=asks_json)
@@ -301,6 +269,12 @@ class Endpoint:
                     is_alive = self._answers > answers_before
                     raise self._explained(failure, question.model, is_alive) from None
                 dialect = milder
+        known = self._dialects.get(question.model, dialect)
+        joined = known.joined(dialect)
+        if not is_probe:
+            joined = joined._replace(rung=known.rung)
+        self._dialects[question.model] = joined
+        return answer
 
     async def _retried(self, question: Question, dialect: Dialect) -> Answer:
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
@@ -387,11 +361,8 @@ class Endpoint:
         self, failure: AttemptError, model: str, is_alive: bool
     ) -> ToolError:
         """Return what a failure means for this question, or for all."""
-        words = f"HTTP {failure.code}: {failure.words}"
         if failure.fault == Fault.TIMEOUT:
             return AnswerError(f"no answer within {self._timeout_s:g} s")
-        if failure.fault == Fault.NONSENSE:
-            return AnswerError(failure.words)
         if failure.fault == Fault.CONNECTION:
             if is_alive:
                 return AnswerError(f"the connection was lost: {failure.words}")
@@ -399,15 +370,13 @@ class Endpoint:
                 f"{self._base_url} cannot be reached ({failure.words}); "
                 "check the address and that the server runs"
             )
-        if failure.code in _UNUSABLE or (failure.code == 429 and not is_alive):
+        if is_unusable(failure) or (failure.code == 429 and not is_alive):
             self._unusable = ToolError(
-                f"{self._base_url} refuses {model}: {words}; check the key, "
-                "its quota, the address and the model's name"
+                f"{self._base_url} refuses {model}: {answer_error(failure)}; check "
+                "the key, its quota, the address and the model's name"
             )
             return self._unusable
-        if failure.code in (400, 422) and not is_about_one(failure):
-            return RefusalError(f"{self._base_url} refuses {model}", words)
-        return AnswerError(words)
+        return answer_error(failure)
 
 
 UNPACKED = {"Accept-Encoding": "identity"}

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.files import user_folder
 from diffscribe.doors.dialect import Dialect, tokenize_body, unspeakable
+from diffscribe.doors.failure import AnswerError, AttemptError, status_error
 from diffscribe.doors.llama_cpp import (
     LOAD_BYTES_PER_S,
     LOAD_S,
@@ -30,14 +31,7 @@ from diffscribe.doors.llama_cpp import (
     server_command,
     tool_environment,
 )
-from diffscribe.doors.reply import (
-    Answer,
-    AnswerError,
-    AttemptError,
-    Question,
-    read_reply,
-    status_error,
-)
+from diffscribe.doors.reply import Answer, Question, read_reply
 from diffscribe.doors.server_watch import UnixConnection, answers
 
 IDLE_S = 600.0

@@ -1,31 +1,30 @@
-"""Questions to models, and their replies in whichever of the usual dialects.
+"""Questions to models, and their answers in whichever of the usual dialects.
 
-`read_reply` makes an Answer of the body of a 200; `status_error` makes of every other
-reply an AttemptError with the endpoint's words and the time that it asks to wait.
+`read_reply` makes an Answer of the body of a 200. It reads what an answer needs and is
+strict about nothing else: counts and thoughts of another shape cost no paid answer.
 """
 
 import hashlib
+import json
 import re
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ValidationError
 
-from diffscribe.core.errors import ToolError
 from diffscribe.core.records import Message
+from diffscribe.doors.failure import (
+    MAX_WORDS_CHARS,
+    UNKNOWN_ERROR,
+    AttemptError,
+    Fault,
+    error_in,
+    error_words,
+    parse_json,
+)
 
-MAX_WORDS_CHARS = 300
-MIN_SECRET_CHARS = 8
-"""A shorter key protects nothing, and may be part of any word."""
 MAX_TOKEN_COUNT = 2**40
 """No answer has as many. SQLite cannot hold an integer of more than 64 bits."""
-UNKNOWN_ERROR = 500
-"""Status of an error in a 200 that names none: another attempt may succeed."""
 
 
 class Question(NamedTuple):
@@ -39,7 +38,8 @@ class Question(NamedTuple):
     """The JSON Schema of the answer, or None for free text."""
     max_tokens: int
     """Length limit of the answer, thoughts included."""
-    temperature: float
+    temperature: float | None
+    """None leaves it to the endpoint."""
     seed: int
     about: str
     """Repository that the question is about; kept with the answer and never sent."""
@@ -89,16 +89,25 @@ class Answer(NamedTuple):
     """What a model said."""
 
     text: str
-    """Without thoughts; empty if the model refused or called a tool."""
+    """Without thoughts, as far as there is something else."""
     usage: TokenUsage
     latency_s: float
     """Time of the attempt that succeeded, without the waits before it."""
     finish_reason: str
-    """`stop`, or `length` if max_tokens or the context cut the answer."""
+    """CUT if max_tokens or the context cut the answer; else as it was told."""
     key: str = ""
     """`question_key` of what was sent; filled in by asking."""
     replaced: Mapping[str, str] = {}
     """What each placeholder in the question stands for; filled in by asking."""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Tell whether it ends before its JSON does: what stands in it is a draft.
+
+        Some models fill the rest up with blanks, which is no reason to refuse it.
+        """
+        ends = self.text.rstrip().endswith(("}", "```"))
+        return self.finish_reason == CUT and not ends
 
 
 def question_key(question: Question) -> str:
@@ -119,97 +128,32 @@ def question_key(question: Question) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-class AnswerError(ToolError):
-    """The endpoint works, but this one question got no answer."""
+# How answers end.
+
+CUT = "length"
+_CUTS = (
+    CUT,
+    "max_tokens",
+    "max_output_tokens",
+    "model_length",
+    "model_context_window_exceeded",
+)
+_FILTERS = re.compile(
+    r"filter|safety|sensitive|recitation|prohibited|block|spii|refusal|moderation"
+)
+_FAILURES = re.compile(
+    r"error|insufficient|abort|cancel|overload|time_?out|fail|interrupt|unavailable"
+)
 
 
-class RefusalError(ToolError):
-    """The endpoint takes no questions of this kind; others like it would fail too."""
+def is_failure(finish_reason: str, text: str) -> bool:
+    """Tell whether an answer ended by a failure of its endpoint.
 
-    def __init__(self, where: str, words: str) -> None:
-        super().__init__(f"{where}: {words}; change what is asked, or ask elsewhere")
-        self.words = words
-
-
-class Fault(StrEnum):
-    """How an attempt ended without an answer."""
-
-    STATUS = "status"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection lost"
-    NONSENSE = "not a chat completion"
-
-
-@dataclass(eq=False)
-class AttemptError(Exception):
-    """One attempt brought no answer."""
-
-    fault: Fault
-    words: str
-    code: int = 0
-    """HTTP status, or the one named by an error in a 200; 0 without either."""
-    names: str = ""
-    """Type, code and parameter, as the endpoint names them."""
-    asked_wait_s: float | None = None
-    """How long the endpoint asks to wait, or None."""
-    sent_at: float = 0.0
-    """When it was sent, in the time of the event loop."""
-
-    def __str__(self) -> str:
-        return self.words
-
-    @property
-    def reason(self) -> str:
-        """Return the name to count it under: `HTTP 429`, `timeout`, ...."""
-        return f"HTTP {self.code}" if self.code else self.fault.value
-
-
-def status_error(code: int, headers: Mapping[str, str], content: bytes) -> AttemptError:
-    """Return what a reply that is no 200 says, in whichever shape.
-
-    Args:
-        code: its status.
-        headers: by name in lower case.
-        content: its body.
+    Gateways send the beginning of an answer this way when they lose the model, or
+    nothing at all. Neither is an answer, in a reply or in a ledger.
     """
-    try:
-        said = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        said = None
-    if isinstance(said, dict):
-        said = said.get("error") or said
-    names: Iterable[Any] = ()
-    if isinstance(said, dict):
-        names = [said.get(key) for key in ("type", "code", "param")]
-        said = said.get("message") or said.get("detail")
-    words = str(said or content.decode("utf-8", "replace") or "(no words)").strip()
-    return AttemptError(
-        Fault.STATUS,
-        words,
-        code=code,
-        names=" ".join(str(name) for name in names if name),
-        asked_wait_s=_asked_wait_s(headers),
-    )
-
-
-def hide_key(words: str, api_key: str) -> str:
-    """Return the beginning of an endpoint's words, with the API key replaced."""
-    is_secret = len(api_key) >= MIN_SECRET_CHARS
-    return (words.replace(api_key, "[key]") if is_secret else words)[:MAX_WORDS_CHARS]
-
-
-def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
-    """Return the time of Retry-After: milliseconds, seconds, or until a date."""
-    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) / per_second)
-        except (KeyError, ValueError):
-            continue
-    try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return max(0.0, date.timestamp() - time.time())
+    is_nothing = not finish_reason and not text.strip()
+    return is_nothing or _FAILURES.search(finish_reason.lower()) is not None
 
 
 def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
@@ -221,79 +165,120 @@ def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
     Raises:
         AttemptError: if there is no answer, or an error in place of one.
     """
-    try:
-        reply = _Reply.model_validate_json(content)
-    except ValidationError:
-        raise AttemptError(
-            Fault.NONSENSE, f"the answer is not a chat completion{_beginning(content)}"
-        ) from None
-    if not reply.choices:
-        raise _error_in_reply(reply.error)
-    choice = reply.choices[0]
-    if choice.finish_reason == "error":
-        # A gateway that lost the model sends the beginning of the answer this way.
-        raise _error_in_reply(choice.error or "the answer broke off")
-    said = choice.message.content or ""
-    if isinstance(said, list):
-        said = "".join(part.text or "" for part in said)
+    reply = parse_json(content)
+    if not isinstance(reply, dict):
+        words = f"the answer is not a chat completion{_beginning(content)}"
+        raise AttemptError(Fault.NONSENSE, words)
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        told = {"error": reply.get("error") or (error_words(reply) and reply)}
+        raise error_in(told) or AttemptError(
+            Fault.NONSENSE, "the answer has no choices"
+        )
+    if failure := error_in(choice) or error_in(reply):
+        raise failure
+    finish_reason = choice.get("finish_reason")
+    finish_reason = finish_reason if isinstance(finish_reason, str) else ""
+    if finish_reason.lower() in _CUTS:
+        finish_reason = CUT
+    if _FILTERS.search(finish_reason.lower()):
+        words = f"the answer was taken away: {finish_reason}"
+        raise AttemptError(Fault.FILTERED, words)
+    text = _text(choice, is_cut=finish_reason == CUT)
+    if is_failure(finish_reason, text):
+        words = f"the answer broke off: {finish_reason or 'it is empty'}"
+        raise AttemptError(Fault.STATUS, words, code=UNKNOWN_ERROR)
+    return Answer(text, _usage(reply.get("usage")), latency_s, finish_reason)
+
+
+def _text(choice: Mapping[str, Any], *, is_cut: bool) -> str:
+    """Return what a model said, or what stands in for it if that is nothing."""
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return _string(choice.get("text"))
+    said = _content(message.get("content")) or _string(choice.get("text"))
     text = without_thoughts(said)
-    if not text.strip() and choice.finish_reason != "length":
-        text = choice.message.reasoning_content or choice.message.reasoning or ""
-    return Answer(text, _usage(reply.usage), latency_s, choice.finish_reason or "")
+    if text.strip() or is_cut:
+        return text
+    thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
+    others = (
+        _arguments(message),
+        *map(_string, thoughts),
+        said,
+        _string(message.get("refusal")),
+    )
+    return next(filter(str.strip, others), "")
 
 
-_THOUGHTS = re.compile(
-    r"\s*(?:<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)"
-    r"|\[THINK\].*?(?:\[/THINK\]|\Z))\s*",
-    re.DOTALL,
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+_TEXTS = ("text", "output_text")
+"""Types of the parts that are an answer; others are thoughts or pictures."""
+
+
+def _content(content: Any) -> str:
+    """Return the text of a message: a string, parts, or JSON that was read already."""
+    if isinstance(content, dict) and not content.keys() & {"type", "text"}:
+        return json.dumps(content)
+    parts = content if isinstance(content, list) else [content]
+    return "".join(map(_part, parts))
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, dict):
+        part = part.get("text") if part.get("type", "text") in _TEXTS else ""
+    return _string(part.get("value") if isinstance(part, dict) else part)
+
+
+def _arguments(message: Mapping[str, Any]) -> str:
+    """Return those of a tool call: some gateways ask for JSON by way of a tool."""
+    calls = message.get("tool_calls")
+    call = calls[0] if isinstance(calls, list) and calls else message
+    function = call.get("function") if isinstance(call, dict) else None
+    function = function or message.get("function_call")
+    given = function.get("arguments") if isinstance(function, dict) else None
+    return json.dumps(given) if isinstance(given, dict) else _string(given)
+
+
+_NAME = "think|thought|reason|reflect|analys|scratch|monolog|deliberat"
+_OPENS = re.compile(
+    rf"\s*(?:<(?![|]?/|[|]?end)[^<>]{{0,40}}?(?i:{_NAME})[^<>]{{0,200}}>"
+    r"|\[[A-Z_ ]*(?:THINK|THOUGHT|REASON)[A-Z_ ]*\]|◁think▷|<unused94>"
+    r"|(?:<\|start\|>assistant)?<\|?channel\|?>(?!\s*final))"
 )
-_END_OF_THOUGHTS = re.compile(
-    r"(?:</(?:think|thinking|thought|reasoning)>|\[/THINK\])\s*"
+"""Marks that thoughts begin with, at the beginning of an answer."""
+_ENDS = (
+    r"\[/[A-Z_ ]*(?:THINK|THOUGHT|REASON)[A-Z_ ]*\]|◁/think▷|<unused95>|<channel\|>"
+    r"|<\|channel\|>\s*final[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"
+    r"|(?<=[^\s\"'`])assistantfinal"
 )
+_CLOSES = re.compile(
+    rf"<[|]?(?:/|end_)[^<>]{{0,40}}?(?i:{_NAME})[^<>]{{0,40}}>|{_ENDS}"
+)
+_BARE_CLOSES = re.compile(rf"</(?:think|thinking|thought|reasoning)>|{_ENDS}")
+"""Those that count where no mark opened thoughts; a message may name other tags."""
+_IS_ANSWER = re.compile(r"\s*(?:\{|```)")
 
 
 def without_thoughts(text: str) -> str:
     """Return the text after the thoughts; empty if they never end.
 
-    Some chat templates open the thoughts themselves, so that the text holds only
-    their end.
+    Marks are told by their shape, not from a list: new models bring new names. Some
+    chat templates open the thoughts themselves, so that only their end is there.
     """
-    if thoughts := _THOUGHTS.match(text):
-        return text[thoughts.end() :]
-    end = _END_OF_THOUGHTS.search(text)
-    # An answer that starts as JSON or a code block may mention such a tag.
-    if end and not text.lstrip().startswith(("{", "```")):
-        return text[end.end() :]
-    return text
-
-
-class _Part(BaseModel):
-    text: str | None = None
-
-
-class _Message(BaseModel):
-    content: str | list[_Part] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-
-
-class _Error(BaseModel):
-    message: str | None = None
-    code: int | str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-    error: _Error | str | None = None
-
-
-class _Reply(BaseModel):
-    """The fields that are read; endpoints add many others."""
-
-    choices: list[_Choice] | None = None
-    usage: Any = None
-    error: _Error | str | None = None
+    start = 0
+    # An answer that starts as JSON or a code block may mention such a mark.
+    while not _IS_ANSWER.match(text, start):
+        is_open = _OPENS.match(text, start) is not None
+        end = (_CLOSES if is_open else _BARE_CLOSES).search(text, start)
+        if end is None:
+            start = len(text) if is_open else start
+            break
+        start = end.end()
+    return text[start:].lstrip() if start else text
 
 
 def _beginning(content: bytes) -> str:
@@ -301,20 +286,6 @@ def _beginning(content: bytes) -> str:
     text = content[:MAX_WORDS_CHARS].decode("utf-8", "replace")
     words = " ".join(re.sub(r"<[^>]*>?", " ", text).split())
     return f": {words}" if text.lstrip().startswith("<") and words else ""
-
-
-def _error_in_reply(error: _Error | str | None) -> AttemptError:
-    if error is None:
-        return AttemptError(Fault.NONSENSE, "the answer has no choices")
-    said, code = (
-        (error, None) if isinstance(error, str) else (error.message, error.code)
-    )
-    return AttemptError(
-        Fault.STATUS,
-        f"(in a 200) {said or '(no words)'}",
-        code=code if isinstance(code, int) and code >= 400 else UNKNOWN_ERROR,
-        names=str(code or ""),
-    )
 
 
 def _usage(told: Any) -> TokenUsage:

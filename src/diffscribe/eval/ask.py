@@ -17,11 +17,8 @@ from diffscribe.commits.prompt import Prompts
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import EvalParams, StyleParams
 from diffscribe.core.records import Plan, PlannedChange, Prediction
-from diffscribe.doors.reply import (
-    Answer,
-    AnswerError,
-    RefusalError,
-)
+from diffscribe.doors.failure import AnswerError
+from diffscribe.doors.reply import CUT, Answer
 from diffscribe.eval.cases import (
     GROUPS_GIVEN,
     RERANK,
@@ -231,9 +228,6 @@ def ask(
                 return unanswered.model_copy(update={"error": TOO_LONG})
             try:
                 answer = await asker.ask(question_of(case, asker.model, held))
-            except RefusalError as error:
-                # Every system is asked alike, so a refused request is a result.
-                return unanswered.model_copy(update={"error": error.words})
             except AnswerError as error:
                 return unanswered.model_copy(update={"error": str(error)})
             return unanswered.model_copy(update=_read(case, answer))
@@ -278,11 +272,10 @@ def _read(case: Case, answer: Answer) -> dict[str, Any]:
     if plan:
         plan = restore_paths(plan, answer.replaced)
     tokens = answer.usage.completion_tokens
-    if answer.finish_reason == "length" and case.answer == "lines":
+    is_lines = case.answer == "lines"
+    if answer.is_cut_off or (answer.finish_reason == CUT and (is_lines or error)):
         # What is left may read as a plan whose last message ends too early.
         plan, error = None, f"cut off after {tokens} tokens; raise max_answer_tokens"
-    elif error and answer.finish_reason == "length":
-        error = f"cut off after {tokens} tokens: {error}"
     return {
         "text": answer.text,
         "plan": plan,

@@ -21,13 +21,8 @@ from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, StyleParams, TeacherParams
 from diffscribe.core.records import Change, Plan, PlannedCommit
 from diffscribe.doors.endpoint import host_of, prepare
-from diffscribe.doors.reply import (
-    Answer,
-    AnswerError,
-    Question,
-    TokenUsage,
-    question_key,
-)
+from diffscribe.doors.failure import AnswerError
+from diffscribe.doors.reply import Answer, Question, TokenUsage, question_key
 from diffscribe.label.from_history import LabelReason, history_plan
 from diffscribe.label.label import prices
 from diffscribe.label.labeler import label_change

@@ -12,7 +12,8 @@ from diffscribe.commits.prompt import TeacherPrompts
 from diffscribe.core.params import LabelParams, StyleParams
 from diffscribe.core.records import Change, Label, Plan, Record, Usage
 from diffscribe.doors.endpoint import WithheldError
-from diffscribe.doors.reply import Answer, AnswerError, Question, TokenUsage
+from diffscribe.doors.failure import AnswerError, RefusalError
+from diffscribe.doors.reply import CUT, Answer, Question, TokenUsage
 from diffscribe.label.check import (
     FLAWS,
     Flaw,
@@ -36,9 +37,11 @@ T = TypeVar("T")
 
 LONG_FILE_LIST = "long_file_list"
 NO_ANSWER = "no_answer"
+REFUSED = "refused"
+"""By the endpoint: too long, or nothing that its filters let pass."""
 WITHHELD = (*Problem, LONG_FILE_LIST)
 """Reasons of changes that no model is asked about."""
-FAILURES = (*WITHHELD, NO_ANSWER, *FLAWS)
+FAILURES = (*WITHHELD, NO_ANSWER, REFUSED, *FLAWS)
 """Every reason that a failure can have, in the order of reports/label.json."""
 
 Ask = Callable[[Question], Awaitable[Answer]]
@@ -240,16 +243,18 @@ class _Talk:
             except WithheldError as error:
                 raise NoLabelError(error.problem, str(error)) from error
             except AnswerError as error:
-                raise NoLabelError(NO_ANSWER, str(error)) from error
+                reason = REFUSED if isinstance(error, RefusalError) else NO_ANSWER
+                raise NoLabelError(reason, str(error)) from error
             self.spent.append(Spent(question.model, answer.usage, reask > 0))
+            tokens = answer.usage.completion_tokens
+            words = f"it was cut off after {tokens} tokens; be brief"
+            cut = FlawError(Flaw.CUT_OFF, words)
             try:
+                if answer.is_cut_off:
+                    raise cut
                 return read(answer), answer
             except FlawError as error:
-                flaw = error
-                if answer.finish_reason == "length":
-                    tokens = answer.usage.completion_tokens
-                    words = f"it was cut off after {tokens} tokens; be brief"
-                    flaw = FlawError(Flaw.CUT_OFF, words)
+                flaw = cut if answer.finish_reason == CUT else error
             question = reask_question(
                 question,
                 answer.text,

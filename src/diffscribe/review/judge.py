@@ -19,7 +19,8 @@ from diffscribe.core.params import LabelParams, TeacherParams
 from diffscribe.core.records import Change, Prediction, Record, SplitChange
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.doors.endpoint import WithheldError
-from diffscribe.doors.reply import AnswerError, Question
+from diffscribe.doors.failure import AnswerError
+from diffscribe.doors.reply import Question
 from diffscribe.eval.cases import Case, read_cases
 from diffscribe.label.check import FlawError, record_of
 from diffscribe.label.label import connected_teacher
@@ -186,6 +187,8 @@ async def _vote(
             return Missing.WITHHELD
         try:
             answer = await asker.ask(question)
+            if answer.is_cut_off:
+                return Missing.UNREADABLE
             said.append(record_of(read_record(answer.text, JudgedPair)))
         except WithheldError:
             return Missing.WITHHELD
