@@ -125,23 +125,126 @@ def test_a_password_is_found_in_every_language(line):
     assert found(text.encode()) == {"tR7!vQ2m_Lx9": "password"}
 
 
+GIVEN = [
+    'password = "{}"',
+    "DB_PASSWORD={}",
+    "  password: {}  # of the old server",
+    "spring.mail.password={}",
+    'export const dbPass: string = "{}";',
+    "if (user.pwd === '{}') {{",
+    'os.getenv("DB_PASSWORD", "{}")',
+    "const pass = process.env.PASS || '{}';",
+    'dbPassword =\n      "{}"',
+    "password: >-\n  {}",
+    ".withPassword('{}')",
+]
+"""Where the place says that a literal is a password."""
+
+
+@pytest.mark.parametrize("line", GIVEN)
 @pytest.mark.parametrize(
-    ("value", "is_found"),
+    "value",
     [
-        ("kR7vQ2m", False),
-        ("kR7vQ2mX", True),
-        ("kingfisher", False),
-        ("kingfisher12", False),
-        ("kingfisher123", True),
-        ("king7fisher", True),
-        ("kingfisher-12-heron", False),
-        ("user_name2", False),
+        "kR7vQ2mX",
+        "Winter!2024",
+        "kingfisher123",
+        "king7fisher",
+        "kingfisher-copper-velvet-42",
+        "qzkvwmxrbtlpghnd",
+        "kQzVwMxRbTlPgHnD",
+        "a]9(Kf)x[2Qw&v7*m}Lr",
+        "P@ssw0rd!42",
+        "Str0ng&Password#",
     ],
 )
-def test_a_password_has_eight_characters_and_is_more_than_a_word_and_a_number(
-    value, is_found
-):
-    assert bool(found(f'password = "{value}"'.encode())) == is_found
+def test_a_password_is_found_where_one_is_given(line, value):
+    assert found(line.format(value).encode()) == {value: "password"}
+
+
+@pytest.mark.parametrize("line", GIVEN)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "kR7vQ2m",
+            "kingfisher",
+            "kingfisher12",
+            "user_name2",
+            "KingFisher",
+            "20240131",
+        ),
+        *(
+            "$DB_PASS_1",
+            "${{DB_PASS_1}}",
+            "{{{{.Env.PASS1}}}}",
+            "<your-pass-1>",
+            "%DBPASS1%",
+        ),
+        *("config.password2", "get_password(1)", "/etc/db/pass-1", "s3://a/b1"),
+        *("test-Pass!42", "changeme!42", "yugabyte"),
+    ],
+)
+def test_words_variables_code_and_dummies_are_no_passwords(line, value):
+    assert found(line.format(value.format()).encode()) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "contraseña",
+            "CONTRASENA",
+            "contrasen\u0303a",
+            "Kennwort",
+        ),
+        *(
+            "db_kennwort",
+            "motDePasse",
+            "mot_de_passe",
+            "senha",
+        ),
+        *(
+            "wachtwoord",
+            "parola",
+            "lösenord",
+            "adgangskode",
+        ),
+        *(
+            "salasana",
+            "hasło",
+            "heslo",
+            "jelszó",
+        ),
+        *(
+            "şifre",
+            "пароль",
+            "ПАРОЛЬ",
+            "κωδικός",
+        ),
+        *(
+            "סיסמה",
+            "पासवर्ड",
+            "รหัสผ่าน",
+            "mật_khẩu",
+        ),
+        *(
+            "kata_sandi",
+            "密码",
+            "db_密码",
+            "密碼",
+        ),
+        *(
+            "パスワード",
+            "비밀번호",
+            "rootPw",
+            "smtpPass",
+        ),
+    ],
+)
+def test_a_password_is_found_in_every_tongue(name):
+    for line in ("{} = '{}'", '"{}": "{}",', "{}={}", "  {}: {}", "<{0}>{1}</{0}>"):
+        text = line.format(name, "Tr4v!ata_1853")
+        assert found(text.encode()) == {"Tr4v!ata_1853": "password"}
 
 
 def test_a_secret_of_two_kinds_is_named_after_the_first():

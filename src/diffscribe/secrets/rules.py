@@ -33,6 +33,9 @@ MIN_VENDOR_ENTROPY = 2.5
 """Bits per character; 32 random hex digits have 3.6, one repeated letter has 0."""
 MIN_CHANGES = 0.2
 """Changes among small letters, capitals and digits per character; English has few."""
+MIN_PAIRS = 9
+MAX_KNOWN_SHARE = 0.5
+"""Of pairs of letters; 1 in 100 words has fewer known ones, 98 in 100 drawn ones."""
 MIN_KEY_CHARS = 40
 """Base64 in a private key: Ed25519 has 64 characters, a filler in examples fewer."""
 MIN_KEY_SHARE = 0.4
@@ -45,12 +48,12 @@ class Rule(NamedTuple):
     kind: str
     pattern: bytes
     """Its group is the secret; without a group, the whole match is."""
-    is_real: Callable[[str], bool]
-    """Whether a match is a secret, not an example or a variable's name."""
     gate: bytes
     """What every match holds; the pattern is tried on a text that holds it."""
-    is_local: bool
-    """Whether a match begins on the line of its gate, and ends a few lines below."""
+    near: bytes
+    """What is on the first line of a match of a few lines; empty if that is unknown."""
+    is_real: Callable[[str], bool]
+    """Whether a match is a secret, not an example or a variable's name."""
     family: str = "secret"
 
     def placeholder(self, number: int) -> str:
@@ -68,24 +71,25 @@ class Span(NamedTuple):
 def find_secrets(text: bytes) -> dict[bytes, Rule]:
     """Return the distinct secrets of a text, each with the first rule that finds it."""
     found: dict[bytes, Rule] = {}
-    automaton, patterns = _scanner()
-    windows: dict[bytes, list[bytes]] = {}
-    for index in sorted(automaton.Match(text) or ()):
-        rule, pattern, gate = load_rules()[index], *patterns[index]
-        if gate and rule.gate not in windows:
-            windows[rule.gate] = list(_windows(gate, text))
-        for part in windows[rule.gate] if gate else [text]:
-            for match in pattern.finditer(part):
-                value = next((each for each in match.groups() if each), match[0])
-                if value not in found and rule.is_real(value.decode("latin-1")):
-                    found[value] = rule
+    automaton, gates = _scanner()
+    searches: list[tuple[int, list[bytes]]] = []
+    for number in automaton.Match(text) or ():
+        near, indices = gates[number]
+        parts = list(_windows(near, text)) if near else [text]
+        searches += [(index, parts) for index in indices]
+    for index, parts in sorted(searches):
+        rule, pattern = load_rules()[index], _patterns()[index]
+        for match in (each for part in parts for each in pattern.finditer(part)):
+            value = next((each for each in match.groups() if each), match[0])
+            if value not in found and rule.is_real(value.decode("latin-1")):
+                found[value] = rule
     return found
 
 
-def _windows(gate: Any, text: bytes) -> Iterator[bytes]:
-    """Yield the lines that hold a gate, each with the lines below it."""
+def _windows(near: Any, text: bytes) -> Iterator[bytes]:
+    """Yield the lines that hold something, each with the lines below it."""
     start = stop = line_end = 0
-    for match in gate.finditer(text):
+    for match in near.finditer(text):
         if match.start() < line_end:
             continue
         begin = text.rfind(b"\n", line_end, match.start()) + 1 or line_end
@@ -189,6 +193,39 @@ def is_password(value: str) -> bool:
     )
 
 
+def is_given_password(value: str) -> bool:
+    """Tell a password from a word, a variable and a dummy where one is given.
+
+    A symbol counts as much as a digit, three words and a number are a phrase, and
+    letters alone count if a generator drew them.
+    """
+    if len(value) < MIN_PASSWORD_CHARS or _is_like(
+        value, "example", "variable", "place"
+    ):
+        return False
+    kinds = [bool(kind.search(value)) for kind in _KINDS]
+    letters, digits, symbols = any(kinds[:2]), kinds[2], kinds[3]
+    is_drawn = has_drawn_letters(value)
+    if _is_like(value, "dummy" if all(kinds) else "fixture"):
+        return False
+    if not letters or (not is_drawn and _is_like(value, "code")):
+        return False
+    if digits:
+        return (
+            symbols or is_drawn or bool(_PHRASE.fullmatch(value)) or is_password(value)
+        )
+    return is_drawn or (symbols and all(kinds[:2]))
+
+
+def has_drawn_letters(value: str) -> bool:
+    """Tell letters that a generator drew from those of words, in any case."""
+    small = value.lower()
+    pairs = [small[at : at + 2] for at in range(len(small) - 1)]
+    pairs = [each for each in pairs if each.isalpha()]
+    known = sum(each in _pairs() for each in pairs)
+    return len(pairs) >= MIN_PAIRS and known / len(pairs) < MAX_KNOWN_SHARE
+
+
 def is_login(value: str) -> bool:
     """Tell the password of a login from the words that examples have there.
 
@@ -231,6 +268,7 @@ DEMANDS = {
     "token": is_token,
     "login": is_login,
     "basic_auth": is_basic_auth,
+    "given_password": is_given_password,
     "password": is_password,
     "random": is_random,
     "person": is_person,
@@ -238,6 +276,10 @@ DEMANDS = {
 """What a match has to look like, by the sections of rules.toml in their order."""
 
 _CHANGE = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
+_KINDS = [
+    re.compile(each) for each in ("[a-z]", "[A-Z]", "[0-9]", r"[!#$%&()*+,:;=?@^~]")
+]
+_PHRASE = re.compile(r"[A-Za-z]+(?:([-_.+])[A-Za-z]+){2,}[-_.+]?[0-9]+")
 _ONE_CASE = re.compile(r"(?:[0-9a-z]{32,}|[0-9A-Z]{32,})={0,6}")
 _LONG_RUN = re.compile(rb"[0-9A-Za-z/+]{16,}={0,2}")
 
@@ -266,15 +308,15 @@ def load_rules() -> tuple[Rule, ...]:
     return tuple(
         Rule(
             kind,
-            pattern.encode(),
+            _expand(pattern),
+            _expand(gate),
+            _expand(near),
             is_real,
-            gate.encode(),
-            isinstance(entry, dict),
             "personal" if section == "person" else "secret",
         )
         for section, is_real in DEMANDS.items()
         for kind, entry in _data()[section].items()
-        for pattern, gate in _patterns(kind, entry)
+        for pattern, gate, near in _spell_out(kind, entry)
     )
 
 
@@ -282,49 +324,56 @@ def _data() -> dict[str, Any]:
     return read_table("secrets", "rules.toml")
 
 
-def _patterns(
-    kind: str, entry: str | list[str] | dict[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Yield the whole patterns of an entry of rules.toml, each with its gate."""
+def _spell_out(
+    kind: str, entry: str | list[str] | dict[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what an entry of rules.toml searches, its gate, and what is near."""
     if isinstance(entry, dict):
-        for place in _data()["places"].values():
-            yield (
-                _expand(place, {"NAME": entry["beside"]}),
-                _expand(f"(?i){entry['beside']}", {}),
-            )
+        for place in entry["places"]:
+            name = entry["beside"]
+            pattern = _data()["places"][place].replace("{NAME}", name)
+            yield pattern, f"(?i){name}", f"(?i){name}{{NEAR}}"
         return
     for pattern in [entry] if isinstance(entry, str) else entry:
         gate = _data()["gates"].get(kind) or pattern.partition("{BESIDE}")[0]
-        yield _expand(pattern, {}), _expand(gate, {})
+        yield pattern, gate, ""
 
 
 _FRAGMENT = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 
 
-def _expand(pattern: str, names: dict[str, str]) -> str:
+def _expand(pattern: str) -> bytes:
     """Return a pattern with each `{NAME}` replaced by the fragment it names."""
-    fragments = _data()["fragments"] | names
-    return _FRAGMENT.sub(lambda each: _expand(fragments[each[1]], names), pattern)
+    fragments = _data()["fragments"]
+    while _FRAGMENT.search(pattern):
+        pattern = _FRAGMENT.sub(lambda each: fragments[each[1]], pattern)
+    return pattern.encode()
 
 
 @cache
-def _scanner() -> tuple[Any, tuple[tuple[Any, Any], ...]]:
-    """Return the automaton that tells which rules may occur, their patterns and gates.
+def _scanner() -> tuple[Any, tuple[tuple[Any, list[int]], ...]]:
+    """Return the automaton that tells which gates occur, and the rules behind each.
 
-    The automaton does not count repetitions: one that does has a state for each, and
-    building states takes ten times as long as walking through them.
+    What these are searched near comes first. The automaton does not count repetitions:
+    one that does has a state for each, and building states takes ten times as long as
+    walking through them.
     """
+    behind: dict[tuple[bytes, bytes], list[int]] = {}
+    for index, rule in enumerate(load_rules()):
+        behind.setdefault((rule.gate, rule.near), []).append(index)
     automaton = re2.Set.SearchSet(_options())
-    for rule in load_rules():
-        automaton.Add(_COUNT.sub(lambda n: b"+" if int(n[1]) else b"*", rule.gate))
+    for gate, _ in behind:
+        automaton.Add(_COUNT.sub(lambda n: b"+" if int(n[1]) else b"*", gate))
     automaton.Compile()
     return automaton, tuple(
-        (
-            compile_linear(rule.pattern),
-            compile_linear(rule.gate) if rule.is_local else None,
-        )
-        for rule in load_rules()
+        (compile_linear(near) if near else None, indices)
+        for (_, near), indices in behind.items()
     )
+
+
+@cache
+def _patterns() -> tuple[Any, ...]:
+    return tuple(compile_linear(rule.pattern) for rule in load_rules())
 
 
 _COUNT = re.compile(rb"\{([0-9]+)(?:,[0-9]*)?\}")
@@ -333,7 +382,7 @@ _COUNT = re.compile(rb"\{([0-9]+)(?:,[0-9]*)?\}")
 @cache
 def _key_patterns() -> tuple[Any, ...]:
     patterns = _data()["private_key"]["pattern"]
-    return tuple(compile_linear(_expand(each, {}).encode()) for each in patterns)
+    return tuple(compile_linear(_expand(each)) for each in patterns)
 
 
 @cache
@@ -346,8 +395,13 @@ def _harmless() -> dict[str, Any]:
     return {
         name: re2.compile(pattern)
         for name, pattern in _data()["harmless"].items()
-        if name not in ("roles", "suffixes")
+        if name not in ("roles", "suffixes", "pairs")
     }
+
+
+@cache
+def _pairs() -> frozenset[str]:
+    return frozenset(_data()["harmless"]["pairs"].split())
 
 
 @cache
