@@ -81,12 +81,13 @@ def test_a_long_diff_is_cut_and_a_long_list_of_files_is_not_asked_about(
     assert plan_question(window, prompts, label_params(max_prompt_chars=3000)) is None
 
 
-def test_a_second_sample_of_a_rater_is_another_request(prompts, window):
-    params = label_params(raters=("wise", "other", "wise"))
+@pytest.mark.parametrize(("own", "second"), [(0.0, 1.0), (0.5, 0.5), (None, None)])
+def test_a_second_sample_of_a_rater_is_another_request(prompts, window, own, second):
+    params = label_params(raters=("wise", "other", "wise"), temperature=own)
     asked = [rate_question(window, ["fix: x"], n, prompts, params) for n in range(3)]
     assert [request.model for request in asked] == ["wise", "other", "wise"]
     assert [request.seed for request in asked] == [7, 7, 8]
-    assert [request.temperature for request in asked] == [0.0, 0.0, 1.0]
+    assert [request.temperature for request in asked] == [own, own, second]
     assert len({question_key(request) for request in asked}) == 3
     assert "--- message 1\nfix: x" in asked[0].messages[1].content
 

@@ -9,6 +9,7 @@ def label_params(**fields):
         "base_url": "http://127.0.0.1:9/v1",
         "model": "wise",
         "api_key_variable": None,
+        "temperature": 0.0,
         "reasoning_effort": None,
         "max_prompt_chars": 9000,
         "max_answer_tokens": 300,

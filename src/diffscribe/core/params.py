@@ -303,6 +303,8 @@ class TeacherParams(Section):
     """Its name at the endpoint."""
     api_key_variable: Annotated[str, AfterValidator(check_variable)] | None
     """Environment variable that holds the key; None if none is needed."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None
+    """None leaves it to the endpoint."""
     reasoning_effort: Annotated[str, Field(min_length=1)] | None
     """Such as `low`; None leaves it to the model."""
     max_prompt_chars: Positive

@@ -95,8 +95,6 @@ def parse_rating(text: str) -> Rating:
     return record_of(read_record(text, Rating))
 
 
-TEMPERATURE = 0.0
-"""Greedy: the most likely answer, and equal ones in a new run."""
 _CONTEXT_LINES = 3
 """Everything that git shows; a teacher's context has room for it."""
 _NOTHING = "(nothing)"
@@ -140,11 +138,12 @@ def rate_question(
     question = _question(change, prompts.rate, rating_schema(), messages, params)
     model = params.raters[rater]
     sample = params.raters[:rater].count(model)
+    # At temperature 0 a second sample would be the first.
+    is_same = sample > 0 and params.teacher.temperature == 0
     return question and question._replace(
         model=model,
         seed=params.teacher.seed + sample,
-        # At temperature 0 a second sample would be the first.
-        temperature=1.0 if sample else TEMPERATURE,
+        temperature=1.0 if is_same else params.teacher.temperature,
     )
 
 
@@ -197,7 +196,7 @@ def _question(
         messages=rendered.messages,
         schema=schema,
         max_tokens=teacher.max_answer_tokens,
-        temperature=TEMPERATURE,
+        temperature=teacher.temperature,
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
         about=change.repo,

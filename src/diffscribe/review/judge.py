@@ -234,7 +234,7 @@ def judge_question(
         messages=rendered.messages,
         schema=schema,
         max_tokens=teacher.max_answer_tokens,
-        temperature=0.0,
+        temperature=teacher.temperature,
         seed=teacher.seed,
         reasoning_effort=teacher.reasoning_effort,
         about=change.repo,
