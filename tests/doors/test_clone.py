@@ -26,6 +26,7 @@ class Remote:
         self.packs = 0
         """Packs that were asked for."""
         self.hang_at_pack: int | None = None
+        self.paths: list[str] = []
 
 
 @pytest.fixture
@@ -45,6 +46,12 @@ def remote(tmp_path):
             self.answer(body)
 
         def answer(self, body):
+            served.paths.append(self.path)
+            if self.path.startswith("/moved/"):
+                self.send_response(301)
+                self.send_header("Location", self.path.removeprefix("/moved"))
+                self.end_headers()
+                return
             path, _, query = self.path.partition("?")
             variables = {
                 "GIT_PROJECT_ROOT": str(served.folder),
@@ -237,6 +244,14 @@ def test_a_protocol_that_sends_passwords_in_the_clear_is_refused(
         clone(url, history.head, tmp_path, lambda words: None)
     assert remote.packs == 0
     assert list(tmp_path.glob("127*")) == []
+
+
+def test_a_redirect_leads_nowhere(remote, history, tmp_path):
+    with pytest.raises(SourceError, match="git could not fetch .*error: 301"):
+        bring(remote, history.head, tmp_path / "clones", "moved/owner/name")
+    assert {path.partition("?")[0] for path in remote.paths} == {
+        "/moved/owner/name/info/refs"
+    }
 
 
 def test_no_setting_of_the_user_leads_to_another_protocol(

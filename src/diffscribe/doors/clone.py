@@ -24,6 +24,8 @@ SETTINGS = {
     "core.fsmonitor": "false",
     "fetch.unpackLimit": "1",
     "gc.auto": "0",
+    # Headers that the user sets, such as a token, would go to the new address too.
+    "http.followRedirects": "false",
     "maintenance.auto": "false",
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
