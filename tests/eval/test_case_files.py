@@ -71,7 +71,7 @@ def read(tmp_path):
 
 
 def test_a_row_of_joco_is_one_commit_of_the_files_of_its_patch(read):
-    form, [case] = read(JOCO)
+    form, [case], _ = read(JOCO)
     assert (form, case.id, case.repo, case.task) == (
         *("joco", "acme-1a2b3c4d", "acme", "message"),
     )
@@ -87,13 +87,13 @@ def test_a_row_of_joco_is_one_commit_of_the_files_of_its_patch(read):
 
 
 def test_a_message_that_is_not_conventional_has_no_type_to_compare(read):
-    _, [case] = read(JOCO | {"expectedMessage": "Fix the bug: it was mine"})
+    _, [case], _ = read(JOCO | {"expectedMessage": "Fix the bug: it was mine"})
     [commit] = case.target.commits
     assert (commit.type, commit.subject) == ("", "Fix the bug: it was mine")
 
 
 def test_a_merge_of_joco_has_the_names_of_its_stat_list(read):
-    _, [case] = read(JOCO | {"diff": STAT})
+    _, [case], _ = read(JOCO | {"diff": STAT})
     assert case.files == ("docs/a.md", "src/b c.py")
     assert case.diff == STAT
 
@@ -104,7 +104,7 @@ def test_a_diff_that_was_stripped_at_its_end_is_whole_again(read):
 
 
 def test_a_harvested_row_has_the_oldest_commit_first_and_each_file_once(read):
-    form, [case] = read(HARVESTED)
+    form, [case], _ = read(HARVESTED)
     assert (form, case.task, case.gitignore) == ("git-smart-commit", "plan", ("*.pyc",))
     assert case.id == "github.com/acme/clockd@a1f0..b7c2"
     assert case.files == ("café.py", "clock.py", "tests/test_clock.py")
@@ -118,7 +118,7 @@ def test_a_harvested_row_has_the_oldest_commit_first_and_each_file_once(read):
 
 
 def test_a_labelled_row_has_its_label_as_target_and_its_noise_as_junk(read):
-    _, [case] = read(LABELLED)
+    _, [case], _ = read(LABELLED)
     assert case.junk == ("Thumbs.db",)
     assert case.target.gitignore == ("Thumbs.db",)
     [commit] = case.target.commits
@@ -136,7 +136,7 @@ def chat(answer, question=QUESTION):
 
 
 def test_a_chat_is_asked_as_it_stands_and_answered_by_its_last_turn(read):
-    form, [case] = read(chat("docs: add note"))
+    form, [case], _ = read(chat("docs: add note"))
     assert (form, case.task, case.files) == ("messages", "message", ("src/a.py",))
     assert [each.role for each in case.prompt] == ["system", "user"]
     assert case.target.commits[0].type == "docs"
@@ -191,6 +191,24 @@ def test_samples_find_their_changes_beside_them(tmp_path):
         read_case_file(tmp_path / "sft" / "test.jsonl")
 
 
+def test_no_case_holds_a_secret_whatever_its_file_does(read):
+    key = "ghp_" + "n6SgXpVnqkZ2cM0YbHwT4rLuE8sJd13aQfPz"
+    body = "MIIEowIBAAKCAQEAx7Qf0s9" * 8
+    pem = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
+    signed = f"docs: add {key}\n\nSigned-off-by: Jane <jane.roe@acme-corp.de>"
+    rows = [
+        JOCO | {"expectedMessage": signed},
+        JOCO | {"id": "b", "diff": patch(f"{key}.py", f"k = '{key}'")},
+        JOCO | {"id": "c", "expectedMessage": f"docs: add a key\n\n{pem}"},
+    ]
+    _, cases, left_out = read(*rows)
+    assert (len(cases), left_out) == (2, 1)
+    text = "".join(case.model_dump_json() for case in cases)
+    assert "<secret:github_token:1>.py" in cases[1].files
+    for secret in (key, "jane.roe", "Signed-off-by"):
+        assert secret not in text
+
+
 def test_a_row_of_any_format_can_be_private(read):
     change = make_change(("feat: one", ["a.py"]))
     rows = {
@@ -205,7 +223,7 @@ def test_a_row_of_any_format_can_be_private(read):
     # Samples have their changes say so, in the test above.
     assert len(rows) == len(FORMATS) - 1
     for name, row in rows.items():
-        form, [case] = read(row | {"private": True})
+        form, [case], _ = read(row | {"private": True})
         assert (form, case.private) == (name, True)
         [case] = read(row | {"private": False}).cases
         assert not case.private

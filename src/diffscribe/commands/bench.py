@@ -23,7 +23,13 @@ from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
 from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
-from diffscribe.core.params import Params, check_address, check_variable, load_params
+from diffscribe.core.params import (
+    Params,
+    check_address,
+    check_variable,
+    load_params,
+    may_hold_key,
+)
 from diffscribe.core.records import Label, Plan, Score, SplitChange
 from diffscribe.core.tracking import tracked_run
 from diffscribe.eval.ask import System, ask_all
@@ -169,7 +175,12 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
             f"--reports {folder} holds {foreign}, which no bench wrote; the folder "
             "would be replaced as a whole, so name a new one or one of an earlier bench"
         )
-    form, read = read_case_file(cases)
+    form, read, left_out = read_case_file(cases)
+    if not read:
+        raise RecordError(
+            f"{cases}: every row has a private key, or more secrets than can be "
+            "replaced; name other cases"
+        )
     chosen = select(read, options["max_cases"] or len(read), section.seed)
     if not chosen:
         raise RecordError(f"{cases}: every change has more variants than --max-cases")
@@ -191,6 +202,7 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
             known_only=options["only_score"],
         )
         with whole_folder(folder) as partial:
+            partial.chmod(0o700)
             write_report(partial, evaluated)
             write_page(partial, evaluated, section.page_samples, others)
             write_jsonl(partial / CASES, asked)
@@ -206,6 +218,8 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
     )
     for name, number in unanswered.items():
         click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
+    if left_out:
+        click.echo(f"bench: {left_out} cases left out: secrets that stay here")
     click.echo(terminal_table(evaluated.evaluation, get_terminal_size().columns))
     click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
@@ -271,8 +285,8 @@ def _model(
     try:
         check_address(url)
     except ValueError as error:
-        # The address may hold a key, so it is not repeated.
-        raise click.UsageError(f"--model URL#MODEL: the URL {error}") from error
+        shown = "URL#MODEL" if may_hold_key(text) else text
+        raise click.UsageError(f"--model {shown}: {error}") from error
     if not name:
         raise click.UsageError(f"--model {text}: add the model, as {url}#MODEL")
     slots = options["slots"] or ENDPOINT_SLOTS

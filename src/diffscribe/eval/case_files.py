@@ -37,6 +37,7 @@ from diffscribe.core.records import (
     Record,
 )
 from diffscribe.eval.cases import Case, read_cases
+from diffscribe.secrets.redact import redact
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +62,12 @@ class CaseFile(NamedTuple):
 
     format: str
     cases: tuple[Case, ...]
+    left_out: int
+    """Rows with a private key, or with more secrets than can be replaced."""
 
 
 def read_case_file(path: Path) -> CaseFile:
-    """Return the cases of a file in its order.
+    """Return the cases of a file in its order, secrets and people replaced.
 
     A row with an `id` keeps it. The others get one from their content, with a number
     appended where the same content comes again. Samples find their diffs in the file
@@ -90,7 +93,11 @@ def read_case_file(path: Path) -> CaseFile:
     else:
         cases = [_case(form, row, f"{path}:{number}") for number, row in rows]
     logger.info("%s: %d cases, format %s", path, len(cases), form.name)
-    return CaseFile(form.name, tuple(_with_own_ids(path, rows, cases)))
+    named = _with_own_ids(path, rows, cases)
+    # What is harvested, or of another system, still has its secrets.
+    redacted = [redact(case) for case in named]
+    kept = tuple(each.change for each in redacted if each.problem is None)
+    return CaseFile(form.name, kept, len(redacted) - len(kept))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Row]]:

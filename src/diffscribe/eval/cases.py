@@ -139,7 +139,7 @@ def _case(sample: Sample, change: SplitChange) -> Case:
         units=units_of(change.files, change.diff),
         target=sample.target,
         originals=change.commits,
-        private=change.private,
+        private=sample.private or change.private,
     )
 
 

@@ -28,6 +28,7 @@ from diffscribe.core.records import (
     SplitChange,
 )
 from diffscribe.eval.cases import GROUPS_GIVEN, Case
+from diffscribe.secrets.redact import redact
 
 Control = Callable[[Case], Plan]
 
@@ -93,8 +94,12 @@ def read_planned(path: Path) -> Callable[[Case], PlannedChange]:
 
 
 def read_labels(path: Path) -> Control:
-    """Return what plans as the labels of a file do, and has no plan of other cases."""
-    plans = {row.id: row.label.plan for row in read_jsonl(path, LabeledChange)}
+    """Return what plans as the labels of a file do, and has no plan of other cases.
+
+    Secrets and people are replaced, as they are in the cases.
+    """
+    rows = (redact(row).change for row in read_jsonl(path, LabeledChange))
+    plans = {row.id: row.label.plan for row in rows}
     return lambda case: plans.get(case.id, Plan(commits=()))
 
 

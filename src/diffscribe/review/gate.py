@@ -21,6 +21,7 @@ from diffscribe.review.flags import FlagKind, flags
 from diffscribe.review.page import (
     asset,
     html_table,
+    private_note,
     shown_change,
     shown_plan,
     whole_page,
@@ -47,6 +48,7 @@ def write_sample_page(labeled: Path, report: Path, rows: int) -> str:
     logger.info("%s: %d labels drawn", labeled, len(sample))
     kinds = Counter(kind for row in sample for kind in {f.kind for f in flags(row)})
     about = html_table(("flag", "rows"), [(kind, kinds[kind]) for kind in FlagKind])
+    about = f"<p>{len(sample)} rows{private_note(sample)}</p>\n{about}"
     name = ", ".join(sorted({row.label.teacher or row.label.source for row in sample}))
     ballots = [ballot_of(row) for row in sample]
     with whole_file(report / PAGE) as partial:

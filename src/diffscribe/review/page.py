@@ -18,7 +18,14 @@ from tabulate import tabulate
 from diffscribe.commits.diff import shown_patches
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.prompt import file_line
-from diffscribe.core.records import FileChange, OriginalCommit, Plan, PlannedCommit
+from diffscribe.core.records import (
+    Change,
+    FileChange,
+    OriginalCommit,
+    Plan,
+    PlannedCommit,
+)
+from diffscribe.eval.cases import Case
 
 
 def asset(name: str) -> str:
@@ -54,6 +61,12 @@ def whole_page(
 {values}
 {f"<script>{script}</script>" if script else ""}</body></html>
 """
+
+
+def private_note(rows: Iterable[Change | Case]) -> str:
+    """Return what a page says of the private rows that it shows; empty if of none."""
+    count = sum(each.private for each in rows)
+    return f" · {count} are private: this page is not for others" if count else ""
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

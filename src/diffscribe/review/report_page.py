@@ -32,6 +32,7 @@ from diffscribe.eval.scores import HEADLINE, SCORES
 from diffscribe.review.page import (
     asset,
     html_table,
+    private_note,
     shown_change,
     shown_plan,
     whole_page,
@@ -86,7 +87,7 @@ def write_page(
     body = Template(asset("report.html")).substitute(
         overview(measured, parts, evaluation),
         about=f"{len(cases)} samples of {len({case.repo for case in cases})} "
-        f"repositories · {len(answers)} systems",
+        f"repositories · {len(answers)} systems{private_note(cases)}",
         parts=_options(["", *map(str, range(len(parts)))], words=["all", *named]),
         scores=_options(HEADLINE, "ari"),
         firsts=_options(answers, first),

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import re2
 
-from diffscribe.core.records import Change
+from diffscribe.core.records import Record
 from diffscribe.secrets.rules import (
     MIN_PASSWORD_CHARS,
     PRIVATE_KEY,
@@ -25,7 +25,7 @@ from diffscribe.secrets.rules import (
     strip_trailers,
 )
 
-C = TypeVar("C", bound=Change)
+C = TypeVar("C", bound=Record)
 
 MAX_SECRET_BYTES = 100_000
 """A row with more of distinct secrets is a dump, not a change to learn from."""
@@ -109,7 +109,8 @@ def redact(change: C) -> Redacted[C]:
         if key in ("message", "body"):
             kept, number = strip_trailers(text)
         trailers[TRAILER] += number
-        texts.append(_Text(kept, is_diff=key == "diff"))
+        # A prompt shows a diff among other lines.
+        texts.append(_Text(kept, is_diff=key in ("diff", "content")))
         return text
 
     _edit(original, collect)
