@@ -86,6 +86,17 @@ class GateError(DiffscribeError):
     exit_code = 77
 
 
+class HookError(DiffscribeError):
+    """A hook of the user's refused a commit, or changed its files."""
+
+    exit_code = 77
+
+    def __init__(self, message: str, output: str) -> None:
+        """Keep what the hook printed, line by line."""
+        super().__init__(message)
+        self.output = "\n".join(map(printable, output.splitlines()))
+
+
 class ParamsError(DiffscribeError):
     """A key or value of params.yaml or of a profile does not fit."""
 

@@ -22,6 +22,7 @@ from diffscribe.core.params import HarvestParams, SourceParams
 from diffscribe.core.records import FileKind, FileStatus
 from diffscribe.core.tracking import Refusals
 from diffscribe.doors.git import MAX_UNREADABLE, UnreadableError, decode
+from diffscribe.doors.patches import ChangedFile, Patch
 from diffscribe.doors.repository import OpenSource
 from diffscribe.doors.trees import (
     ABSENT,
@@ -32,7 +33,7 @@ from diffscribe.doors.trees import (
     write_tree,
 )
 from diffscribe.harvest.filters import DropReason
-from diffscribe.harvest.history import ChangedFile, Patch, diff_trees
+from diffscribe.harvest.history import diff_trees
 from diffscribe.harvest.windows import (
     BlobSizes,
     Window,

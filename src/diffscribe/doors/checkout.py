@@ -1,0 +1,642 @@
+"""The user's own repository: its state, its working tree as a tree, commits at once.
+
+Git runs here as the user runs it, with their configuration, filters, hooks and keys.
+What is built is built aside, with an index and an object store of its own, and is seen
+by nobody until `publish` moves the branch. Whoever kills it leaves the repository as it
+was, or done: `recover` ends what was begun.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffscribe.core.errors import SourceError, StorageError, ToolError
+from diffscribe.core.files import Lock, read_json, write_json
+from diffscribe.doors.git import git_required
+from diffscribe.doors.trees import TreeEntry, parse_entries
+
+SETTINGS = (
+    # Of the index and of messages only what every git reads, wherever they are copied.
+    *("-c", "core.splitIndex=false", "-c", "core.untrackedCache=false"),
+    *("-c", "core.fsmonitor=false", "-c", "i18n.commitEncoding=utf-8"),
+    *("-c", "advice.addEmbeddedRepo=false", "-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false", "-c", "core.quotePath=off"),
+)
+BUSY = {
+    "MERGE_HEAD": ("a merge", "git merge --continue' or 'git merge --abort"),
+    "rebase-merge": ("a rebase", "git rebase --continue' or 'git rebase --abort"),
+    "rebase-apply": ("a rebase or 'git am'", "git status"),
+    "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue' or '--abort"),
+    "REVERT_HEAD": ("a revert", "git revert --continue' or '--abort"),
+    "BISECT_LOG": ("a bisect", "git bisect reset"),
+}
+"""Files of a git directory that stand for work in progress, and what ends it."""
+HOME = "diffscribe"
+"""Our folder in the git directory."""
+JOURNAL = "journal.json"
+LAST = "last.json"
+
+
+class Checkout(NamedTuple):
+    """A working tree and where its repository is."""
+
+    top: Path
+    prefix: str
+    """The user's folder, from the top, with a slash behind it; empty at the top."""
+    git_dir: Path
+    """Of this working tree; of a linked one it is in `.git/worktrees`."""
+    objects: Path
+
+    @property
+    def home(self) -> Path:
+        """Our folder in the git directory."""
+        return self.git_dir / HOME
+
+
+class Head(NamedTuple):
+    """Where new commits go."""
+
+    branch: str | None
+    """The whole name of a reference, or None if HEAD is detached."""
+    commit: str | None
+    """None of a branch without commits."""
+    tree: str
+
+
+class Aside(NamedTuple):
+    """A folder with an index and objects that no other git sees."""
+
+    checkout: Checkout
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        """The index of the working tree's state."""
+        return self.folder / "index"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What has git write objects here and find all others."""
+        known = os.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")
+        others = [str(self.checkout.objects), *filter(None, [known])]
+        return {
+            "GIT_OBJECT_DIRECTORY": str(self.folder / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(others),
+        }
+
+    def git(
+        self, *arguments: str, index: Path | None = None, stdin: bytes = b""
+    ) -> bytes:
+        """Return what git prints that works on an index of this folder."""
+        extra = {"GIT_INDEX_FILE": str(index or self.state)}
+        return _git(self.checkout, *arguments, stdin=stdin, **self.environment, **extra)
+
+
+class FileEdit(NamedTuple):
+    """A file of the working tree that is to have another content."""
+
+    path: bytes
+    before: bytes | None
+    """None if there is no such file, as in `after`. Another content stays."""
+    after: bytes | None
+
+
+# What is there.
+
+
+def open_checkout(folder: Path) -> Checkout:
+    """Return the working tree that a folder is in.
+
+    Raises:
+        SourceError: if it is in none.
+        ToolError: if git is missing.
+    """
+    names = ("--show-toplevel", "--absolute-git-dir", "--git-path", "objects")
+    with git_required():
+        answer = subprocess.run(
+            ["git", "rev-parse", "--show-prefix", *names],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+        )
+    if answer.returncode:
+        raise SourceError(
+            f"{folder}: no working tree of git: {_words(answer.stderr)}; go to one, "
+            "or type 'git init'"
+        )
+    lines = answer.stdout.removesuffix(b"\n").split(b"\n")
+    prefix, top, git_dir, objects = map(os.fsdecode, lines)
+    return Checkout(Path(top), prefix, Path(git_dir), (folder / objects).resolve())
+
+
+def head_of(checkout: Checkout, may_be_detached: bool = False) -> Head:
+    """Return where commits go.
+
+    Raises:
+        SourceError: if a merge, rebase or the like is in progress, if files are in
+            conflict, or if HEAD is detached where it may not be.
+    """
+    for name, (work, command) in BUSY.items():
+        if (checkout.git_dir / name).exists():
+            raise SourceError(
+                f"{checkout.top}: {work} is in progress; type '{command}'"
+            )
+    if _git(checkout, "ls-files", "--unmerged", "-z"):
+        raise SourceError(
+            f"{checkout.top}: files are in conflict; mend them, then 'git add' them"
+        )
+    branch = _ask(checkout, "symbolic-ref", "--quiet", "HEAD")
+    if branch is None and not may_be_detached:
+        raise SourceError(
+            f"{checkout.top}: HEAD is detached; 'git switch BRANCH', or give --detached"
+        )
+    commit = _ask(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if commit is None:
+        tree = _git(checkout, "hash-object", "-t", "tree", "--stdin")
+    else:
+        tree = _git(checkout, "rev-parse", f"{commit}^{{tree}}")
+    return Head(branch, commit, tree.decode().strip())
+
+
+@contextlib.contextmanager
+def aside(checkout: Checkout) -> Iterator[Aside]:
+    """Give an empty folder to build in, which goes with the block.
+
+    Only one is there at a time; what a killed one began is ended or taken back first.
+
+    Raises:
+        StorageError: if another process builds in the same working tree.
+    """
+    with _alone(checkout):
+        folder = Path(tempfile.mkdtemp(prefix="aside-", dir=checkout.home))
+        try:
+            (folder / "objects").mkdir()
+            yield Aside(checkout, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def snapshot(
+    work: Aside, head: Head, paths: Sequence[str] = (), staged: bool = False
+) -> str:
+    """Return the tree of what would be committed; the user's index is not touched.
+
+    It is what `git add --all` would stage, of `paths` alone if there are any, or what
+    is staged. A repository inside that the user has not added is left out.
+
+    Raises:
+        SourceError: if git cannot read a file of the working tree.
+    """
+    own = work.checkout.git_dir / "index"
+    work.state.unlink(missing_ok=True)
+    if own.exists():
+        shutil.copyfile(own, work.state)
+    only = [
+        path if path.startswith(":") else f":(top,literal){work.checkout.prefix}{path}"
+        for path in paths
+    ]
+    if only:
+        # What is staged of other paths is no part of this.
+        listed = work.git("ls-files", "--stage", "--full-name", "-z", "--", *only)
+        work.git("read-tree", "-m", head.tree)
+        known = work.git("ls-files", "--full-name", "-z", "--", *only)
+        gone = b"".join(b"0 %040d\t%s\0" % (0, each) for each in _parts(known))
+        work.git("update-index", "-z", "--index-info", stdin=gone + listed)
+    if not staged:
+        others = work.git("ls-files", "--others", "--exclude-standard", "-z", ":/")
+        inner = [
+            f":(top,exclude,literal){os.fsdecode(each[:-1])}"
+            for each in _parts(others)
+            if each.endswith(b"/")
+        ]
+        work.git("add", "--all", "--sparse", "--", *(only or [":/"]), *inner)
+    return work.git("write-tree").decode().strip()
+
+
+def changed_entries(work: Aside, old: str, new: str) -> tuple[TreeEntry, ...]:
+    """Return what differs between two trees, a rename as two entries."""
+    arguments = ("diff-tree", "-r", "--raw", "-z", "--no-renames", "--full-index")
+    return parse_entries(work.git(*arguments, old, new))
+
+
+def read_blob(work: Aside, sha: str) -> bytes:
+    """Return the content of an object."""
+    return work.git("cat-file", "blob", sha)
+
+
+def read_entry(work: Aside, tree: str, path: bytes) -> tuple[str, bytes] | None:
+    """Return mode and content of a file of a tree, or None if it has none there."""
+    listed = work.git("ls-tree", "-z", "--full-tree", tree, "--", os.fsdecode(path))
+    if not listed:
+        return None
+    mode, kind, sha = listed.partition(b"\t")[0].decode().split(" ")
+    return (mode, read_blob(work, sha)) if kind == "blob" else None
+
+
+def smudged(work: Aside, path: bytes, sha: str) -> bytes:
+    """Return the content of an object as a file of the working tree has it."""
+    return work.git("cat-file", "--filters", f"--path={os.fsdecode(path)}", sha)
+
+
+# What is built.
+
+
+def write_blob(work: Aside, content: bytes) -> str:
+    """Return the name of an object with the content, as it is."""
+    written = work.git("hash-object", "-w", "--no-filters", "--stdin", stdin=content)
+    return written.decode().strip()
+
+
+def write_next_tree(work: Aside, base: str, entries: Iterable[TreeEntry]) -> str:
+    """Return the tree that the entries make of another."""
+    index = work.folder / "next-index"
+    # Git writes an index anew far quicker than it reads a tree of many files into one.
+    if (
+        not index.exists()
+        or work.git("write-tree", index=index).decode().strip() != base
+    ):
+        work.git("read-tree", base, index=index)
+    _put(work, index, entries)
+    return work.git("write-tree", index=index).decode().strip()
+
+
+def write_commit(
+    work: Aside, tree: str, parent: str | None, message: str, sign: bool
+) -> str:
+    """Return a commit by the user, signed with their key if they want it.
+
+    Raises:
+        SourceError: if git knows no author, or cannot sign.
+    """
+    parents = [] if parent is None else ["-p", parent]
+    signing = ["-S"] if sign else []
+    arguments = ("commit-tree", *signing, *parents, "-F", "-", tree)
+    return work.git(*arguments, stdin=message.encode()).decode().strip()
+
+
+def is_set(checkout: Checkout, key: str) -> bool:
+    """Tell whether a key of git's configuration is true, such as `commit.gpgSign`."""
+    return _ask(checkout, "config", "--type=bool", "--get", key) == "true"
+
+
+def signature(checkout: Checkout) -> str:
+    """Return name and address of the committer.
+
+    Raises:
+        SourceError: if git knows none.
+    """
+    named = os.fsdecode(_git(checkout, "var", "GIT_COMMITTER_IDENT"))
+    return named.rpartition(">")[0] + ">"
+
+
+def open_editor(checkout: Checkout, file: Path) -> None:
+    """Have the user edit a file, in the editor that git opens.
+
+    Raises:
+        ToolError: if the editor fails.
+    """
+    editor = os.fsdecode(_git(checkout, "var", "GIT_EDITOR")).strip()
+    ended = subprocess.run(["sh", "-c", f'{editor} "$@"', editor, file], check=False)
+    if ended.returncode:
+        raise ToolError(
+            f"the editor '{editor}' ended with code {ended.returncode}; name another "
+            "with GIT_EDITOR, or 'git config core.editor'"
+        )
+
+
+# What is moved.
+
+
+def publish(
+    work: Aside,
+    head: Head,
+    commit: str,
+    entries: Sequence[TreeEntry],
+    edits: Sequence[FileEdit] = (),
+) -> None:
+    """Move the branch from `head` to a commit, all at once.
+
+    In the index the paths of `entries` become what they are in the commit; what else is
+    staged stays so. The files of `edits` follow.
+
+    Raises:
+        StorageError: if the index is locked, the branch was moved meanwhile, or the
+            disk is full; everything is as before then.
+    """
+    checkout = work.checkout
+    own = checkout.git_dir / "index"
+    changed = work.folder / "changed-index"
+    with _locked_index(checkout) as lock:
+        before = own.read_bytes() if own.exists() else None
+        if before is not None:
+            changed.write_bytes(before)
+        _put(work, changed, entries)
+        _ask(checkout, "update-index", "-q", "--refresh", GIT_INDEX_FILE=str(changed))
+        _move_objects(work.folder / "objects", checkout.objects)
+        with _prepared(checkout, head.branch, head.commit, commit) as confirm:
+            _write_journal(checkout, head, commit, before, changed, edits)
+            try:
+                lock.write_bytes(changed.read_bytes())
+                lock.replace(own)
+                confirm()
+            finally:
+                _end_journal(checkout)
+
+
+def undo(checkout: Checkout) -> str:
+    """Take the last `publish` back and return the commit that HEAD was at.
+
+    Raises:
+        SourceError: if nothing was published, or something came after it.
+    """
+    with _alone(checkout):
+        last = _read(checkout.home / LAST)
+        if last is None:
+            raise SourceError(f"{checkout.top}: there is nothing to undo")
+        after = SourceError(
+            f"{checkout.top}: something came after the last commits of diffscribe; "
+            f"'git reset --soft {last['old'] or 'ID'}' takes them back and keeps files"
+        )
+        head = head_of(checkout, may_be_detached=True)
+        if (head.branch, head.commit) != (last["branch"], last["new"]):
+            raise after
+        with _locked_index(checkout) as lock:
+            if _listing(checkout, checkout.git_dir / "index") != last["index_after"]:
+                raise after
+            kept = checkout.home / last["index"]
+            with _prepared(checkout, head.branch, head.commit, last["old"]) as confirm:
+                if kept.exists():
+                    lock.write_bytes(kept.read_bytes())
+                    lock.replace(checkout.git_dir / "index")
+                else:
+                    (checkout.git_dir / "index").unlink()
+                confirm()
+        for edit in _edits(last):
+            _edit(checkout, edit.path, edit.after, edit.before)
+        (checkout.home / LAST).unlink()
+        return last["old"] or ""
+
+
+# One at a time, and whole.
+
+
+@contextlib.contextmanager
+def _alone(checkout: Checkout) -> Iterator[None]:
+    checkout.home.mkdir(exist_ok=True)
+    with contextlib.closing(Lock(checkout.home / "lock", checkout.top)):
+        lock, own = _lock_names(checkout)
+        if own.exists():
+            if lock.exists() and lock.samefile(own):
+                lock.unlink()
+            own.unlink()
+        _end_journal(checkout)
+        for folder in checkout.home.glob("aside-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        yield
+
+
+def _lock_names(checkout: Checkout) -> tuple[Path, Path]:
+    """Return git's lock of the index, and the name by which we know ours again."""
+    return checkout.git_dir / "index.lock", checkout.home / "index-lock"
+
+
+@contextlib.contextmanager
+def _locked_index(checkout: Checkout) -> Iterator[Path]:
+    """Give git's lock file of the index; to replace the index by it is to write it."""
+    lock, own = _lock_names(checkout)
+    own.write_bytes(b"")
+    try:
+        try:
+            lock.hardlink_to(own)
+        except FileExistsError as error:
+            raise StorageError(
+                f"{lock} exists: another git is at work; if none is, remove the file"
+            ) from error
+        try:
+            yield lock
+        finally:
+            lock.unlink(missing_ok=True)
+    finally:
+        own.unlink()
+
+
+@contextlib.contextmanager
+def _prepared(
+    checkout: Checkout, branch: str | None, old: str | None, new: str | None
+) -> Iterator[Callable[[], None]]:
+    """Lock a branch that is at `old`; what is given moves it, else it is left."""
+    zeros = "0" * len(old or new or "")
+    name = branch or "HEAD"
+    update = f"option no-deref\nupdate {name} {new or zeros} {old or zeros}\n"
+    arguments = ("update-ref", "--create-reflog", "-m", "diffscribe", "--stdin")
+    with (
+        git_required(),
+        subprocess.Popen(
+            ["git", *SETTINGS, *arguments],
+            cwd=checkout.top,
+            env=_environment(checkout),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as git,
+    ):
+        _say(git, f"start\n{update}prepare\n", name)
+        yield lambda: _say(git, "commit\n", name)
+        # Without a commit, the end of its input has git take the lock away.
+
+
+def _say(git: "subprocess.Popen[bytes]", words: str, name: str) -> None:
+    """Have a git that updates references do something, and wait until it has."""
+    assert git.stdin and git.stdout and git.stderr
+    with contextlib.suppress(BrokenPipeError):
+        git.stdin.write(words.encode())
+        git.stdin.flush()
+    verb = words.split()[-1]
+    while line := git.stdout.readline():
+        if line == f"{verb}: ok\n".encode():
+            return
+    raise StorageError(
+        f"{name} cannot be moved: {_words(git.stderr.read())}; look at it with "
+        "'git log' and begin anew"
+    )
+
+
+def _put(work: Aside, index: Path, entries: Iterable[TreeEntry]) -> None:
+    """Write entries into an index, absent ones first: a folder may replace a file."""
+    entries = sorted(entries, key=lambda entry: not entry.is_deleted)
+    lines = b"".join(
+        b"%s %s\t%s\0"
+        % (
+            b"0" if entry.is_deleted else entry.mode.encode(),
+            entry.blob.encode(),
+            entry.path,
+        )
+        for entry in entries
+    )
+    work.git(
+        "update-index", "-z", "--replace", "--index-info", index=index, stdin=lines
+    )
+
+
+def _move_objects(source: Path, target: Path) -> None:
+    """Move loose objects and packs; of a pack the index comes last, which shows it."""
+    found = [path for path in source.rglob("*") if path.is_file()]
+    for path in sorted(found, key=lambda path: path.suffix == ".idx"):
+        place = target / path.relative_to(source)
+        if not place.exists():
+            place.parent.mkdir(exist_ok=True)
+            path.replace(place)
+
+
+# The journal: what a killed run had begun.
+
+
+def _write_journal(
+    checkout: Checkout,
+    head: Head,
+    commit: str,
+    before: bytes | None,
+    changed: Path,
+    edits: Iterable[FileEdit],
+) -> None:
+    kept = f"index-{commit}"
+    if before is not None:
+        (checkout.home / kept).write_bytes(before)
+    journal = {
+        "branch": head.branch,
+        "old": head.commit,
+        "new": commit,
+        "index": kept,
+        "index_after": _listing(checkout, changed),
+        "edits": [[_text(path), _text(old), _text(new)] for path, old, new in edits],
+    }
+    write_json(checkout.home / JOURNAL, journal)
+
+
+def _end_journal(checkout: Checkout) -> None:
+    """End what the journal tells of, if the branch was moved, else take it back."""
+    path = checkout.home / JOURNAL
+    journal = _read(path)
+    if journal is None:
+        return
+    own, kept = checkout.git_dir / "index", checkout.home / journal["index"]
+    place = _ask(checkout, "rev-parse", "--verify", journal["branch"] or "HEAD")
+    if place == journal["new"]:
+        for edit in _edits(journal):
+            _edit(checkout, *edit)
+        path.replace(checkout.home / LAST)
+        for other in checkout.home.glob("index-*"):
+            if other not in (kept, _lock_names(checkout)[1]):
+                other.unlink()
+        return
+    if _listing(checkout, own) == journal["index_after"]:
+        if kept.exists():
+            kept.replace(own)
+        else:
+            own.unlink()
+    kept.unlink(missing_ok=True)
+    path.unlink()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    return read_json(path) if path.exists() else None
+
+
+def _edits(journal: dict[str, Any]) -> list[FileEdit]:
+    return [
+        FileEdit(base64.b64decode(path), _content(old), _content(new))
+        for path, old, new in journal["edits"]
+    ]
+
+
+def _edit(
+    checkout: Checkout, path: bytes, before: bytes | None, after: bytes | None
+) -> None:
+    """Give a file another content, unless it has changed since."""
+    file = checkout.top / os.fsdecode(path)
+    if file.is_symlink() or (file.read_bytes() if file.exists() else None) != before:
+        return
+    if after is None:
+        file.unlink()
+        return
+    partial = checkout.home / "edited"
+    partial.write_bytes(after)
+    if before is not None:
+        shutil.copymode(file, partial)
+    shutil.move(partial, file)
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode()
+
+
+def _content(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+def _listing(checkout: Checkout, index: Path) -> str:
+    """Return a digest of what an index holds, whatever it knows of files' times."""
+    listed = _git(checkout, "ls-files", "--stage", "-z", GIT_INDEX_FILE=str(index))
+    return hashlib.sha256(listed).hexdigest()
+
+
+# Git as the user runs it.
+
+
+def _git(
+    checkout: Checkout, *arguments: str, stdin: bytes = b"", **variables: str
+) -> bytes:
+    """Return what git prints.
+
+    Raises:
+        SourceError: if it fails, with its own words.
+    """
+    answer = _run(checkout, arguments, stdin, variables)
+    if answer.returncode:
+        verb = arguments[0]
+        raise SourceError(f"{checkout.top}: git {verb} fails: {_words(answer.stderr)}")
+    return answer.stdout
+
+
+def _ask(checkout: Checkout, *arguments: str, **variables: str) -> str | None:
+    """Return what git prints, without the line feed, or None if it fails."""
+    answer = _run(checkout, arguments, b"", variables)
+    return None if answer.returncode else os.fsdecode(answer.stdout).removesuffix("\n")
+
+
+def _run(
+    checkout: Checkout,
+    arguments: Sequence[str],
+    stdin: bytes,
+    variables: dict[str, str],
+) -> "subprocess.CompletedProcess[bytes]":
+    with git_required():
+        return subprocess.run(
+            ["git", *SETTINGS, *arguments],
+            cwd=checkout.top,
+            env=_environment(checkout) | variables,
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+
+
+def _environment(checkout: Checkout) -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if name != "GIT_INDEX_FILE"}
+    places = {"GIT_DIR": str(checkout.git_dir), "GIT_WORK_TREE": str(checkout.top)}
+    return kept | places | {"LC_ALL": "C"}
+
+
+def _parts(listing: bytes) -> list[bytes]:
+    return [part for part in listing.split(b"\0") if part]
+
+
+def _words(output: bytes) -> str:
+    return " ".join(output.decode(errors="replace").split())

@@ -1,0 +1,240 @@
+"""What stands in the way of commits: hooks, locks, moved branches, kills."""
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from random import Random
+
+import pytest
+from tests.propose.working_trees import run
+
+from diffscribe.core.errors import HookError, SourceError, StorageError
+from diffscribe.core.records import Plan, PlannedCommit
+from diffscribe.doors.checkout import (
+    aside,
+    head_of,
+    open_checkout,
+    publish,
+    snapshot,
+    undo,
+)
+from diffscribe.doors.hooks import hook_room
+from diffscribe.propose.apply import Terms, build
+from diffscribe.propose.change import read_change
+from diffscribe.propose.draft import Draft
+
+LINES = "".join(f"line {number}\n" for number in range(60))
+
+
+@pytest.fixture
+def top(tmp_path):
+    """A repository with two files, both changed, one in two places, and junk."""
+    run(tmp_path, "init", "-q", "-b", "main", "top")
+    top = tmp_path / "top"
+    for key, value in (("user.name", "A"), ("user.email", "a@b.example")):
+        run(top, "config", key, value)
+    (top / "a.txt").write_text(LINES)
+    (top / "b.txt").write_text(LINES)
+    (top / ".gitignore").write_text("*.tmp")
+    run(top, "add", "--all")
+    run(top, "commit", "-q", "-m", "begin")
+    changed = LINES.replace("line 3\n", "three\n").replace("line 50\n", "fifty\n")
+    (top / "a.txt").write_text(changed)
+    (top / "b.txt").write_text(LINES + "more\n")
+    (top / "debug.log").write_text("noise\n")
+    run(top, "add", "b.txt")
+    return top
+
+
+def commit(files, subject, **hunks):
+    shown = {path.replace("_", "."): numbers for path, numbers in hunks.items()}
+    return PlannedCommit(files=files, type="fix", subject=subject, hunks=shown)
+
+
+TERMS = Terms()
+DRAFT = Draft(
+    plan=Plan(
+        commits=(
+            commit(("a.txt",), "say three", a_txt=(1,)),
+            commit(("b.txt", "a.txt"), "say fifty", a_txt=(2,)),
+        ),
+        gitignore=("*.log",),
+    )
+)
+
+
+def apply(top, terms=TERMS, draft=DRAFT, hooks=True, meanwhile=lambda: None):
+    checkout = open_checkout(top)
+    head = head_of(checkout)
+    with aside(checkout) as work:
+        tree = snapshot(work, head)
+        change = read_change(work, head, tree)
+        with hook_room(work) if hooks else nullcontext() as room:
+            built = build(work, head, tree, change, draft, terms, room)
+        meanwhile()
+        publish(work, head, built.commits[-1], built.entries, built.edits)
+
+
+def state(top):
+    """Return all that a failure must not change."""
+    files = {
+        path.relative_to(top): path.read_bytes()
+        for path in sorted(top.rglob("*"))
+        if path.is_file() and ".git" not in path.parts
+    }
+    refs = run(top, "for-each-ref"), run(top, "symbolic-ref", "HEAD")
+    return files, refs, run(top, "ls-files", "--stage")
+
+
+def hook(top, name, text):
+    path = top / ".git/hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def subjects(top):
+    return run(top, "log", "--reverse", "--format=%s").decode().splitlines()
+
+
+def test_junk_is_ignored_by_a_commit_of_its_own(top):
+    apply(top)
+    wanted = ["begin", "chore: ignore *.log", "fix: say three", "fix: say fifty"]
+    assert subjects(top) == wanted
+    assert (top / ".gitignore").read_text() == "*.tmp\n*.log\n"
+    assert run(top, "status", "--porcelain") == b""
+    undo(open_checkout(top))
+    assert (top / ".gitignore").read_text() == "*.tmp"
+    assert run(top, "status", "--porcelain") == b" M a.txt\nM  b.txt\n?? debug.log\n"
+
+
+def test_patterns_go_to_the_nearest_file_and_keep_its_changes(top):
+    (top / "web").mkdir()
+    (top / "web/.gitignore").write_bytes(b"dist\r\n")
+    (top / "web/out.log").write_text("noise")
+    (top / "debug.log").unlink()
+    commits = (*DRAFT.plan.commits, commit(("web/.gitignore",), "ignore dist"))
+    apply(top, draft=Draft(plan=Plan(commits=commits, gitignore=("*.log",))))
+    assert (top / "web/.gitignore").read_bytes() == b"dist\r\n*.log\r\n"
+    assert run(top, "show", "HEAD~3:web/.gitignore") == b"*.log\n"
+    assert run(top, "status", "--porcelain") == b""
+
+
+def test_hooks_see_each_commit_alone(top, monkeypatch):
+    hook(top, "pre-commit", 'git diff --staged --stat >>"$LOG"; ls >>"$LOG"')
+    hook(top, "commit-msg", 'echo "Reviewed-by: C" >>"$1"')
+    monkeypatch.setenv("LOG", str(top.parent / "log"))
+    apply(top)
+    log = (top.parent / "log").read_text()
+    assert log.count("files changed") + log.count("file changed") == 3
+    assert log.count("a.txt | 2 +-") == 2
+    assert "debug.log" not in log
+    assert run(top, "log", "-1", "--format=%B").split(b"\n")[1] == b"Reviewed-by: C"
+
+
+def test_a_hook_that_refuses_the_second_commit_leaves_all_as_before(top):
+    hook(top, "pre-commit", '! git diff --staged | grep "^+fifty"')
+    before = state(top)
+    with pytest.raises(HookError, match="refuses the commit 'fix: say fifty'") as error:
+        apply(top)
+    assert error.value.output == "+fifty"
+    assert state(top) == before
+    apply(top, hooks=False)
+    assert subjects(top)[-1] == "fix: say fifty"
+
+
+FORMATTER = """
+sed -i 's/three/THREE/; s/fifty/FIFTY/' a.txt
+git diff --quiet || exit 1
+"""
+
+
+def test_what_a_hook_changes_is_refused_or_taken_everywhere(top):
+    hook(top, "pre-commit", FORMATTER)
+    before = state(top)
+    with pytest.raises(HookError, match="accept-hook-changes") as error:
+        apply(top)
+    assert "+THREE" in error.value.output
+    assert state(top) == before
+    apply(top, Terms(accept_hook_changes=True))
+    text = (top / "a.txt").read_text()
+    assert "THREE" in text
+    assert "FIFTY" in text
+    assert b"THREE" in run(top, "show", "HEAD~1:a.txt")
+    assert b"FIFTY" not in run(top, "show", "HEAD~1:a.txt")
+    assert run(top, "status", "--porcelain") == b""
+
+
+def test_a_locked_index_or_a_moved_branch_leaves_all_as_before(top):
+    (top / ".git/index.lock").write_text("")
+    before = state(top)
+    with pytest.raises(StorageError, match=r"index\.lock exists"):
+        apply(top)
+    assert (top / ".git/index.lock").exists()
+    (top / ".git/index.lock").unlink()
+    assert state(top) == before
+    with pytest.raises(StorageError, match="refs/heads/main cannot be moved"):
+        apply(top, meanwhile=lambda: run(top, "update-ref", "HEAD", other(top)))
+    assert subjects(top) == ["begin", "other"]
+    assert not (top / ".git/index.lock").exists()
+
+
+def other(top):
+    arguments = ("commit-tree", "-p", "HEAD", "-m", "other", "HEAD^{tree}")
+    return run(top, *arguments).decode().strip()
+
+
+@pytest.mark.parametrize("name", ["MERGE_HEAD", "CHERRY_PICK_HEAD", "BISECT_LOG"])
+def test_work_in_progress_is_refused(top, name):
+    (top / ".git" / name).write_text("")
+    with pytest.raises(SourceError, match="in progress"):
+        head_of(open_checkout(top))
+
+
+def test_undo_is_refused_after_something_came(top):
+    apply(top)
+    run(top, "commit", "-q", "--allow-empty", "-m", "more")
+    with pytest.raises(SourceError, match="something came after"):
+        undo(open_checkout(top))
+
+
+KILLS = 20
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.propose.test_publish import apply
+print("ready", flush=True)
+apply(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_leaves_all_as_before_or_done(top):
+    """What a killed run began is ended or taken back by the next."""
+    draw = Random(7)
+    before = state(top)
+    done = 0
+    for _ in range(KILLS):
+        with subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, top], stdout=subprocess.PIPE
+        ) as process:
+            process.stdout.readline()
+            time.sleep(draw.random() * 0.35)
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.05)  # Children that git started end by themselves.
+        checkout = open_checkout(top)
+        with aside(checkout):
+            pass
+        assert not (top / ".git/index.lock").exists()
+        run(top, "fsck", "--strict", "--no-dangling")
+        if len(subjects(top)) == 1:
+            assert state(top) == before
+        else:
+            assert run(top, "status", "--porcelain") == b""
+            assert len(subjects(top)) == 4
+            undo(checkout)
+            assert state(top) == before
+            done += 1
+    assert done > 0
