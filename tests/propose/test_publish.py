@@ -1,5 +1,6 @@
 """What stands in the way of commits: hooks, locks, moved branches, kills."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -238,3 +239,18 @@ def test_a_kill_at_any_moment_leaves_all_as_before_or_done(top):
             assert state(top) == before
             done += 1
     assert done > 0
+
+
+def test_a_change_in_the_tick_of_the_last_add_is_seen(top):
+    """The copy of the index keeps its time, which tells git where to read content."""
+    run(top, "config", "core.trustctime", "false")
+    for text in ("aaaa", "bbbb"):
+        (top / "b.txt").write_text(text)
+        os.utime(top / "b.txt", (1e9, 1e9))
+        if text == "aaaa":
+            run(top, "add", "b.txt")
+            os.utime(top / ".git/index", (1e9, 1e9))
+    checkout = open_checkout(top)
+    with aside(checkout) as work:
+        tree = snapshot(work, head_of(checkout))
+        assert work.git("cat-file", "blob", f"{tree}:b.txt") == b"bbbb"

@@ -191,7 +191,9 @@ class Tree:
             return
         folder.mkdir(exist_ok=True)
         (folder / ".gitignore").write_text(f"*.log\n/skip{self.draw.randrange(3)}\n")
-        (folder / "made.log").write_text("noise")
+        if not (log := folder / "made.log").is_dir():
+            log.unlink(missing_ok=True)
+            log.write_text("noise")
 
     def stage(self):
         """Stage a file, and perhaps change it again."""

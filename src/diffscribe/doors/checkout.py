@@ -197,7 +197,7 @@ def snapshot(
     own = work.checkout.git_dir / "index"
     work.state.unlink(missing_ok=True)
     if own.exists():
-        shutil.copyfile(own, work.state)
+        _copy_index(own, work.state)
     only = [
         path if path.startswith(":") else f":(top,literal){work.checkout.prefix}{path}"
         for path in paths
@@ -334,16 +334,15 @@ def publish(
     own = checkout.git_dir / "index"
     changed = work.folder / "changed-index"
     with _locked_index(checkout) as lock:
-        before = own.read_bytes() if own.exists() else None
-        if before is not None:
-            changed.write_bytes(before)
+        if own.exists():
+            _copy_index(own, changed)
         _put(work, changed, entries)
         _ask(checkout, "update-index", "-q", "--refresh", GIT_INDEX_FILE=str(changed))
         _move_objects(work.folder / "objects", checkout.objects)
         with _prepared(checkout, head.branch, head.commit, commit) as confirm:
-            _write_journal(checkout, head, commit, before, changed, edits)
+            _write_journal(checkout, head, commit, changed, edits)
             try:
-                lock.write_bytes(changed.read_bytes())
+                _copy_index(changed, lock)
                 lock.replace(own)
                 confirm()
             finally:
@@ -373,7 +372,7 @@ def undo(checkout: Checkout) -> str:
             kept = checkout.home / last["index"]
             with _prepared(checkout, head.branch, head.commit, last["old"]) as confirm:
                 if kept.exists():
-                    lock.write_bytes(kept.read_bytes())
+                    _copy_index(kept, lock)
                     lock.replace(checkout.git_dir / "index")
                 else:
                     (checkout.git_dir / "index").unlink()
@@ -468,6 +467,11 @@ def _say(git: "subprocess.Popen[bytes]", words: str, name: str) -> None:
     )
 
 
+def _copy_index(source: Path, target: Path) -> None:
+    """Copy an index with its time, by which git tells files that changed since."""
+    shutil.copy2(source, target)
+
+
 def _put(work: Aside, index: Path, entries: Iterable[TreeEntry]) -> None:
     """Write entries into an index, absent ones first: a folder may replace a file."""
     entries = sorted(entries, key=lambda entry: not entry.is_deleted)
@@ -502,13 +506,12 @@ def _write_journal(
     checkout: Checkout,
     head: Head,
     commit: str,
-    before: bytes | None,
     changed: Path,
     edits: Iterable[FileEdit],
 ) -> None:
-    kept = f"index-{commit}"
-    if before is not None:
-        (checkout.home / kept).write_bytes(before)
+    own, kept = checkout.git_dir / "index", f"index-{commit}"
+    if own.exists():
+        _copy_index(own, checkout.home / kept)
     journal = {
         "branch": head.branch,
         "old": head.commit,
