@@ -11,8 +11,9 @@ from diffscribe.core.records import PlannedCommit
 _AFTER_HEADER = ("@@ ", "diff --git ")
 _HUNK_HEADER = re.compile(r"@@ -\d{1,10}(?:,(\d{1,10}))? \+\d{1,10}(?:,(\d{1,10}))? @@")
 """No line of a file has a longer number, and Python reads none of 4,300 digits."""
-ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
+"""The byte that each letter behind a backslash stands for."""
 
 
 class Hunk(NamedTuple):
@@ -174,7 +175,12 @@ def unquote(name: str) -> str:
     """Return the path that git wrote, without C-style quotes if it has them."""
     if not (len(name) > 1 and name.startswith('"') and name.endswith('"')):
         return name
-    return ESCAPE.sub(_unescape, name[1:-1].encode()).decode("utf-8", "replace")
+    return unescape(name[1:-1].encode()).decode("utf-8", "replace")
+
+
+def unescape(content: bytes) -> bytes:
+    """Return the bytes that git wrote between C-style quotes."""
+    return _ESCAPE.sub(_unescape, content)
 
 
 def _hunk_end(lines: list[str], start: int) -> int:
