@@ -247,6 +247,44 @@ def test_a_password_is_found_in_every_tongue(name):
         assert found(text.encode()) == {"Tr4v!ata_1853": "password"}
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("p\u0430ssword = 'kR7vQ2mX'", {"kR7vQ2mX": "password"}),
+        ("password\u00a0=\u00a0'kR7vQ2mX'", {"kR7vQ2mX": "password"}),
+        ("\uff50\uff41\uff53\uff53\uff57\uff44: kR7vQ2mX", {"kR7vQ2mX": "password"}),
+        ("pass\u200bword: kR7vQ2mX", {"kR7vQ2mX": "password"}),
+        ("mysql://app:swordfish@db.corp.io/x", {"swordfish": "remote_login"}),
+        ("mysql://app:swordfish@localhost/x", {}),
+        ("mysql://app:swordfish@db.example.com/x", {}),
+        ("kind: Secret\ndata:\n  x: aG9yc2UgcG93ZXI=\n", {"aG9yc2UgcG93ZXI=": None}),
+        ("kind: ConfigMap\ndata:\n  x: aG9yc2UgcG93ZXI=\n", {}),
+    ],
+)
+def test_a_secret_is_found_in_disguise(text, kinds):
+    assert found(text.encode()) == {
+        value: kind or "kubernetes_secret" for value, kind in kinds.items()
+    }
+
+
+@pytest.mark.parametrize("at", [8, 20, 30])
+@pytest.mark.parametrize(
+    "join", ["' + '", "' +\n    '", "'\n  + '", "' . '", "' ~ '", "'\n  '", "' .. '"]
+)
+def test_a_token_is_found_in_parts(at, join):
+    token = TOKENS["github_token"](Random(1))
+    text = f"x = '{token[:at]}{join}{token[at:]}'"
+    assert set(found(text.encode())) == {token[:at], token[at:]}
+    assert found(f"x = '{token[:at]}', '{token[at:]}'".encode()) == {}
+
+
+@pytest.mark.parametrize("before", ["", "!", "!!", '{"token": "', "mysql://app:"])
+def test_a_token_is_found_in_base64(before):
+    inside = f"{before}{TOKENS['github_token'](Random(1))}@db.corp.io"
+    text = b64encode(inside.encode()).decode()
+    assert found(f'X = "{text}"'.encode()) == {text: "wrapped"}
+
+
 def test_a_secret_of_two_kinds_is_named_after_the_first():
     token = TOKENS["github_token"](Random(1))
     assert found(f'api_token = "{token}"'.encode()) == {token: "github_token"}
@@ -386,6 +424,11 @@ HOSTILE = {
     "trailers": "+Cc: a",
     "escapes": "\\n\\u0040",
     "empty lines": "\n",
+    "parts": '"a" + ',
+    "look-alikes": "p\u0430",
+    "wrapped": "Z2hwX",
+    "kubernetes": "kind: Secret\n  a: AAAA\n",
+    "lines of names": "password\n",
 }
 
 

@@ -10,9 +10,11 @@ import base64
 import binascii
 import math
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import re2
@@ -33,6 +35,8 @@ MIN_VENDOR_ENTROPY = 2.5
 """Bits per character; 32 random hex digits have 3.6, one repeated letter has 0."""
 MIN_CHANGES = 0.2
 """Changes among small letters, capitals and digits per character; English has few."""
+MIN_WORD_ENTROPY = 2.0
+MIN_PART_CHARS = 4
 MIN_PAIRS = 9
 MAX_KNOWN_SHARE = 0.5
 """Of pairs of letters; 1 in 100 words has fewer known ones, 98 in 100 drawn ones."""
@@ -69,7 +73,43 @@ class Span(NamedTuple):
 
 
 def find_secrets(text: bytes) -> dict[bytes, Rule]:
-    """Return the distinct secrets of a text, each with the first rule that finds it."""
+    """Return the distinct secrets of a text, each with the first rule that finds it.
+
+    A token that is split over literals is returned in its parts.
+    """
+    found = _search(text)
+    for line in _windows(_suspect(), text):
+        for value, rule in _search(_undisguised(line)).items():
+            if value in text:
+                found.setdefault(value, rule)
+    for lines in _windows(_join(), text):
+        parts = _join().split(lines)
+        whole = b"".join(parts)
+        for value, rule in _search(whole).items():
+            if rule.is_real is is_token and value not in lines:
+                for part in _parts_of(value, whole, parts):
+                    found.setdefault(part, rule)
+    return found
+
+
+def _parts_of(value: bytes, whole: bytes, parts: list[bytes]) -> Iterator[bytes]:
+    """Yield what the parts of a whole hold of a value in it, unless that is short."""
+    start, stop = whole.index(value), whole.index(value) + len(value)
+    at = 0
+    for part in parts:
+        piece = part[max(0, start - at) : max(0, stop - at)]
+        if len(piece) >= MIN_PART_CHARS:
+            yield piece
+        at += len(part)
+
+
+def _undisguised(text: bytes) -> bytes:
+    """Return a text with plain letters and spaces for those that look like them."""
+    shown = text.decode("utf-8", "replace").translate(_letters())
+    return unicodedata.normalize("NFKC", shown).encode("utf-8", "replace")
+
+
+def _search(text: bytes) -> dict[bytes, Rule]:
     found: dict[bytes, Rule] = {}
     automaton, gates = _scanner()
     searches: list[tuple[int, list[bytes]]] = []
@@ -81,7 +121,11 @@ def find_secrets(text: bytes) -> dict[bytes, Rule]:
         rule, pattern = load_rules()[index], _patterns()[index]
         for match in (each for part in parts for each in pattern.finditer(part)):
             value = next((each for each in match.groups() if each), match[0])
-            if value not in found and rule.is_real(value.decode("latin-1")):
+            if value in found or not rule.is_real(value.decode("latin-1")):
+                continue
+            if rule.is_real is not is_remote_login or not _is_like(
+                match[0].decode("latin-1"), "own_machine"
+            ):
                 found[value] = rule
     return found
 
@@ -94,12 +138,14 @@ def _windows(near: Any, text: bytes) -> Iterator[bytes]:
             continue
         begin = text.rfind(b"\n", line_end, match.start()) + 1 or line_end
         if begin > stop:
-            yield text[start:stop]
+            if stop:
+                yield text[start:stop]
             start = begin
         line_end = stop = text.find(b"\n", match.end()) + 1 or len(text)
         for _ in range(LINES_BELOW):
             stop = text.find(b"\n", stop) + 1 or len(text)
-    yield text[start:stop]
+    if stop:
+        yield text[start:stop]
 
 
 def find_private_keys(text: bytes) -> list[Span]:
@@ -240,6 +286,39 @@ def is_login(value: str) -> bool:
     )
 
 
+def is_remote_login(value: str) -> bool:
+    """Tell the password of a login elsewhere, also a word, from an example's."""
+    return entropy(value) >= MIN_WORD_ENTROPY and not _is_like(
+        value, "example", "fixture", "variable"
+    )
+
+
+def is_wrapped(value: str) -> bool:
+    """Tell whether this is base64 of something with a token or a login in it."""
+    found = _search(_from_base64(value))
+    return any(rule.is_real in (is_token, is_login) for rule in found.values())
+
+
+def is_kubernetes_secret(value: str) -> bool:
+    """Tell whether this is base64 of a text, and of none that is public."""
+    text = _from_base64(value).decode("ascii", "replace").strip()
+    return (
+        len(text) >= MIN_PASSWORD_CHARS
+        and "\ufffd" not in text
+        and all(char.isprintable() or char.isspace() for char in text)
+        and "BEGIN CERT" not in text
+        and not _is_like(text, "example", "template")
+    )
+
+
+def _from_base64(value: str) -> bytes:
+    """Return what base64 or base64url holds, also without its padding."""
+    plain = value.rstrip("=").replace("-", "+").replace("_", "/")
+    if len(plain) % 4 == 1:
+        plain = plain[:-1]
+    return base64.b64decode(plain + "=" * (-len(plain) % 4))
+
+
 def is_basic_auth(value: str) -> bool:
     """Tell whether this is base64 of a name, a colon and a password."""
     try:
@@ -267,6 +346,9 @@ def is_person(address: str) -> bool:
 DEMANDS = {
     "token": is_token,
     "login": is_login,
+    "remote_login": is_remote_login,
+    "wrapped": is_wrapped,
+    "kubernetes": is_kubernetes_secret,
     "basic_auth": is_basic_auth,
     "given_password": is_given_password,
     "password": is_password,
@@ -328,15 +410,30 @@ def _spell_out(
     kind: str, entry: str | list[str] | dict[str, Any]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield what an entry of rules.toml searches, its gate, and what is near."""
+    if isinstance(entry, dict) and "marks" in entry:
+        marks = "|".join(map(re.escape, sorted(_in_base64(entry["marks"].split()))))
+        yield f"[\\w+/-]*(?:{marks})[\\w+/-]+={{0,2}}", marks, ""
+        return
     if isinstance(entry, dict):
         for place in entry["places"]:
             name = entry["beside"]
             pattern = _data()["places"][place].replace("{NAME}", name)
-            yield pattern, f"(?i){name}", f"(?i){name}{{NEAR}}"
+            gate = _data()["gates"].get(kind) or f"(?i){name}"
+            yield pattern, gate, f"(?i){name}{{NEAR}}"
         return
     for pattern in [entry] if isinstance(entry, str) else entry:
         gate = _data()["gates"].get(kind) or pattern.partition("{BESIDE}")[0]
         yield pattern, gate, ""
+
+
+def _in_base64(marks: Iterable[str]) -> set[str]:
+    """Return what base64 has for marks that begin at any byte."""
+    found = set()
+    for mark, before in product(marks, range(3)):
+        size = (before + len(mark)) * 8 // 6
+        text = base64.b64encode(b"-" * before + mark.encode()).decode()
+        found.add(text[before + (before > 0) : size])
+    return found
 
 
 _FRAGMENT = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
@@ -388,6 +485,23 @@ def _key_patterns() -> tuple[Any, ...]:
 @cache
 def _key_marks() -> Any:
     return compile_linear(_data()["private_key"]["marks"].encode())
+
+
+@cache
+def _suspect() -> Any:
+    return compile_linear(_data()["disguises"]["suspect"].encode())
+
+
+@cache
+def _join() -> Any:
+    return compile_linear(_data()["disguises"]["join"].encode())
+
+
+@cache
+def _letters() -> dict[int, str | None]:
+    disguises = _data()["disguises"]
+    unseen = dict.fromkeys(map(ord, disguises["unseen"]))
+    return unseen | {ord(each): plain for each, plain in disguises["letters"].split()}
 
 
 @cache
