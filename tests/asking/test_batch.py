@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 from collections import Counter
 
@@ -276,6 +277,53 @@ def test_what_did_not_come_in_time_is_asked_again(tmp_path):
         assert label(tmp_path, server.base_url, 10)[0] == texts(10)
         assert len(server.batches) == 2
         assert max(server.paid.values()) == 1
+
+
+ODD = [
+    b"<html>one moment</html>",
+    b"null",
+    b"[]",
+    b'{"id": null}',
+    b'{"id": "b',
+    b"[" * 50_000,
+    b'{"error": {"message": "busy", "code": 502}}',
+]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(
+            {"odd": (call, said)}
+            for call in ("POST /v1/files", "POST /v1/batches", "GET /v1/batches/")
+            for said in ODD
+        ),
+        {"changes": lambda batch: batch.update(request_counts="3 of 5")},
+        {"changes": lambda batch: batch.update(request_counts={"completed": "3"})},
+        {"changes": lambda batch: batch.update(errors={"data": [None, {}]})},
+        {"changes": lambda batch: batch.update(errors="none")},
+        {"changes": lambda batch: batch.update(status=batch["status"].upper())},
+        {
+            "changes": lambda batch: (
+                batch["looks"] == 1 and batch.update(status="queued")
+            )
+        },
+        {"changes": lambda batch: batch["looks"] == 1 and batch.update(status=None)},
+        {"spoils": lambda content: b"\xef\xbb\xbf" + content},
+        {"spoils": lambda content: content.replace(b"200,", b'"200",')},
+        {"spoils": lambda content: content.replace(b"200,", b"201,")},
+        {"spoils": lambda content: content.replace(b'"said', b'"said\\ud800')},
+        {"spoils": lambda content: content.replace(b'"said', b'"said\xff')},
+        {"spoils": lambda content: content.replace(b"30,", b"NaN,")},
+    ],
+)
+def test_odd_replies_of_a_service_lose_no_batch(tmp_path, odd):
+    with BatchServer(**odd) as server:
+        said, _ = label(tmp_path, server.base_url, 5)
+        assert len(server.batches) <= 2
+        assert set(server.paid.values()) == {1}
+    plain = [re.sub(r"[?\ufffd]", "", text) for text in said]
+    assert plain == texts(5)
 
 
 @pytest.mark.parametrize("call", ["POST /v1/files", "POST /v1/batches", "GET "])

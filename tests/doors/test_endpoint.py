@@ -241,6 +241,7 @@ def test_a_temperature_of_null_is_not_sent(endpoint):
         (400, "messages: at least one is needed", False),
         (415, "", False),
         (451, "<html>for legal reasons</html>", False),
+        (403, "<html>Attention Required!</html>", False),
         (400, "This model's maximum context length is 8192 tokens", True),
         (400, "Your prompt was flagged by our content policy", True),
         (400, "DataInspectionFailed: Input text may be inappropriate", True),

@@ -22,6 +22,9 @@ class BatchServer:
         left: share of a batch's lines that an expired or cancelled one leaves.
         lists_after_s: a new batch is in the list only by then.
         on_batch: called when a batch is made; tells whether to say so.
+        odd: part of a call, and what is said in place of the answer to the first.
+        changes: called with what is told of a batch, to change it.
+        spoils: returns the content of a file of answers in another way.
     """
 
     def __init__(
@@ -33,6 +36,9 @@ class BatchServer:
         left: float = 0.5,
         lists_after_s: float = 0.0,
         on_batch: Callable[[], bool] = lambda: True,
+        odd: tuple[str, bytes] | None = None,
+        changes: Callable[[dict[str, Any]], object] = lambda batch: None,
+        spoils: Callable[[bytes], bytes] = lambda content: content,
     ) -> None:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
@@ -42,6 +48,7 @@ class BatchServer:
         self.failures: list[tuple[str, int]] = []
         """(part of a call, status): the next such call fails."""
         self._looks, self._answer, self._ends = looks, answer or echo, ends or {}
+        self._odd, self._changes, self._spoils = odd, changes, spoils
         self._left = left
         self._lists_after_s, self._on_batch = lists_after_s, on_batch
         self._made_at: dict[str, float] = {}
@@ -57,12 +64,13 @@ class BatchServer:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if said := served.post(self.path, body):
-                    self._say(*said)
+                    self._say(*served.oddly(f"POST {self.path}", *said))
                 else:
                     self.close_connection = True
 
             def do_GET(self) -> None:
-                self._say(*served.get(self.path))
+                said = served.get(self.path)
+                self._say(*served.oddly(f"GET {self.path}", *said))
 
             def _say(self, code: int, body: bytes) -> None:
                 self.send_response(code)
@@ -95,6 +103,12 @@ class BatchServer:
         self._thread.join()
         self._server.server_close()
 
+    def oddly(self, call: str, code: int, said: bytes) -> tuple[int, bytes]:
+        if self._odd and self._odd[0] in call:
+            said = self._odd[1]
+            self._odd = None
+        return code, said
+
     def post(self, path: str, body: bytes) -> tuple[int, bytes] | None:
         with self._lock:
             self.calls.append(f"POST {path}")
@@ -114,7 +128,7 @@ class BatchServer:
             if code := self._failure(self.calls[-1]):
                 return code, error("not now")
             if path.startswith("/v1/files/"):
-                return 200, self.files[path.split("/")[3]]
+                return 200, self._spoils(self.files[path.split("/")[3]])
             if path.startswith("/v1/batches?"):
                 until = time.monotonic() - self._lists_after_s
                 newest = [
@@ -162,7 +176,9 @@ class BatchServer:
             batch["status"] = "in_progress"
             if batch["looks"] > self._looks:
                 self._end(batch, self._ends.get(int(batch["id"][6:]), "completed"))
-        return json.dumps(batch).encode()
+        told = {**batch}
+        self._changes(told)
+        return json.dumps(told).encode()
 
     def _end(self, batch: dict[str, Any], state: str) -> None:
         lines = [json.loads(line) for line in self._lines(batch)]

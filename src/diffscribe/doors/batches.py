@@ -5,14 +5,13 @@ A batch costs less and is answered within a day. What is uploaded here was writt
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
 
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import OWNER_ONLY, whole_file
@@ -26,10 +25,14 @@ from diffscribe.doors.endpoint import (
     limit_reply,
 )
 from diffscribe.doors.failure import (
+    MAX_WORDS_CHARS,
     AttemptError,
     Fault,
+    error_in,
+    error_words,
     hide_key,
     is_transient,
+    parse_json,
     status_error,
     wait_s,
 )
@@ -40,7 +43,8 @@ T = TypeVar("T")
 URL: Final = "/v1/chat/completions"
 DIALECT = Dialect(Rung.JSON_SCHEMA)
 """Nobody can be probed before a batch, so the first is asked as most services want."""
-_RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
+_ENDS = ("completed", "failed", "expired", "cancelled")
+"""A batch in any other state is waited for: what is dropped is paid all the same."""
 _OVER = ("batch_expired", "batch_cancelled")
 """Codes of requests that were neither answered nor refused."""
 MAX_FILE_BYTES = 2**32
@@ -48,6 +52,7 @@ MAX_FILE_BYTES = 2**32
 MAX_FILE_S = 3600.0
 LISTED_WITHIN_S = 60.0
 """How soon a new batch is in the service's list."""
+_PAGE = 100
 RECENT_BATCHES = 1000
 """Batches to look through, newest first, for one that was just made."""
 
@@ -56,7 +61,7 @@ class BatchStatus(NamedTuple):
     """Where a batch is."""
 
     state: str
-    """`completed`, `failed`, `expired` or `cancelled` at the end."""
+    """One of _ENDS at the end."""
     done: int
     """Requests answered so far."""
     files: tuple[str, ...]
@@ -67,7 +72,7 @@ class BatchStatus(NamedTuple):
     @property
     def is_running(self) -> bool:
         """Tell whether there is something to wait for."""
-        return self.state in _RUNNING
+        return self.state not in _ENDS
 
 
 def request_line(key: str, sent: Outgoing, dialect: Dialect) -> bytes:
@@ -128,8 +133,10 @@ class BatchService:
 
     def upload(self, requests: Path) -> str:
         """Return the service's id of a file that it was sent."""
-        files = self._openai.files
-        return self._call(lambda: files.create(file=requests, purpose="batch").id)
+        files = self._openai.files.with_raw_response
+        return self._call(
+            lambda: _id(_object(files.create(file=requests, purpose="batch").content))
+        )
 
     def submit(self, file: str, *, may_exist: bool) -> str:
         """Return the id of the batch of a file.
@@ -144,31 +151,46 @@ class BatchService:
 
         def make() -> str:
             nonlocal may_exist
-            batches = self._openai.batches
             if may_exist:
                 time.sleep(LISTED_WITHIN_S)
-                for batch in islice(batches.list(limit=100), RECENT_BATCHES):
-                    if batch.input_file_id == file and batch.status != "failed":
-                        return batch.id
+                for batch in self._newest():
+                    is_of = batch.get("input_file_id") == file
+                    if is_of and _state(batch) != "failed":
+                        return _id(batch)
             may_exist = True
-            made = batches.create(
+            made = self._openai.batches.with_raw_response.create(
                 input_file_id=file, endpoint=URL, completion_window="24h"
             )
-            return made.id
+            return _id(_object(made.content))
 
         return self._call(make)
 
+    def _newest(self) -> Iterator[dict[str, Any]]:
+        """Yield batches from the newest on, as far as they are looked at."""
+        batches = self._openai.batches.with_raw_response
+        after: dict[str, object] = {}
+        for _ in range(RECENT_BATCHES // _PAGE):
+            page = _object(batches.list(limit=_PAGE, extra_query=after).content)
+            listed = page.get("data")
+            found = [] if not isinstance(listed, list) else listed
+            yield from (each for each in found if isinstance(each, dict))
+            if not page.get("has_more") or not found:
+                return
+            after = {"after": _id(found[-1])}
+
     def status(self, batch_id: str) -> BatchStatus:
         """Return where a batch is."""
-        batch = self._call(lambda: self._openai.batches.retrieve(batch_id))
-        errors = (batch.errors and batch.errors.data) or []
+        batches = self._openai.batches.with_raw_response
+        batch = self._call(lambda: _object(batches.retrieve(batch_id).content))
+        counts, errors = batch.get("request_counts"), batch.get("errors")
+        done = counts.get("completed") if isinstance(counts, dict) else 0
+        words = error_words(errors)[:MAX_WORDS_CHARS]
+        files = (batch.get("output_file_id"), batch.get("error_file_id"))
         return BatchStatus(
-            state=batch.status,
-            done=batch.request_counts.completed if batch.request_counts else 0,
-            files=tuple(
-                file for file in (batch.output_file_id, batch.error_file_id) if file
-            ),
-            words=" ".join(f" ({each.message})" for each in errors),
+            state=_state(batch),
+            done=done if isinstance(done, int) else 0,
+            files=tuple(each for each in files if each and isinstance(each, str)),
+            words=f" ({words})" if words else "",
         )
 
     def download(self, file_id: str, target: Path) -> None:
@@ -220,15 +242,29 @@ class BatchService:
             raise AttemptError(Fault.CONNECTION, words) from None
 
 
-class _Response(BaseModel):
-    status_code: int = 200
-    body: Any = None
+def _object(content: bytes) -> dict[str, Any]:
+    """Return the object in a reply.
+
+    Raises:
+        AttemptError: if there is none, or an error in its place.
+    """
+    told = parse_json(content)
+    if not isinstance(told, dict):
+        raise AttemptError(Fault.NONSENSE, "the reply is no JSON object")
+    if failure := error_in(told):
+        raise failure
+    return told
 
 
-class _Line(BaseModel):
-    custom_id: str
-    response: _Response | None = None
-    error: Any = None
+def _state(batch: dict[str, Any]) -> str:
+    return str(batch.get("status")).lower()
+
+
+def _id(told: Any) -> str:
+    name = told.get("id") if isinstance(told, dict) else None
+    if not name or not isinstance(name, str):
+        raise AttemptError(Fault.NONSENSE, "the reply holds no id")
+    return name
 
 
 def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AttemptError]]:
@@ -240,23 +276,31 @@ def read_answers(file: Path) -> Iterator[tuple[str | None, Answer | AttemptError
     with file.open("rb") as lines:
         # A line without an end is read in parts, none of which is an answer.
         for text in iter(lambda: lines.readline(MAX_REPLY_BYTES), b""):
-            try:
-                line = _Line.model_validate_json(text)
-            except ValidationError:
+            line = parse_json(text)
+            key = line.get("custom_id") if isinstance(line, dict) else None
+            if not isinstance(key, str):
                 yield None, AttemptError(Fault.NONSENSE, "no answer of a batch")
                 continue
-            if isinstance(line.error, dict) and line.error.get("code") in _OVER:
+            error = line.get("error")
+            if isinstance(error, dict) and error.get("code") in _OVER:
                 continue
-            result: Answer | AttemptError
-            response = line.response or _Response(status_code=0)
-            # A failure is told in the body, beside it, or not at all.
-            said = response.body or line.error or "no answer in the batch"
-            body = json.dumps(said).encode()
-            if response.status_code == 200 and not line.error:
-                try:
-                    result = read_reply(body)
-                except AttemptError as error:
-                    result = error
-            else:
-                result = status_error(response.status_code, {}, body)
-            yield line.custom_id, result
+            yield key, _result(line.get("response"), error)
+
+
+def _result(response: Any, error: Any) -> Answer | AttemptError:
+    """Return what became of a request.
+
+    A failure is told in the body of the response, beside it, or not at all.
+    """
+    response = response if isinstance(response, dict) else {"status_code": 0}
+    said = response.get("body") or error or "no answer in the batch"
+    body = said if isinstance(said, str) else json.dumps(said)
+    content = body.encode("utf-8", "surrogatepass")
+    code = str(response.get("status_code", 200))
+    if error or not re.fullmatch(r"2\d\d(\.0)?", code):
+        is_code = code.isascii() and code.isdigit()
+        return status_error(int(code) if is_code else 0, {}, content)
+    try:
+        return read_reply(content)
+    except AttemptError as failure:
+        return failure

@@ -128,6 +128,7 @@ _WORDS = (
     "msg",
     "status_msg",
     "base_resp",
+    "data",
 )
 _ECHOES = (
     "input",
@@ -229,8 +230,9 @@ def is_about_one(failure: AttemptError) -> bool:
 
 def is_unusable(failure: AttemptError) -> bool:
     """Tell whether no question at all will be answered: no key, no money, moved."""
-    if failure.code == 403 and is_about_one(failure):
-        return False  # So gateways call a prompt that their moderation flagged.
+    is_page = failure.said.startswith("<")
+    if failure.code == 403 and (is_page or is_about_one(failure)):
+        return False  # A firewall, or moderation, that took offence at this prompt.
     told = failure.code >= 400 and _NO_ACCESS.search(failure.said) is not None
     return failure.code in _UNUSABLE or told
 
