@@ -71,18 +71,23 @@ def test_it_gathers_what_the_stages_wrote(folder):
     assert len(sheet.samples) == 3
 
 
-def test_a_private_repository_is_counted_and_not_named(folder):
-    rows = (
-        (folder / "curated.jsonl")
-        .read_text()
-        .replace('"private":false', '"private":true')
-    )
-    (folder / "curated.jsonl").write_text(rows)
+def test_private_rows_are_counted_and_left_out(folder):
+    first, *others = (folder / "curated.jsonl").read_text().splitlines(True)
+    first = first.replace('"private":false', '"private":true')
+    (folder / "curated.jsonl").write_text("".join([first, *others]))
     sheet = gather(folder, folder)
-    assert sheet.repositories[1] == [("(private)", "(private)", "3", "train, test")]
-    assert sheet.samples == []
+    assert sheet.private == (2, 2)
+    assert sheet.repositories[1] == [("x/<b>|y", "Apache-2.0", "1", "test")]
+    assert sheet.types == [("fix", 1)]
+    assert sheet.languages == [("other", 1)]
+    assert [title.split(" · ")[1] for title, _ in sheet.samples] == ["x/<b>|y"]
     for text in (page(sheet), card(sheet)):
         assert "acme/app" not in text
+        assert "2 private changes and 2 samples of them are left out" in text
+    files = DatasetCard(card(sheet)).data.to_dict()["configs"][0]["data_files"]
+    assert {each["path"].rpartition("/")[0] for each in files} == {
+        "exports/prompt-completion"
+    }
 
 
 def test_the_card_has_the_yaml_of_the_hub_and_whole_tables(folder):
@@ -97,6 +102,7 @@ def test_the_card_has_the_yaml_of_the_hub_and_whole_tables(folder):
     ]
     assert "| x/<b>\\|y" in body
     assert "| email" in body
+    assert "private changes" not in text
 
 
 @pytest.mark.parametrize("name", ["curated.jsonl", "render.json"])

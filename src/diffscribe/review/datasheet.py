@@ -12,8 +12,11 @@ from diffscribe.core.records import SPLITS, CuratedChange, Sample, SplitChange
 from diffscribe.review.page import asset, bars, html_table, markdown_table, whole_page
 
 SAMPLES_PER_SPLIT = 20
-PRIVATE = "(private)"
-"""Stands for the name and the license of every repository that is marked private."""
+LEFT_OUT = (
+    "%d private changes and %d samples of them are left out; what the stages counted "
+    "(funnel, drops, tokens, secrets) has them too."
+)
+EXPORT = "exports/prompt-completion"
 
 _SIZES = (
     (1_000, "n<1K"),
@@ -45,7 +48,9 @@ class Datasheet(NamedTuple):
     clusters: Counts
     redacted: Counts
     samples: list[tuple[str, Sample]]
-    """Each with its title; none of a private repository."""
+    """Each with its title."""
+    private: tuple[int, int] = (0, 0)
+    """Changes and samples of private repositories, of which nothing else is shown."""
 
 
 TITLES = {
@@ -72,7 +77,9 @@ def gather(folder: Path, counts: Path) -> Datasheet:
         read_json(counts / f"{stage}.json")
         for stage in ("harvest", "label", "curate", "render")
     )
-    changes = list(read_jsonl(folder / "curated.jsonl", CuratedChange))
+    curated = list(read_jsonl(folder / "curated.jsonl", CuratedChange))
+    private = {change.repo for change in curated if change.private}
+    changes = [change for change in curated if change.repo not in private]
     split_of: dict[str, set[str]] = {}
     rows = 0
     for name in SPLITS:
@@ -80,14 +87,21 @@ def gather(folder: Path, counts: Path) -> Datasheet:
             split_of.setdefault(row.repo, set()).add(name)
             rows += 1
     plans = [change.label.plan for change in changes]
-    private = {change.repo for change in changes if change.private}
+    rendered = [
+        (name, each)
+        for name in SPLITS
+        for each in read_jsonl(folder / "sft" / f"{name}.jsonl", Sample)
+    ]
+    shown = [
+        each for each in rendered if not (each[1].private or each[1].repo in private)
+    ]
     return Datasheet(
         funnel=[
             ("commits read", harvest["commits"]),
             ("commits kept", harvest["commits_kept"]),
             ("changes made of them", harvest["changes"]),
             ("changes with a label", label["labeled"]),
-            ("changes curated", len(changes)),
+            ("changes curated", len(curated)),
             ("rows split, variants with junk included", rows),
             ("samples rendered", sum(render[name]["samples"] for name in SPLITS)),
         ],
@@ -109,7 +123,8 @@ def gather(folder: Path, counts: Path) -> Datasheet:
         ),
         clusters=_clusters(changes, curate["rejected"]),
         redacted=[(name, n) for name, n in curate["redacted"].items() if n],
-        samples=[each for name in SPLITS for each in _samples(folder, name, private)],
+        samples=[each for name in SPLITS for each in _samples(shown, name)],
+        private=(len(curated) - len(changes), len(rendered) - len(shown)),
     )
 
 
@@ -128,11 +143,9 @@ def _repositories(
 ) -> list[tuple[str, ...]]:
     licenses: dict[str, set[str]] = {}
     splits: dict[str, set[str]] = {}
-    shown = [(PRIVATE if each.private else each.repo, each) for each in changes]
-    for name, change in shown:
-        license_ = PRIVATE if change.private else change.license or "none found"
-        licenses.setdefault(name, set()).add(license_)
-        splits.setdefault(name, set()).update(split_of.get(change.repo, ()))
+    for change in changes:
+        licenses.setdefault(change.repo, set()).add(change.license or "none found")
+        splits.setdefault(change.repo, set()).update(split_of.get(change.repo, ()))
     return [
         (
             name,
@@ -140,7 +153,7 @@ def _repositories(
             f"{count:,}",
             ", ".join(split for split in SPLITS if split in splits[name]),
         )
-        for name, count in _ranked(name for name, _ in shown)
+        for name, count in _ranked(change.repo for change in changes)
     ]
 
 
@@ -156,14 +169,12 @@ def _clusters(changes: list[CuratedChange], rejected: dict[str, int]) -> Counts:
     ]
 
 
-def _samples(folder: Path, split: str, private: set[str]) -> list[tuple[str, Sample]]:
+def _samples(
+    rendered: list[tuple[str, Sample]], split: str
+) -> list[tuple[str, Sample]]:
     """Return those with the smallest ids, which are digests: a fixed, fair draw."""
-    samples = [
-        each
-        for each in read_jsonl(folder / "sft" / f"{split}.jsonl", Sample)
-        if each.repo not in private
-    ]
-    first = sorted(samples, key=lambda each: each.id)[:SAMPLES_PER_SPLIT]
+    own = (each for name, each in rendered if name == split)
+    first = sorted(own, key=lambda each: each.id)[:SAMPLES_PER_SPLIT]
     return [(f"{split} · {each.repo} · {each.id[:12]}", each) for each in first]
 
 
@@ -185,7 +196,12 @@ def page(sheet: Datasheet) -> str:
         f"<h3>Answer</h3><pre>{html.escape(each.completion[-1].content)}</pre></details>"
         for title, each in sheet.samples
     )
-    body = f"{_INTRODUCTION}\n" + "\n".join(sections) + f"\n<h2>Samples</h2>\n{samples}"
+    note = f"\n<p>{LEFT_OUT % sheet.private}</p>" if any(sheet.private) else ""
+    body = (
+        f"{_INTRODUCTION}{note}\n"
+        + "\n".join(sections)
+        + f"\n<h2>Samples</h2>\n{samples}"
+    )
     return whole_page("Datasheet", body)
 
 
@@ -202,8 +218,18 @@ def card(sheet: Datasheet) -> str:
         field: markdown_table(names, getattr(sheet, field))
         for field, names in headers.items()
     }
+    note, place = "", "sft"
+    if any(sheet.private):
+        place = EXPORT
+        note = (
+            f"\n{LEFT_OUT % sheet.private} `sft/` holds them: publish this card with "
+            f"`{EXPORT}/` alone, which `diffscribe export data/sft data/{EXPORT} "
+            "--format prompt-completion` writes.\n"
+        )
     return Template(asset("datasheet.md")).substitute(
         tables,
+        note=note,
+        place=place,
         size=next(name for below, name in _SIZES if sheet.funnel[-1][1] < below),
         tokens=markdown_table(*sheet.tokens),
         repositories=markdown_table(*sheet.repositories),
