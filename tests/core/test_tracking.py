@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.waiting import wait_until
 
-from diffscribe.core.params import load_params
+from diffscribe.core.params import SourceParams, load_params
 from diffscribe.core.tracking import report, tracked_run
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
@@ -172,7 +172,9 @@ def test_unreachable_server_costs_one_line(repository, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_no_key_of_a_url_is_shown_or_kept(repository, monkeypatch, capsys):
+def test_no_key_of_a_url_and_no_private_source_is_shown_or_kept(
+    repository, monkeypatch, capsys
+):
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hush@127.0.0.1:{port}?k=hush")
     line = train_without_a_server(capsys)
@@ -181,8 +183,15 @@ def test_no_key_of_a_url_is_shown_or_kept(repository, monkeypatch, capsys):
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     tag = json.dumps({"mlflow.source.git.repoURL": "https://hush@example.org/a?hush"})
     monkeypatch.setenv("MLFLOW_RUN_CONTEXT", tag)
-    with tracked_run("train", PARAMS):
+    secret, opened = SourceParams(path="~/acme", private=True), SourceParams(path="x")
+    harvest = PARAMS.harvest.model_copy(update={"sources": (secret, opened)})
+    with tracked_run("train", PARAMS.model_copy(update={"harvest": harvest})):
         pass
+    [(sources,)] = rows(
+        repository, "select value from params where key like '%sources'"
+    )
+    assert sources.startswith("[{'private': True}, {'path': 'x'")
+    assert "acme" not in sources
     [(url,)] = set(rows(repository, "select value from tags where key like '%repoURL'"))
     assert url == "https://example.org/a"
 

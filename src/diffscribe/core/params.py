@@ -702,6 +702,16 @@ def parse_params(values: object, path: Path) -> Params:
         raise ParamsError(f"{path}: {problems}") from error
 
 
+def shown_params(params: Params) -> dict[str, Any]:
+    """Return params as MLflow and readers of a card see them: no private source."""
+    values = params.model_dump(mode="json")
+    values["harvest"]["sources"] = [
+        each if not each["private"] else {"private": True}
+        for each in values["harvest"]["sources"]
+    ]
+    return values
+
+
 def params_schema() -> dict[str, Any]:
     """Return the JSON Schema of params.yaml and profiles, for editors.
 

@@ -21,7 +21,7 @@ import click
 
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import repository_root, write_json
-from diffscribe.core.params import Params
+from diffscribe.core.params import Params, shown_params
 
 
 class Statistics(NamedTuple):
@@ -309,7 +309,7 @@ class TrackedRun:
                     self._client, self._experiment_id, stage, params
                 )
                 tags = {"mlflow.parentRunId": self._parent_id}
-            values = settings or params.model_dump(mode="json")[stage]
+            values = settings or shown_params(params)[stage]
             self._run_id = _create_run(
                 self._client, self._experiment_id, stage, tags, values
             )
@@ -416,7 +416,8 @@ def _pipeline_run(client: Any, experiment_id: str, stage: str, params: Params) -
     is_open = found and found[0].info.status == "RUNNING"
     if found and (is_open or stage not in OPENING_STAGES):
         return str(found[0].info.run_id)
-    return _create_run(client, experiment_id, name, {PIPELINE_TAG: name}, values)
+    tags = {PIPELINE_TAG: name}
+    return _create_run(client, experiment_id, name, tags, shown_params(params))
 
 
 def _experiment(client: Any, uri: str) -> str:

@@ -257,7 +257,10 @@ def label_run(params: Params, tally: LabelTally) -> Iterator[TrackedRun]:
         finally:
             rows = tally.processed.total()
             speed = rows / (time.monotonic() - started)
-            run.log_metrics({**tally.metrics(), "rows_per_s": speed})
+            counts = {**tally.metrics(), "rows_per_s": speed}
+            # It names repositories, private ones too, and examples.
+            del counts["refused"]
+            run.log_metrics(counts)
 
 
 def label_changes(

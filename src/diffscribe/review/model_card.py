@@ -10,7 +10,7 @@ import yaml
 
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import file_sha256, read_json, read_jsonl
-from diffscribe.core.params import Params
+from diffscribe.core.params import Params, shown_params
 from diffscribe.core.records import (
     SPLITS,
     Prediction,
@@ -100,7 +100,7 @@ def read_results(
         held_out=dict(sorted(asked.items())),
         evaluation=_headline(evaluation),
         baseline=read_json(run / "reports" / "baseline.json"),
-        params=params.model_dump(mode="json"),
+        params=shown_params(params),
     )
 
 
