@@ -89,7 +89,7 @@ def _hydra(value: Any) -> str:
         return f"[{','.join(_hydra(each) for each in value)}]"
     if isinstance(value, str):
         # A backslash counts as one, but before a quote it has to be doubled.
-        doubled = re.sub(r"\\+(?='|$)", lambda found: found[0] * 2, value)
+        doubled = re.sub(r"(?<!\\)\\+(?='|$)", lambda found: found[0] * 2, value)
         return "'" + doubled.replace("'", "\\'") + "'"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

@@ -52,7 +52,9 @@ _BRACKETED = re.compile(
     rf"(?<!\s)\s*[(\[][^()\[\]]{{0,200}}{_REFERENCE}[^()\[\]]{{0,200}}[)\]]"
 )
 _AT_START = re.compile(rf"{_CLAUSE}[\s:,;.\u2013\u2014-]*")
-_AT_END = re.compile(rf"(?:^|[\s,;:\u2013\u2014-]+){_CLAUSE}[\s.!]*$")
+_AT_END = re.compile(
+    rf"(?:^|(?<![\s,;:\u2013\u2014-])[\s,;:\u2013\u2014-]+){_CLAUSE}[\s.!]*$"
+)
 _ADRIFT = re.compile(
     r"(?i:and|as|because|but|by|for|from|has|in|is|it|of|on|or|so|that|to|was|when"
     r"|where|which|with)\b"
@@ -67,7 +69,7 @@ _MARK = re.compile(
     rf"|\(?{_REFERENCE}\)?\s*(?::|-(?=\s))|\b(?i:wip):)\s*"
 )
 _FINAL_MARK = re.compile(
-    rf"\s*(?:{_EMOJI}+|\s:[a-z][a-z0-9_+-]*:"
+    rf"(?<!\s)\s*(?:(?<!{_EMOJI}){_EMOJI}+|\s:[a-z][a-z0-9_+-]*:"
     r"|\[(?i:(?:skip|no)[ -](?:ci|actions)|ci[ -]skip|wip)\])$"
 )
 _PLAIN_WORD = re.compile(
@@ -173,7 +175,7 @@ _WRAP = textwrap.TextWrapper(72, break_long_words=False, break_on_hyphens=False)
 _MAX_LINE_CHARS = 100
 """A longer line is a paragraph that its author did not wrap."""
 _LIST_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,2}[.)])\s")
-_LIST_LINE = re.compile(rf"^{_LIST_ITEM.pattern}", re.MULTILINE)
+_LIST_LINE = re.compile(r"^[^\S\n]*(?:[-*•+]|\d{1,2}[.)])\s", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'`(\0])")
 
 
@@ -223,15 +225,15 @@ def _own_sections(body: str) -> str:
 
 _NO_PROSE = re.compile(
     # A list of squashed commits.
-    r"^\s*\* |^\s*[-+•] (?:\[|\w+(?:\(.*\))?!?: )"
+    r"^[^\S\n]*(?:\* |[-+•] (?:\[|\w+(?:\(.*\))?!?: ))"
     # Links, people and markup, quotes, tables, logs, and what a removed link leaves.
-    r"|https?:|www\.|(?<![\w/])@[a-z]|\[[x ]\]|^\s*[>|]|</?\w[^>\n]{0,80}>|!\["
-    r"|\(\s*\)|\[\s*\]|^\s*(?:Traceback|Error:|\$ |at \S+\()|\b\d{6,}\b"
+    r"|https?:|www\.|(?<![\w/])@[a-z]|\[[x ]\]|^[^\S\n]*[>|]|</?\w[^>\n]{0,80}>|!\["
+    r"|\(\s*\)|\[\s*\]|^[^\S\n]*(?:Traceback|Error:|\$ |at \S+\()|\b\d{6,}\b"
     # The pull request, its tests and its review.
     r"|\b(?:(?:pull|merge) requests?|patch set|this branch|follow[- ]?up|test plan"
     r"|tested (?:by|with|on)|code review|discuss(?:ed|ion)|as requested|feel free"
     r"|cherry[- ]pick\w*|merge conflicts?|post-processor|release notes"
-    r"|lint (?:errors?|fixes)|ci (?:fails?|failure))\b|^\s*(?:before|after)\s*:"
+    r"|lint (?:errors?|fixes)|ci (?:fails?|failure))\b|^[^\S\n]*(?:before|after)\s*:"
     # Talk.
     r"|\b(?:looks like|nice to|previous commit)\b|[!?](?=\s|$)|[:;]-?[()P](?=\s|$)"
     rf"|{_EMOJI}",
@@ -240,7 +242,7 @@ _NO_PROSE = re.compile(
 _BODY_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _STOPS = (".", ":", ";", ")", "`")
 """Prose that ends with none of them is a heading or was cut."""
-_SENTENCE = re.compile(r"[A-Z`\"'(][^\n]*?(?:\s+\S+){2,}")
+_SENTENCE = re.compile(r"[A-Z`\"'(]\S*\s+\S+\s+\S")
 _MIN_BODY_CHARS = 20
 MAX_PROSE_CHARS = 600
 """A longer body is a page of documentation, not the reason of a change."""

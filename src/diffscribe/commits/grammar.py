@@ -16,7 +16,10 @@ _HEADER = re.compile(
     r"(?:\((?P<scope>(?=[^()\r\n]*[^()\s])[^()\r\n]*)\))?"
     r"(?P<breaking>!)?: [ ]*(?P<subject>\S[^\r\n]*)"
 )
-REFERENCE = r"(?:(?:[\w.-]+/[\w.-]+)?#\d+|GH-\d+|\b[A-Z][A-Z0-9]+-\d+\b|https?://\S+)"
+REFERENCE = (
+    r"(?:(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d+|GH-\d+|\b[A-Z][A-Z0-9]+-\d+\b"
+    r"|https?://\S+)"
+)
 """What names an issue: `#12`, `owner/name#12`, `GH-12`, `ABC-123`, a URL."""
 CLOSING = r"(?:fix(?:es|ed)?|close[sd]?|resolve[sd]?)"
 """The words that close an issue when they stand before its reference."""

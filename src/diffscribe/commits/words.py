@@ -16,7 +16,7 @@ NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 """The words and numbers of a camelCase or snake_case name, or of a path."""
 
 _TOKEN = re.compile(r"[^\s\"'`()\[\]{},;:]+")
-_NUMBER = re.compile(r"[vV]?\d+(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
+_NUMBER = re.compile(r"[vV]?\d(?:[.\d]*\d)?(?:[.-]?[a-z]+[.\d]*)?|[vV]?\d+(?:\.[x*])+")
 _NAME = re.compile(r"[A-Za-z][\w'-]+", re.ASCII)
 MAX_MATCHED_CHARS = 1000
 """The rest of a subject is not matched. No style allows a longer header, and some

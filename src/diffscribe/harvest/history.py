@@ -32,7 +32,7 @@ REMEMBERED_TREES = 2**16
 """Commits whose tree is known without asking git when a branch begins there."""
 MAX_LISTING_BYTES = 16 * 2**20
 """A longer list of files, about 100,000 of them, is not read."""
-MAX_MESSAGE_BYTES = 2**16
+MAX_MESSAGE_BYTES = 2**13
 MAX_CUTS = 20
 """Places at which a history may end early, since a parent is missing or broken."""
 CUT = re.compile(r"Failed to traverse parents of commit ([0-9a-f]{40})")

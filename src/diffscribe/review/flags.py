@@ -155,7 +155,7 @@ def _new(row: LabeledChange) -> Iterator[str]:
                 yield f"the file is new: {sentence}"
 
 
-_SENTENCE = re.compile(r"(?:\s*\n\s*[-*+•]\s+|\n\s*\n|(?<=[.;:])\s+)")
+_SENTENCE = re.compile(r"(?:(?<!\s)[^\S\n]*\n\s*[-*+•]\s+|\n[^\S\n]*\n|(?<=[.;:])\s+)")
 
 
 def _sentences(body: str) -> list[str]:

@@ -60,7 +60,7 @@ _TEMPLATE = re.compile(
     r"|(?P<alphabet>\w+):(?P<count>\d+)|(?P<time>%[^}]+))\})"
 )
 _REPEATED = re.compile(r"([*=])(\d+)\.\.(\d+) ")
-_NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
+_NUMBER = re.compile(r"(?<![a-f])[a-f]*\d[0-9a-f]*")
 _ALPHABETS = {
     "hex": "0123456789abcdef",
     "upper": string.ascii_uppercase,
