@@ -3,15 +3,23 @@
 from collections import Counter
 
 import pytest
+from pydantic import ValidationError
 from tests.support.history import SYMLINK, History
 from tests.support.source_fixtures import dropped, git, git_bytes, read_changes
 
 from diffscribe.core.errors import SourceError
+from diffscribe.core.params import SourceParams
 from diffscribe.doors.git import MAX_BLOB_BYTES
 
 
 def subjects(changes):
     return [tuple(commit.message for commit in change.commits) for change in changes]
+
+
+@pytest.mark.parametrize("text", ["Appache-2.0", "MIT AND", "MIT\n+", "a" * 10**6])
+def test_a_license_that_is_none_of_the_spdx_list_is_refused(text):
+    with pytest.raises(ValidationError, match="license"):
+        SourceParams(path=".", license=text)
 
 
 def test_rows_say_the_license_and_privacy_that_params_say(history):

@@ -33,6 +33,23 @@ def _quoted(value: object) -> object:
     return value
 
 
+def spdx_expression(text: str) -> str:
+    """Return a license in the spelling of the SPDX list; LicenseRef-... is one too.
+
+    Raises:
+        ValueError: if it names a license that is not in the list.
+    """
+    from packaging.licenses import canonicalize_license_expression
+
+    if len(text) > MAX_LICENSE_CHARS:
+        raise ValueError("it is longer than every SPDX id")
+    return str(canonicalize_license_expression(text))
+
+
+MAX_LICENSE_CHARS = 200
+SpdxExpression = Annotated[str, AfterValidator(spdx_expression)]
+
+
 def _sha_1(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
         raise ValueError(
@@ -221,7 +238,7 @@ class SourceParams(Section):
     """Marks the changes: no later stage sends them to another machine."""
     read: bool = True
     """With private; false marks what other entries name too, and reads nothing."""
-    license: str | None = None
+    license: SpdxExpression | None = None
     """SPDX id; None takes the one that the tree's license file names."""
     max_changes: Positive | None = None
     """The most changes of each repository; None takes harvest.max_per_repo."""
@@ -268,7 +285,7 @@ class HarvestParams(Section):
     min_message_chars: Positive
     """A commit with a shorter message is dropped; 1 drops empty messages."""
     max_message_chars: Positive
-    """A commit with a longer message is dropped; beyond 64 KiB none is read."""
+    """A commit with a longer message is dropped; beyond 8 KiB none is read."""
     max_window_commits: Positive
     """A change squashes 1 to this many consecutive first-parent commits."""
     windows_per_commit: Annotated[float, Field(gt=0)]
@@ -394,7 +411,7 @@ class CurateParams(Section):
     max_files: Positive
     conventional_only: bool
     """Drop changes with an original commit whose header is not conventional."""
-    licenses: tuple[str, ...]
+    licenses: tuple[SpdxExpression, ...]
     """SPDX ids that are allowed; with none here, all are, and no license too."""
     min_ratings: dict[str, Fraction]
     """By name of the rubric; a change without that rating passes."""

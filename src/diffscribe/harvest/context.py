@@ -1,11 +1,13 @@
 """Follow what a row says of the history before it: patterns, license, subjects."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 from diffscribe.core.files import read_table
+from diffscribe.core.params import spdx_expression
 from diffscribe.doors.git import UnreadableError
 from diffscribe.doors.repository import OpenSource, read_sizes
 from diffscribe.doors.trees import (
@@ -122,7 +124,7 @@ def shorten_subject(message: str) -> str:
 LICENSE_FILE = re.compile(rb"(?:un)?licen[sc]e|copying", re.IGNORECASE)
 MAX_LICENSE_BYTES = 2**20
 IDENTIFIER = re.compile(
-    r"^[^\w\n]*SPDX-License-Identifier:[ \t]*([\w.+-]+)[ \t\r]*$", re.M
+    r"^[^\w\n]*SPDX-License-Identifier:[ \t]*(?!LicenseRef-)([\w.+-]+)[ \t\r]*$", re.M
 )
 
 
@@ -153,11 +155,12 @@ def license_reader(source: OpenSource) -> Callable[[Any], str | None]:
 def recognise(text: str) -> str | None:
     """Return the SPDX id of a license text, or None if licenses.toml has none for it.
 
-    An SPDX-License-Identifier counts before all words.
+    An SPDX-License-Identifier of the SPDX list counts before all words.
     """
     identifier = IDENTIFIER.search(text)
     if identifier is not None:
-        return identifier[1]
+        with contextlib.suppress(ValueError):
+            return spdx_expression(identifier[1])
     table, titles = _licenses()
     title = titles.search(text)
     if title is not None:

@@ -36,7 +36,7 @@ WHOLE_WORD_CHARS = 16
 _MARKS = (b"+", b"-", b" ", b"\\")
 _MACHINE_MADE = (
     *("id", "repo", "base", "head", "committed_at", "languages", "sha"),
-    *("license", "source", "teacher", "prompt_sha256", "old_mode", "mode"),
+    *("source", "teacher", "prompt_sha256", "old_mode", "mode"),
 )
 """Keys of a row whose text no author wrote; all others but enums are scanned."""
 _BY_PATH = "hunks"
