@@ -32,18 +32,6 @@ FAST_S = 0.006
 MOST_TIMES = 9
 """On four times the text: linear work takes 4 times as long, quadratic 16 times."""
 
-MADE = {
-    ("commits.grounding", "search"),  # a name or number that a message has
-    ("commits.path_rules", "search"),  # of a table below
-    ("commits.words", "search"),
-    ("doors.dialect", "search"),  # names of parameters
-    ("eval.controls", "findall"),  # near_duplicates._TOKEN
-    ("harvest.context", "search"),  # of a table below
-    ("label.check", "search"),
-    ("split.planted", "match"),  # of its own table
-}
-"""Where a pattern is made of what was read, escaped."""
-
 
 def test_no_pattern_takes_time_by_the_square_of_a_text():
     methods: dict[re.Pattern[Any], set[str]] = {}
@@ -56,19 +44,6 @@ def test_no_pattern_takes_time_by_the_square_of_a_text():
         each: growing(each, used or ONCE | SEARCHES) for each, used in methods.items()
     }
     assert {each.pattern: text for each, text in found.items() if text} == {}
-
-
-def test_patterns_that_are_made_while_running_are_known():
-    made = set()
-    for module, tree in modules().items():
-        for node in ast.walk(tree):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Name("re"), attr=method),
-                    args=[text, *_],
-                ) if method in ONCE | SEARCHES and not isinstance(text, ast.Constant):
-                    made.add((module.__name__.removeprefix("diffscribe."), method))
-    assert made == MADE
 
 
 def tabled_patterns() -> Iterator[str]:
@@ -142,9 +117,11 @@ def named_patterns() -> Iterator[tuple[re.Pattern[Any], set[str]]]:
             match node:
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name("re"), attr=method),
-                    args=[ast.Constant(value=text), *_],
+                    args=[ast.Constant(value=text) | ast.Name(text), *_],
                 ) if method in ONCE | SEARCHES:
-                    yield re.compile(text), {method}
+                    named = vars(module).get(text, text)
+                    if isinstance(named, str):
+                        yield re.compile(named), {method}
                 case ast.Attribute(
                     value=ast.Name(name) | ast.Call(func=ast.Name(name)), attr=method
                 ) if method in ONCE | SEARCHES:
