@@ -46,7 +46,21 @@ def test_a_private_question_goes_to_no_other_machine(host):
     assert "name an endpoint on this machine" in str(caught.value)
 
 
-def test_this_machine_gets_every_question_as_it_is():
+@pytest.mark.parametrize("model", ["glm-4.6:cloud", "gpt-oss:120b-cloud"])
+def test_a_model_that_is_passed_on_is_not_on_this_machine(model):
+    asked = question(f"key = '{KEY}'")._replace(model=model)
+    with pytest.raises(ParamsError, match=rf"127\.0\.0\.1, which passes {model} on"):
+        prepare(asked._replace(private=True), "127.0.0.1")
+    assert KEY not in str(prepare(asked, "127.0.0.1").question)
+
+
+@pytest.mark.parametrize("model", ["cloud", "cloudy:8b", "m:cloud-q4", "x-cloud"])
+def test_this_machine_gets_every_question_as_it_is(model):
+    asked = question(f"key = '{KEY}'", private=True)._replace(model=model)
+    assert prepare(asked, "127.0.0.1").question == asked
+
+
+def test_a_name_of_this_machine_is_this_machine():
     asked = question(f"key = '{KEY}' of ann@corp.de", private=True)
     assert prepare(asked, "localhost").question == asked
 

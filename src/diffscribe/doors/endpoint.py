@@ -41,6 +41,15 @@ if TYPE_CHECKING:
 # What may leave.
 
 
+def is_passed_on(model: str) -> bool:
+    """Tell whether Ollama lists a model as its own and asks it elsewhere.
+
+    Such are `glm-4.6:cloud` and `gpt-oss:120b-cloud`.
+    """
+    _, mark, tag = model.rpartition(":")
+    return bool(mark) and f"-{tag}".endswith("-cloud")
+
+
 class WithheldError(AnswerError):
     """A question holds secrets that keep it on this machine."""
 
@@ -84,18 +93,20 @@ def prepare(question: Question, host: str) -> Outgoing:
     Args:
         question: as the caller has it.
         host: name or address; anything that is no loopback address counts as
-            another machine, such as a file that somebody else may answer.
+            another machine, such as a file that somebody else may answer. So does a
+            model that a server here passes on.
 
     Raises:
         ParamsError: if the question is private and the host another machine.
         WithheldError: if it holds a private key, or more secrets than a change has.
     """
-    if is_loopback(host):
+    if is_loopback(host) and not is_passed_on(question.model):
         return Outgoing(question, host, {})
     if question.private:
+        model = f", which passes {question.model} on" if is_loopback(host) else ""
         raise ParamsError(
-            f"{question.about} is marked private and may not be sent to {host}; name "
-            "an endpoint on this machine, or leave the source out"
+            f"{question.about} is marked private and may not be sent to {host}{model}; "
+            "name an endpoint on this machine, or leave the source out"
         )
     texts = [message.content for message in question.messages]
     names: list[str] = []
