@@ -24,7 +24,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from diffscribe.commits.gitignore import ignored, is_too_wild
+from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import TYPES, parse_header, split_message
 from diffscribe.commits.units import FileUnits
 from diffscribe.core.records import Issue, Plan, PlannedCommit, Record
@@ -358,7 +358,7 @@ def _hunk_problem(parts: list[Collection[int]], count: int) -> PlanProblem | Non
 def _junk_problem(plan: Plan, files: Mapping[str, FileUnits]) -> PlanProblem | None:
     committed = {path for commit in plan.commits for path in commit.files}
     junk = ignored(plan.gitignore, [*files, _PROBE])
-    if _PROBE in junk or any(map(is_too_wild, plan.gitignore)):
+    if _PROBE in junk:
         return PlanProblem.IGNORES_EVERYTHING
     if committed & junk:
         return PlanProblem.IGNORES_COMMITTED_PATH

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from diffscribe.commits.gitignore import ignored, is_too_wild
+from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import plan_problem
 from diffscribe.commits.units import FileUnits
@@ -261,11 +261,10 @@ def is_absurd(pattern: str, case: Case) -> bool:
     """Tell a pattern that does not belong into a .gitignore.
 
     It matches a real file of the change or an ordinary path of a project, such as
-    `*`, `*.py` and `src/`; or it can match nothing, such as `/`; or it is too wild to
-    be matched in bounded time, such as `*?*?*?*?*`.
+    `*`, `*.py` and `src/`; or it can match nothing, such as `/`.
     """
     real = set(case.files) - set(case.junk)
-    if is_too_wild(pattern) or not pattern.strip("/ "):
+    if not pattern.strip("/ "):
         return True
     return bool(ignored([pattern], [*real, *_PROBES]))
 
