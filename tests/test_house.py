@@ -47,7 +47,6 @@ DOORS = {
 started through subprocess."""
 
 OF_ONE_IMPORTER = {
-    "baseline.grouping": "the model that groups files",
     "baseline.messages": "the model that types commits and words them",
     "commits.answer_grammar": "GBNF of exactly the valid plans of a change",
     "core.engine": "the pool of processes, for any stage that cuts its work into jobs",
@@ -56,6 +55,7 @@ OF_ONE_IMPORTER = {
     "doors.server_watch": "the process that ends a llama-server nobody asks",
     "harvest.context": "patterns of .gitignore and the license at a commit",
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
+    "propose.house_style": "what files and history of a repository say of messages",
     "review.flags": "what a reader of a label should look at",
     "split.junk": "variants of a change with junk files",
 }

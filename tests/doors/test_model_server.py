@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.served import processes
 from tests.support.waiting import wait_until
 
 from diffscribe.core.errors import SourceError, StorageError, ToolError
@@ -31,19 +32,6 @@ from pathlib import Path
 from diffscribe.doors.model_server import ServedModel, running_server
 running_server(ServedModel(Path(sys.argv[1]), context_tokens=256, threads=1))
 """
-
-
-def processes(folder):
-    """Return the command lines by pid of what was started with a path of a folder."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(os.fsencode(folder) in word for word in words):
-            found[int(entry.parent.name)] = [word.decode() for word in words]
-    return found
 
 
 def pids(folder, program):

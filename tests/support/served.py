@@ -1,7 +1,9 @@
-"""Questions to a llama-server in its own words, which no client of ours has."""
+"""Questions to a llama-server in its own words, and which programs run."""
 
 import http.client
 import json
+import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -20,3 +22,16 @@ def likeliest(base_url, prompt, count):
     answer = ask(base_url, "/completion", question)
     found = answer["completion_probabilities"][0]["top_logprobs"]
     return {each["id"]: each["logprob"] for each in found}
+
+
+def processes(folder):
+    """Return the command lines by pid of what was started with a path of a folder."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(os.fsencode(folder) in word for word in words):
+            found[int(entry.parent.name)] = [word.decode() for word in words]
+    return found

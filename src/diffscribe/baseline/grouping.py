@@ -5,8 +5,9 @@ average-link clustering joins files as long as that holds on average. scikit-lea
 grows the trees; they are kept as plain arrays, and a plan needs numpy alone.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffscribe.baseline.features import (
     COLUMNS,
+    FOLDERS_NAME_IT,
     FileEvidence,
     Rarity,
     pair_features,
@@ -33,6 +35,11 @@ USUAL = 0.5
 DOUBT = 0.1
 """How far from the threshold a likelihood is about as good as on its other side."""
 MOST_GROUPINGS = 4
+
+MOST_FILES = 60
+"""Files that are compared with each other. Of more, time would grow with the square."""
+MOST_NAMESAKES = 6
+"""More files of one name, such as `package.json`, have nothing else in common."""
 
 Floats = NDArray[np.float64]
 
@@ -110,10 +117,14 @@ def groupings(
 ) -> list[list[list[FileEvidence]]]:
     """Return the files as groups, and then in other ways that are about as likely.
 
-    Groups are in the order of their first files.
+    Groups are in the order of their first files. More than MOST_FILES are grouped in
+    parts, in one way.
     """
     if len(files) < 2:
         return [[list(files)] if files else []]
+    if len(files) > MOST_FILES:
+        parts = parts_of(files, MOST_FILES)
+        return [[group for part in parts for group in groupings(model, part)[0]]]
     found = []
     for numbers in about_as_likely(_likely(model, files), model.threshold):
         groups: dict[int, list[FileEvidence]] = {}
@@ -121,6 +132,49 @@ def groupings(
             groups.setdefault(number, []).append(file)
         found.append(list(groups.values()))
     return found
+
+
+Placed = tuple[tuple[str, ...], FileEvidence]
+"""A file, and the folders that it counts as lying in."""
+
+
+def parts_of(files: Sequence[FileEvidence], most: int) -> list[list[FileEvidence]]:
+    """Return files in parts of at most so many.
+
+    A part holds files of one folder, or of some small ones beside each other. A test
+    goes with what it tests, wherever it lies: files of one name, without what marks a
+    test, are together.
+    """
+    namesakes = Counter(file.stem for file in files)
+    homes: dict[str, tuple[str, ...]] = {}
+    # Code gives the home, and a test comes to it.
+    for file in sorted(files, key=lambda each: (each.kind != "code", each.path)):
+        homes.setdefault(file.stem, file.folders)
+
+    def home(file: FileEvidence) -> tuple[str, ...]:
+        is_name = file.stem not in FOLDERS_NAME_IT
+        is_told = is_name and 1 < namesakes[file.stem] <= MOST_NAMESAKES
+        return homes[file.stem] if is_told else file.folders
+
+    placed = [(home(file), file) for file in files]
+    placed.sort(key=lambda each: (each[0], each[1].stem, each[1].path))
+    return [[file for _, file in part] for part in _split(placed, 0, most)]
+
+
+def _split(placed: Sequence[Placed], depth: int, most: int) -> list[list[Placed]]:
+    """Return sorted files in parts, of those that share so many folders."""
+    if len(placed) <= most:
+        return [list(placed)]
+    if all(len(folders) <= depth for folders, _ in placed):
+        return [list(placed[at : at + most]) for at in range(0, len(placed), most)]
+    parts: list[list[Placed]] = []
+    for _, inside in groupby(placed, key=lambda each: each[0][depth : depth + 1]):
+        for part in _split(list(inside), depth + 1, most):
+            if parts and len(parts[-1]) + len(part) <= most:
+                parts[-1] += part
+            else:
+                parts.append(part)
+    return parts
 
 
 def fit_trees(

@@ -3,6 +3,7 @@
 It is kept as JSON and safetensors, which hold nothing that can run.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,19 +58,27 @@ class Baseline(NamedTuple):
     def plans(self, paths: Collection[str], diff: str) -> list[Plan]:
         """Return the plan, and then others whose groups are about as likely."""
         files = read_evidence(paths, diff)
+        patterns = self._junk_patterns(files)
         added = [file.path for file in files if file.status == "A"]
-        others = {file.path for file in files} - set(added)
-        patterns = tuple(
-            pattern
-            for pattern in self.patterns
-            if ignored([pattern], added) and not ignored([pattern], others)
-        )
         junk = ignored(patterns, added)
         real = [file for file in files if file.path not in junk]
         return [
             Plan(commits=tuple(map(self._commit, groups)), gitignore=patterns)
             for groups in groupings(self.grouping, real)
         ]
+
+    def _junk_patterns(self, files: Collection[FileEvidence]) -> tuple[str, ...]:
+        """Return the patterns for .gitignore that match some added files alone."""
+        added = [file.path for file in files if file.status == "A"]
+        others = {file.path for file in files} - set(added)
+        names = {None, *(name for path in added for name in path.split("/"))}
+        found = (
+            pattern
+            for pattern in self.patterns
+            # A test of each of some thousand patterns would take longer than all else.
+            if _last_name(pattern) in names and ignored([pattern], added)
+        )
+        return tuple(each for each in found if not ignored([each], others))
 
     def with_messages(self, plan: Plan, diff: str) -> Plan:
         """Return a plan with the baseline's types and subjects in place of its own."""
@@ -88,6 +97,13 @@ class Baseline(NamedTuple):
             type=type_of(self.types, files),
             subject=subject_of(files),
         )
+
+
+def _last_name(pattern: str) -> str | None:
+    """Return the name with which all that a pattern matches ends, None if it varies."""
+    name = pattern.rstrip("/").rpartition("/")[2]
+    plain = re.fullmatch(r"(?:[\w.@() -]|\\[ ()])+", name)
+    return name.replace("\\", "") if plain else None
 
 
 def fit(

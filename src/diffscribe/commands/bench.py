@@ -19,7 +19,7 @@ import click
 
 from diffscribe.asking.connect import Gguf, Remote
 from diffscribe.commits.prompt import load_plan_prompts, load_prompts
-from diffscribe.commits.student_prompt import load_student_prompts
+from diffscribe.commits.student_prompt import CHARS_PER_TOKEN, load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
 from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
@@ -71,9 +71,6 @@ WRITTEN = frozenset(
 )
 """All files of a folder of reports; one that holds others is never replaced."""
 MAX_PROMPT_CHARS = 40_000
-CHARS_PER_TOKEN = 2.7
-"""Of the student's prompts, by SmolLM2's tokenizer: it is shown as much as in training,
-whatever tokenizer a model has."""
 ENDPOINT_SLOTS = 8
 """Requests open at once; an endpoint answers each as if it were alone."""
 

@@ -22,6 +22,7 @@ VERBS = {
     "why": "Tell what each stage did with a change or a commit.",
     "forget": "Take a repository out of everything that was written.",
     "export": "Write the chat samples in a shape that other trainers read.",
+    "model": "Install, show or remove the model that words commits on this machine.",
     "lora": "Write the shipped adapter as a GGUF LoRA file for llama-server.",
     "ship": "Write the folder of diffscribe-135m from what the stages wrote.",
     "ledger": "Export, merge, prune or show the answers of models in the ledger.",

@@ -11,6 +11,7 @@ still have. Bounded texts are written out, a rule for each number of characters 
 llama.cpp parses such rules fast, and at each of their characters few of them apply.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
@@ -77,10 +78,23 @@ def message_grammar(
     types: Collection[str] = TYPES,
     message: MessageStyle = "conventional",
     limits: Limits = LIMITS,
+    scopes: Collection[str] = (),
 ) -> str:
-    """Return the grammar of the answers that are one message alone."""
+    """Return the grammar of the answers that are one message alone.
+
+    If scopes are given, a message has one of them or none.
+    """
     rules = _message_rules(1, tuple(types), message, limits)
+    if scopes and message == "conventional":
+        ways = " | ".join(f'"{_escaped(each)}"' for each in scopes)
+        scope = f'scope ::= "(" ({ways}) ")"'
+        rules = re.sub("^scope ::= .*$", lambda _: scope, rules, flags=re.MULTILINE)
     return f"root ::= m1-{limits.body_lines}\n{rules}\n"
+
+
+def _escaped(text: str) -> str:
+    """Return a text as it stands between the quotes of a literal."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _messages(commits: int) -> str:

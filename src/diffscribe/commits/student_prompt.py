@@ -92,6 +92,11 @@ CHARACTERS = Counters(len, lambda chat: sum(len(each.content) for each in chat))
 """Counters for a budget in characters."""
 
 
+CHARS_PER_TOKEN = 2.7
+"""Of the student's prompts, by SmolLM2's tokenizer: a budget in characters shows as
+much as one in tokens, whatever tokenizer a model has."""
+
+
 class StudentPrompts(NamedTuple):
     """What the student is shown, by what it is asked for."""
 

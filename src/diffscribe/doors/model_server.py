@@ -121,10 +121,8 @@ def running_server(served: ServedModel) -> ModelServer:
         if not each.is_file():
             raise SourceError(f"{each}: no such file; run 'diffscribe model install'")
     load_s = LOAD_S + sum(each.stat().st_size for each in files) / LOAD_BYTES_PER_S
-    # Never of the repository that is worked on: its programs would be run.
-    server = program("llama-server", Path(__file__).parents[3])
     command = [
-        *server_command(server, model, adapter, served.context_tokens, slots=1),
+        *server_command(own_server(), model, adapter, served.context_tokens, slots=1),
         *("--threads", str(served.threads or os.cpu_count() or 1)),
         *("--no-ui", "--no-slots"),
     ]
@@ -150,6 +148,26 @@ def running_server(served: ServedModel) -> ModelServer:
                 )
             has_started = True
             _start(command, lock, socket, log, load_s, served.idle_s)
+
+
+def own_server() -> Path:
+    """Return the llama-server of LLAMA_CPP_DIR, PATH, or diffscribe's own checkout.
+
+    It is never that of the repository that is worked on: a clone may bring one.
+
+    Raises:
+        ToolError: if there is none.
+    """
+    return program("llama-server", Path(__file__).parents[3])
+
+
+def end_servers() -> int:
+    """Have all servers of this user end within seconds, and return how many."""
+    sockets = [*_socket_folder().glob("*.sock")]
+    ended = sum(map(answers, sockets))
+    for each in sockets:
+        each.unlink(missing_ok=True)
+    return ended
 
 
 def _start(
@@ -197,7 +215,7 @@ def _identity(command: list[str], files: list[Path]) -> str:
         [each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns] for each in found
     ]
     text = json.dumps([command, told])
-    return hashlib.sha256(os.fsencode(text)).hexdigest()[:24]
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
 
 
 def _socket_folder() -> Path:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from diffscribe.commits.answer import (
     first_line_of,
     fitting_limits,
@@ -77,6 +79,8 @@ class Case(Record):
     empty."""
     types: tuple[str, ...] = TYPES
     """Those that a message of a case of one message may have."""
+    scopes: tuple[str, ...] = Field(default=(), exclude_if=lambda scopes: not scopes)
+    """Those that such a message may have; not there if it may have any."""
     units: tuple[FileUnits, ...] = ()
     """Of each of the files; empty if only the diff is known. See `case_units`."""
     target: Plan

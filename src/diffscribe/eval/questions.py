@@ -49,7 +49,7 @@ def _grammar(case: Case, decoding: Decoding) -> str:
     """Return the grammar of the answers in lines to a case."""
     limits = held_limits(case, decoding.max_tokens, decoding.with_bodies)
     if case.task == "message":
-        return message_grammar(case.types, case.message, limits)
+        return message_grammar(case.types, case.message, limits, case.scopes)
     units, lines = case_units(case), case.first_lines
     return answer_grammar(units, message=case.message, first_lines=lines, limits=limits)
 
@@ -64,7 +64,7 @@ def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
         read = reader(text, case_units(case), case.message)
         return read.record, read.problem
     if case.task == "message":
-        message = _bare_message(text)
+        message = bare_message(text)
         if not message:
             return None, "the answer holds no message"
         return plan_of_message(message, case.files), None
@@ -72,7 +72,7 @@ def read_answer(case: Case, text: str) -> tuple[Plan | None, str | None]:
     return plan, problem
 
 
-def _bare_message(text: str) -> str:
+def bare_message(text: str) -> str:
     """Return a message without thoughts, the fence around it, and outer blanks."""
     message = without_thoughts(text).strip()
     if message.startswith(_FENCE) and message.endswith(_FENCE) and "\n" in message:

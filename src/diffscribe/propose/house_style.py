@@ -1,0 +1,180 @@
+"""How a repository wants its messages: what its own files and its history say.
+
+Files are read, never run: a configuration that is a program tells nothing.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from diffscribe.commits.grammar import TYPES, parse_header
+from diffscribe.commits.plan import MessageStyle
+from diffscribe.core.records import Record
+
+MAX_FILE_BYTES = 2**18
+"""No configuration is larger, and what is larger may be anything."""
+LEAST_SUBJECTS = 4
+"""A history with fewer subjects tells no style."""
+LEAST_TYPES = 3
+"""A template that names fewer types at the start of lines does not list them."""
+_NAME = re.compile(r"[\w./@+-]{1,40}")
+
+
+class HouseStyle(Record):
+    """How messages are written in one repository."""
+
+    types: tuple[str, ...] = TYPES
+    """Those that a message may have; of TYPES."""
+    scopes: tuple[str, ...] = ()
+    """Those that a message may have; empty if it may have any."""
+    max_header_chars: int = 72
+    message: MessageStyle = "conventional"
+    is_capitalised: bool = False
+    """Whether subjects begin with a capital."""
+
+
+def read_house_style(
+    top: Path, subjects: Sequence[str], config: Mapping[str, str]
+) -> HouseStyle:
+    """Return the style of a repository.
+
+    What git's configuration says goes before a tool's, and this before a history.
+
+    Args:
+        top: the folder of the working tree.
+        subjects: recent ones, newest first.
+        config: git's configuration, with names in lower case: `diffscribe.types` and
+            `diffscribe.scopes`, words with commas or blanks between them, and
+            `diffscribe.message`, which is conventional or plain.
+    """
+    found = _of_history(subjects)
+    for told in (*_of_tools(top), _of_template(top), _of_config(config)):
+        found |= {name: value for name, value in told.items() if value}
+    types = tuple(each for each in found.get("types", TYPES) if each in TYPES)
+    return HouseStyle.model_validate(found | {"types": types or TYPES})
+
+
+def _of_history(subjects: Sequence[str]) -> dict[str, Any]:
+    if len(subjects) < LEAST_SUBJECTS:
+        return {}
+    headers = [header for header in map(parse_header, subjects) if header]
+    if 2 * len(headers) < len(subjects):
+        return {"message": "plain", "is_capitalised": True}
+    capitals = sum(header.subject[:1].isupper() for header in headers)
+    return {"is_capitalised": 2 * capitals > len(headers)}
+
+
+def _of_config(config: Mapping[str, str]) -> dict[str, Any]:
+    words = {
+        name: tuple(re.findall(r"[^\s,]+", config.get(f"diffscribe.{name}", "")))
+        for name in ("types", "scopes")
+    }
+    message = config.get("diffscribe.message", "")
+    return words | {"message": message if message in ("conventional", "plain") else ""}
+
+
+def _of_tools(top: Path) -> Iterator[dict[str, Any]]:
+    """Yield what commitizen and commitlint are told, the latter last."""
+    for name in (".czrc", ".cz.json", "cz.json"):
+        yield _of_commitizen(_json(_text(top / name)))
+    for name in ("pyproject.toml", ".cz.toml", "cz.toml"):
+        yield _of_commitizen(_at(_toml(_text(top / name)), "tool", "commitizen"))
+    yield _of_commitlint(_at(_json(_text(top / "package.json")), "commitlint"))
+    for name in (".commitlintrc", ".commitlintrc.json", ".commitlintrc.yaml"):
+        yield _of_commitlint(_yaml(_text(top / name)))
+    yield _of_commitlint(_yaml(_text(top / ".commitlintrc.yml")))
+
+
+def _of_commitizen(config: Any) -> dict[str, Any]:
+    """Return the types and scopes of either tool of that name."""
+    types = _at(config, "types")
+    questions = _at(config, "customize", "questions")
+    for question in questions if isinstance(questions, list) else ():
+        if _at(question, "name") in ("change_type", "prefix", "type"):
+            choices = _at(question, "choices")
+            types = choices if isinstance(choices, list) else types
+    return {
+        "types": _names(types),
+        "scopes": _names(_at(config, "scopes")),
+        "max_header_chars": _limit(_at(config, "maxHeaderWidth")),
+    }
+
+
+def _of_commitlint(config: Any) -> dict[str, Any]:
+    def rule(name: str) -> Any:
+        found = _at(config, "rules", name)
+        is_on = isinstance(found, list) and len(found) == 3 and found[0] in (1, 2)
+        return found[2] if is_on and found[1] == "always" else None
+
+    cases = rule("subject-case")
+    named = cases if isinstance(cases, list) else [cases]
+    return {
+        "types": _names(rule("type-enum")),
+        "scopes": _names(rule("scope-enum")),
+        "max_header_chars": _limit(rule("header-max-length")),
+        "is_capitalised": named == ["sentence-case"],
+    }
+
+
+def _of_template(top: Path) -> dict[str, Any]:
+    """Return the types that lines of .gitmessage begin with."""
+    lines = re.findall(r"^#?[ \t]*[-*]?[ \t]*`?(\w+)", _text(top / ".gitmessage"), re.M)
+    types = tuple(dict.fromkeys(each for each in lines if each in TYPES))
+    return {"types": types if len(types) >= LEAST_TYPES else ()}
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    """Return the names in a list of names or of mappings, or the keys of a mapping."""
+    told = (
+        each if isinstance(each, str) else _at(each, "value") or _at(each, "name")
+        for each in (found if isinstance(found, list | dict) else ())
+    )
+    names = (each for each in told if isinstance(each, str) and _NAME.fullmatch(each))
+    return tuple(dict.fromkeys(names))
+
+
+def _limit(found: Any) -> int | None:
+    is_number = isinstance(found, int) and not isinstance(found, bool)
+    return found if is_number and 20 <= found <= 200 else None
+
+
+def _at(value: Any, *keys: str) -> Any:
+    """Return what lies at keys of nested mappings, or None."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.is_file() and path.stat().st_size <= MAX_FILE_BYTES:
+            return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        """What cannot be read says nothing."""
+    return ""
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
