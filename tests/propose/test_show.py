@@ -1,47 +1,29 @@
 """A draft on a terminal and as JSON."""
 
 import json
+import re
 from random import Random
 
 import click
 import pytest
-from tests.support.drafts import CHANGE, DRAFT, is_harmless, random_change, random_draft
+from tests.support.drafts import (
+    CHANGE,
+    DRAFT,
+    PAGE,
+    is_harmless,
+    random_change,
+    random_draft,
+)
 from wcwidth import width
 
 from diffscribe.commits.grammar import format_header
 from diffscribe.propose.show import draft_json, show_draft
 from diffscribe.propose.spelling import safe_text, spell_name
 
-SHOWN = """\
-1  fix(m): mend #12
-   Why.
-
-     - a point
-
-   M  src/m.py  +2  -2
-      hunk 1 of 3, line 1: def f1():
-         -old 1
-      hunk 3 of 3, line 80: def f80():
-         -old 80
-   M  "a b.py"  +1  -1
-
-2  refactor: name it
-   no model worded this
-
-   R  new.py
-      from old.py
-
-.gitignore
-   *.log  for app.log
-
-left out, stays in the working tree
-   M  src/m.py  +1  -1
-      hunk 2 of 3, line 40: def f40():
-         -old 40
-"""
+SHOWN, _ = re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-def test_a_draft_is_shown_as_numbered_commits_junk_and_what_is_left_out():
+def test_a_draft_is_shown_as_the_page_says():
     assert show_draft(DRAFT, CHANGE, generated={2}) == SHOWN
 
 
@@ -74,54 +56,41 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut_or_drives_it(colu
 
 
 def test_json_says_the_same_in_ascii():
-    made = json.loads(draft_json(DRAFT, CHANGE, {"made_by": "a-model"}))
-    m = {"path": "src/m.py", "old_path": None, "status": "M"}
-    assert made == {
+    client = {"path": "src/client.py", "old_path": None, "status": "M"}
+    page = {"path": "docs/how to.md", "old_path": None, "status": "M"}
+    store = {"path": "src/store.py", "old_path": "src/db.py", "status": "R"}
+    subjects = [each.subject for each in DRAFT.plan.commits]
+    body = "The handle leaked when a request failed.\n\nCloses #12"
+    assert json.loads(draft_json(DRAFT, CHANGE, {"made_by": "a-model"})) == {
         "version": 1,
         "made_by": "a-model",
         "commits": [
             {
-                "message": "fix(m): mend #12\n\nWhy.\n\n  - a point",
+                "message": f"fix(client): {subjects[0]}\n\n{body}",
                 "type": "fix",
-                "scope": "m",
+                "scope": "client",
                 "breaking": False,
-                "subject": "mend #12",
-                "body": "Why.\n\n  - a point",
-                "issues": [],
+                "subject": subjects[0],
+                "body": body,
+                "issues": [{"path": "src/client.py", "message": "prints all it sends"}],
                 "files": [
-                    m | {"additions": 2, "deletions": 2, "hunks": [1, 3]},
-                    {
-                        "path": "a b.py",
-                        "old_path": None,
-                        "status": "M",
-                        "additions": 1,
-                        "deletions": 1,
-                        "hunks": [],
-                    },
+                    client | {"additions": 2, "deletions": 2, "hunks": [1, 3]},
+                    page | {"additions": 1, "deletions": 1, "hunks": []},
                 ],
             },
             {
-                "message": "refactor: name it",
+                "message": f"refactor: {subjects[1]}",
                 "type": "refactor",
                 "scope": None,
                 "breaking": False,
-                "subject": "name it",
+                "subject": subjects[1],
                 "body": "",
                 "issues": [],
-                "files": [
-                    {
-                        "path": "new.py",
-                        "old_path": "old.py",
-                        "status": "R",
-                        "additions": 0,
-                        "deletions": 0,
-                        "hunks": [],
-                    }
-                ],
+                "files": [store | {"additions": 0, "deletions": 0, "hunks": []}],
             },
         ],
-        "gitignore": [{"pattern": "*.log", "files": ["app.log"]}],
-        "left_out": [m | {"additions": 1, "deletions": 1, "hunks": [2]}],
+        "gitignore": [{"pattern": "*.log", "files": ["debug.log"]}],
+        "left_out": [client | {"additions": 1, "deletions": 1, "hunks": [2]}],
     }
     for seed in range(100):
         random = Random(seed)

@@ -1,5 +1,7 @@
 """A draft by hand, and drafts at random with the oddest names and texts that fit."""
 
+from pathlib import Path
+
 from diffscribe.commits.grammar import TYPES, format_header, split_header
 from diffscribe.commits.junk_kinds import junk_patterns
 from diffscribe.commits.units import units_of
@@ -15,16 +17,23 @@ from diffscribe.core.records import (
 from diffscribe.propose.draft import Draft
 from tests.support.rows import make_change, new_patch, patch
 
+PAGE = Path(__file__).parents[2] / "docs" / "git-diffscribe.md"
+
 _HUNKS = "".join(
-    f"@@ -{at},2 +{at},2 @@ def f{at}():\n-old {at}\n+new {at}\n same\n"
-    for at in (1, 40, 80)
+    f"@@ -{line},2 +{line},2 @@ {function}\n-    {old}\n+    {new}\n same\n"
+    for line, function, old, new in (
+        (12, "class Client:", "retries = 3", "retries = 5"),
+        (40, "def send(request):", "send(request)", "print(send(request))"),
+        (80, "def close(self):", "self.log.flush()", "self.log.close()"),
+    )
 )
 _DIFF = (
-    patch("a b.py", "a")
-    + new_patch("app.log", "x")
-    + "diff --git a/old.py b/new.py\nsimilarity index 100%\n"
-    "rename from old.py\nrename to new.py\n"
-    + f"diff --git a/src/m.py b/src/m.py\n--- a/src/m.py\n+++ b/src/m.py\n{_HUNKS}"
+    new_patch("debug.log", "request")
+    + patch("docs/how to.md", "number of retries")
+    + "diff --git a/src/client.py b/src/client.py\n"
+    f"--- a/src/client.py\n+++ b/src/client.py\n{_HUNKS}"
+    "diff --git a/src/db.py b/src/store.py\nsimilarity index 100%\n"
+    "rename from src/db.py\nrename to src/store.py\n"
 )
 
 
@@ -41,10 +50,10 @@ def _file(path, status="M", old_path=None, additions=1, deletions=1):
 
 CHANGE = make_change(
     files=(
-        _file("a b.py"),
-        _file("app.log", "A", deletions=0),
-        _file("new.py", "R", "old.py", 0, 0),
-        _file("src/m.py", additions=3, deletions=3),
+        _file("debug.log", "A", deletions=0),
+        _file("docs/how to.md"),
+        _file("src/client.py", additions=3, deletions=3),
+        _file("src/store.py", "R", "src/db.py", 0, 0),
     ),
     diff=_DIFF,
 )
@@ -52,19 +61,25 @@ DRAFT = Draft(
     plan=Plan(
         commits=(
             PlannedCommit(
-                files=("src/m.py", "a b.py"),
-                hunks={"src/m.py": (1, 3)},
+                files=("src/client.py", "docs/how to.md"),
+                hunks={"src/client.py": (1, 3)},
                 type="fix",
-                scope="m",
-                subject="mend #12",
-                body="Why.\n\n  - a point",
+                scope="client",
+                subject="close the log after the last retry",
+                body="The handle leaked when a request failed.\n\nCloses #12",
+                issues=(Issue(path="src/client.py", message="prints all it sends"),),
             ),
-            PlannedCommit(files=("new.py",), type="refactor", subject="name it"),
+            PlannedCommit(
+                files=("src/store.py",),
+                type="refactor",
+                subject="name the store after what it does",
+            ),
         ),
         gitignore=("*.log",),
     ),
-    left_out={"src/m.py": (2,)},
+    left_out={"src/client.py": (2,)},
 )
+"""The example of docs/git-diffscribe.md."""
 
 HOSTILE = (
     *("\x1b[31mred", "\x1b]0;title\x07", "\x9b2J", "\r", "\x7f", "\b", "\t", "\n"),
@@ -176,6 +191,9 @@ def random_change(random):
     )
 
 
+HOUSE_TYPES = (*TYPES, "deps")
+
+
 def random_draft(random, change):
     """Return a draft of the change, each unit in any commit, ignored or left out."""
     top = random.randint(1, 4)
@@ -212,7 +230,7 @@ def _commit(random, parts):
     made = PlannedCommit(
         files=tuple(parts),
         hunks={path: numbers for path, numbers in parts.items() if numbers},
-        type=random.choice((*TYPES, "")),
+        type=random.choice((*TYPES, "deps", "")),
         scope=random.choice((None, "api", "a, b", "日本", "ci#2")),
         breaking=random.random() < 0.2,
         subject=f"{_text(random, _PIECES, 4)}x",
@@ -221,8 +239,8 @@ def _commit(random, parts):
     )
     header = format_header(made)
     found = split_header(header)
-    if found is None or format_header(found) != header:
-        # No header says its parts if it is not conventional.
-        fields = {"type": "", "scope": None, "breaking": False, "subject": header}
-        return made.model_copy(update=fields)
-    return made.model_copy(update=found._asdict())
+    if found and found.type in HOUSE_TYPES and format_header(found) == header:
+        return made.model_copy(update=found._asdict())
+    # No header says its parts if it is not conventional.
+    fields = {"type": "", "scope": None, "breaking": False, "subject": header}
+    return made.model_copy(update=fields)

@@ -21,13 +21,14 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import NamedTuple
 
 from rapidfuzz import process
 from wcwidth import ljust, width
 
 from diffscribe.commits.gitignore import ignored, matching
-from diffscribe.commits.grammar import Header, format_header, split_header
+from diffscribe.commits.grammar import TYPES, Header, format_header, split_header
 from diffscribe.commits.plan import plan_problem
 from diffscribe.commits.units import units_of
 from diffscribe.core.errors import RecordError
@@ -57,8 +58,7 @@ _HELP = """\
 #
 # Move lines to move files and hunks, move blocks to reorder, and reword at will.
 # A commit without its commit line joins the one above; a new one splits it. What
-# is in no commit stays in the working tree.
-#"""
+# is in no commit stays in the working tree."""
 _MARK = "#! "
 """Begins the line above one that could not be read."""
 _MAX_NAME_COLUMNS = 40
@@ -160,7 +160,10 @@ class _Listing:
             for number in range(1, len(hunks) + 1)
         ]
         if spare:
-            self.lines.append("# To split a file, put its hunks in place of its line:")
+            self.lines += [
+                "#",
+                "# To split a file, put its hunks in place of its line:",
+            ]
         for number, path in spare[:_MAX_SPARE_HUNKS]:
             self.add_hunk("#   ", number, path)
         if len(spare) > _MAX_SPARE_HUNKS:
@@ -218,13 +221,16 @@ class _Section:
         self.body.append(text[: len(text) - len(bare)] + read_spelling(bare))
 
 
-def read_todo(text: str, change: Change) -> Draft:
+def read_todo(text: str, change: Change, types: Collection[str] = TYPES) -> Draft:
     """Return the draft that a text says, with all that is in no commit left out.
+
+    A person may write any header. If it has none of the types, all of it is the subject
+    of a commit without a type.
 
     Raises:
         TodoError: naming every line that cannot be read.
     """
-    reader = _Reader(change)
+    reader = _Reader(change, types)
     for number, line in enumerate(text.split("\n"), start=1):
         try:
             reader.read(number, line.strip())
@@ -252,8 +258,9 @@ def explain(text: str, error: TodoError) -> str:
 class _Reader:
     """What the lines of a todo have said so far."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, types: Collection[str]) -> None:
         self.files = {each.path: each for each in units_of(change.files, change.diff)}
+        self.types = types
         self.renamed = {each.old_path: each.path for each in change.files}
         self.sections: list[_Section] = []
         self.patterns: dict[int, str] = {}
@@ -359,8 +366,11 @@ class _Reader:
     def _commit(self, section: _Section) -> PlannedCommit:
         header = section.header or ""
         found = split_header(header)
-        if found is None or format_header(found) != header:
-            # A message in a style of its own stays as it was typed.
+        if (
+            found is None
+            or found.type not in self.types
+            or format_header(found) != header
+        ):
             found = Header("", None, False, header)
         parts = self._parts(section.units)
         return PlannedCommit(
@@ -385,6 +395,7 @@ class _Reader:
         """Return the files that patterns ignore; those that must not are problems."""
         lines = {path: self.lines[path, hunk] for path, hunk in sorted(committed)}
         junk = ignored(self.patterns.values(), self.files)
+        problems: dict[int, str] = {}
         for path in sorted(junk):
             if path in lines:
                 words = f"which is in line {lines[path]}; delete one of the two"
@@ -397,8 +408,8 @@ class _Reader:
                 for line, pattern in reversed(self.patterns.items())
                 if any(matching([pattern], path))
             )
-            problem = f"the pattern ignores {spell_name(path)}, {words}"
-            self.problems.append(TodoProblem(line, problem))
+            problems.setdefault(line, f"it ignores {spell_name(path)}, {words}")
+        self.problems += starmap(TodoProblem, problems.items())
         return junk
 
 
