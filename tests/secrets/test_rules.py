@@ -291,17 +291,109 @@ def test_a_secret_of_two_kinds_is_named_after_the_first():
 
 
 @pytest.mark.parametrize(
-    "text",
+    "address",
     [
-        'author = "Jane Roe <jane.roe@corp.io>"',
-        '"email": "jane.roe@corp.io",',
-        "mailto:jane.roe@corp.io",
-        "* thanks to jane.roe@corp.io.",
-        " jane.roe@corp.io",
+        *(
+            "jane.roe@corp.io",
+            "jane%40corp.io",
+            "jane\\u0040corp.io",
+            "jane&#64;corp.io",
+        ),
+        *(
+            "jane@corp.photography",
+            "jane@corp.xn--p1ai",
+            "jörg@müller.de",
+            "яна@почта.рф",
+        ),
     ],
 )
-def test_the_address_of_a_person_is_found(text):
-    assert found(text.encode()) == {"jane.roe@corp.io": "email"}
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            'author = "Jane Roe <{}>"',
+            '"email": "{}",',
+            "mailto:{}",
+            "* thanks to {}.",
+            " {}",
+        ),
+        *(
+            "MAIL={}",
+            "owner:{}",
+            "/users/{}/keys",
+            "https://x.io/?to={}&x=1",
+            "请联系{}。",
+            "to%3A{}",
+        ),
+    ],
+)
+def test_the_address_of_a_person_is_found(line, address):
+    text = line.format(address).encode()
+    assert {value: rule.kind for value, rule in find_secrets(text).items()} == {
+        address.encode(): "email"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("root: '/home/yusuke/work/app'", "home_folder"),
+        (r"C:\Users\yusuke\AppData\x", "home_folder"),
+        (r'"C:\\Users\\yusuke\\Desktop"', "home_folder"),
+        ("IBAN DE44 5001 0517 5407 3249 31", "iban"),
+        ("iban=GB29NWBK60161331926819", "iban"),
+        ("card: 4539 1488 0343 6467", "card_number"),
+        ("amex 3782-822463-10005", "card_number"),
+        ("call +49 30 901820, or", "phone_number"),
+        ("tel:+14155238886", "phone_number"),
+        ("/home/runner/work/app", None),
+        ("/home/parent/static", None),
+        ("DE44 5001 0517 5407 3249 32", None),
+        ("4539 1488 0343 6468", None),
+        ("4111 1111 1111 1111", None),
+        ("0.4539148803436467", None),
+        ("+1 415 555 2671", None),
+        ("2024-05-01T10:00:00+0200", None),
+        ("x = a +1234567890123", None),
+    ],
+)
+def test_numbers_and_folders_of_people_are_found(text, kind):
+    assert set(found(text.encode()).values()) == ({kind} if kind else set())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Co-authored-by: Bob", "Co-authored-by:Bob", "Co-Authored-By :Bob"),
+        *("Reviewed By: Bob", "reviewed-by\uff1aBob", "Signed off by: Bob"),
+        *("Author: Bob", "Authors: Bob, Ann", "Reviewers: @bob", "On-behalf-of: Bob"),
+        *(
+            "CC: Bob",
+            "Thanks to: Bob",
+            "Patch by: Bob",
+            "Pair-with: Bob",
+            "From: b@c.io",
+        ),
+    ],
+)
+def test_a_line_that_names_people_goes_in_every_spelling(line):
+    assert strip_trailers(f"fix: it\n\nSo.\n\n{line}\n") == ("fix: it\n\nSo.", 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "Fixes: #12",
+            "Author: add a field",
+            "Caused-by: 1f2e3d",
+            "reviewers: the bot",
+        ),
+        *("From: here to there", "sorted by: name", "Superseded-by: #12", "by: Bob"),
+    ],
+)
+def test_a_line_that_only_looks_like_a_trailer_stays(line):
+    assert strip_trailers(f"fix: it\n\n{line}") == (f"fix: it\n\n{line}", 0)
 
 
 def test_trailers_that_name_people_go_and_others_stay():

@@ -37,6 +37,7 @@ MIN_CHANGES = 0.2
 """Changes among small letters, capitals and digits per character; English has few."""
 MIN_WORD_ENTROPY = 2.0
 MIN_PART_CHARS = 4
+MIN_PHONE_DIGITS, MAX_PHONE_DIGITS = 9, 15
 MIN_PAIRS = 9
 MAX_KNOWN_SHARE = 0.5
 """Of pairs of letters; 1 in 100 words has fewer known ones, 98 in 100 drawn ones."""
@@ -51,7 +52,7 @@ class Rule(NamedTuple):
 
     kind: str
     pattern: bytes
-    """Its group is the secret; without a group, the whole match is."""
+    """Its group is the secret, or without any the whole match; if it is unset, none."""
     gate: bytes
     """What every match holds; the pattern is tried on a text that holds it."""
     near: bytes
@@ -120,8 +121,9 @@ def _search(text: bytes) -> dict[bytes, Rule]:
     for index, parts in sorted(searches):
         rule, pattern = load_rules()[index], _patterns()[index]
         for match in (each for part in parts for each in pattern.finditer(part)):
-            value = next((each for each in match.groups() if each), match[0])
-            if value in found or not rule.is_real(value.decode("latin-1")):
+            groups = match.groups() or (match[0],)
+            value = next((each for each in groups if each), b"")
+            if value in found or not value or not rule.is_real(value.decode("latin-1")):
                 continue
             if rule.is_real is not is_remote_login or not _is_like(
                 match[0].decode("latin-1"), "own_machine"
@@ -332,7 +334,7 @@ def is_basic_auth(value: str) -> bool:
 def is_person(address: str) -> bool:
     """Tell a person's address from a role's, a machine's and an example's."""
     harmless = _data()["harmless"]
-    name, _, host = address.lower().replace("\\u0040", "@").rpartition("@")
+    name, host = _AT.split(address.lower())[-2:]
     return not (
         name in harmless["roles"].split()
         or "noreply" in name
@@ -340,6 +342,41 @@ def is_person(address: str) -> bool:
         or "[bot]" in name
         or host.rpartition(".")[2] in harmless["suffixes"].split()
         or _is_like(host, "hosts")
+    )
+
+
+def is_home(folder: str) -> bool:
+    """Tell the folder of a person from those of systems, images and examples."""
+    harmless = _data()["harmless"]
+    name = re.split(r"[/\\\\]", folder)[-1].lower()
+    return (
+        name not in (harmless["users"] + harmless["roles"]).split()
+        and not name.startswith((".", "user"))
+        and not _is_like(name, "example", "dummy")
+    )
+
+
+def is_account(number: str) -> bool:
+    """Tell an account's number by its checksum; repetition is an example."""
+    plain = re.sub("[ -]", "", number)
+    if plain[0].isalpha():
+        moved = plain[4:] + plain[:4]
+        return int("".join(str(int(each, 36)) for each in moved)) % 97 == 1
+    doubled = (int(each) * (1 + at % 2) for at, each in enumerate(reversed(plain)))
+    return (
+        sum(each // 10 + each % 10 for each in doubled) % 10 == 0
+        and entropy(plain) >= MIN_VENDOR_ENTROPY
+    )
+
+
+def is_phone(number: str) -> bool:
+    """Tell a phone's number from an offset or a sum; 555 is fiction."""
+    digits = re.sub("[^0-9]", "", number)
+    return (
+        MIN_PHONE_DIGITS <= len(digits) <= MAX_PHONE_DIGITS
+        and entropy(digits) >= MIN_WORD_ENTROPY
+        and "555" not in digits
+        and not _is_like(digits, "example")
     )
 
 
@@ -354,10 +391,18 @@ DEMANDS = {
     "password": is_password,
     "random": is_random,
     "person": is_person,
+    "home": is_home,
+    "account": is_account,
+    "phone": is_phone,
 }
 """What a match has to look like, by the sections of rules.toml in their order."""
 
+PEOPLE = ("person", "home", "account", "phone")
+"""Sections whose matches are data of people, not secrets."""
+
 _CHANGE = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
+
+_AT = re.compile(r"@|\\u0040|%40|&#64;")
 _KINDS = [
     re.compile(each) for each in ("[a-z]", "[A-Z]", "[0-9]", r"[!#$%&()*+,:;=?@^~]")
 ]
@@ -394,7 +439,7 @@ def load_rules() -> tuple[Rule, ...]:
             _expand(gate),
             _expand(near),
             is_real,
-            "personal" if section == "person" else "secret",
+            "personal" if section in PEOPLE else "secret",
         )
         for section, is_real in DEMANDS.items()
         for kind, entry in _data()[section].items()
@@ -509,7 +554,7 @@ def _harmless() -> dict[str, Any]:
     return {
         name: re2.compile(pattern)
         for name, pattern in _data()["harmless"].items()
-        if name not in ("roles", "suffixes", "pairs")
+        if name not in ("roles", "suffixes", "users", "pairs")
     }
 
 
