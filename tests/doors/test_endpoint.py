@@ -247,6 +247,8 @@ def test_a_temperature_of_null_is_not_sent(endpoint):
         (400, "DataInspectionFailed: Input text may be inappropriate", True),
         (400, "json_validate_failed: Failed to generate JSON", True),
         (400, "Content Exists Risk", True),
+        (400, "input length and `max_tokens` exceed context limit: 9 > 8", True),
+        (400, "Could not generate valid structured output", True),
         (403, "requires moderation, and your input was flagged", True),
         (413, "", True),
         (422, "the prompt is too long", True),
@@ -372,6 +374,7 @@ def test_a_status_that_may_pass_is_asked_again(endpoint, code):
     [
         (400, "Your credit balance is too low", ToolError, "its quota"),
         (400, "API key not valid", ToolError, "check the key"),
+        (412, "Account x is suspended", ToolError, "its quota"),
         (429, "insufficient_quota", ToolError, "its quota"),
         (401, "no such key", ToolError, "check the key"),
         (402, "Insufficient Balance", ToolError, "its quota"),

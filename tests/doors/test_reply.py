@@ -43,6 +43,8 @@ MARKS = [
     ("<reflection>", "</reflection>"),
     ("[REASONING]", "[/REASONING]"),
     ("◁think▷", "◁/think▷"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|thinking_start|>", "<|thinking_end|>"),
     ("<unused94>thought", "<unused95>"),
 ]
 
@@ -214,7 +216,7 @@ def test_tokens_are_counted_as_each_endpoint_reports_them(usage, counted):
                 reply({"content": "{"}, finish_reason=reason).decode(),
                 *(500, f"broke off: {reason}"),
             )
-            for reason in ("insufficient_system_resource", "abort", "network_error")
+            for reason in ("insufficient_system_resource", "abort", "worker_died")
         ),
         (
             '{"choices": [{"message": {"content": "{"}, "finish_reason": "stop", '

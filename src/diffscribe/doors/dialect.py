@@ -14,7 +14,7 @@ from diffscribe.doors.reply import Question
 _REFUSALS = (400, 422, 500, 501)
 """A server that validates an unknown parameter may call that its own fault."""
 _FORMAT = re.compile(r"response_(?:format|schema|mime)|json_schema|json_object")
-_HOLDS = re.compile(r"schema|grammar|json mode|structured|guided")
+_HOLDS = re.compile(r"schema|grammar|json (?:mode|output)|structured|guided|\bstrict\b")
 _LIMIT = "max_tokens"
 """The usual name of the limit; some endpoints know it as LONG_LIMIT alone."""
 LONG_LIMIT = "max_completion_tokens"

@@ -202,16 +202,19 @@ def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
 # What it means.
 
 _THIS_ONE = re.compile(
-    r"context[ _](?:length|size|window)|too (?:long|large|many (?:\w+ )?tokens)|"
-    r"(?:maximum|max) (?:\w+ )?(?:tokens|length)\b|reduce the length|"
-    r"content[ _](?:policy|filter|management|exists)|moderation|safety|flagged|"
-    r"inappropriate|sensitive content|data_?inspection|"
-    r"json_validate_failed|failed to (?:generate|validate|parse) json"
+    r"context[ _](?:length|size|window|limit)|too (?:long|large|many (?:\w+ )?tokens)|"
+    r"(?:maximum|max) (?:\w+ ){0,2}(?:tokens|length)\b|reduce the length|"
+    r"input (?:length|token)|`inputs` |tokens, exceed|at most \d+ characters|"
+    r"content[ _](?:policy|filter|management|exists)|usage polic|moderation|safety|"
+    r"unsafe|flagged|guardrail|inappropriate|high risk|sensitive[ _]content|"
+    r"data_?inspection|json_validate_failed|invalid json\b(?! payload)|"
+    r"(?:failed to|not) (?:generate|validate|parse)\b.{0,30} (?:json|output)"
 )
 _NO_ACCESS = re.compile(
     r"insufficient[_ ](?:quota|balance|funds?|credits?)|credit balance|arrearage|"
-    r"good standing|billing[_ ](?:hard[_ ])?limit|payment required|"
-    r"(?:invalid|incorrect|expired|wrong)[_ ]api[_ ]?key|"
+    r"out of credits?|good standing|(?:billing[_ ](?:hard[_ ])?|spending )limit|"
+    r"payment required|account\b.{0,40} (?:suspended|deactivated|disabled|not active)|"
+    r"(?:invalid|incorrect|expired|wrong|a valid)[_ ]api[_ ]?key|"
     r"api[_ ]?key[_ ](?:is )?(?:not valid|invalid|expired)"
 )
 _UNUSABLE = (301, 302, 303, 307, 308, 401, 402, 403, 404)

@@ -85,6 +85,10 @@ def most_tokens(question: Question) -> TokenUsage:
     return TokenUsage(TEMPLATE_TOKENS + prompt_bytes, 0, question.max_tokens, 0)
 
 
+WHOLE = ("}", "```")
+"""How an answer in JSON ends."""
+
+
 class Answer(NamedTuple):
     """What a model said."""
 
@@ -106,8 +110,7 @@ class Answer(NamedTuple):
 
         Some models fill the rest up with blanks, which is no reason to refuse it.
         """
-        ends = self.text.rstrip().endswith(("}", "```"))
-        return self.finish_reason == CUT and not ends
+        return self.finish_reason == CUT and not self.text.rstrip().endswith(WHOLE)
 
 
 def question_key(question: Question) -> str:
@@ -138,8 +141,10 @@ _CUTS = (
     "model_length",
     "model_context_window_exceeded",
 )
+_GOOD_ENDS = (CUT, "stop", "end_turn", "eos", "eos_token", "stop_sequence")
 _FILTERS = re.compile(
-    r"filter|safety|sensitive|recitation|prohibited|block|spii|refusal|moderation"
+    r"filter|safety|sensitive|recitation|prohibited|block|spii|refusal|moderation|"
+    r"guardrail"
 )
 _FAILURES = re.compile(
     r"error|insufficient|abort|cancel|overload|time_?out|fail|interrupt|unavailable"
@@ -152,8 +157,14 @@ def is_failure(finish_reason: str, text: str) -> bool:
     Gateways send the beginning of an answer this way when they lose the model, or
     nothing at all. Neither is an answer, in a reply or in a ledger.
     """
-    is_nothing = not finish_reason and not text.strip()
-    return is_nothing or _FAILURES.search(finish_reason.lower()) is not None
+    ends_well = text.rstrip().endswith(WHOLE)
+    # New names of failures are told by what they leave: the beginning of some JSON.
+    is_begun = text.lstrip().startswith(("{", "```")) and not ends_well
+    is_empty = not finish_reason and not text.strip()
+    is_named = _FAILURES.search(finish_reason.lower()) is not None
+    return (
+        is_named or is_empty or (is_begun and finish_reason.lower() not in _GOOD_ENDS)
+    )
 
 
 def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
@@ -244,21 +255,22 @@ def _arguments(message: Mapping[str, Any]) -> str:
 
 
 _NAME = "think|thought|reason|reflect|analys|scratch|monolog|deliberat"
+_END = r"[|]?/|[^<>]{0,60}(?<![a-z])(?i:end)(?![a-z])"
 _OPENS = re.compile(
-    rf"\s*(?:<(?![|]?/|[|]?end)[^<>]{{0,40}}?(?i:{_NAME})[^<>]{{0,200}}>"
+    rf"\s*(?:<(?!{_END})[^<>]{{0,60}}?(?i:{_NAME})[^<>]{{0,200}}(?<!/)>"
     r"|\[[A-Z_ ]*(?:THINK|THOUGHT|REASON)[A-Z_ ]*\]|◁think▷|<unused94>"
     r"|(?:<\|start\|>assistant)?<\|?channel\|?>(?!\s*final))"
 )
 """Marks that thoughts begin with, at the beginning of an answer."""
-_ENDS = (
+_OTHER_CLOSES = (
     r"\[/[A-Z_ ]*(?:THINK|THOUGHT|REASON)[A-Z_ ]*\]|◁/think▷|<unused95>|<channel\|>"
     r"|<\|channel\|>\s*final[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"
     r"|(?<=[^\s\"'`])assistantfinal"
 )
 _CLOSES = re.compile(
-    rf"<[|]?(?:/|end_)[^<>]{{0,40}}?(?i:{_NAME})[^<>]{{0,40}}>|{_ENDS}"
+    rf"<(?={_END})[^<>]{{0,60}}?(?i:{_NAME})[^<>]{{0,60}}>|{_OTHER_CLOSES}"
 )
-_BARE_CLOSES = re.compile(rf"</(?:think|thinking|thought|reasoning)>|{_ENDS}")
+_BARE_CLOSES = re.compile(rf"</(?:think|thinking|thought|reasoning)>|{_OTHER_CLOSES}")
 """Those that count where no mark opened thoughts; a message may name other tags."""
 _IS_ANSWER = re.compile(r"\s*(?:\{|```)")
 
