@@ -98,6 +98,16 @@ def test_a_profile_keeps_what_other_sources_mark_as_private(tmp_path, monkeypatc
     assert "harvest" not in load_profile_of("train: {seed: 3}")
 
 
+def test_no_setting_takes_away_what_is_private(tmp_path, monkeypatch):
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values["harvest"]["sources"] = [{"path": "~/clients/*", "private": True}]
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    done = CliRunner().invoke(train_command, ["-S", "harvest.sources=[~/clients/app]"])
+    assert done.exit_code == 2
+    assert "name other sources in a profile" in done.output
+
+
 def load_profile_of(text):
     Path("profiles/mine.yaml").write_text(text)
     return load_profile("mine")

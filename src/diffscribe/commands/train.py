@@ -16,6 +16,7 @@ from diffscribe.core.errors import InputError, ParamsError, ToolError
 from diffscribe.core.params import (
     WITHOUT_KEY,
     Params,
+    load_params,
     may_hold_key,
     merge_params,
     merge_sources,
@@ -108,6 +109,13 @@ def train_command(profile: str, dvc_arguments: tuple[str, ...]) -> None:
     if any(map(may_hold_key, dvc_arguments)):
         # DVC would write it to params.yaml, and with --queue into a commit.
         raise click.UsageError(f"what DVC is told {WITHOUT_KEY}")
+    if any("harvest.sources" in each for each in dvc_arguments) and any(
+        source.private for source in load_params(PARAMS).harvest.sources
+    ):
+        raise click.UsageError(
+            "harvest.sources of params.yaml marks what is private, and -S would take "
+            "that away; name other sources in a profile, which keeps it"
+        )
     settings = list(set_params(load_profile(profile))) if profile else []
     for setting in settings:
         logger.info("%s", setting)
