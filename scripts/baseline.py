@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from diffscribe.baseline.model import fit, measure, plans, save_baseline
+from diffscribe.commits.diff import read_changes
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
+from diffscribe.core.files import whole_folder, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report
@@ -24,7 +25,7 @@ def main(splits: Path, baseline: Path, details: Path, params: Path) -> None:
     """
     section = load_params(params).baseline
     rows = {
-        name: list(progress(read_jsonl(splits / f"{name}.jsonl", SplitChange), name))
+        name: list(progress(read_changes(splits / f"{name}.jsonl", SplitChange), name))
         for name in ("train", "validation", "test")
     }
     fitted = fit(rows["train"], rows["validation"], section)

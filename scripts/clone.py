@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from diffscribe.commands.train import profile_params
-from diffscribe.core.cli import Command, params_option
+from diffscribe.core.cli import Command, params_option, say
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import load_params
 from diffscribe.doors.clone import clone
@@ -25,14 +25,14 @@ def main(params: Path, profile: str) -> None:
     urls = [(each.url, each.revision) for each in section.sources if each.url]
     brought = 0
     for number, (url, revision) in enumerate(urls, start=1):
-        click.echo(f"clone.py: {number} of {len(urls)}: {url}", err=True)
+        say(f"clone.py: {number} of {len(urls)}: {url}", err=True)
         try:
             brought += clone(url, str(revision), CLONES, _show)
         except SourceError as error:
             if section.on_bad_source == "stop":
                 raise
-            click.echo(f"clone.py: left out: {error}", err=True)
-    click.echo(f"clone: {brought} of {len(urls)} repositories brought to {CLONES}")
+            say(f"clone.py: left out: {error}", err=True)
+    say(f"clone: {brought} of {len(urls)} repositories brought to {CLONES}")
 
 
 def _show(words: bytes) -> None:

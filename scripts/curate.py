@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, write_json, write_jsonl
+from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import LabeledChange
 from diffscribe.core.tracking import report
@@ -29,7 +30,7 @@ def main(
 ) -> None:
     """Write to CURATED what is worth learning from, the rest to REJECTED."""
     values = load_params(params)
-    changes = progress(read_jsonl(labeled, LabeledChange), "curate")
+    changes = progress(read_changes(labeled, LabeledChange), "curate")
     result = curate(changes, values.curate, values.style)
     write_jsonl(curated, result.kept)
     write_jsonl(rejected, result.rejected)

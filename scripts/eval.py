@@ -7,10 +7,11 @@ from shutil import get_terminal_size
 
 import click
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.commits.prompt import load_plan_prompts
 from diffscribe.commits.student_prompt import Counters, load_student_prompts
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress, say
+from diffscribe.core.files import whole_folder
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SplitChange
 from diffscribe.core.tracking import report, tracked_run
@@ -66,7 +67,7 @@ def main(
     ggufs = find_models(models)
     changes = splits / "test.jsonl"
     cases = read_selection(test, changes, section.max_samples, section.seed)
-    training = list(read_jsonl(splits / "train.jsonl", SplitChange))
+    training = list(read_changes(splits / "train.jsonl", SplitChange))
     planned = read_planned(baseline)
     controls = fit_controls(training, planned, "groups_given" in section.also)
     counters = cache(partial(token_counters, base))
@@ -88,7 +89,7 @@ def main(
             write_report(folder, evaluated)
             write_page(folder, evaluated, section.page_samples)
         log_evaluation(run, reports, evaluated, headline(evaluation))
-    click.echo(terminal_table(evaluation, get_terminal_size().columns))
+    say(terminal_table(evaluation, get_terminal_size().columns))
     report(metrics, headline(evaluation), summary(evaluation))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from diffscribe.commits.lesson import no_lesson
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress, say
 from diffscribe.core.files import write_json, write_lines
 from diffscribe.core.params import load_params
 from diffscribe.core.tracking import report
@@ -39,9 +39,9 @@ def main(
     rows = harvest(values.harvest, counts, progress, values.split, screen)
     write_lines(harvested, rows)
     for error in counts.bad:
-        click.echo(f"harvest.py: left out: {error}", err=True)
+        say(f"harvest.py: left out: {error}", err=True)
     for sentence in counts.notes:
-        click.echo(f"harvest.py: {sentence}", err=True)
+        say(f"harvest.py: {sentence}", err=True)
     totals = counts.metrics(values.harvest)
     write_json(metrics, {"changes": totals["changes"]})
     report(

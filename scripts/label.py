@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, write_json, write_jsonl
+from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
 from diffscribe.core.tracking import report
@@ -43,7 +44,7 @@ def main(
     values = load_params(params)
     section = values.label
     total = row_count(harvested) if section.asks else None
-    changes = progress(read_jsonl(harvested, Change), "label", total)
+    changes = progress(read_changes(harvested, Change), "label", total)
     tally, show = LabelTally(prices(section)), changes.set_postfix_str
     failed: list[LabelFailure] = []
     with label_run(values, tally) as run:

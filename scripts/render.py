@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.commits.student_prompt import Counters, load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
+from diffscribe.core.files import whole_folder, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import SPLITS, SplitChange
 from diffscribe.core.tracking import Statistics, report
@@ -44,12 +45,12 @@ def main(
     with whole_folder(sft) as folder:
         for split in SPLITS:
             rows = splits / f"{split}.jsonl"
-            changes = progress(read_jsonl(rows, SplitChange), f"render {split}")
+            changes = progress(read_changes(rows, SplitChange), f"render {split}")
             # Messages are beside plans to learn from; what is measured is one task.
             here = section if split == "train" else only_plans
             lone = set()
             if here.message_fraction:
-                lone = lone_commits(read_jsonl(rows, SplitChange))
+                lone = lone_commits(read_changes(rows, SplitChange))
             rendered = render_changes(changes, shown, count, here, style, lone)
             samples = [each.sample for each in rendered.fitted]
             write_jsonl(folder / f"{split}.jsonl", samples)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress
-from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
+from diffscribe.commits.diff import read_changes
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, progress, say
+from diffscribe.core.files import whole_folder, write_json, write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import CuratedChange
 from diffscribe.core.tracking import report
@@ -39,7 +40,7 @@ def main(
     """
     section = load_params(params).split
     benchmark = read_benchmarks(section.benchmarks, benchmark_sets)
-    changes = list(progress(read_jsonl(curated, CuratedChange), "split"))
+    changes = list(progress(read_changes(curated, CuratedChange), "split"))
     result = split_changes(changes, benchmark, section)
     leaks = find_leaks(result.rows, benchmark, section.by == "repository")
     if section.by != "random":
@@ -53,7 +54,7 @@ def main(
     summary = f"{sizes}; {len(result.dropped)} dropped, {len(leaks)} leaks"
     warning = result.warning()
     if warning and section.by == "repository":
-        click.echo(f"split.py: {warning}", err=True)
+        say(f"split.py: {warning}", err=True)
     write_json(metrics, {"train_rows": len(result.rows["train"])})
     report(details, result.metrics() | counts, summary, result.statistics)
 

@@ -1,16 +1,19 @@
 import subprocess
 
 import pytest
-from tests.support.rows import patch
+from tests.support.rows import make_labeled, patch
 
 from diffscribe.commits.diff import (
     changed_lines,
     diff_digest,
     parse_diff,
+    read_changes,
     shown_patches,
     unquote,
 )
 from diffscribe.core.errors import RecordError
+from diffscribe.core.files import write_jsonl
+from diffscribe.core.records import LabeledChange
 
 
 def joined(text):
@@ -290,3 +293,13 @@ def test_a_path_of_the_diff_alone_is_shown_too():
 def test_what_git_did_not_write_is_shown_whole_above_all_paths():
     broken = ADDED + "@@ nonsense"
     assert shown_patches(broken, ["new.py"]) == {"": broken, "new.py": ""}
+
+
+def test_a_row_whose_diff_is_none_is_named_by_file_and_line(tmp_path):
+    rows = [make_labeled(id=each) for each in "ab"]
+    broken = rows[1].model_copy(update={"diff": "@@ -1 +1 @@\n"})
+    write_jsonl(tmp_path / "rows.jsonl", [rows[0], broken])
+    changes = read_changes(tmp_path / "rows.jsonl", LabeledChange)
+    assert next(changes) == rows[0]
+    with pytest.raises(RecordError, match=r"rows\.jsonl:2: diff:1: .*mend the line"):
+        next(changes)

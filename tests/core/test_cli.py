@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, Group, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Command, Group, params_option, say
 from diffscribe.core.errors import (
     DiffscribeError,
     InputError,
@@ -67,6 +67,13 @@ def test_every_code_is_documented_in_the_docs_and_in_errors():
     for kind in DiffscribeError.__subclasses__():
         assert f"\n| {kind.exit_code} | " in docs
         assert f"{kind.__name__} " in str(errors.__doc__)
+
+
+def test_no_name_drives_the_terminal(capsys):
+    say("two\tlines:\n\x1b]0;title\a of \u202e a\rb", err=True)
+    assert capsys.readouterr().err == (
+        "two\\tlines:\n\\x1b]0;title\\x07 of \\u202e a\\rb\n"
+    )
 
 
 def test_ctrl_c_is_one_line_and_130():

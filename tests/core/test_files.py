@@ -7,8 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 from socket import gethostname
+from typing import Any
 
 import pytest
+from pydantic import Field
+from tests.support.rows import make_labeled
 
 from diffscribe.core.errors import InputError, RecordError, StorageError
 from diffscribe.core.files import (
@@ -20,7 +23,7 @@ from diffscribe.core.files import (
     write_json,
     write_jsonl,
 )
-from diffscribe.core.records import Issue, PlannedCommit
+from diffscribe.core.records import Issue, LabeledChange, PlannedCommit, Record
 
 HARD = Issue(path="a\u2028b\x00\U0001f600.py", message='line\nbreak "quoted"')
 
@@ -103,6 +106,55 @@ def test_a_document_that_is_no_object_is_named(tmp_path, content):
         read_json(path)
     write_json(path, {"n": 1})
     assert read_json(path) == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            f'{{"n": {10**400}}}',
+            "10000000000000000000...: a number of 64 bits",
+        ),
+        (
+            f'{{"n": {"9" * 5000}}}',
+            "number out of range",
+        ),
+        ('{"n": -9223372036854775809}', "a number of 64 bits is needed"),
+        ('{"x": 1e999}', "1e999...: a number of 64 bits is needed"),
+        ('{"x": NaN}', "NaN...: a number of 64 bits is needed"),
+        ('{"n": 1, "n": 1}', "n: is there twice"),
+        (
+            '{"x": 1.5, "below": {"k": [{"\\u001b": 1, "\\u001b": 2}]}}',
+            r"\x1b: is there twice",
+        ),
+    ],
+)
+def test_json_of_two_meanings_or_none_is_refused(tmp_path, text, reason):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"n":2,"x":1e-7}}\n{text}\n')
+    rows = read_jsonl(path, Loose)
+    assert next(rows) == Loose(n=2, x=1e-7)
+    with pytest.raises(RecordError) as caught:
+        next(rows)
+    assert str(caught.value).startswith(f"{path}:2: not a Loose: ")
+    assert reason in str(caught.value)
+    (tmp_path / "one.json").write_text(text)
+    with pytest.raises(RecordError, match=r"one\.json: not a JSON object: "):
+        read_json(tmp_path / "one.json")
+
+
+class Loose(Record):
+    n: int = 0
+    x: float = 0
+    below: dict[str, Any] = Field(default_factory=dict)
+
+
+def test_a_second_row_of_an_id_is_named_with_the_first(tmp_path):
+    rows = [make_labeled(id=name) for name in ("a", "b", "a")]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    words = "rows.jsonl:3: not a LabeledChange: id: is that of line 1 too; mend"
+    with pytest.raises(RecordError, match=words):
+        list(read_jsonl(tmp_path / "rows.jsonl", LabeledChange))
 
 
 def test_only_lines_that_hold_a_text_are_read(tmp_path):

@@ -18,9 +18,10 @@ from typing import Any
 import click
 
 from diffscribe.asking.connect import Gguf, Remote
+from diffscribe.commits.diff import read_changes
 from diffscribe.commits.prompt import load_plan_prompts, load_prompts
 from diffscribe.commits.student_prompt import CHARS_PER_TOKEN, load_student_prompts
-from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress, say
 from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import (
@@ -214,11 +215,11 @@ def bench_run(cases: Path, params: Path, reports: Path | None, **options: Any) -
         p.system for p in evaluated.predictions if p.model and not p.latency_s
     )
     for name, number in unanswered.items():
-        click.echo(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
+        say(f"bench: {name} gave no answer to {number} of {len(asked)} cases")
     if left_out:
-        click.echo(f"bench: {left_out} cases left out: secrets that stay here")
-    click.echo(terminal_table(evaluated.evaluation, get_terminal_size().columns))
-    click.echo(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
+        say(f"bench: {left_out} cases left out: secrets that stay here")
+    say(terminal_table(evaluated.evaluation, get_terminal_size().columns))
+    say(f"bench: {len(asked)} cases of {cases} ({form}): {folder}")
 
 
 def _variable(name: str | None) -> str | None:
@@ -324,7 +325,7 @@ def bench_compare(first: Path, second: Path, measures: tuple[str, ...]) -> None:
     _refuse_incomparable(first, second, ours, theirs)
     found = compare_systems(ours, {"B": theirs}, names)["B"]
     for letter, scores in (("A", ours), ("B", theirs)):
-        click.echo(f"{letter}: {scores[0].system}, {len(scores)} cases")
+        say(f"{letter}: {scores[0].system}, {len(scores)} cases")
     rows = [
         {
             "measure": name,
@@ -337,7 +338,7 @@ def bench_compare(first: Path, second: Path, measures: tuple[str, ...]) -> None:
         }
         for name, each in found.items()
     ]
-    click.echo(terminal_grid(rows, get_terminal_size().columns))
+    say(terminal_grid(rows, get_terminal_size().columns))
 
 
 def _first_system(folder: Path, names: Sequence[str]) -> list[Score]:
@@ -385,7 +386,7 @@ def bench_check(files: tuple[Path, ...], splits: Path, params: Path) -> None:
     is_whole = load_params(params).split.by == "repository"
     found = {file: find_contamination(file, splits, is_whole) for file in files}
     for file, leaks in found.items():
-        click.echo(f"bench: {file}: {len(leaks)} rows of the splits know a case of it")
+        say(f"bench: {file}: {len(leaks)} rows of the splits know a case of it")
     for file, leaks in found.items():
         _refuse_contamination(file, leaks)
 
@@ -421,7 +422,7 @@ def find_contamination(
         for path in paths
         if path.exists()
         for leak in find_leaks(
-            {path.stem: list(read_jsonl(path, SplitChange)), "cases": rows},
+            {path.stem: list(read_changes(path, SplitChange)), "cases": rows},
             nothing,
             whole_repositories,
         )

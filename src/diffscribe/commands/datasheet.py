@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command
+from diffscribe.core.cli import INPUT, OUTPUT, Command, say
 from diffscribe.core.files import whole_file
 from diffscribe.review.datasheet import card, gather, page
 
@@ -23,4 +23,4 @@ def datasheet_command(folder: Path, counts: Path, report: Path) -> None:
     for path, text in ((report, page(sheet)), (folder / "README.md", card(sheet))):
         with whole_file(path) as partial:
             partial.write_text(text, encoding="utf-8")
-        click.echo(f"datasheet: {path}")
+        say(f"datasheet: {path}")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, Command, params_option, progress
+from diffscribe.commits.diff import read_changes
+from diffscribe.core.cli import INPUT, Command, params_option, progress, say
 
 
 @click.command(cls=Command)
@@ -20,7 +21,6 @@ def estimate_command(harvested: Path, prompts: Path, params: Path) -> None:
     from diffscribe.asking.ledger import Ledger, ledger_path
     from diffscribe.asking.upkeep import totals
     from diffscribe.commits.prompt import load_teacher_prompts
-    from diffscribe.core.files import read_jsonl
     from diffscribe.core.params import load_params
     from diffscribe.core.records import Change
     from diffscribe.label.estimate import estimate_labeling, estimate_table, teachers
@@ -32,8 +32,8 @@ def estimate_command(harvested: Path, prompts: Path, params: Path) -> None:
     with Ledger(ledger_path()) as ledger:
         sums = totals(ledger_path())
         for each in teachers(section):
-            changes = progress(read_jsonl(harvested, Change), each.teacher.model)
+            changes = progress(read_changes(harvested, Change), each.teacher.model)
             estimates.append(estimate_labeling(changes, texts, each, ledger, sums))
-    click.echo(estimate_table(estimates))
+    say(estimate_table(estimates))
     if not section.asks:
-        click.echo("label.source is history, which asks no model: this is for teacher")
+        say("label.source is history, which asks no model: this is for teacher")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, progress
+from diffscribe.core.cli import INPUT, OUTPUT, Command, progress, say
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, write_lines
 from diffscribe.core.records import SPLITS, Message, Sample
@@ -100,4 +100,4 @@ def export_command(sft: Path, exported: Path, shape: str, task: str | None) -> N
     sizes = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
     private = counts["private"]
     left_out = f"; {private} private samples left out" if private else ""
-    click.echo(f"export: {shape}: {sizes}{left_out}")
+    say(f"export: {shape}: {sizes}{left_out}")

@@ -21,7 +21,7 @@ from pydantic import ValidationError, model_validator
 
 from diffscribe.asking.batch import forget_requests
 from diffscribe.asking.upkeep import forget_answers
-from diffscribe.core.cli import Command
+from diffscribe.core.cli import Command, say
 from diffscribe.core.errors import RecordError, printable
 from diffscribe.core.files import first_problem, read_json, write_json, write_lines
 from diffscribe.core.records import Record
@@ -118,7 +118,7 @@ def forget_command(repo: str) -> None:
     """
     result = forget(Path(), repo)
     traces = forget_traces(repo)
-    click.echo(
+    say(
         f"forget: {result.rows} rows of {repo}, {result.answers} answers, "
         f"{result.requests} requests of batches and {traces} traces removed"
     )
@@ -126,17 +126,17 @@ def forget_command(repo: str) -> None:
     if not any((*counts, *result.removed, *result.found)):
         close = difflib.get_close_matches(repo, result.others, _CLOSE_NAMES)
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        click.echo(printable(f"forget: nothing was found under the name {repo}{hint}"))
+        say(printable(f"forget: nothing was found under the name {repo}{hint}"))
     if result.sent:
-        click.echo(
+        say(
             f"forget: the service still holds requests: {', '.join(result.sent)}; "
             "delete them there, what it answers is ignored here"
         )
     for path in result.removed:
-        click.echo(f"forget: {path} removed")
+        say(f"forget: {path} removed")
     for path in result.found:
-        click.echo(f"forget: {path} still holds it", err=True)
-    click.echo(
+        say(f"forget: {path} still holds it", err=True)
+    say(
         f"forget: {result.scanned_files} files scanned, {len(result.found)} hold it; "
         "take it out of harvest.sources, or the next harvest brings it back; "
         "'dvc gc --workspace' drops older models from DVC's cache"

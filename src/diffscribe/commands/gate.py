@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, say
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import load_params
 from diffscribe.core.records import Change
@@ -34,7 +34,7 @@ def gate_draw(harvested: Path, sample: Path, rows: int | None, params: Path) -> 
     Defaults are data/harvested.jsonl and reports/gate/harvested.jsonl.
     """
     count = write_jsonl(sample, sampled(harvested, _count(rows, params), Change))
-    click.echo(f"gate: {count} changes drawn to {sample}")
+    say(f"gate: {count} changes drawn to {sample}")
 
 
 @gate_command.command("show")
@@ -47,8 +47,8 @@ def gate_show(labeled: Path, report: Path, rows: int | None, params: Path) -> No
 
     Defaults are data/labeled.jsonl and reports/gate.
     """
-    click.echo(f"gate: {write_sample_page(labeled, report, _count(rows, params))}")
-    click.echo(f"gate: open {report / 'index.html'}")
+    say(f"gate: {write_sample_page(labeled, report, _count(rows, params))}")
+    say(f"gate: open {report / 'index.html'}")
 
 
 @gate_command.command("accept")
@@ -66,7 +66,7 @@ def gate_accept(file: Path, report: Path) -> None:
             "key e"
         )
     for line in accept_votes(file, report):
-        click.echo(f"gate: {line}")
+        say(f"gate: {line}")
 
 
 def _count(rows: int | None, params: Path) -> int:

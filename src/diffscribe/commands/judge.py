@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, say
 from diffscribe.core.files import write_json
 from diffscribe.core.params import load_params
 from diffscribe.review.judge import judge
@@ -37,5 +37,5 @@ def judge_command(
     name = model or section.teacher.model
     judged = judge(reports, splits, test, prompts, name, section)
     write_json(votes, judged.votes.model_dump(mode="json"))
-    click.echo(votes_report([votes]))
-    click.echo(f"judge: {judged}")
+    say(votes_report([votes]))
+    say(f"judge: {judged}")

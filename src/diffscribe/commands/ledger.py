@@ -7,7 +7,7 @@ import click
 
 from diffscribe.asking import upkeep
 from diffscribe.asking.ledger import ledger_path
-from diffscribe.core.cli import INPUT, OUTPUT, Group
+from diffscribe.core.cli import INPUT, OUTPUT, Group, say
 
 
 @click.group(cls=Group)
@@ -31,7 +31,7 @@ def ledger_export(ledger: Path, target: Path) -> None:
     """
     written, left_out = upkeep.export(ledger, target)
     private = f"; {left_out} about private changes left out" if left_out else ""
-    click.echo(f"export: {written} answers in {target}{private}")
+    say(f"export: {written} answers in {target}{private}")
 
 
 @ledger_command.command("merge")
@@ -41,9 +41,9 @@ def ledger_merge(ledger: Path, sources: tuple[Path, ...]) -> None:
     """Add the answers of SOURCES, which are exports or other ledgers."""
     for source in sources:
         merged = upkeep.merge(ledger, source)
-        click.echo(f"merge: {source}: {merged.added} new, {merged.known} known")
+        say(f"merge: {source}: {merged.added} new, {merged.known} known")
         if not merged.is_whole:
-            click.echo(f"merge: {source} is damaged, the rest is lost", err=True)
+            say(f"merge: {source} is damaged, the rest is lost", err=True)
 
 
 @ledger_command.command("prune")
@@ -77,7 +77,7 @@ def ledger_prune(
         before = datetime.now(UTC) - timedelta(days=older_than)
     kept = None if keep is None else upkeep.keys_in(keep)
     dropped = upkeep.prune(ledger, models=models, repos=repos, before=before, kept=kept)
-    click.echo(f"prune: {dropped} answers dropped")
+    say(f"prune: {dropped} answers dropped")
 
 
 @ledger_command.command("show")
@@ -88,6 +88,6 @@ def ledger_show(ledger: Path) -> None:
 
     totals = upkeep.totals(ledger)
     headers = [name.replace("_", " ") for name in upkeep.Totals._fields]
-    click.echo(tabulate(totals, headers=headers, intfmt=","))
+    say(tabulate(totals, headers=headers, intfmt=","))
     answers = sum(total.answers for total in totals)
-    click.echo(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")
+    say(f"show: {answers} answers, {ledger.stat().st_size:,} bytes")

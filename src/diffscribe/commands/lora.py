@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command
+from diffscribe.core.cli import INPUT, OUTPUT, Command, say
 
 
 @click.command(cls=Command)
@@ -21,4 +21,4 @@ def lora_command(file: Path, adapter: Path) -> None:
 
     model = original_gguf()
     write_lora_gguf(adapter, model, file)
-    click.echo(f"lora: llama-server --model {model} --lora {file}")
+    say(f"lora: llama-server --model {model} --lora {file}")

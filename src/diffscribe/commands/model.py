@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import Group
+from diffscribe.core.cli import Group, say
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import user_folder
 
@@ -45,8 +45,8 @@ def install() -> None:
         )
         write_json(partial / manifest().name, installed.model_dump(mode="json"))
     seconds = time.monotonic() - started
-    click.echo(f"model: {_words(installed.model, installed.adapter)}; {seconds:.0f} s")
-    click.echo(f"model: {_server()}")
+    say(f"model: {_words(installed.model, installed.adapter)}; {seconds:.0f} s")
+    say(f"model: {_server()}")
 
 
 @model_command.command("show")
@@ -56,12 +56,12 @@ def show() -> None:
 
     installed = installed_model()
     if installed is None:
-        click.echo("model: none is installed; run 'diffscribe model install'")
+        say("model: none is installed; run 'diffscribe model install'")
     else:
         is_own = installed.adapter_sha256 == shipped_sha256()
         age = "" if is_own else "; of another version: run 'diffscribe model install'"
-        click.echo(f"model: {_words(installed.model, installed.adapter)}{age}")
-    click.echo(f"model: {_server()}")
+        say(f"model: {_words(installed.model, installed.adapter)}{age}")
+    say(f"model: {_server()}")
 
 
 @model_command.command("remove")
@@ -75,7 +75,7 @@ def remove() -> None:
     for folder in (manifest().parent, user_folder() / SMOLLM2):
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)
-    click.echo(f"model: removed; {ended} servers end")
+    say(f"model: removed; {ended} servers end")
 
 
 def _words(*files: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, say
 from diffscribe.core.errors import InputError, ParamsError
 from diffscribe.core.files import repository_root, whole_folder, write_json
 from diffscribe.core.params import load_params
@@ -48,7 +48,7 @@ def ship_command(run: Path, folder: Path, params: Path) -> None:
         write_json(partial / "results.json", results.model_dump(mode="json"))
         card = model_card(results, evaluation)
         (partial / "README.md").write_text(card, encoding="utf-8")
-    click.echo(
+    say(
         f"ship: {folder}: {results.spent['tokens']:,} tokens seen, "
         f"{results.files[WEIGHTS]['bytes']:,} bytes of adapter"
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, say
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, whole_file
 from diffscribe.core.params import load_params
@@ -36,7 +36,7 @@ def tokens_command(
     title = f"Sample {sample.id[:12]} of {sample.repo}, {sample.task}, {split}"
     with whole_file(page) as partial:
         partial.write_text(tokens_page(title, tokens), encoding="utf-8")
-    click.echo(f"tokens: {counted(tokens)}: {page}")
+    say(f"tokens: {counted(tokens)}: {page}")
 
 
 def find_sample(folder: Path, wanted: str) -> tuple[str, Sample]:

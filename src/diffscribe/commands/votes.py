@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from diffscribe.core.cli import INPUT, Command
+from diffscribe.core.cli import INPUT, Command, say
 from diffscribe.review.votes import votes_report
 
 
@@ -15,4 +15,4 @@ def votes_command(files: tuple[Path, ...]) -> None:
 
     Of two or more files it also says how far their voters agree.
     """
-    click.echo(votes_report(files))
+    say(votes_report(files))

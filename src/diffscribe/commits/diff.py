@@ -2,11 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from diffscribe.core.errors import RecordError
-from diffscribe.core.records import PlannedCommit
+from diffscribe.core.files import read_jsonl
+from diffscribe.core.records import Change, PlannedCommit
+
+C = TypeVar("C", bound=Change)
 
 _AFTER_HEADER = ("@@ ", "diff --git ")
 _HUNK_HEADER = re.compile(r"@@ -\d{1,10}(?:,(\d{1,10}))? \+\d{1,10}(?:,(\d{1,10}))? @@")
@@ -102,6 +106,24 @@ def parse_diff(text: str) -> tuple[FilePatch, ...]:
         path, old_path = _paths(header, start + 1)
         patches.append(FilePatch(path, old_path, tuple(header), tuple(hunks)))
     return tuple(patches)
+
+
+def read_changes(path: Path, kind: type[C]) -> Iterator[C]:
+    """Yield the changes of a file, in order, whose diffs are what git prints.
+
+    Raises:
+        InputError: if there is no such file, or it cannot be opened.
+        RecordError: naming file and line, at the first that does not fit.
+    """
+    for number, change in enumerate(read_jsonl(path, kind), start=1):
+        try:
+            parse_diff(change.diff)
+        except RecordError as error:
+            raise RecordError(
+                f"{path}:{number}: {error}; mend the line, or run the stage that "
+                "writes the file again"
+            ) from None
+        yield change
 
 
 def patches_by_path(diff: str) -> dict[str, list[FilePatch]]:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from diffscribe.core.errors import InputError, RecordError
-from diffscribe.core.files import first_problem
+from diffscribe.core.files import first_problem, json_problem
 from diffscribe.core.records import Record
 
 FORMAT: Literal["diffscribe votes 2"] = "diffscribe votes 2"
@@ -93,7 +93,8 @@ def read_votes(path: Path) -> Votes:
         RecordError: if it holds no votes, or two on one ballot.
     """
     try:
-        votes = Votes.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
+        votes = Votes.model_validate_json(text)
     except OSError as error:
         raise InputError(
             f"votes '{path}' cannot be read: {error.strerror}; export them from a gate "
@@ -104,6 +105,8 @@ def read_votes(path: Path) -> Votes:
             f"{path}: no votes of a gate or evaluation page: {first_problem(error)}; "
             "export them again, nothing was recorded"
         ) from error
+    if problem := json_problem(text):
+        raise RecordError(f"{path}: {problem}; export them again, nothing was recorded")
     ballot, number = Counter(vote.ballot for vote in votes.votes).most_common(1)[0]
     if number > 1:
         raise RecordError(

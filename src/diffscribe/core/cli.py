@@ -89,6 +89,11 @@ class Command(click.Command):
             )
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print lines in which no name can drive the terminal."""
+    click.echo("\n".join(map(printable, str(text).split("\n"))), err=err)
+
+
 @contextlib.contextmanager
 def _signals(received: list[int]) -> Iterator[None]:
     """Let SIGTERM end a block like Ctrl-C, which it adds to the list; lose neither.

@@ -6,11 +6,13 @@ import fcntl
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
@@ -22,7 +24,7 @@ import orjson
 from pydantic import ValidationError
 
 from diffscribe.core.errors import InputError, RecordError, StorageError
-from diffscribe.core.records import Record
+from diffscribe.core.records import Change, PlannedChange, Record, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -86,21 +88,72 @@ def read_jsonl(path: Path, kind: type[R], holding: bytes = b"") -> Iterator[R]:
 
     Raises:
         InputError: if there is no such file, or it cannot be opened.
-        RecordError: naming file and line, at the first that does not fit.
+        RecordError: naming file and line, at the first that does not fit, or has the id
+            of another.
     """
     number = 0
+    lines_of: dict[str, int] = {}
     with _open_input(path) as lines:
         for number, line in enumerate(lines, start=1):
             if holding not in line:
                 continue
+            row = line.rstrip(b"\n")
             try:
-                yield kind.model_validate_json(line.rstrip(b"\n"))
+                record = kind.model_validate_json(row)
+                problem = json_problem(row)
             except ValidationError as error:
+                record, problem = None, first_problem(error)
+            if isinstance(record, Change | Sample | PlannedChange):
+                first = lines_of.setdefault(record.id, number)
+                problem = problem or f"id: is that of line {first} too" * (
+                    first != number
+                )
+            if record is None or problem:
                 raise RecordError(
-                    f"{path}:{number}: not a {kind.__name__}: {first_problem(error)}; "
+                    f"{path}:{number}: not a {kind.__name__}: {problem}; "
                     "mend the line, or run the stage that writes the file again"
-                ) from error
+                )
+            yield record
     logger.info("%s: %d rows read", path, number)
+
+
+def json_problem(text: bytes) -> str:
+    """Return what JSON of one meaning has not, or an empty string.
+
+    A key that is there twice means one thing to one reader and another to the next; a
+    number that is no float or has over 64 bits cannot be written again.
+    """
+    with contextlib.suppress(orjson.JSONDecodeError):
+        value = orjson.loads(text)
+        # What write_jsonl wrote has none of it, which is seen fastest so.
+        if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == text:
+            return ""
+    try:
+        json.loads(
+            text,
+            object_pairs_hook=_each_once,
+            parse_int=lambda number: _bounded(number, 2**63),
+            parse_float=_bounded,
+            parse_constant=_bounded,
+        )
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return ""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"{twice[:100]}: is there twice")
+    return value
+
+
+def _bounded(number: str, limit: float = math.inf) -> float:
+    value = float(number)
+    if not abs(value) < limit:
+        raise ValueError(f"{number[:20]}...: a number of 64 bits is needed")
+    return value
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -111,10 +164,11 @@ def read_json(path: Path) -> dict[str, Any]:
         RecordError: if it holds something else.
     """
     with _open_input(path) as content:
-        try:
-            value = json.load(content)
-        except ValueError as error:
-            value = error
+        text = content.read()
+    try:
+        value = json_problem(text) or json.loads(text)
+    except ValueError as error:
+        value = error
     if not isinstance(value, dict):
         raise RecordError(
             f"{path}: not a JSON object: {str(value)[:200]}; run the stage that writes "

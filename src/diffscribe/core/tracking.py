@@ -17,8 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
-
+from diffscribe.core.cli import say
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import repository_root, write_json
 from diffscribe.core.params import Params, shown_params
@@ -131,9 +130,9 @@ def report(
     if statistics is not None:
         counts = {**counts, "statistics": statistics.metrics()}
     write_json(path, counts)
-    click.echo(f"{path.stem}: {summary}")
+    say(f"{path.stem}: {summary}")
     if statistics is not None:
-        click.echo(statistics.table())
+        say(statistics.table())
 
 
 @contextlib.contextmanager
@@ -344,7 +343,7 @@ class TrackedRun:
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             self._client = None
             reason = str(error).splitlines()[0][:200]
-            click.echo(
+            say(
                 f"tracking: MLflow at {_shown(_tracking_uri())} is lost: "
                 f"{_shown(reason)}; the stage "
                 "goes on, its files are complete, this run's mirror is not",

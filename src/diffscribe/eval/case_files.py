@@ -27,7 +27,7 @@ from diffscribe.commits.plan import (
     read_plan,
 )
 from diffscribe.core.errors import InputError, RecordError
-from diffscribe.core.files import first_problem
+from diffscribe.core.files import first_problem, json_problem
 from diffscribe.core.records import (
     Change,
     Label,
@@ -119,6 +119,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
             ) from error
         if not isinstance(row, dict):
             raise RecordError(f"{path}:{number}: not a JSON object; {_known_formats()}")
+        if problem := json_problem(line):
+            raise RecordError(f"{path}:{number}: {problem}; mend the line")
         yield number, row
 
 

@@ -18,7 +18,12 @@ from diffscribe.commits.answer import (
     fitting_limits,
     in_style,
 )
-from diffscribe.commits.diff import FilePatch, parts_of_diff, patches_by_path
+from diffscribe.commits.diff import (
+    FilePatch,
+    parts_of_diff,
+    patches_by_path,
+    read_changes,
+)
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.commits.plan import LIMITS, Limits, MessageStyle, plan_schema
@@ -112,7 +117,7 @@ def read_cases(samples: Path, changes: Path) -> list[Case]:
     wanted = {sample.id for sample in rendered}
     found = {
         each.id: each
-        for change in read_jsonl(changes, SplitChange)
+        for change in read_changes(changes, SplitChange)
         for each in (change, *single_changes(change))
         if each.id in wanted
     }

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from diffscribe.commits.diff import parts_of_diff
+from diffscribe.commits.diff import parts_of_diff, read_changes
 from diffscribe.commits.grammar import split_message
 from diffscribe.commits.headers import read_header
 from diffscribe.commits.originals import original_parts, plan_of_parts
@@ -98,7 +98,7 @@ def read_labels(path: Path) -> Control:
 
     Secrets and people are replaced, as they are in the cases.
     """
-    rows = (redact(row).change for row in read_jsonl(path, LabeledChange))
+    rows = (redact(row).change for row in read_changes(path, LabeledChange))
     plans = {row.id: row.label.plan for row in rows}
     return lambda case: plans.get(case.id, Plan(commits=()))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.commits.headers import conventional_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.ballots import CHOICES, Ballot, Choice, Vote, digest
@@ -148,8 +149,8 @@ def sampled(path: Path, rows: int, kind: type[C]) -> list[C]:
 
     The file is read twice, so that only the drawn rows are in memory.
     """
-    ids = drawn(read_jsonl(path, kind), rows)
-    return [row for row in read_jsonl(path, kind) if row.id in ids]
+    ids = drawn(read_changes(path, kind), rows)
+    return [row for row in read_changes(path, kind) if row.id in ids]
 
 
 def _stratum(change: Change) -> tuple[str, int, str]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffscribe.asking.budget import Bill, Budget, Price, Prices
+from diffscribe.commits.diff import read_changes
 from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.prompt import load_teacher_prompts
 from diffscribe.core.errors import ToolError
-from diffscribe.core.files import read_jsonl
 from diffscribe.core.params import LabelParams, Params, StyleParams
 from diffscribe.core.records import Change, Label, LabeledChange, Plan
 from diffscribe.core.tracking import Refusals, Statistics, TrackedRun, tracked_run
@@ -97,7 +97,7 @@ def outcomes(
                 if isinstance(result, Label)
             ]
             gate.require(labels, params.gate_threshold)
-        asker.bring(label, lambda: read_jsonl(harvested, Change), show)
+        asker.bring(label, lambda: read_changes(harvested, Change), show)
         yield from labeled(changes)
 
 

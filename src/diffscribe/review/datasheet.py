@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.core.files import read_json, read_jsonl
 from diffscribe.core.records import SPLITS, CuratedChange, Sample, SplitChange
 from diffscribe.review.page import asset, bars, html_table, markdown_table, whole_page
@@ -77,13 +78,13 @@ def gather(folder: Path, counts: Path) -> Datasheet:
         read_json(counts / f"{stage}.json")
         for stage in ("harvest", "label", "curate", "render")
     )
-    curated = list(read_jsonl(folder / "curated.jsonl", CuratedChange))
+    curated = list(read_changes(folder / "curated.jsonl", CuratedChange))
     private = {change.repo for change in curated if change.private}
     changes = [change for change in curated if change.repo not in private]
     split_of: dict[str, set[str]] = {}
     rows = 0
     for name in SPLITS:
-        for row in read_jsonl(folder / "splits" / f"{name}.jsonl", SplitChange):
+        for row in read_changes(folder / "splits" / f"{name}.jsonl", SplitChange):
             split_of.setdefault(row.repo, set()).add(name)
             rows += 1
     plans = [change.label.plan for change in changes]

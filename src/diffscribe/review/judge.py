@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from diffscribe.asking.ask import Asker
 from diffscribe.asking.batch import BatchAsker
+from diffscribe.commits.diff import read_changes
 from diffscribe.commits.plan import object_schema, read_record
 from diffscribe.commits.prompt import VARIABLES, Prompts, read_prompt, render_prompt
 from diffscribe.core.ballots import CHOICES, FORMAT, Axis, Ballot, Choice, Vote, Votes
@@ -147,7 +148,7 @@ def judge(
 
 
 def _pairs(reports: Path, changes: Path, samples: Path) -> Iterator[_Pair]:
-    rows = {row.id: row for row in read_jsonl(changes, SplitChange)}
+    rows = {row.id: row for row in read_changes(changes, SplitChange)}
     cases = {case.id: case for case in read_cases(samples, changes)}
     answers = by_system(read_jsonl(reports / "predictions.jsonl", Prediction))
     for ballot in read_jsonl(reports / "ballots.jsonl", Ballot):

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from diffscribe.commits.diff import read_changes
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import file_sha256, read_json, read_jsonl
 from diffscribe.core.params import Params, shown_params
@@ -152,7 +153,7 @@ def _repositories(data: Path, params: Params) -> tuple[UsedRepository, ...]:
     rows: Counter[tuple[str, str]] = Counter()
     samples: Counter[tuple[str, str]] = Counter()
     for split in SPLITS:
-        for row in read_jsonl(data / "splits" / f"{split}.jsonl", SplitChange):
+        for row in read_changes(data / "splits" / f"{split}.jsonl", SplitChange):
             if row.private:
                 raise RecordError(
                     f"{data / 'splits' / split}.jsonl: row {row.id} is private; a "
