@@ -12,6 +12,7 @@ traceback and exits with 1.
     ├── StorageError  74  the disk is full or refuses to be written
     ├── BudgetError   75  what may be spent is spent; what it brought is kept
     ├── GateError     77  too few labels of a sample were accepted
+    ├── HookError     77  a hook refused a commit, or changed its files
     └── ParamsError   78  params.yaml or a profile does not fit
 
 Ctrl-C exits with 130, SIGTERM with 143, wrong command-line arguments with 2.

@@ -123,7 +123,8 @@ def _of_commitlint(config: Any) -> dict[str, Any]:
 
 def _of_template(top: Path) -> dict[str, Any]:
     """Return the types that lines of .gitmessage begin with."""
-    lines = re.findall(r"^#?[ \t]*[-*]?[ \t]*`?(\w+)", _text(top / ".gitmessage"), re.M)
+    text = _text(top / ".gitmessage")
+    lines = re.findall(r"^#?[ \t]*(?:[-*][ \t]*)?`?(\w+)", text, re.M)
     types = tuple(dict.fromkeys(each for each in lines if each in TYPES))
     return {"types": types if len(types) >= LEAST_TYPES else ()}
 
