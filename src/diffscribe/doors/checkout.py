@@ -195,6 +195,8 @@ def snapshot(
         SourceError: if git cannot read a file of the working tree.
     """
     own = work.checkout.git_dir / "index"
+    if staged:  # A hook of `git commit --all` is told of another index.
+        own = work.checkout.top / os.environ.get("GIT_INDEX_FILE", own)
     work.state.unlink(missing_ok=True)
     if own.exists():
         _copy_index(own, work.state)
@@ -279,6 +281,19 @@ def write_commit(
     signing = ["-S"] if sign else []
     arguments = ("commit-tree", *signing, *parents, "-F", "-", tree)
     return work.git(*arguments, stdin=message.encode()).decode().strip()
+
+
+def read_config(checkout: Checkout) -> dict[str, str]:
+    """Return the user's configuration of git; of a key set twice, the last value."""
+    entries = _parts(_git(checkout, "config", "--list", "-z"))
+    pairs = (os.fsdecode(entry).partition("\n") for entry in entries)
+    return {key: value for key, _, value in pairs}
+
+
+def git_path(checkout: Checkout, name: str) -> Path:
+    """Return where git looks for a file, relative to the top if it is below it."""
+    found = _git(checkout, "rev-parse", "--git-path", name)
+    return Path(os.fsdecode(found.removesuffix(b"\n")))
 
 
 def is_set(checkout: Checkout, key: str) -> bool:

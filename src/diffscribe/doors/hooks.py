@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from diffscribe.doors.checkout import Aside, Head
+from diffscribe.core.errors import SourceError
+from diffscribe.core.files import whole_file
+from diffscribe.doors.checkout import Aside, Checkout, Head, git_path
 from diffscribe.doors.git import git_required
 
 DEPENDENCIES = ("node_modules", ".venv", "venv", "vendor")
@@ -20,6 +22,17 @@ DEPENDENCIES = ("node_modules", ".venv", "venv", "vendor")
 for each commit would take minutes."""
 HOOKS = ("pre-commit", "commit-msg")
 MESSAGE = "COMMIT_EDITMSG"
+
+
+MARK = "# Written by 'git diffscribe hook install'."
+SCRIPT = f"""#!/bin/sh
+{MARK} It never stops a commit.
+before="$0.before-diffscribe"
+if [ -x "$before" ]; then "$before" "$@" || exit $?; fi
+case "$2" in
+    "" | template) git diffscribe message --into "$1" >/dev/null 2>&1 || true ;;
+esac
+"""
 
 
 class Room(NamedTuple):
@@ -85,8 +98,49 @@ def show_changes(room: Room, old: str, new: str) -> str:
 
 
 def _has_hook(work: Aside, name: str) -> bool:
-    place = os.fsdecode(work.git("rev-parse", "--git-path", f"hooks/{name}"))
-    return os.access(work.checkout.top / place.removesuffix("\n"), os.X_OK)
+    path = git_path(work.checkout, f"hooks/{name}")
+    return os.access(work.checkout.top / path, os.X_OK)
+
+
+def install_hook(checkout: Checkout) -> Path:
+    """Write the hook that proposes messages, and return its path.
+
+    Raises:
+        SourceError: if it is there already.
+    """
+    hook, kept = _hook_paths(checkout)
+    if hook.exists():
+        if MARK in hook.read_text(encoding="utf-8", errors="replace"):
+            raise SourceError(f"{hook}: is installed already")
+        hook.rename(kept)
+    hook.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(hook) as partial:
+        partial.write_text(SCRIPT, encoding="utf-8")
+        partial.chmod(0o755)
+    return hook
+
+
+def remove_hook(checkout: Checkout) -> Path:
+    """Remove that hook, put back the one before it, and return the path.
+
+    Raises:
+        SourceError: if it is not there.
+    """
+    hook, kept = _hook_paths(checkout)
+    text = hook.read_text(encoding="utf-8", errors="replace") if hook.exists() else ""
+    if MARK not in text:
+        raise SourceError(f"{hook}: is not a hook of diffscribe")
+    if kept.exists():
+        kept.replace(hook)
+    else:
+        hook.unlink()
+    return hook
+
+
+def _hook_paths(checkout: Checkout) -> tuple[Path, Path]:
+    """Return where the hook is, and where one that was there is kept."""
+    hook = checkout.top / git_path(checkout, "hooks/prepare-commit-msg")
+    return hook, hook.with_name(f"{hook.name}.before-diffscribe")
 
 
 def _link_dependencies(room: Room) -> None:

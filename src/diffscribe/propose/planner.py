@@ -143,14 +143,18 @@ def read_settings(
 
 
 def propose(
-    change: Change, settings: Settings, on_text: Told = lambda _: None
+    change: Change,
+    settings: Settings,
+    on_text: Told = lambda _: None,
+    as_one: bool = False,
 ) -> Proposal:
     """Return a valid plan for a change, whatever the model does.
 
-    `on_text` is called with each header as soon as it is known.
+    `on_text` is called with each header as soon as it is known. With `as_one` all files
+    are one commit.
     """
     notes: list[str] = []
-    plan = _grouped(change, settings.house, notes)
+    plan = _grouped(change, settings.house, notes, as_one)
     words = _Words(plan, settings.house, on_text)
     name = NO_MODEL
     if plan.commits and settings.model != NO_MODEL:
@@ -174,10 +178,15 @@ def propose(
 # Groups and types.
 
 
-def _grouped(change: Change, house: HouseStyle, notes: list[str]) -> Plan:
+def _grouped(change: Change, house: HouseStyle, notes: list[str], as_one: bool) -> Plan:
     """Return the baseline's plan in the style of the house."""
     baseline = load_baseline(BASELINE)
-    plan = baseline.plan([file.path for file in change.files], change.diff)
+    paths = tuple(file.path for file in change.files)
+    if as_one:
+        whole = PlannedCommit(files=paths, type="", subject="")
+        plan = baseline.with_messages(Plan(commits=(whole,)), change.diff)
+    else:
+        plan = baseline.plan(paths, change.diff)
     if sum(len(commit.files) for commit in plan.commits) > MOST_FILES:
         notes.append(
             f"{len(change.files)} files are too many to compare all of them: they are "

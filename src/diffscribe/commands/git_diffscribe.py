@@ -1,0 +1,321 @@
+"""The command `git diffscribe`: a messy working tree becomes clean commits.
+
+Git finds it as the program `git-diffscribe` on PATH. Without a verb it proposes
+commits for the working tree, and makes those that a person takes.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from diffscribe.commits.grammar import format_message
+from diffscribe.commits.units import units_of
+from diffscribe.core.cli import Command, Group
+from diffscribe.core.errors import DiffscribeError, HookError, SourceError
+from diffscribe.core.files import read_json, whole_file, write_json
+from diffscribe.core.records import Change
+from diffscribe.doors.checkout import (
+    Aside,
+    Checkout,
+    Head,
+    aside,
+    head_of,
+    is_set,
+    open_checkout,
+    open_editor,
+    publish,
+    read_config,
+    signature,
+    snapshot,
+    undo,
+)
+from diffscribe.doors.hooks import hook_room, install_hook, remove_hook
+from diffscribe.propose.apply import Built, Terms, build
+from diffscribe.propose.change import read_change
+from diffscribe.propose.draft import Draft, draft_problem
+from diffscribe.propose.house_style import read_house_style
+from diffscribe.propose.planner import Proposal, Settings, propose, read_settings
+from diffscribe.propose.private_files import private_files, without_files
+from diffscribe.propose.show import draft_json, show_draft
+from diffscribe.propose.todo import TodoError, explain, print_todo, read_todo
+
+KEPT = "plan.json"
+"""The plan that a failure left, for --continue."""
+TODO = "DIFFSCRIBE_TODO"
+
+
+class Wishes(NamedTuple):
+    """What is to be committed, and how."""
+
+    paths: tuple[str, ...] = ()
+    staged: bool = False
+    intent: str = ""
+    allow_secrets: bool = False
+    no_verify: bool = False
+    terms: Terms = Terms()
+
+
+class _Verbs(Group):
+    """A group whose first verb is meant where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the first verb before arguments that name none."""
+        if not args or args[0] not in (*self.commands, "--help", "--version"):
+            args = ["commit", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Verbs)
+@click.version_option(package_name="diffscribe")
+def git_diffscribe() -> None:
+    """Turn a messy working tree into clean commits.
+
+    Without a verb it is 'git diffscribe commit'.
+    """
+
+
+@git_diffscribe.command("commit", cls=Command)
+@click.option("-y", "--yes", is_flag=True, help="Make the commits without asking.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the plan, and that is all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--staged", is_flag=True, help="Take only what is staged.")
+@click.option("--intent", default="", help="What the change is for, in your words.")
+@click.option("--detached", is_flag=True, help="Commit on a detached HEAD too.")
+@click.option("--allow-secrets", is_flag=True, help="Take files of keys too.")
+@click.option("--continue", "go_on", is_flag=True, help="Take up the plan that failed.")
+@click.option("--no-verify", is_flag=True, help="Pass the hooks by.")
+@click.option(
+    "--accept-hook-changes", is_flag=True, help="Take what hooks change in files."
+)
+@click.option("-s", "--signoff", is_flag=True, help="Add a Signed-off-by line.")
+@click.argument("paths", nargs=-1)
+def commit_command(
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    detached: bool,
+    go_on: bool,
+    accept_hook_changes: bool,
+    signoff: bool,
+    **wanted: Any,
+) -> None:
+    """Propose commits for what differs from HEAD, and make those you take.
+
+    Only PATHS take part if there are any; '--' goes before one that is named as a verb.
+    """
+    checkout = open_checkout(Path.cwd())
+    terms = Terms(
+        is_set(checkout, "commit.gpgSign"),
+        accept_hook_changes,
+        (f"Signed-off-by: {signature(checkout)}",) if signoff else (),
+    )
+    wishes = Wishes(**wanted, terms=terms)
+    head = head_of(checkout, may_be_detached=detached or dry_run or as_json)
+    with aside(checkout) as work:
+        tree = snapshot(work, head, wishes.paths, wishes.staged)
+        change = read_change(work, head, tree, is_set(checkout, "diffscribe.private"))
+        if not change.files:
+            raise SourceError(f"{checkout.top}: nothing to commit")
+        proposal = _kept(checkout, change) if go_on else _new(checkout, change, wishes)
+        draft = proposal.draft
+        if as_json:
+            click.echo(draft_json(draft, change, {"made_by": proposal.made_by}))
+            return
+        _show(draft, change, proposal.generated)
+        for note in proposal.notes:
+            click.echo(f"note: {note}", err=True)
+        if dry_run:
+            return
+        if not yes:
+            decided = _decide(checkout, draft, change)
+            if decided is None:
+                return
+            draft = decided
+        _commit(work, head, tree, change, draft, wishes)
+
+
+def _kept(checkout: Checkout, change: Change) -> Proposal:
+    """Return the plan that a failure left.
+
+    Raises:
+        SourceError: if there is none, or it does not fit what is there by now.
+    """
+    kept = checkout.home / KEPT
+    if not kept.exists():
+        raise SourceError(f"{checkout.top}: no plan was kept; leave --continue out")
+    draft = Draft.model_validate(read_json(kept))
+    problem = draft_problem(draft, units_of(change.files, change.diff))
+    if problem is not None:
+        raise SourceError(
+            f"{checkout.top}: the kept plan does not fit the files any more "
+            f"({problem}); leave --continue out for a new one"
+        )
+    return Proposal(draft, "a run before", (), ())
+
+
+def _new(checkout: Checkout, change: Change, wishes: Wishes) -> Proposal:
+    """Return what is proposed for a change; files of keys are shown to no model."""
+    secret = () if wishes.allow_secrets else private_files(change)
+    rest = without_files(change, secret)
+    if not rest.files:
+        raise SourceError(
+            f"{checkout.top}: only files of keys differ, such as '{secret[0]}'; give "
+            "--allow-secrets to commit them"
+        )
+    proposal = propose(rest, _settings(checkout, change, wishes.intent))
+    if not secret:
+        return proposal
+    left = dict(proposal.draft.left_out) | dict.fromkeys(secret, ())
+    draft = proposal.draft.model_copy(update={"left_out": left})
+    note = "files of keys and passwords are left out; --allow-secrets takes them"
+    return proposal._replace(draft=draft, notes=(*proposal.notes, note))
+
+
+def _settings(checkout: Checkout, change: Change, intent: str) -> Settings:
+    config = read_config(checkout)
+    house = read_house_style(checkout.top, change.recent_subjects, config)
+    return read_settings(config, house, intent)
+
+
+def _show(draft: Draft, change: Change, generated: tuple[int, ...] = ()) -> None:
+    columns, is_coloured = shutil.get_terminal_size().columns, sys.stdout.isatty()
+    click.echo(show_draft(draft, change, columns, is_coloured, generated))
+
+
+def _decide(checkout: Checkout, draft: Draft, change: Change) -> Draft | None:
+    """Return the draft that a person takes, perhaps edited, or None.
+
+    Raises:
+        SourceError: if there is no terminal to ask on.
+    """
+    while True:
+        if not sys.stdin.isatty():
+            raise SourceError(
+                "no terminal to ask on; give --yes to make these commits, or --dry-run"
+            )
+        answer = click.prompt("apply / edit / quit", default="quit").strip().lower()
+        if answer in ("a", "apply"):
+            return draft
+        if answer in ("q", "quit"):
+            return None
+        if answer in ("e", "edit"):
+            draft = _edit(checkout, draft, change)
+            _show(draft, change)
+
+
+def _edit(checkout: Checkout, draft: Draft, change: Change) -> Draft:
+    """Return the draft as a person edits it; what cannot be read is opened again."""
+    file = checkout.home / TODO
+    text = print_todo(draft, change)
+    while True:
+        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        open_editor(checkout, file)
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if not text.strip():
+            return draft
+        try:
+            return read_todo(text, change)
+        except TodoError as error:
+            click.echo(str(error), err=True)
+            text = explain(text, error)
+
+
+def _commit(
+    work: Aside, head: Head, tree: str, change: Change, draft: Draft, wishes: Wishes
+) -> None:
+    """Make the commits of a draft and say which; a failure keeps it."""
+    checkout = work.checkout
+    kept = checkout.home / KEPT
+    write_json(kept, draft.model_dump(mode="json"))
+    try:
+        built = _built(work, head, tree, change, draft, wishes)
+        if snapshot(work, head, wishes.paths, wishes.staged) != tree:
+            raise SourceError(
+                f"{checkout.top}: files changed since the plan was made; give "
+                "--continue if it still fits, or begin anew"
+            )
+        if built.commits:
+            publish(work, head, built.commits[-1], built.entries, built.edits)
+    except HookError as error:
+        click.echo(error.output, err=True)
+        raise
+    except DiffscribeError:
+        click.echo("nothing was changed; --continue takes the plan up again", err=True)
+        raise
+    kept.unlink()
+    count = len(built.commits)
+    click.echo(
+        f"{count} commits; 'git diffscribe undo' takes them back"
+        if count
+        else "nothing was committed"
+    )
+
+
+def _built(
+    work: Aside, head: Head, tree: str, change: Change, draft: Draft, wishes: Wishes
+) -> Built:
+    if wishes.no_verify:
+        return build(work, head, tree, change, draft, wishes.terms, None)
+    with hook_room(work) as room:
+        return build(work, head, tree, change, draft, wishes.terms, room)
+
+
+@git_diffscribe.command("undo", cls=Command)
+def undo_command() -> None:
+    """Take the last commits of this command back, as long as nothing came after."""
+    old = undo(open_checkout(Path.cwd()))
+    click.echo(f"HEAD is at {old[:8]} again" if old else "there are no commits again")
+
+
+@git_diffscribe.command("message", cls=Command)
+@click.option("--intent", default="", help="What the change is for, in your words.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    help="Write it above what stands in FILE, unless that is a message already.",
+)
+def message_command(intent: str, into: Path | None) -> None:
+    """Print a message for all that is staged, as one commit."""
+    checkout = open_checkout(Path.cwd())
+    text = into.read_text(encoding="utf-8", errors="replace") if into else ""
+    if any(line and not line.startswith("#") for line in text.splitlines()):
+        return
+    head = head_of(checkout, may_be_detached=True)
+    with aside(checkout) as work:
+        tree = snapshot(work, head, staged=True)
+        change = read_change(work, head, tree, is_set(checkout, "diffscribe.private"))
+    rest = without_files(change, private_files(change))
+    if not rest.files:
+        raise SourceError(f"{checkout.top}: nothing is staged that a model may see")
+    settings = _settings(checkout, change, intent)
+    proposal = propose(rest, settings, as_one=True)
+    for note in proposal.notes:
+        click.echo(f"note: {note}", err=True)
+    message = format_message(proposal.draft.plan.commits[0])
+    if into is None:
+        click.echo(message)
+    else:
+        with whole_file(into) as partial:
+            partial.write_text(f"{message}\n{text}", encoding="utf-8")
+
+
+@git_diffscribe.group("hook", cls=Group)
+def hook_group() -> None:
+    """Have `git commit` begin with a message that is proposed."""
+
+
+@hook_group.command("install", cls=Command)
+def hook_install() -> None:
+    """Write the hook `prepare-commit-msg`; one that is there runs before it."""
+    path = install_hook(open_checkout(Path.cwd()))
+    click.echo(f"{path} proposes messages; 'git diffscribe hook remove' ends that")
+
+
+@hook_group.command("remove", cls=Command)
+def hook_remove() -> None:
+    """Take the hook away again, and put back the one that was there."""
+    path = remove_hook(open_checkout(Path.cwd()))
+    click.echo(f"{path} is as it was before")

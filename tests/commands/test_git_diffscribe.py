@@ -1,0 +1,219 @@
+"""`git diffscribe` as a person types it, in a terminal and without one."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from tests.propose.working_trees import run
+
+pytestmark = pytest.mark.slow
+
+LINES = "".join(f"line {number}\n" for number in range(40))
+COMMAND = (
+    sys.executable,
+    "-c",
+    "from diffscribe.commands import git_diffscribe; git_diffscribe.git_diffscribe()",
+)
+
+
+@pytest.fixture
+def top(tmp_path):
+    """A repository with a change of code and test, one of docs, and a file of keys."""
+    run(tmp_path, "init", "-q", "-b", "main", "top")
+    top = tmp_path / "top"
+    settings = {
+        "user.name": "A",
+        "user.email": "a@b.example",
+        "diffscribe.model": "none",
+    }
+    for item in settings.items():
+        run(top, "config", *item)
+    for name in ("src/api.py", "tests/test_api.py", "docs/guide.md"):
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_text(LINES)
+    run(top, "add", "--all")
+    run(top, "commit", "-q", "-m", "begin")
+    (top / "src/api.py").write_text(LINES + "def retry(count):\n    return count\n")
+    (top / "tests/test_api.py").write_text(LINES + "assert retry(2) == 2\n")
+    (top / "docs/guide.md").write_text("# Guide\n" + LINES)
+    (top / ".env").write_text("TOKEN=abc\n")
+    return top
+
+
+def command(folder, *arguments, code=0, **variables):
+    """Run the command without a terminal and return what it prints."""
+    ended = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout, ended.stderr
+
+
+def in_terminal(folder, typed, **variables):
+    """Run the command in a terminal, type lines, and return what it shows."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execvpe(COMMAND[0], COMMAND, {**os.environ, "COLUMNS": "80", **variables})
+    os.write(terminal, typed.encode())
+    shown = b""
+    try:
+        while block := os.read(terminal, 4096):
+            shown += block
+    except OSError:  # Linux ends a terminal without a writer so.
+        pass
+    _, status = os.waitpid(pid, 0)
+    return shown.decode(), os.waitstatus_to_exitcode(status)
+
+
+def subjects(top):
+    return run(top, "log", "--reverse", "--format=%s").decode().splitlines()
+
+
+def test_a_dry_run_shows_a_plan_and_changes_nothing(top):
+    before = run(top, "status", "--porcelain")
+    shown, said = command(top, "--dry-run")
+    for name in ("src/api.py", "tests/test_api.py", "docs/guide.md", ".env"):
+        assert name in shown
+    assert "files of keys" in said
+    assert "\x1b" not in shown
+    assert run(top, "status", "--porcelain") == before
+    assert subjects(top) == ["begin"]
+
+
+def test_yes_makes_the_commits_and_undo_takes_them_back(top):
+    before = run(top, "status", "--porcelain")
+    command(top, "--yes", "--signoff")
+    assert len(subjects(top)) >= 2
+    assert run(top, "status", "--porcelain") == b"?? .env\n"
+    body = run(top, "log", "-1", "--format=%B").decode()
+    assert body.rstrip().endswith("Signed-off-by: A <a@b.example>")
+    shown, _ = command(top, "undo")
+    assert "again" in shown
+    assert subjects(top) == ["begin"]
+    assert run(top, "status", "--porcelain") == before
+
+
+def test_json_says_the_same(top):
+    plan = json.loads(command(top, "--json")[0])
+    paths = [file["path"] for commit in plan["commits"] for file in commit["files"]]
+    assert sorted(paths) == ["docs/guide.md", "src/api.py", "tests/test_api.py"]
+    assert [file["path"] for file in plan["left_out"]] == [".env"]
+
+
+def test_without_a_terminal_it_asks_nothing(top):
+    _, said = command(top, code=66)
+    assert "--yes" in said
+    assert subjects(top) == ["begin"]
+
+
+def test_a_person_edits_what_cannot_be_read_is_opened_again(top, tmp_path):
+    editor = tmp_path / "editor"
+    seen = tmp_path / "seen"
+    editor.write_text(
+        f"""#!/bin/sh
+if [ -e {seen} ]; then exec sed -i '/^#!/d; /^nonsense/d' "$1"; fi
+touch {seen}
+sed -i '0,/^commit .*/s//commit feat: try again/' "$1"
+echo nonsense >>"$1"
+"""
+    )
+    editor.chmod(0o755)
+    shown, code = in_terminal(top, "e\na\n", GIT_EDITOR=str(editor))
+    assert code == 0, shown
+    assert "nonsense" in shown
+    assert "feat: try again" in subjects(top)
+
+
+def test_quit_changes_nothing(top):
+    shown, code = in_terminal(top, "q\n")
+    assert code == 0
+    assert "apply" in shown
+    assert subjects(top) == ["begin"]
+
+
+def test_a_plan_that_a_hook_refused_is_taken_up_again(top):
+    hook = top / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho no such luck; exit 1\n")
+    hook.chmod(0o755)
+    _, said = command(top, "--yes", code=77)
+    assert "no such luck" in said
+    assert subjects(top) == ["begin"]
+    hook.unlink()
+    command(top, "--continue", "--yes")
+    assert len(subjects(top)) >= 2
+    command(top, "--continue", "--yes", code=66)
+
+
+def test_only_named_or_staged_files_take_part(top):
+    run(top, "add", "src/api.py")
+    command(top, "--yes", "--staged")
+    assert run(top, "show", "--name-only", "--format=", "HEAD") == b"src/api.py\n"
+    command(top / "docs", "--yes", "guide.md")
+    assert run(top, "show", "--name-only", "--format=", "HEAD") == b"docs/guide.md\n"
+    assert run(top, "status", "--porcelain") == b" M tests/test_api.py\n?? .env\n"
+
+
+def test_keys_are_committed_only_where_that_is_said(top):
+    for name in ("src/api.py", "tests/test_api.py", "docs/guide.md"):
+        run(top, "checkout", "-q", "--", name)
+    _, said = command(top, "--yes", code=66)
+    assert "--allow-secrets" in said
+    command(top, "--yes", "--allow-secrets")
+    assert run(top, "status", "--porcelain") == b""
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (("checkout", "-q", "--detach"), "HEAD is detached"),
+        (("stash", "-q", "-u"), "nothing to commit"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(top, prepare, words):
+    run(top, *prepare)
+    _, said = command(top, "--yes", code=66)
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_the_message_of_what_is_staged(top):
+    _, said = command(top, "message", code=66)
+    assert "nothing is staged" in said
+    run(top, "add", "docs/guide.md")
+    assert command(top, "message")[0].startswith("docs")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all",)])
+def test_the_hook_proposes_messages_and_never_stops_a_commit(top, tmp_path, arguments):
+    before = top / ".git/hooks/prepare-commit-msg"
+    before.parent.mkdir(exist_ok=True)
+    before.write_text('#!/bin/sh\ncp "$1" "$LOG"\n')
+    before.chmod(0o755)
+    command(top, "hook", "install")
+    command(top, "hook", "install", code=66)
+    program = tmp_path / "git-diffscribe"
+    text = 'exec {} -c "{}" "$@"\n'.format(*COMMAND[::2])
+    program.write_text(f"#!/bin/sh\n{text}")
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    run(top, "add", "docs/guide.md")
+    settings = {"GIT_EDITOR": "true", "LOG": str(tmp_path / "log")}
+    run(top, "commit", "-q", *arguments, PATH=path, **settings)
+    assert len(subjects(top)) == 2
+    assert (tmp_path / "log").exists()
+    program.write_text("#!/bin/sh\nexit 3\n")
+    run(top, "commit", "-q", "--allow-empty", "-m", "mine", PATH=path, **settings)
+    assert subjects(top)[-1] == "mine"
+    command(top, "hook", "remove")
+    assert "diffscribe" not in before.read_text()
