@@ -1,5 +1,6 @@
 """The shape of the pipeline: stages, scripts, params, deps and imports agree."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import yaml
 from diffscribe.commands.train import load_profile
 from diffscribe.core.params import Params, load_params, merge_params, parse_params
 from tests.support.imports import LIGHT, helped, house_of, reached
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
@@ -178,3 +180,56 @@ def test_help_of_a_script_imports_little():
         assert "--params" in shown and "--verbose" in shown, stage
         allowed = LIGHT | {"numpy"} if stage == "baseline" else LIGHT
         assert imported <= allowed, stage
+
+
+PROBE = """
+from pathlib import Path
+import diffscribe
+Path("said.txt").write_text("")
+print(diffscribe.WORD, file=Path("{marker}").open("a"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--queue", "--temp"])
+def test_an_experiment_beside_the_workspace_runs_its_own_code(tmp_path, option):
+    folder, marker = tmp_path / "repository", tmp_path / "marker"
+    files = {
+        "dvc.yaml": "stages: {probe: {cmd: tools/python scripts/probe.py, "
+        "deps: [src], outs: [said.txt]}}\n",
+        "scripts/probe.py": PROBE.format(marker=marker),
+        "src/diffscribe/__init__.py": "WORD = 'begun'\n",
+        "tools/python": (ROOT / "tools/python").read_text(),
+        ".gitignore": "/.venv\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "tools/python").chmod(0o755)
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").symlink_to(sys.executable)
+    names = {"NAME": "a", "EMAIL": "a@example.org"}
+    variables = os.environ | {
+        "DVC_SITE_CACHE_DIR": str(tmp_path / "site"),
+        **{f"GIT_{who}_{key}": names[key] for who in ROLES for key in names},
+    }
+
+    def run(*command):
+        subprocess.run(command, cwd=folder, env=variables, check=True)
+
+    dvc = [sys.executable, "-m", "dvc"]
+    run("git", "init", "--quiet")
+    run(*dvc, "init", "--quiet")
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "chore: begin")
+    module = folder / "src/diffscribe/__init__.py"
+    module.write_text("WORD = 'queued'\n")
+    run(*dvc, "exp", "run", option)
+    if option == "--queue":
+        module.write_text("WORD = 'of the workspace'\n")
+        run(*dvc, "queue", "start")
+        wait_until(lambda: marker.exists() and marker.read_text())
+    assert marker.read_text() == "queued\n"
+
+
+ROLES = ("AUTHOR", "COMMITTER")
