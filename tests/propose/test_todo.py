@@ -79,7 +79,7 @@ def test_every_draft_is_read_back_and_no_edit_loses_a_unit():
             # A name that no pattern can hold was drawn as junk.
             continue
         todo = print_todo(draft, change)
-        for text in (todo, todo.replace("\n", "\r\n")):
+        for text in (todo, "\ufeff" + todo.replace("\n", "\r\n")):
             assert read_todo(text, change, HOUSE_TYPES) == draft, seed
         assert is_harmless(todo), seed
         seen["read back"] += 1
@@ -128,7 +128,8 @@ commit
 commit docs: say how
 leave out
 | text
-issue
+file
+commit "a\\000b"
 """.splitlines()
 EXPLAINED = {
     1: "no commit stands above; move this below one",
@@ -152,8 +153,10 @@ EXPLAINED = {
     18: "nothing is in this commit; move a file below it or delete it",
     19: "out is too much; a name with blanks needs quotes around it, a remark begins "
     "with #",
-    20: "what is left out has no message; move it to a commit",
+    20: "what is left out has no message and no issues; move the line to a commit, or "
+    "delete it",
     21: "write a name; one with blanks or quotes needs quotes around it",
+    22: "git refuses NUL in a message; take it out",
 }
 
 
@@ -161,10 +164,10 @@ def test_all_lines_that_cannot_be_read_are_explained_at_once():
     text = "\n".join(PROBLEMS)
     with pytest.raises(TodoError) as caught:
         read_todo(text, CHANGE)
-    assert dict(caught.value.problems) == EXPLAINED
+    assert caught.value.problems == tuple(EXPLAINED.items())
     explained = explain(text, caught.value).split("\n")
     assert explained[:4] == [f"#! {EXPLAINED[1]}", *PROBLEMS[:2], f"#! {EXPLAINED[3]}"]
-    assert explained[-2:] == [f"#! {EXPLAINED[21]}", "issue"]
+    assert explained[-2:] == [f"#! {EXPLAINED[22]}", PROBLEMS[-1]]
 
 
 def edited(*replaced):

@@ -213,12 +213,10 @@ class _Section:
 
     def add_body(self, text: str) -> None:
         """Add a line of the message; a second message is a paragraph below it."""
-        if self.header is None:
-            raise _BadLineError("what is left out has no message; move it to a commit")
         if self.body and self.last_word != "|":
             self.body.append("")
         bare = text.lstrip(" ")
-        self.body.append(text[: len(text) - len(bare)] + read_spelling(bare))
+        self.body.append(text[: len(text) - len(bare)] + _read_text(bare))
 
 
 def read_todo(text: str, change: Change, types: Collection[str] = TYPES) -> Draft:
@@ -231,11 +229,12 @@ def read_todo(text: str, change: Change, types: Collection[str] = TYPES) -> Draf
         TodoError: naming every line that cannot be read.
     """
     reader = _Reader(change, types)
-    for number, line in enumerate(text.split("\n"), start=1):
+    # Some editors put a byte order mark in front.
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         try:
             reader.read(number, line.strip())
         except _BadLineError as error:
-            reader.problems.append(TodoProblem(number, str(error)))
+            reader.problems[number] = str(error)
     return reader.draft()
 
 
@@ -244,12 +243,11 @@ def explain(text: str, error: TodoError) -> str:
 
     What was explained before is taken out; nothing else changes.
     """
-    words = defaultdict(list)
-    for problem in error.problems:
-        words[problem.line].append(f"{_MARK}{problem.words}")
+    words = dict(error.problems)
     lines = []
     for number, line in enumerate(text.split("\n"), start=1):
-        lines += words[number]
+        if number in words:
+            lines.append(f"{_MARK}{words[number]}")
         if not line.startswith(_MARK):
             lines.append(line)
     return "\n".join(lines)
@@ -267,7 +265,8 @@ class _Reader:
         """By their lines."""
         self.lines: dict[Unit, int] = {}
         """The line that names each unit."""
-        self.problems: list[TodoProblem] = []
+        self.problems: dict[int, str] = {}
+        """By their lines; the first of each."""
 
     def read(self, number: int, line: str) -> None:
         """Read one line without the blanks around it."""
@@ -277,9 +276,10 @@ class _Reader:
         rest = line.removeprefix(word)
         match word:
             case "commit":
-                header = read_spelling(rest.strip())
-                self.sections.append(_Section(number, header))
-                if not header.strip():
+                section = _Section(number, "")
+                self.sections.append(section)
+                section.header = _read_text(rest.strip())
+                if not section.header.strip():
                     raise _BadLineError("write the message behind the word commit")
             case "leave":
                 self.sections.append(_Section(number, None))
@@ -298,11 +298,16 @@ class _Reader:
                 )
 
     def _read_below(self, section: _Section, number: int, word: str, rest: str) -> None:
+        if section.header is None and word in ("|", "issue"):
+            raise _BadLineError(
+                "what is left out has no message and no issues; move the line to a "
+                "commit, or delete it"
+            )
         if word == "|":
             section.add_body(rest.removeprefix(" "))
         elif word == "issue":
             path, message = _read_name(rest.strip())
-            section.issues.append(Issue(path=path, message=read_spelling(message)))
+            section.issues.append(Issue(path=path, message=_read_text(message)))
         else:
             section.is_empty = False
             for unit in self._units(word, rest.strip()):
@@ -346,11 +351,11 @@ class _Reader:
         for each in sections:
             if each.is_empty:
                 words = "nothing is in this commit; move a file below it or delete it"
-                self.problems.append(TodoProblem(each.line, words))
+                self.problems.setdefault(each.line, words)
         committed = {unit for each in sections for unit in each.units}
         junk = self._junk(committed)
         if self.problems:
-            raise TodoError(sorted(self.problems))
+            raise TodoError([*starmap(TodoProblem, sorted(self.problems.items()))])
         left_out = [
             (path, hunk)
             for path, file in self.files.items()
@@ -395,7 +400,6 @@ class _Reader:
         """Return the files that patterns ignore; those that must not are problems."""
         lines = {path: self.lines[path, hunk] for path, hunk in sorted(committed)}
         junk = ignored(self.patterns.values(), self.files)
-        problems: dict[int, str] = {}
         for path in sorted(junk):
             if path in lines:
                 words = f"which is in line {lines[path]}; delete one of the two"
@@ -408,9 +412,15 @@ class _Reader:
                 for line, pattern in reversed(self.patterns.items())
                 if any(matching([pattern], path))
             )
-            problems.setdefault(line, f"it ignores {spell_name(path)}, {words}")
-        self.problems += starmap(TodoProblem, problems.items())
+            self.problems.setdefault(line, f"it ignores {spell_name(path)}, {words}")
         return junk
+
+
+def _read_text(text: str) -> str:
+    read = read_spelling(text)
+    if "\0" in read:
+        raise _BadLineError("git refuses NUL in a message; take it out")
+    return read
 
 
 def _read_name(text: str) -> tuple[str, str]:
