@@ -185,14 +185,16 @@ def test_a_commit_without_its_line_joins_the_one_above():
     assert commit.body == f"{DRAFT.plan.commits[0].body}\n\nAnd a name."
 
 
-def test_a_new_line_splits_a_commit_and_any_header_is_taken():
-    line = 'commit Update "things": now'
-    first, new, last = edited(("\n  hunk 3", f"\n{line}\nhunk 3")).plan.commits
+@pytest.mark.parametrize("header", ['Update "things": now', "printer: fix it #12"])
+def test_a_new_line_splits_a_commit_and_any_header_is_taken(header):
+    moved = ("\n  hunk 3", "\n  hunk 3 src/client.py\n  hunk 2 src/client.py #")
+    new_line = ("\n  hunk 3", f"\ncommit {header}\nhunk 3")
+    first, new, last = edited(("\n  hunk 2", "\n# "), moved, new_line).plan.commits
     assert first.hunks == {"src/client.py": (1,)}
-    assert new.hunks == {"src/client.py": (3,)}
+    assert new.hunks == {"src/client.py": (2, 3)}
     assert first.files == ("src/client.py",)
     assert new.files == ("src/client.py", "docs/how to.md")
-    assert (new.type, new.subject) == ("", 'Update "things": now')
+    assert (new.type, new.subject) == ("", header)
     assert last == DRAFT.plan.commits[1]
 
 

@@ -130,7 +130,6 @@ class _Page:
                 spell_name(path),
                 self.name_columns,
                 break_on_hyphens=False,
-                drop_whitespace=False,
             )
             start = f"{_MARGIN}{file.status.value}  "
             yield f"{start}{ljust(first, self.name_columns)}{shown}".rstrip()
