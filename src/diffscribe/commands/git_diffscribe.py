@@ -40,6 +40,7 @@ from diffscribe.propose.house_style import read_house_style
 from diffscribe.propose.planner import Proposal, Settings, propose, read_settings
 from diffscribe.propose.private_files import private_files, without_files
 from diffscribe.propose.show import draft_json, show_draft
+from diffscribe.propose.spelling import safe_text
 from diffscribe.propose.todo import TodoError, explain, print_todo, read_todo
 
 KEPT = "plan.json"
@@ -165,13 +166,19 @@ def _new(checkout: Checkout, change: Change, wishes: Wishes) -> Proposal:
             f"{checkout.top}: only files of keys differ, such as '{secret[0]}'; give "
             "--allow-secrets to commit them"
         )
-    proposal = propose(rest, _settings(checkout, change, wishes.intent))
+    proposal = propose(rest, _settings(checkout, change, wishes.intent), _tell)
     if not secret:
         return proposal
     left = dict(proposal.draft.left_out) | dict.fromkeys(secret, ())
     draft = proposal.draft.model_copy(update={"left_out": left})
     note = "files of keys and passwords are left out; --allow-secrets takes them"
     return proposal._replace(draft=draft, notes=(*proposal.notes, note))
+
+
+def _tell(header: str) -> None:
+    """Show a header as soon as it is known, as a model may take seconds for each."""
+    if sys.stderr.isatty():
+        click.secho(f"  {safe_text(header)}", err=True, dim=True)
 
 
 def _settings(checkout: Checkout, change: Change, intent: str) -> Settings:

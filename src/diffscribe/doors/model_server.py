@@ -76,7 +76,7 @@ class ModelServer:
             reply = self._exchange("/v1/chat/completions", body, timeout_s)
             return read_reply(reply, time.perf_counter() - started)
         except TimeoutError as error:
-            raise AnswerError(f"no answer within {timeout_s:g} s") from error
+            raise AnswerError(f"no answer within {timeout_s:.0f} s") from error
         except (AttemptError, OSError, http.client.HTTPException) as error:
             raise AnswerError(f"the local model gave no answer: {error}") from error
 

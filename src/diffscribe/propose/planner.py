@@ -262,7 +262,8 @@ def _ask_here(change: Change, plan: Plan, settings: Settings, words: _Words) -> 
         try:
             answer = server.ask(question_of(case, name, decoding), left_s)
         except AnswerError as error:
-            words.problems.append(f"{name}: {error}")
+            if time.monotonic() < deadline:
+                words.problems.append(f"{name}: {error}")
             # It may have been ended meanwhile; a server that is there stays.
             server = running_server(served)
             continue
