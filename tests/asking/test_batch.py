@@ -298,6 +298,10 @@ ODD = [
             for call in ("POST /v1/files", "POST /v1/batches", "GET /v1/batches/")
             for said in ODD
         ),
+        *(
+            {"odd": ("/batches?", said), "on_batch": iter([False, True]).__next__}
+            for said in (b"null", b'{"data": [null], "has_more": true}')
+        ),
         {"changes": lambda batch: batch.update(request_counts="3 of 5")},
         {"changes": lambda batch: batch.update(request_counts={"completed": "3"})},
         {"changes": lambda batch: batch.update(errors={"data": [None, {}]})},
