@@ -217,3 +217,24 @@ def test_the_hook_proposes_messages_and_never_stops_a_commit(top, tmp_path, argu
     assert subjects(top)[-1] == "mine"
     command(top, "hook", "remove")
     assert "diffscribe" not in before.read_text()
+
+
+def test_the_commits_of_a_branch_are_proposed_anew(top):
+    for number, name in enumerate(("src/api.py", "docs/guide.md", "tests/test_api.py")):
+        run(top, "add", name)
+        run(top, "commit", "-q", "-m", f"wip {number}")
+    before, tree = subjects(top), run(top, "rev-parse", "HEAD^{tree}")
+    command(top, "rewrite", "HEAD~3..", code=66)
+    (top / ".env").unlink()
+    shown, _ = command(top, "rewrite", "HEAD~3..")
+    assert "docs/guide.md" in shown
+    assert subjects(top) == before
+    command(top, "rewrite", "HEAD~3..", "--apply", "--yes")
+    assert not any(subject.startswith("wip") for subject in subjects(top))
+    assert run(top, "rev-parse", "HEAD^{tree}") == tree
+    assert run(top, "status", "--porcelain") == b""
+    command(top, "undo")
+    assert subjects(top) == before
+    assert len(run(top, "for-each-ref", "refs/diffscribe").splitlines()) == 1
+    _, said = command(top, "rewrite", "nonsense", code=66)
+    assert "names no commit" in said

@@ -22,8 +22,11 @@ from diffscribe.doors.checkout import (
     Checkout,
     Head,
     aside,
+    branch_point,
+    changed_entries,
     head_of,
     is_set,
+    keep_reference,
     open_checkout,
     open_editor,
     publish,
@@ -121,21 +124,23 @@ def commit_command(
         if not change.files:
             raise SourceError(f"{checkout.top}: nothing to commit")
         proposal = _kept(checkout, change) if go_on else _new(checkout, change, wishes)
-        draft = proposal.draft
         if as_json:
-            click.echo(draft_json(draft, change, {"made_by": proposal.made_by}))
+            facts = {"made_by": proposal.made_by}
+            click.echo(draft_json(proposal.draft, change, facts))
             return
-        _show(draft, change, proposal.generated)
-        for note in proposal.notes:
-            click.echo(f"note: {note}", err=True)
-        if dry_run:
-            return
-        if not yes:
-            decided = _decide(checkout, draft, change)
-            if decided is None:
-                return
-            draft = decided
-        _commit(work, head, tree, change, draft, wishes)
+        draft = _agreed(checkout, proposal, change, asks=not (yes or dry_run))
+        if draft is not None and not dry_run:
+            _commit(work, head, tree, change, draft, wishes)
+
+
+def _agreed(
+    checkout: Checkout, proposal: Proposal, change: Change, asks: bool
+) -> Draft | None:
+    """Show what is proposed, and return what a person makes of it if they are asked."""
+    _show(proposal.draft, change, proposal.generated)
+    for note in proposal.notes:
+        click.echo(f"note: {note}", err=True)
+    return _decide(checkout, proposal.draft, change) if asks else proposal.draft
 
 
 def _kept(checkout: Checkout, change: Change) -> Proposal:
@@ -268,6 +273,43 @@ def _built(
         return build(work, head, tree, change, draft, wishes.terms, None)
     with hook_room(work) as room:
         return build(work, head, tree, change, draft, wishes.terms, room)
+
+
+@git_diffscribe.command("rewrite", cls=Command)
+@click.option("--apply", "applies", is_flag=True, help="Put them in place of its own.")
+@click.option("-y", "--yes", is_flag=True, help="With --apply: do not ask.")
+@click.option("--intent", default="", help="What the branch is for, in your words.")
+@click.argument("base")
+def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
+    """Propose other commits for those of the branch since BASE.
+
+    Their tree stays the same, and no hook runs. With --apply the branch gets them; a
+    reference below refs/diffscribe/ keeps the ones before, and `undo` brings them back.
+    """
+    checkout = open_checkout(Path.cwd())
+    head = head_of(checkout)
+    start = branch_point(checkout, head, base)
+    wishes = Wishes(
+        intent=intent,
+        allow_secrets=True,
+        terms=Terms(is_set(checkout, "commit.gpgSign")),
+    )
+    with aside(checkout) as work:
+        if snapshot(work, head) != head.tree:
+            raise SourceError(
+                f"{checkout.top}: the working tree differs from HEAD; commit it first"
+            )
+        is_private = is_set(checkout, "diffscribe.private")
+        change = read_change(work, start, head.tree, is_private)
+        proposal = _new(checkout, change, wishes)
+        draft = _agreed(checkout, proposal, change, asks=applies and not yes)
+        if not applies or draft is None:
+            return
+        built = build(work, start, head.tree, change, draft, wishes.terms, None)
+        kept = keep_reference(checkout, head)
+        entries = changed_entries(work, head.tree, built.tree)
+        publish(work, head, built.commits[-1], entries, built.edits)
+        click.echo(f"{len(built.commits)} commits; {kept} keeps the ones before")
 
 
 @git_diffscribe.command("undo", cls=Command)

@@ -165,6 +165,36 @@ def head_of(checkout: Checkout, may_be_detached: bool = False) -> Head:
     return Head(branch, commit, tree.decode().strip())
 
 
+def branch_point(checkout: Checkout, head: Head, base: str) -> Head:
+    """Return the commit, named as BASE or BASE.., that commits of a branch begin after.
+
+    Raises:
+        SourceError: if it is no ancestor of HEAD, nothing came after it, or merges did.
+    """
+    name = base.removesuffix("..")
+    commit = _ask(checkout, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if commit is None or head.commit is None:
+        raise SourceError(f"{checkout.top}: '{name}' names no commit")
+    if _ask(checkout, "merge-base", "--is-ancestor", commit, head.commit) is None:
+        raise SourceError(f"{checkout.top}: '{name}' is no ancestor of HEAD")
+    arguments = ("rev-list", "--merges", "--count", f"{commit}..{head.commit}")
+    if commit == head.commit or int(_git(checkout, *arguments)):
+        raise SourceError(
+            f"{checkout.top}: there are merges, or no commits, after '{name}'; name a "
+            "commit behind the last merge"
+        )
+    tree = _git(checkout, "rev-parse", f"{commit}^{{tree}}").decode().strip()
+    return Head(head.branch, commit, tree)
+
+
+def keep_reference(checkout: Checkout, head: Head) -> str:
+    """Write and return a reference that keeps the commit of HEAD."""
+    branch = (head.branch or "HEAD").removeprefix("refs/heads/")
+    name = f"refs/diffscribe/{branch}/{head.commit}"
+    _git(checkout, "update-ref", name, str(head.commit))
+    return name
+
+
 @contextlib.contextmanager
 def aside(checkout: Checkout) -> Iterator[Aside]:
     """Give an empty folder to build in, which goes with the block.
