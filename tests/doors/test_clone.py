@@ -247,7 +247,7 @@ def test_a_protocol_that_sends_passwords_in_the_clear_is_refused(
 
 
 def test_a_redirect_leads_nowhere(remote, history, tmp_path):
-    with pytest.raises(SourceError, match=r"git could not fetch .*error: 301"):
+    with pytest.raises(SourceError, match=r"error: 301, as it redirects: name the"):
         bring(remote, history.head, tmp_path / "clones", "moved/owner/name")
     assert {path.partition("?")[0] for path in remote.paths} == {
         "/moved/owner/name/info/refs"

@@ -143,8 +143,11 @@ def _fetch(
             show(message)
             messages.append(message)
     if git.returncode != 0:
+        reason = _reason(b"".join(messages))
+        if "returned error: 30" in reason:
+            reason += ", as it redirects: name the address it has now, maybe with .git"
         raise SourceError(
-            f"{url}: git could not fetch {revision}: {_reason(b''.join(messages))}; "
+            f"{url}: git could not fetch {revision}: {reason}; "
             "correct that and run 'make clone' again, it goes on where it stopped"
         )
 
