@@ -259,11 +259,11 @@ def _commit(
         raise
     kept.unlink()
     count = len(built.commits)
-    click.echo(
-        f"{count} commits; 'git diffscribe undo' takes them back"
-        if count
-        else "nothing was committed"
-    )
+    if not count:
+        click.echo("nothing was committed")
+        return
+    plural = "s" if count > 1 else ""
+    click.echo(f"{count} commit{plural}; 'git diffscribe undo' takes them back")
 
 
 def _built(
