@@ -11,7 +11,7 @@ from tests.support.served import likeliest
 from tests.support.tiny_gguf import write_tiny
 
 from diffscribe.base.base import SHIPPED, copy_base
-from diffscribe.base.lora import write_lora_gguf
+from diffscribe.base.lora import write_lora_gguf, write_merged_gguf
 from diffscribe.base.smollm2 import convert_gguf, original_gguf
 from diffscribe.core.errors import SourceError
 from diffscribe.core.params import BaseParams, load_params
@@ -112,12 +112,14 @@ def test_a_server_computes_what_peft_computes(options, tiny, tmp_path):
 
     untuned = logits(plain)
     tuned = logits(PeftModel.from_pretrained(plain, adapter))
-    path = tmp_path / "lora.gguf"
-    with serve(gguf, context_tokens=128, threads=1, adapter=path) as url:
-        found = likeliest(url, tokens, 10)
+    write_merged_gguf(adapter, gguf, tmp_path / "merged.gguf")
+    served = (gguf, tmp_path / "lora.gguf"), (tmp_path / "merged.gguf", None)
     assert (tuned - untuned).abs().max() > 1
-    for token, logprob in found.items():
-        assert logprob == pytest.approx(float(tuned[token]), abs=0.2)
+    for model, beside in served:
+        with serve(model, context_tokens=128, threads=1, adapter=beside) as url:
+            found = likeliest(url, tokens, 10)
+        for token, logprob in found.items():
+            assert logprob == pytest.approx(float(tuned[token]), abs=0.2)
 
 
 @pytest.mark.parametrize(

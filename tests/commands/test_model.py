@@ -32,7 +32,7 @@ def test_an_installed_model_words_commits_until_it_is_removed(home):
     assert done.returncode == 0, done.stderr
     again = run_verb("model", "install")
     assert again.returncode == 0, again.stderr
-    assert "118 MB" in run_verb("model", "show").stdout
+    assert "271 MB" in run_verb("model", "show").stdout
     files = [file_change(path) for path in PATHS]
     diff = "".join(patch(path, path) for path in PATHS)
     change = make_change(("x", PATHS), files=files, diff=diff)

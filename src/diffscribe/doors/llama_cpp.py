@@ -23,12 +23,16 @@ BUILT = Path(".tools/llama.cpp")
 ERROR_LINES = 12
 
 
-def program(name: str, checkout: Path | None = None) -> Path:
+def program(
+    name: str,
+    checkout: Path | None = None,
+    needed: Sequence[str] = PROGRAMS,
+) -> Path:
     """Return the path of one of PROGRAMS.
 
     LLAMA_CPP_DIR is searched first, then PATH, then `.tools` of a checkout, if none is
-    given of the repository. All programs come from one folder, so that no two versions
-    are mixed.
+    given of the repository. All that are needed come from one folder, so that no two
+    versions are mixed.
 
     Raises:
         ToolError: if no folder holds them all.
@@ -39,11 +43,11 @@ def program(name: str, checkout: Path | None = None) -> Path:
     if on_path := shutil.which(PROGRAMS[0]):
         folders.append(Path(on_path).parent)
     for folder in (*folders, (checkout or repository_root()) / BUILT / "bin"):
-        if all(os.access(folder / each, os.X_OK) for each in PROGRAMS):
+        if all(os.access(folder / each, os.X_OK) for each in needed):
             return folder.resolve() / name
     raise ToolError(
         f"{name} not found: no folder of LLAMA_CPP_DIR, PATH or {BUILT}/bin holds all "
-        f"of {', '.join(PROGRAMS)}; run 'make llama.cpp' in a checkout of diffscribe, "
+        f"of {', '.join(needed)}; run 'make llama.cpp' in a checkout of diffscribe, "
         "or install llama.cpp, such as with 'brew install llama.cpp'"
     )
 

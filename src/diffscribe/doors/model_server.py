@@ -158,7 +158,8 @@ def own_server() -> Path:
     Raises:
         ToolError: if there is none.
     """
-    return program("llama-server", Path(__file__).parents[3])
+    checkout = Path(__file__).parents[3]
+    return program("llama-server", checkout, needed=("llama-server",))
 
 
 def end_servers() -> int:

@@ -245,7 +245,7 @@ def _ask_here(change: Change, plan: Plan, settings: Settings, words: _Words) -> 
         installed = installed_model()
         if installed is None:
             raise SourceError("no model is installed; run 'diffscribe model install'")
-        name, served = NAME, ServedModel(installed.model, installed.adapter)
+        name, served = NAME, ServedModel(installed.model)
         if installed.adapter_sha256 != shipped_sha256():
             words.problems.append(
                 "the model of an earlier version is installed; run 'diffscribe model "

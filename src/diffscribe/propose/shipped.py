@@ -24,14 +24,12 @@ NAME = "diffscribe-135m"
 
 
 class InstalledModel(Record):
-    """The files of the model as `diffscribe model install` wrote them."""
+    """The model as `diffscribe model install` wrote it."""
 
     model: Path
-    """The base as its maker published it."""
-    adapter: Path
-    """The GGUF LoRA file that is laid over it."""
+    """The GGUF of the base with the adapter in it."""
     adapter_sha256: str
-    """Of the adapter that the GGUF LoRA file was made of."""
+    """Of that adapter."""
 
 
 class LearnedParams(Record):
@@ -61,7 +59,7 @@ def installed_model() -> InstalledModel | None:
         raise SourceError(
             f"{path} cannot be read; run 'diffscribe model install' again"
         ) from error
-    return found if found.model.is_file() and found.adapter.is_file() else None
+    return found if found.model.is_file() else None
 
 
 def shipped_sha256() -> str:
