@@ -56,8 +56,8 @@ _HELP = """\
 #   leave            has below it what stays in the working tree
 #   ignore PATTERN   is added to .gitignore
 #
-# Move lines to move files and hunks, move blocks to reorder, and reword at will.
-# A commit without its commit line joins the one above; a new one splits it. What
+# Move lines to move files and hunks, move blocks to reorder, reword at will. A
+# commit without its commit line joins the one above; a new one splits it. What
 # is in no commit stays in the working tree."""
 _MARK = "#! "
 """Begins the line above one that could not be read."""
