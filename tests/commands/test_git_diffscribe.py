@@ -116,6 +116,16 @@ def test_without_a_terminal_it_asks_nothing(top):
     assert subjects(top) == ["begin"]
 
 
+def test_no_edit_puts_a_file_of_keys_into_a_commit(top, tmp_path):
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i -e 's/^leave/commit fix: x/' \"$1\"\n")
+    editor.chmod(0o755)
+    shown, code = in_terminal(top, "e\na\n", GIT_EDITOR=str(editor))
+    assert code == 65
+    assert ".env is a file of keys" in shown
+    assert subjects(top) == ["begin"]
+
+
 def test_a_person_edits_what_cannot_be_read_is_opened_again(top, tmp_path):
     editor = tmp_path / "editor"
     seen = tmp_path / "seen"

@@ -170,6 +170,15 @@ def test_all_lines_that_cannot_be_read_are_explained_at_once():
     assert explained[-2:] == [f"#! {EXPLAINED[22]}", PROBLEMS[-1]]
 
 
+def test_a_secret_file_is_in_no_commit_but_may_be_left_out():
+    todo = print_todo(DRAFT, CHANGE)
+    with pytest.raises(TodoError, match=r"line 15: src/store\.py is a file of keys"):
+        read_todo(todo, CHANGE, secret={"src/store.py"})
+    left = todo.replace("\ncommit refactor", "\nleave # ")
+    draft = read_todo(left, CHANGE, secret={"src/store.py"})
+    assert draft.left_out == {"src/client.py": (2,), "src/store.py": ()}
+
+
 def edited(*replaced):
     text = print_todo(DRAFT, CHANGE)
     for old, new in replaced:

@@ -35,6 +35,7 @@ from diffscribe.doors.checkout import (
     snapshot,
     undo,
 )
+from diffscribe.doors.git import decode, encode
 from diffscribe.doors.hooks import hook_room, install_hook, remove_hook
 from diffscribe.propose.apply import Built, Terms, build
 from diffscribe.propose.change import read_change
@@ -222,17 +223,23 @@ def _edit(checkout: Checkout, draft: Draft, change: Change) -> Draft:
     """Return the draft as a person edits it; what cannot be read is opened again."""
     file = checkout.home / TODO
     text = print_todo(draft, change)
+    secret = draft.left_out.keys() & private_files(change)
     while True:
-        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        file.write_bytes(encode(text))
         open_editor(checkout, file)
-        text = file.read_text(encoding="utf-8", errors="replace")
-        if not text.strip():
+        edited = decode(file.read_bytes())
+        if not edited.strip():
             return draft
         try:
-            return read_todo(text, change)
+            return read_todo(edited, change, secret=secret)
         except TodoError as error:
-            click.echo(str(error), err=True)
-            text = explain(text, error)
+            for problem in error.problems:
+                click.echo(f"line {problem.line}: {problem.words}", err=True)
+            explained = explain(edited, error)
+            if explained == text:
+                # An editor that nobody sits at would be opened for ever.
+                raise
+            text = explained
 
 
 def _commit(

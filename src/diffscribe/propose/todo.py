@@ -219,16 +219,25 @@ class _Section:
         self.body.append(text[: len(text) - len(bare)] + _read_text(bare))
 
 
-def read_todo(text: str, change: Change, types: Collection[str] = TYPES) -> Draft:
+def read_todo(
+    text: str,
+    change: Change,
+    types: Collection[str] = TYPES,
+    secret: Collection[str] = (),
+) -> Draft:
     """Return the draft that a text says, with all that is in no commit left out.
 
-    A person may write any header. If it has none of the types, all of it is the subject
-    of a commit without a type.
+    Args:
+        text: the todo. A person may write any header.
+        change: what the todo is for.
+        types: those of the house. A header with none of them is the subject of a commit
+            without a type.
+        secret: files that no commit may have.
 
     Raises:
         TodoError: naming every line that cannot be read.
     """
-    reader = _Reader(change, types)
+    reader = _Reader(change, types, secret)
     # Some editors put a byte order mark in front.
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         try:
@@ -256,9 +265,12 @@ def explain(text: str, error: TodoError) -> str:
 class _Reader:
     """What the lines of a todo have said so far."""
 
-    def __init__(self, change: Change, types: Collection[str]) -> None:
+    def __init__(
+        self, change: Change, types: Collection[str], secret: Collection[str]
+    ) -> None:
         self.files = {each.path: each for each in units_of(change.files, change.diff)}
         self.types = types
+        self.secret = secret
         self.renamed = {each.old_path: each.path for each in change.files}
         self.sections: list[_Section] = []
         self.patterns: dict[int, str] = {}
@@ -311,6 +323,11 @@ class _Reader:
         else:
             section.is_empty = False
             for unit in self._units(word, rest.strip()):
+                if section.header is not None and unit[0] in self.secret:
+                    raise _BadLineError(
+                        f"{spell_name(unit[0])} is a file of keys or passwords; move "
+                        "the line below leave, or begin anew with --allow-secrets"
+                    )
                 earlier = self.lines.setdefault(unit, number)
                 if earlier != number:
                     is_split = self.files[unit[0]].hunks > 1
