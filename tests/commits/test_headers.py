@@ -26,6 +26,13 @@ from diffscribe.commits.headers import (
         ("feat (api) : add it", ("feat", "api", False, "add it")),
         ("fix(api):add it", ("fix", "api", False, "add it")),
         ("feat!(api): drop it", ("feat", "api", True, "drop it")),
+        ("feat(api):: add it", ("feat", "api", False, "add it")),
+        ("feat(api): ! drop it", ("feat", "api", True, "drop it")),
+        ("feat\uff08api\uff09\uff01\uff1adrop it", ("feat", "api", True, "drop it")),
+        ("## fix: close it", ("fix", None, False, "close it")),
+        ("`fix: close it`", ("fix", None, False, "close it")),
+        ("1.2.3: fix: close it", ("fix", None, False, "close it")),
+        ("fix: v1.2.3-rc.1 - close it", ("fix", None, False, "close it")),
         # Scopes of all kinds.
         ("fix(app/[slug]): close it", ("fix", "app/[slug]", False, "close it")),
         ("fix(get(x)): close it", ("fix", "get(x)", False, "close it")),
@@ -38,6 +45,8 @@ from diffscribe.commits.headers import (
         ("\u2728 Add it", ("feat", None, False, "Add it")),
         (":bug: close it", ("fix", None, False, "close it")),
         ("\U0001f41b docs: tell it", ("docs", None, False, "tell it")),
+        ("\U0001f4a5 feat: drop it", ("feat", None, True, "drop it")),
+        ("feat: :boom: drop it", ("feat", None, True, "drop it")),
         # Tags.
         ("[Docs] Tell it", ("docs", None, False, "Tell it")),
         ("[api][Tests] Close it", ("test", None, False, "Close it")),
@@ -45,6 +54,7 @@ from diffscribe.commits.headers import (
         (":bug: [docs] close it", ("fix", None, False, "close it")),
         # A type twice, and the text of a merged pull request.
         ("fix: feat: add it", ("fix", None, False, "add it")),
+        ("chore: fix(api)!: close it", ("chore", "api", True, "close it")),
         (
             "Merge pull request #3 from a/b\n\nfeat: add it",
             ("feat", None, False, "add it"),

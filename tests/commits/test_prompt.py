@@ -79,10 +79,15 @@ def test_the_system_text_comes_first():
         ({"status": FileStatus.DELETED, "deletions": 2}, "D a.py +1 -2"),
         ({"status": FileStatus.RENAMED, "old_path": "b.py"}, "R b.py => a.py +1 -0"),
         ({"is_binary": True}, "M a.py binary"),
+        (
+            {"old_mode": "100644", "mode": "100755"},
+            "M a.py +1 -0 mode 100644 => 100755",
+        ),
+        ({"path": "a\nM b.py"}, r'M "a\nM b.py" +1 -0'),
     ],
 )
 def test_a_line_of_the_file_list_says_what_happened(fields, line):
-    assert file_line(changed("a.py", **fields)) == line
+    assert file_line(changed(**{"path": "a.py", **fields})) == line
 
 
 def test_dollars_in_a_diff_are_no_variables():

@@ -65,6 +65,7 @@ _EMOJI = (
 )
 _MARK = re.compile(
     rf"(?:{_EMOJI}|[-*\u2022](?:\s+|(?=[A-Z][a-z]))"
+    r"|#{1,6}\s+|[vV]?\d+(?:\.\d+){1,4}[\w.+-]{0,20}(?::|\s-)\s"
     r"|:[a-z][a-z0-9_+-]*:|\[[^\[\]]+\](?=[\s:\[]):?|\[[^\[\]]+\]$"
     rf"|\(?{_REFERENCE}\)?\s*(?::|-(?=\s))|\b(?i:wip):)\s*"
 )
@@ -75,6 +76,20 @@ _FINAL_MARK = re.compile(
 _PLAIN_WORD = re.compile(
     r"[A-Z](?:[a-z]*|[a-z]+(?:-[a-z]+)+|[a-z]+'[a-z]+)(?=[\s,:]|$)"
 )
+
+
+UNSEEN = (
+    "\\x00-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\xad\\u061c\\u180e\\u200b\\u200e\\u200f"
+    "\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\U000e0000-\\U000e0fff"
+)
+"""Characters of control, direction and no width: git refuses one, no one sees any."""
+_UNSEEN = re.compile(rf"\x1b\[[0-?]{{0,40}}[ -/]{{0,9}}[@-~]|[{UNSEEN}]")
+
+
+def visible_text(message: str) -> str:
+    """Return a message without colours and characters that no one sees."""
+    lines = message.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNSEEN.sub("", lines)
 
 
 def clean_header(header: str) -> str:
@@ -101,6 +116,7 @@ def references(text: str) -> list[str]:
     return [match[0] for match in _REFERS.finditer(text)]
 
 
+_LINK = re.compile(r"\[([^\[\]]{1,200})\]\(https?://[^()\s]{0,300}\)")
 _OPEN_END = re.compile(
     r"(?i:\b(?:a|about|after|against|also|and|around|as|at|because|before|between|but"
     r"|by|due|during|for|from|if|in|into|like|of|on|onto|or|over|per|regarding|since"
@@ -129,7 +145,7 @@ def clean_subject(subject: str) -> str:
     sentence, so that what is left would not be one. The first letter becomes
     small unless the word is a name, an acronym or an identifier.
     """
-    given = clean_header(subject)
+    given = _LINK.sub(r"\1", clean_header(subject))
     text = strip_marks(_BRACKETED.sub("", given))
     start = _AT_START.match(text)
     if start is not None:
@@ -159,18 +175,46 @@ _FENCED = re.compile(
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _DETAILS = re.compile(r"<details\b.*?(?:</details>|\Z)", re.S | re.I)
 _TOOL = (
-    r"(?i:\W{0,9}(?:(?:generated|created|written|made|assisted|authored|built)[ -]"
-    r"(?:with|by|using|via):? |co-authored-by: )[^\n]{0,80}?\b(?:ai|aider|amp|chatgpt"
+    r"(?i:\W{0,9}(?:this [a-z ]{1,30} (?:was|were|is|are|has been) )?"
+    r"(?:(?:generated|created|written|made|assisted|authored|built)[ -]"
+    r"(?:with|by|using|via):? |co-?authored[- ]by: ?)"
+    r"[^\n]{0,80}?\b(?:ai|aider|amp|chatgpt"
     r"|claude|cline|codex|copilot|cursor|devin|gemini|gpt[\w.-]*|jules|llm|opencode"
     r"|windsurf)\b)"
 )
 """What tools that write code leave in a message."""
-_NOISE_LINE = re.compile(
-    rf"\s*(?:{_TOOL}|[A-Z][A-Za-z]*(?:-[a-z]+)*-(?:by|on|to|from|with): "
-    r"|(?:Change-Id|Cc|CC|git-svn-id|PiperOrigin-RevId|Differential Revision|BUG|TBR): "
-    r"|\(cherry picked from |This reverts commit |Conflicts:$|#{1,6} |[-*] \[[ xX]\]"
-    r"|[-=_*]{3,}\s*$|Squashed commit of|\* commit '|---$)"
+_DIFF = re.compile(
+    r"^(?:diff --|@@ -\d|--- a/|# -{5,} >8 -{5,}|Squashed commit of).*", re.M | re.S
 )
+"""From here on there is a diff, or a log of other commits."""
+_LINK_LINE = r"[ \t]*(?:[-*] )?(?:\[[^\]\n]{0,200}\]\()?https?://\S+$"
+_NOISE_LINE = re.compile(
+    rf"\s*(?:{_TOOL}|(?!BREAKING)[A-Z][A-Za-z]{{0,30}}(?:-[A-Za-z]{{1,30}}){{1,5}}: "
+    r"|(?:(?:Reviewed|Tested|Acked|Approved|Suggested|Reported) [Bb]y|Author|Date"
+    r"|Reviewers|Subscribers|Test Plan|Prompt): |See merge request "
+    r"|commit [0-9a-f]{40}$"
+    r"|</?[a-z]{1,12}\b[^>]{0,200}>$|\[(?:skip|no)[ -]ci\]$|\*\*\*NO_CI\*\*\*$"
+    r"|(?:Change-Id|Cc|CC|git-svn-id|PiperOrigin-RevId|Differential Revision|BUG|TBR): "
+    r"|\(cherry picked from |This reverts commit |Conflicts:$|#|[-*] \[[ xX]\]"
+    rf"|[-=_*]{{3,}}\s*$|\* commit '|---$)|{_LINK_LINE}"
+)
+_NOISE = {
+    _UNSEEN: "characters that no one sees",
+    re.compile(r"^#", re.M): "a line that begins with #, which git takes for a comment",
+    _DIFF: "lines of a diff or a log",
+    re.compile(rf"^{_TOOL}", re.M): "what a tool says of itself",
+    re.compile(r"<!--|</?(?:details|summary|img|br|p|a)(?=[\s/>])", re.I): "HTML",
+    re.compile(r"^[ \t]*[-*] \[[ xX]\]|^See merge request ", re.M): "what hosts add",
+    re.compile(rf"^{_LINK_LINE}", re.M): "a line that is a link",
+}
+
+
+def noise_in(message: str) -> str | None:
+    """Return what a message holds that is no text about its change, in words."""
+    found = (words for form, words in _NOISE.items() if form.search(message))
+    return next(found, None)
+
+
 _WRAP = textwrap.TextWrapper(72, break_long_words=False, break_on_hyphens=False)
 _MAX_LINE_CHARS = 100
 """A longer line is a paragraph that its author did not wrap."""
@@ -187,7 +231,7 @@ def clean_body(body: str) -> str:
     Fenced blocks go together with the sentence that announces them.
     """
     text = _COMMENT.sub("", body.replace("\r\n", "\n").replace(_CUT, ""))
-    text = _own_sections(_DETAILS.sub("", text))
+    text = _own_sections(_DIFF.sub("", _DETAILS.sub("", text)))
     text = _FENCED.sub(
         lambda match: (
             f" {_CUT}\n\n" if text[: match.start()].rstrip().endswith(":") else "\n\n"

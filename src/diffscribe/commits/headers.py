@@ -44,7 +44,8 @@ _TYPE_OF = {type_: type_ for type_ in TYPES} | {
 _EMOJI_FIRST = re.compile(r"(:[a-z0-9_]+:|[^\w\s])")
 _LOOSE = re.compile(
     r"(?:(?P<type>[A-Za-z][\w-]*(?:[/|,&][A-Za-z][\w-]*){0,3}) ?)?(?P<early>!)? ?"
-    r"(?:\((?P<scope>(?:[^()]|\([^()]*\))*)\) ?)?(?P<late>!)? ?: ?(?P<subject>\S.*)"
+    r"(?:\((?P<scope>(?:[^()]|\([^()]*\))*)\) ?)?(?P<late>!)? ?:+ ?"
+    r"(?P<after>! ?)?(?P<subject>\S.*)"
 )
 """`type(scope)!: subject` with blanks and marks where they do not belong."""
 _AREA = re.compile(
@@ -56,6 +57,12 @@ _MERGE = re.compile(
     r"Merge (?:pull request|PR|branch|remote-tracking branch|commit from fork)\b"
 )
 _MAX_AREAS = 2
+_MAX_TYPES = 3
+"""Headers that stand one behind the other, as in `chore: fix(api): close it`."""
+_ASCII = {0xFF1A: ": ", 0xFF01: "!", 0xFF08: "(", 0xFF09: ")"}
+_QUOTED = re.compile(r"\A([\"'`])([^\"'`]*)\1\Z")
+_BREAKING_EMOJI = ("\U0001f4a5", ":boom:")
+"""What stands for a breaking change at gitmoji.dev."""
 
 
 class LooseHeader(NamedTuple):
@@ -82,24 +89,30 @@ def read_header(message: str, paths: Collection[str] = ()) -> LooseHeader:
     header = parts.header
     if _MERGE.match(header):
         header = parts.body.split("\n", 1)[0]
-    header = clean_header(header.replace("\uff1a", ": "))
+    header = clean_header(header.translate(_ASCII))
+    header = _QUOTED.sub(r"\2", header)
     front = header.removesuffix(strip_marks(header, ends=False))
     areas = _TAG.findall(front)
     text = strip_marks(header)
     emoji = _EMOJI_FIRST.match(front)
     type_ = _TYPE_OF.get(emoji[0]) if emoji else None
-    scope, breaking = None, False
-    match = _LOOSE.fullmatch(text)
-    if match is not None and (match["type"] or match["scope"]):
+    scope, breaking = None, any(each in front for each in _BREAKING_EMOJI)
+    for number in range(_MAX_TYPES):
+        match = _LOOSE.fullmatch(text)
+        if match is None or not (match["type"] or match["scope"]):
+            break
         named = _type_of_word(match["type"])
-        is_header = named or match["scope"] or match["early"] or match["late"]
-        if is_header and (match["scope"] is None or match["scope"].strip()):
-            type_ = named or type_
-            scope = match["scope"].strip() if match["scope"] else None
-            breaking = bool(match["early"] or match["late"])
-            text = match["subject"]
-            areas += _TAG.findall(text.removesuffix(strip_marks(text, ends=False)))
-            text = strip_marks(text)
+        is_marked = bool(match["early"] or match["late"] or match["after"])
+        is_header = named or (number == 0 and (match["scope"] or is_marked))
+        if not is_header or (match["scope"] is not None and not match["scope"].strip()):
+            break
+        type_ = named if number == 0 and named else type_ or named
+        scope = scope or (match["scope"].strip() if match["scope"] else None)
+        text = match["subject"]
+        front = text.removesuffix(strip_marks(text, ends=False))
+        breaking |= is_marked or any(each in front for each in _BREAKING_EMOJI)
+        areas += _TAG.findall(front)
+        text = strip_marks(text)
     type_ = type_ or next(filter(None, map(_type_of_word, areas)), None)
     for _ in range(_MAX_AREAS):
         area = _AREA.fullmatch(text)

@@ -15,10 +15,13 @@ from diffscribe.commits.cleanup import (
     clean_subject,
     is_cut,
     prose_body,
+    references,
     short_note,
+    visible_text,
     wrap_long_lines,
 )
 from diffscribe.commits.grammar import (
+    TYPES,
     Header,
     format_header,
     format_message,
@@ -76,7 +79,7 @@ class LessonReason(StrEnum):
     VAGUE_SUBJECT = "vague_subject"
     """It says no more than the paths of the commit do, or not which of many things."""
     CARELESS_SUBJECT = "careless_subject"
-    """It says `we` or `I`, or a word twice."""
+    """It says `we` or `I`, or a word twice, or holds a header of its own."""
     NONCONVENTIONAL = "nonconventional"
     """It names no type, and none is guessed."""
     UNSURE_TYPE = "unsure_type"
@@ -116,6 +119,7 @@ _POOR_SUBJECTS = {
     LessonReason.CARELESS_SUBJECT: re.compile(
         r"(?<![^ (])(?:(?:we|our|us|my|me|let's)(?![^ ,)])|I(?= [a-z]))"
         r"|(?<![\w/.-])(?!(?:long|that|before) )([a-z]{2,}) \1(?![\w/.-])"
+        rf"|(?:^|: )(?:{'|'.join(TYPES)})(?:\([^()]{{1,40}}\))?!?: "
     ),
 }
 _ODD = re.compile(r"[^\x00-\x7f]|\d")
@@ -186,6 +190,7 @@ def clean_commit(
     left out. A body that is no prose is left out; what breaks stays. With `style.body:
     none` the mark of what breaks is all that stays of a body.
     """
+    message = visible_text(message)
     parts = split_message(_PLURAL.sub("BREAKING CHANGE:", message))
     found = read_header(message, paths)
     if found.type == "revert" or _REVERT.search(found.subject):
@@ -262,7 +267,9 @@ def _scope_of(
     named = (found.scope,) if found.scope else ()
     scope = shown_scope((*named, *found.areas), paths)
     if style.headers == "as_written":
-        scope = found.scope or scope
+        # An issue is no part of the code.
+        written = found.scope if not references(found.scope or "") else None
+        scope = written or scope
     whole = header._replace(scope=scope)
     text = format_header(whole)
     fits = len(text) <= style.max_header_chars and split_header(text) == whole

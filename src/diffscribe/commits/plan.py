@@ -259,12 +259,14 @@ LIMITS = Limits()
 
 VISIBLE_ASCII = "!-~"
 VISIBLE_OTHERS = (
-    r"\u00a1-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e\u2030-\u205e\u2060-\u2fff"
-    r"\u3001-\ud7ff\ue000-\U0010ffff"
+    r"\u00a1-\u00ac\u00ae-\u061b\u061d-\u167f\u1681-\u180d\u180f-\u1fff"
+    r"\u200c\u200d\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ud7ff"
+    r"\ue000-\ufefe\uff00-\ufff8\ufffc-\U000dffff\U000e1000-\U0010ffff"
 )
 """What a message is made of besides blanks and line feeds, as ranges of characters.
 
-Left out are control characters, lone surrogates, and white space of every kind.
+Left out are control characters, marks of direction and no width, lone surrogates, and
+white space of every kind.
 """
 
 

@@ -3,6 +3,8 @@
 The student is shown a change in another way, by `student_prompt`.
 """
 
+import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -118,7 +120,7 @@ def render_prompt(
     )
     fixed = fill(diff="")
     headings = [
-        f"=== {file.path}{' (binary)' if file.is_binary else ''}\n"
+        f"=== {shown_path(file.path)}{' (binary)' if file.is_binary else ''}\n"
         for file in change.files
     ]
     budget = max_tokens - sum(count_tokens(each.content) for each in fixed)
@@ -164,10 +166,21 @@ def render_prompt(
 
 
 def file_line(file: FileChange) -> str:
-    """Return a file as the file list shows it: status, counts, both paths."""
-    path = f"{file.old_path} => {file.path}" if file.old_path else file.path
+    """Return a file as the file list shows it: status, both paths, counts, modes."""
+    path = shown_path(file.path)
+    if file.old_path:
+        path = f"{shown_path(file.old_path)} => {path}"
     counts = "binary" if file.is_binary else f"+{file.additions} -{file.deletions}"
-    return f"{file.status} {path} {counts}"
+    modes = f" mode {file.old_mode} => {file.mode}" if file.mode else ""
+    return f"{file.status} {path} {counts}{modes}"
+
+
+_ODD_NAME = re.compile(r"[\x00-\x1f\x7f\"\\\x85\u2028\u2029]|^\s|\s$")
+
+
+def shown_path(path: str) -> str:
+    """Return a path as a prompt shows it: on one line, as a string of JSON if odd."""
+    return json.dumps(path, ensure_ascii=False) if _ODD_NAME.search(path) else path
 
 
 def _gitignore_line(

@@ -21,7 +21,6 @@ writes. Within a file the hunks take turns, and lines that import come last.
 """
 
 import heapq
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,6 +38,7 @@ from diffscribe.commits.prompt import (
     Prompts,
     Rendered,
     read_prompt,
+    shown_path,
 )
 from diffscribe.commits.units import units_of
 from diffscribe.core.records import Change, FileChange, FileKind, Message
@@ -76,7 +76,6 @@ _IMPORT = re.compile(
     r"|export .{1,60} from |(?:\w+ )?\"[^\"]+\"$)"
 )
 _MODE = re.compile(r"(old|new) mode (\d+)$")
-_ODD_NAME = re.compile(r"[\x00-\x1f\x7f\"\\\x85\u2028\u2029]|^\s|\s$")
 
 
 class Counters(NamedTuple):
@@ -252,7 +251,7 @@ def _files(change: Change, context_lines: int) -> list[_File]:
 def _name(file: FileChange) -> str:
     """Return the path on one line; of a rename also what it was, nothing twice."""
     if file.old_path is None:
-        return _quoted(file.path)
+        return shown_path(file.path)
     old, new = file.old_path.split("/"), file.path.split("/")
     first = _shared(old, new)
     old, new, folder = old[first:], new[first:], old[:first]
@@ -261,11 +260,7 @@ def _name(file: FileChange) -> str:
     middle = " => ".join("/".join(each[: len(each) - last]) for each in (old, new))
     is_split = bool(folder or tail)
     name = "/".join([*folder, f"{{{middle}}}" if is_split else middle, *tail])
-    return _quoted(name)
-
-
-def _quoted(path: str) -> str:
-    return json.dumps(path, ensure_ascii=False) if _ODD_NAME.search(path) else path
+    return shown_path(name)
 
 
 def _counts(file: FileChange) -> str:

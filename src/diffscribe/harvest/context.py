@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from diffscribe.commits.cleanup import visible_text
 from diffscribe.core.files import read_table
 from diffscribe.core.params import spdx_expression
 from diffscribe.doors.git import UnreadableError
@@ -115,7 +116,7 @@ def shorten_subject(message: str) -> str:
 
     A word that is cut could be a secret that no rule finds any more.
     """
-    subject = " ".join(message.partition("\n")[0].split())
+    subject = " ".join(visible_text(message).partition("\n")[0].split())
     if len(subject) <= MAX_SUBJECT_CHARS:
         return subject
     return subject[: MAX_SUBJECT_CHARS + 1].rpartition(" ")[0]

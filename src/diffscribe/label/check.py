@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeVar
 
-from diffscribe.commits.cleanup import references
+from diffscribe.commits.cleanup import noise_in, references
 from diffscribe.commits.gitignore import ignored
 from diffscribe.commits.grammar import (
     TYPES,
     Header,
+    Violation,
     format_header,
     format_message,
     parse_header,
+    split_message,
+    violation,
 )
 from diffscribe.commits.grounding import absent_names, evidence_of, grounded_share
 from diffscribe.commits.plan import PlanProblem, Reading, plan_problem
@@ -35,6 +38,7 @@ class Flaw(StrEnum):
     NOT_CONVENTIONAL = "not_conventional"
     REPEATED_TYPE = "repeated_type"
     FENCE = "fence"
+    NOISE = "noise"
     PLACEHOLDER = "placeholder"
     PERSON = "person"
     REFERENCE = "reference"
@@ -154,6 +158,15 @@ def _check_message(commit: PlannedCommit, style: StyleParams) -> None:
     if parse_header(subject) is not None:
         words = f"the subject {subject!r} repeats a type, which has its own field"
         raise FlawError(Flaw.REPEATED_TYPE, words)
+    if split_message(format_message(commit)).breaking_notes and not commit.breaking:
+        words = "the body has a BREAKING CHANGE, and `breaking` is false"
+        raise FlawError(Flaw.NOT_CONVENTIONAL, words)
+    if violation(format_message(commit)) is Violation.BREAKING_FOOTER:
+        words = "what breaks does not stand behind `BREAKING CHANGE: ` at its end"
+        raise FlawError(Flaw.NOT_CONVENTIONAL, words)
+    if noise := noise_in(format_message(commit)):
+        words = f"it holds {noise}; write plain text about the change"
+        raise FlawError(Flaw.NOISE, words)
     for rule in broken_rules(format_message(commit), style):
         raise FlawError(rule, _of_style(rule, commit, style))
 
