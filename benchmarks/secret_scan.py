@@ -1,13 +1,16 @@
 """How fast and how exact secrets are found, against detect-secrets.
 
-Usage: python benchmarks/secret_scan.py REPOSITORY... [--runs 5]
+Usage: python benchmarks/secret_scan.py REPOSITORY... [--runs 5] [--gitleaks TOML]
 
 Speed is that of one core over the lines that a repository's history added, in pieces
 of 8 kB as rows have them. detect-secrets gets a sample of them, once line by line
 and once as files, with its default plugins and filters. `re` runs the same patterns
 one after the other without an automaton before them; `git log` is what reading the
-lines costs. Recall and precision are those of the planted and the harmless strings.
-No secret is printed. Linux; needs the extra `benchmarks`.
+lines costs. Recall and precision are those of the planted and the harmless strings;
+then follows the recall on what people write, also of the rules of gitleaks, if its
+config is given, and of all peers together. A peer has found a secret of which it
+names a part; ours has to name the whole. `--hits FILE` writes what is found in
+REPOSITORY to be read. No secret is printed. Linux; needs the extra `benchmarks`.
 """
 
 import pickle
@@ -16,6 +19,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -24,13 +28,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import re2
 from harmless_corpus import harmless
 from secret_corpus import planted
+from written_corpus import written
 
-from diffscribe.secrets.rules import find_private_keys, find_secrets, load_rules
+from diffscribe.secrets.rules import (
+    entropy,
+    find_private_keys,
+    find_secrets,
+    load_rules,
+)
 
 PIECE_BYTES = 8000
-PLANTED, HARMLESS = 5000, 20_000
+PLANTED, HARMLESS, WRITTEN = 5000, 20_000, 3000
+MIN_PART_CHARS = 6
+"""Of a secret, which a peer has to name."""
 PEER_BYTES, RE_BYTES = 60_000, 1_000_000
 """A sample for those who are slow; each run takes another one."""
 LOG = "log -p --no-merges --no-color --no-ext-diff --no-textconv --format= HEAD"
@@ -80,6 +93,48 @@ def peer_files(text: bytes) -> list[bytes]:
         file.flush()
         found = list(scan_file(file.name))
     return [each.secret_value.encode() for each in found if each.secret_value]
+
+
+def peer_rules(config: Path) -> Find:
+    """Return a search by the rules of gitleaks: keywords, entropy, stop words."""
+    rules = []
+    for rule in tomllib.loads(config.read_text())["rules"]:
+        if "regex" in rule:
+            allowed = [
+                *rule.get("allowlists", []),
+                *([rule["allowlist"]] if "allowlist" in rule else []),
+            ]
+            stops = [
+                word.lower() for each in allowed for word in each.get("stopwords", [])
+            ]
+            harmless_ones = [
+                re2.compile(each["regexes"][at])
+                for each in allowed
+                if "regexTarget" not in each and "paths" not in each
+                for at in range(len(each.get("regexes", [])))
+            ]
+            rules.append((rule, re2.compile(rule["regex"]), stops, harmless_ones))
+
+    def find(text: bytes) -> list[bytes]:
+        string, found = text.decode(errors="replace"), []
+        small = string.lower()
+        for rule, pattern, stops, harmless_ones in rules:
+            words = rule.get("keywords", [])
+            if words and not any(word in small for word in words):
+                continue
+            for match in pattern.finditer(string):
+                groups = [each for each in match.groups() if each]
+                number = rule.get("secretGroup", 0)
+                value = match[number] if number else [*groups, match[0]][0]
+                if entropy(value) <= rule.get("entropy", -1):
+                    continue
+                if any(word in value.lower() for word in stops):
+                    continue
+                if not any(each.search(value) for each in harmless_ones):
+                    found.append(value.encode())
+        return found
+
+    return find
 
 
 def timed(find: Find, pieces: list[bytes]) -> Run:
@@ -198,12 +253,76 @@ def report_exactness() -> None:
             click.echo(f"    false: {dict(false.most_common())}")
 
 
+def report_written(config: Path | None) -> None:
+    """Print the recall on what people write, of ours and of the peers, by kind."""
+    from detect_secrets.settings import default_settings
+
+    peers: dict[str, list[Find]] = {"detect-secrets": [peer_lines, peer_files]}
+    if config:
+        peers["gitleaks' rules"] = [peer_rules(config)]
+    secrets = list(written(WRITTEN))
+    counts = Counter(each.kind for each in secrets)
+    found: dict[str, Counter[str]] = {
+        name: Counter() for name in ("ours", *peers, "peers together")
+    }
+    with default_settings():
+        for each in secrets:
+            left = each.text
+            for value in sorted(ours(each.text.encode()), key=len, reverse=True):
+                left = left.replace(value.decode(), "")
+            pieces = each.secret.split('" + "')
+            found["ours"][each.kind] += not any(piece in left for piece in pieces)
+            by_any = False
+            for name, finders in peers.items():
+                values = [v for find in finders for v in find(each.text.encode())]
+                hit = any(names_part(value.decode(), each.secret) for value in values)
+                found[name][each.kind] += hit
+                by_any |= hit
+            found["peers together"][each.kind] += by_any
+    click.echo(f"\n{WRITTEN} secrets as people write them: recall")
+    for name, each in found.items():
+        click.echo(f"  {name}: {each.total() / WRITTEN:.4f}")
+    for kind, count in counts.items():
+        shares = (f"{found[name][kind] / count:.2f}" for name in found)
+        click.echo(f"    {kind} (n={count}): {' '.join(shares)}")
+
+
+def names_part(value: str, secret: str) -> bool:
+    """Tell whether a value holds a secret, or is a part of one."""
+    return secret in value or (len(value) >= MIN_PART_CHARS and value in secret)
+
+
+def write_hits(repositories: tuple[Path, ...], path: Path) -> None:
+    """Write what ours finds in histories, each value once, with its kind and line."""
+    with path.open("w") as file:
+        for repository in repositories:
+            seen: set[bytes] = set()
+            for piece in added_pieces(repository)[0]:
+                for value, rule in find_secrets(piece).items():
+                    if value not in seen:
+                        seen.add(value)
+                        at = piece.index(value)
+                        line = (
+                            piece[:at].rpartition(b"\n")[2][-80:] + piece[at : at + 80]
+                        )
+                        shown = line.partition(b"\n")[0].decode(errors="replace")
+                        file.write(f"{rule.kind}\t{repository.name}\t{shown}\n")
+
+
 @click.command()
 @click.argument("repositories", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--runs", default=5, show_default=True)
-def main(repositories: tuple[Path, ...], runs: int) -> None:
+@click.option("--gitleaks", type=click.Path(exists=True, path_type=Path))
+@click.option("--hits", type=click.Path(path_type=Path))
+def main(
+    repositories: tuple[Path, ...], runs: int, gitleaks: Path | None, hits: Path | None
+) -> None:
     """Measure the scan on the histories of REPOSITORIES and on planted secrets."""
+    if hits:
+        write_hits(repositories, hits)
+        return
     report_exactness()
+    report_written(gitleaks)
     for repository in repositories:
         report_speed(repository, runs)
 

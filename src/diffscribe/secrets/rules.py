@@ -244,8 +244,8 @@ def is_password(value: str) -> bool:
 def is_given_password(value: str) -> bool:
     """Tell a password from a word, a variable and a dummy where one is given.
 
-    A symbol counts as much as a digit, three words and a number are a phrase, and
-    letters alone count if a generator drew them.
+    A symbol counts as much as a digit, three words and a number are a phrase, so is a
+    word and a year, and letters alone count if a generator drew them.
     """
     if len(value) < MIN_PASSWORD_CHARS or _is_like(
         value, "example", "variable", "place"
@@ -253,15 +253,14 @@ def is_given_password(value: str) -> bool:
         return False
     kinds = [bool(kind.search(value)) for kind in _KINDS]
     letters, digits, symbols = any(kinds[:2]), kinds[2], kinds[3]
-    is_drawn = has_drawn_letters(value)
+    is_drawn = has_drawn_letters(value) or bool(_SCRAMBLED.fullmatch(value))
     if _is_like(value, "dummy" if all(kinds) else "fixture"):
         return False
     if not letters or (not is_drawn and _is_like(value, "code")):
         return False
     if digits:
-        return (
-            symbols or is_drawn or bool(_PHRASE.fullmatch(value)) or is_password(value)
-        )
+        is_phrase = bool(_PHRASE.fullmatch(value))
+        return symbols or is_drawn or is_phrase or is_password(value)
     return is_drawn or (symbols and all(kinds[:2]))
 
 
@@ -309,7 +308,7 @@ def is_kubernetes_secret(value: str) -> bool:
         and "\ufffd" not in text
         and all(char.isprintable() or char.isspace() for char in text)
         and "BEGIN CERT" not in text
-        and not _is_like(text, "example", "template")
+        and not _is_like(text, "example", "variable")
     )
 
 
@@ -387,8 +386,7 @@ DEMANDS = {
     "wrapped": is_wrapped,
     "kubernetes": is_kubernetes_secret,
     "basic_auth": is_basic_auth,
-    "given_password": is_given_password,
-    "password": is_password,
+    "password": is_given_password,
     "random": is_random,
     "person": is_person,
     "home": is_home,
@@ -406,7 +404,12 @@ _AT = re.compile(r"@|\\u0040|%40|&#64;")
 _KINDS = [
     re.compile(each) for each in ("[a-z]", "[A-Z]", "[0-9]", r"[!#$%&()*+,:;=?@^~]")
 ]
-_PHRASE = re.compile(r"[A-Za-z]+(?:([-_.+])[A-Za-z]+){2,}[-_.+]?[0-9]+")
+_PHRASE = re.compile(
+    r"[A-Za-z]+(?:[-_.+][A-Za-z]+){2,}[-_.+]?[0-9]+|[A-Z][a-z]+[-_.]?[0-9]{4}"
+)
+_SCRAMBLED = re.compile(
+    r"(?!.*[A-Za-z]{5})(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])(?=.*[^\w.-]).{12,}"
+)
 _ONE_CASE = re.compile(r"(?:[0-9a-z]{32,}|[0-9A-Z]{32,})={0,6}")
 _LONG_RUN = re.compile(rb"[0-9A-Za-z/+]{16,}={0,2}")
 
