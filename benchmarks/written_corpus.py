@@ -26,10 +26,11 @@ from secret_corpus import (
 )
 
 _WORDS = """
-copper lantern river falcon maple harbor velvet winter summer spring autumn monday dragon
-orange coffee sunshine mountain silver thunder banana purple guitar jupiter rocket marble
+copper lantern river falcon maple harbor velvet winter summer spring autumn monday
+dragon orange coffee sunshine mountain silver thunder banana purple guitar jupiter
+rocket marble
 """
-NAMES = "maria thomas kenji olga fatima pedro ingrid marco chloe yusuf anna lukas"
+_NAMES = "maria thomas kenji olga fatima pedro ingrid marco chloe yusuf anna lukas"
 WORDS, NAMES = _WORDS.split(), _NAMES.split()
 BRACKETS = "()[]{}<>!@#%^&*_-+=:;,.?/|~"
 
@@ -82,7 +83,7 @@ THOUGHT_UP: dict[str, Draw] = {
 }
 """Passwords by how one comes up with them."""
 
-ENGLISH = "password db_password passwd admin_password smtp_pass redis_password pwd"
+_ENGLISH = "password db_password passwd admin_password smtp_pass redis_password pwd"
 _ABROAD = """
 contraseña contrasena clave Kennwort passwort db_kennwort mot_de_passe motdepasse mdp
 senha wachtwoord parola lösenord adgangskode salasana hasło heslo jelszó şifre sifre
