@@ -41,7 +41,7 @@ help: ## This list
 .PHONY: setup
 setup: .venv/.installed ## Create .venv with every pinned version (PYTHON=python3.12 picks another)
 
-.venv/.installed: pyproject.toml constraints.txt tools/setup.sh tools/overrides.txt tools/overrides-cpu.txt
+.venv/.installed: pyproject.toml constraints.txt tools/setup.sh tools/hashes.txt tools/uv.txt tools/overrides.txt tools/overrides-cpu.txt
 	@PATH="$$SYSTEM_PATH" tools/setup.sh "$$PYTHON"
 
 .PHONY: llama.cpp

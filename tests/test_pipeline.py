@@ -1,6 +1,7 @@
 """The shape of the pipeline: stages, scripts, params, deps and imports agree."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -233,3 +234,19 @@ def test_an_experiment_beside_the_workspace_runs_its_own_code(tmp_path, option):
 
 
 ROLES = ("AUTHOR", "COMMITTER")
+
+
+def test_every_pinned_version_has_digests():
+    """But builds of torch, which each kind of machine has from an index of its own."""
+    blocks = re.split(r"\n(?=\w)", (ROOT / "tools/hashes.txt").read_text())
+    digests = {each.split(" ")[0]: each.count("--hash=sha256:") for each in blocks}
+    other = re.compile(r"(torch|triton|xformers|nvidia-(?!ml-py)|cuda-)")
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    wanted = [each for each in pinned if each[0] != "#" and not other.match(each)]
+    assert [each for each in wanted if not digests.get(each)] == []
+    uv = (ROOT / "tools/uv.txt").read_text()
+    version = re.search(
+        r"^uv_version=(.+)$", (ROOT / "tools/setup.sh").read_text(), re.M
+    )
+    assert version
+    assert uv.startswith(f"uv=={version[1]} \\\n    --hash=sha256:")

@@ -18,3 +18,11 @@ cp constraints.txt "$resolved"
         /^nvidia-ml-py/!{/^(nvidia|cuda)-/d}; /^\$/d" "$resolved" | LC_ALL=C sort -u
 } >constraints.txt.new
 mv constraints.txt.new constraints.txt
+
+# Digests of every file of these versions, for whatever machine. Builds of torch, and what
+# they bring, come from an index of their own for each kind of machine.
+.venv/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --no-annotate --no-header \
+    --generate-hashes --constraint constraints.txt --override tools/overrides-cpu.txt "${sources[@]}" |
+    awk '/^[a-z]/ { keep = !/^(torch|triton|xformers|nvidia-|cuda-)/ || /^nvidia-ml-py/ } keep' >tools/hashes.txt
+sed -n 's/^uv_version=\(.*\)/uv==\1/p' tools/setup.sh |
+    .venv/bin/uv pip compile - --quiet --no-deps --no-annotate --no-header --generate-hashes "${sources[@]}" >tools/uv.txt

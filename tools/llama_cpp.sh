@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 
 programs="llama-server llama-quantize llama-imatrix llama-perplexity"
 home=.tools/llama.cpp
+known_version=0.5. # of the pinned source; doors/llama_cpp.py has the same
 
 fail() { echo "llama.cpp: $*" >&2; exit 69; }
 
@@ -59,8 +60,12 @@ fi
 
 path_folder=$(dirname "$(command -v llama-server || echo none/none)")
 if holds_all "$path_folder"; then
-    say "using PATH, $path_folder; converter in $home/src" "$path_folder"
-    exit 0
+    found=$(version "$path_folder/llama-server")
+    if [[ $found == "$known_version"* ]]; then
+        say "using PATH, $path_folder; converter in $home/src" "$path_folder"
+        exit 0
+    fi
+    echo "llama.cpp: version '$found' in $path_folder was never tried, ${known_version}x was, so that is built (LLAMA_CPP_DIR names another all the same)" >&2
 fi
 
 if [ ! -f "$home/.built" ]; then

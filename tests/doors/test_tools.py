@@ -9,6 +9,7 @@ from tests.support.waiting import wait_until
 
 from diffscribe.core.errors import ToolError
 from diffscribe.doors.llama_cpp import (
+    KNOWN_VERSION,
     PROGRAMS,
     program,
     run_tool,
@@ -26,10 +27,10 @@ def nowhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def put_programs(folder, names=PROGRAMS):
+def put_programs(folder, names=PROGRAMS, number="0.5.1 (build 1)"):
     folder.mkdir(parents=True)
     for name in names:
-        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).write_text(f"#!/bin/sh\necho 'version: {number}' >&2\n")
         (folder / name).chmod(0o755)
     return folder
 
@@ -48,6 +49,17 @@ def test_path_goes_before_the_repositorys_own(monkeypatch, tmp_path):
     on_path = put_programs(tmp_path / "path")
     monkeypatch.setenv("PATH", str(on_path))
     assert program("llama-quantize") == on_path / "llama-quantize"
+
+
+@pytest.mark.parametrize("number", ["4567 (b1a2c3d)", "0.4.9", "10.5.1", ""])
+def test_a_version_on_path_that_nobody_tried_comes_last(number, monkeypatch, tmp_path):
+    on_path = put_programs(tmp_path / "path", number=number)
+    monkeypatch.setenv("PATH", str(on_path))
+    assert program("llama-server") == on_path / "llama-server"
+    own = put_programs(tmp_path / ".tools/llama.cpp/bin", number=number)
+    assert program("llama-server") == own / "llama-server"
+    tool = (Path(__file__).parents[2] / "tools/llama_cpp.sh").read_text()
+    assert f"\nknown_version={KNOWN_VERSION} " in tool
 
 
 def test_a_folder_that_lacks_one_program_is_passed_over(monkeypatch, tmp_path):

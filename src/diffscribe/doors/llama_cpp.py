@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,10 @@ CONVERTER = "convert_hf_to_gguf.py"
 BUILT = Path(".tools/llama.cpp")
 """Where `make llama.cpp` puts it."""
 ERROR_LINES = 12
+KNOWN_VERSION = "0.5."
+"""Of the source that `make llama.cpp` builds; it checks a llama.cpp on PATH too."""
+VERSION_S = 60.0
+VERSION_CHARS = 10_000
 
 
 def program(
@@ -31,8 +36,8 @@ def program(
     """Return the path of one of PROGRAMS.
 
     LLAMA_CPP_DIR is searched first, then PATH, then `.tools` of a checkout, if none is
-    given of the repository. All that are needed come from one folder, so that no two
-    versions are mixed.
+    given of the repository. A version on PATH that nobody tried comes last. All that
+    are needed come from one folder, so that no two versions are mixed.
 
     Raises:
         ToolError: if no folder holds them all.
@@ -40,9 +45,11 @@ def program(
     folders = []
     if named := os.environ.get("LLAMA_CPP_DIR"):
         folders += [Path(named, "bin"), Path(named, "build", "bin"), Path(named)]
+    folders.append((checkout or repository_root()) / BUILT / "bin")
     if on_path := shutil.which(PROGRAMS[0]):
-        folders.append(Path(on_path).parent)
-    for folder in (*folders, (checkout or repository_root()) / BUILT / "bin"):
+        at = len(folders) - is_known(Path(on_path))
+        folders.insert(at, Path(on_path).parent)
+    for folder in folders:
         if all(os.access(folder / each, os.X_OK) for each in needed):
             return folder.resolve() / name
     raise ToolError(
@@ -50,6 +57,24 @@ def program(
         f"of {', '.join(needed)}; run 'make llama.cpp' in a checkout of diffscribe, "
         "or install llama.cpp, such as with 'brew install llama.cpp'"
     )
+
+
+@cache
+def is_known(server: Path) -> bool:
+    """Tell whether a llama-server is of a version that this project was tried with.
+
+    Older ones lack options, or read a grammar otherwise.
+    """
+    said = subprocess.run(
+        [server, "--version"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=VERSION_S,
+        env=tool_environment(),
+    )
+    text = (said.stdout + said.stderr)[:VERSION_CHARS].decode("utf-8", "replace")
+    return re.search(rf"^version: {re.escape(KNOWN_VERSION)}", text, re.M) is not None
 
 
 def source_tree() -> Path:
