@@ -108,6 +108,9 @@ def test_json_says_the_same(top):
     paths = [file["path"] for commit in plan["commits"] for file in commit["files"]]
     assert sorted(paths) == ["docs/guide.md", "src/api.py", "tests/test_api.py"]
     assert [file["path"] for file in plan["left_out"]] == [".env"]
+    assert plan["made_by"] == "baseline"
+    assert plan["generated"] == [*range(1, len(plan["commits"]) + 1)]
+    assert any("--allow-secrets" in note for note in plan["notes"])
 
 
 def test_without_a_terminal_it_asks_nothing(top):

@@ -126,7 +126,11 @@ def commit_command(
             raise SourceError(f"{checkout.top}: nothing to commit")
         proposal = _kept(checkout, change) if go_on else _new(checkout, change, wishes)
         if as_json:
-            facts = {"made_by": proposal.made_by}
+            facts = {
+                "made_by": proposal.made_by,
+                "generated": proposal.generated,
+                "notes": proposal.notes,
+            }
             click.echo(draft_json(proposal.draft, change, facts))
             return
         draft = _agreed(checkout, proposal, change, asks=not (yes or dry_run))
