@@ -205,7 +205,7 @@ def nested(words):
     ],
 )
 def test_a_parameter_is_known_by_its_name_wherever_it_is_told(
-    endpoint, name, code, said
+    endpoint, caplog, name, code, said
 ):
     endpoint.will_send(code, json.dumps(said(name)))
     for _ in range(2):
@@ -214,6 +214,9 @@ def test_a_parameter_is_known_by_its_name_wherever_it_is_told(
     ask(endpoint, *asked, attempts=1, slots=1)
     first, *others = (each.body for each in endpoint.requests)
     assert all({*first} - {*each} == {name} for each in others)
+    assert [each.getMessage() for each in caplog.records] == [
+        f"m refuses {name} and is asked without"
+    ]
 
 
 def test_what_only_a_later_question_shows_to_be_refused_is_remembered():

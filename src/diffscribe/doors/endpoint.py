@@ -7,6 +7,7 @@ retries what may pass, and slows down for all when it is told so.
 """
 
 import asyncio
+import logging
 import math
 import os
 import time
@@ -33,6 +34,8 @@ from diffscribe.doors.failure import (
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import Answer, Question, most_tokens, read_reply
 from diffscribe.secrets.redact import Problem, redact_texts
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import openai
@@ -280,7 +283,9 @@ class Endpoint:
                     is_alive = self._answers > answers_before
                     raise self._explained(failure, question.model, is_alive) from None
                 dialect = milder
-        known = self._dialects.get(question.model, dialect)
+        known = self._dialects.get(question.model, Dialect())
+        for name in sorted(dialect.left_out - known.left_out):
+            logger.warning("%s refuses %s and is asked without", question.model, name)
         joined = known.joined(dialect)
         if not is_probe:
             joined = joined._replace(rung=known.rung)
