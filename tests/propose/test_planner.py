@@ -143,6 +143,17 @@ def test_an_answer_that_is_no_message_is_asked_for_again(answers, subject):
         assert roles[-2:] == ["assistant", "user"]
 
 
+def test_what_not_even_names_fit_is_not_asked_about():
+    folder = "src/" + "long/" * 60
+    change = change_of_paths([f"{folder}{n}/{n}.py" for n in range(59)])
+    with FaultServer(answer=fixed(["fix: close the pool"])) as server:
+        proposal = propose(change, endpoint(server, prompt="student"))
+        asked = len(server.received)
+    assert problem_of(proposal, change) is None
+    assert asked == len(proposal.draft.plan.commits) - len(proposal.generated)
+    assert proposal.generated and proposal.notes[-1].endswith("only name files")
+
+
 def test_any_failure_leaves_a_plan(change):
     faults = (Fault.RESET, Fault.HTML, Fault.MOVED, Fault.TRUNCATED, Fault.WRONG_JSON)
     for fault in faults:

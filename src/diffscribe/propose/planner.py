@@ -254,7 +254,7 @@ def _ask_here(change: Change, plan: Plan, settings: Settings, words: _Words) -> 
     deadline = time.monotonic() + settings.timeout_s
     server = running_server(served)
     decoding = Decoding(ANSWER_TOKENS, seed=0, with_bodies=False)
-    for at, case in enumerate(_cases(change, plan, settings, "student")):
+    for at, case in _cases(change, plan, settings, "student"):
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             words.problems.append(f"{name} took over {settings.timeout_s:g} s")
@@ -286,6 +286,8 @@ def _ask_there(change: Change, plan: Plan, settings: Settings, words: _Words) ->
         "student" if settings.prompt == "student" else "full"
     )
     cases = _cases(change, plan, settings, kind)
+    if not cases:
+        return name
     endpoint = Endpoint(
         address,
         api_key=api_key_from(settings.api_key_variable),
@@ -301,7 +303,7 @@ def _ask_there(change: Change, plan: Plan, settings: Settings, words: _Words) ->
             words.problems.append(f"{name}: {error}")
 
     async def word_all() -> None:
-        tasks = [asyncio.create_task(word(*each)) for each in enumerate(cases)]
+        tasks = [asyncio.create_task(word(*each)) for each in cases]
         try:
             _, late = await asyncio.wait(tasks, timeout=settings.timeout_s)
             if late:
@@ -394,9 +396,10 @@ def _complaint(
 
 def _cases(
     change: Change, plan: Plan, settings: Settings, kind: Literal["student", "full"]
-) -> list[Case]:
-    """Return a question for the message of each commit of a plan.
+) -> list[tuple[int, Case]]:
+    """Return a question for the message of each commit of a plan, by its place.
 
+    A commit of which not even the names of files fit a prompt has none.
     The shipped model is given the type too, which the baseline knows better.
     """
     is_student = kind == "student"
@@ -418,7 +421,8 @@ def _cases(
         render, style = learned_params().render, learned_params().style.message
         texts = load_student_prompts(PROMPTS / "student", render.answer, style)
         max_chars = int(CHARS_PER_TOKEN * render.max_prompt_tokens)
-        return with_student_prompts(cases, texts, max_chars, render, style)
+        asked = with_student_prompts(cases, texts, max_chars, render, style)
+        return [each for each in enumerate(asked) if each[1].prompt]
     texts_of_any = _full_prompt(settings.house)
     more = {
         "recent_subjects": "\n".join(change.recent_subjects) or "(none)",
@@ -435,7 +439,7 @@ def _cases(
             "types": settings.house.types,
         }
         asked.append(case.model_copy(update=update))
-    return asked
+    return [each for each in enumerate(asked) if each[1].prompt]
 
 
 def _full_prompt(house: HouseStyle) -> Prompts:
