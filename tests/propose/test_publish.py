@@ -66,6 +66,12 @@ DRAFT = Draft(
 )
 
 
+ONE = Draft(
+    plan=Plan(commits=(commit(("a.txt",), "say more"),)),
+    left_out={"b.txt": (), "debug.log": ()},
+)
+
+
 def apply(top, terms=TERMS, draft=DRAFT, hooks=True, meanwhile=lambda: None):
     checkout = open_checkout(top)
     head = head_of(checkout)
@@ -144,6 +150,43 @@ def test_a_hook_that_refuses_the_second_commit_leaves_all_as_before(top):
     assert state(top) == before
     apply(top, hooks=False)
     assert subjects(top)[-1] == "fix: say fifty"
+
+
+def test_hooks_run_where_the_repository_is_odd(top, monkeypatch):
+    """What a hook leaves running is not waited for; an ignored folder has hooks."""
+    folder = top / ".husky/_"
+    folder.mkdir(parents=True)
+    (folder / ".gitignore").write_text("*")
+    run(top, "config", "core.hooksPath", ".husky/_")
+    run(top, "config", "submodule.recurse", "true")
+    run(top, "update-index", "--add", "--cacheinfo", f"160000,{other(top)},module")
+    (top / "module").mkdir()
+    run(top, "commit", "-q", "--no-verify", "-m", "with a module")
+    (folder / "pre-commit").write_text("#!/bin/sh\nsleep 60 &\necho seen >>$LOG")
+    (folder / "pre-commit").chmod(0o755)
+    monkeypatch.setenv("LOG", str(top.parent / "log"))
+    start = time.monotonic()
+    apply(top, draft=ONE)
+    assert time.monotonic() - start < 30
+    assert (top.parent / "log").read_text() == "seen\n"
+
+
+def test_a_hook_and_git_that_fail_leave_the_repository_whole(top):
+    """What a hook stashes stays readable; files that git cannot write stay files."""
+    hook(top, "pre-commit", "echo more >>a.txt; git stash -q; exit 1")
+    before = state(top)
+    with pytest.raises(HookError):
+        apply(top)
+    run(top, "fsck", "--strict", "--no-dangling")
+    run(top, "stash", "drop", "-q")
+    assert state(top) == before
+    hook(top, "pre-commit", "exit 0")
+    (top / ".git/info/attributes").write_text("b.txt filter=broken")
+    for key, value in (("required", "true"), ("clean", "cat"), ("smudge", "false")):
+        run(top, "config", f"filter.broken.{key}", value)
+    with pytest.raises(SourceError, match="read-tree fails"):
+        apply(top, Terms(accept_hook_changes=True))
+    assert state(top) == before
 
 
 FORMATTER = """

@@ -383,7 +383,7 @@ def publish(
             _copy_index(own, changed)
         _put(work, changed, entries)
         _ask(checkout, "update-index", "-q", "--refresh", GIT_INDEX_FILE=str(changed))
-        _move_objects(work.folder / "objects", checkout.objects)
+        keep_objects(work)
         with _prepared(checkout, head.branch, head.commit, commit) as confirm:
             _write_journal(checkout, head, commit, changed, edits)
             try:
@@ -534,13 +534,18 @@ def _put(work: Aside, index: Path, entries: Iterable[TreeEntry]) -> None:
     )
 
 
-def _move_objects(source: Path, target: Path) -> None:
-    """Move loose objects and packs; of a pack the index comes last, which shows it."""
+def keep_objects(work: Aside) -> None:
+    """Move loose objects and packs to those of the user; nothing refers to them yet."""
+    source, target = work.folder / "objects", work.checkout.objects
     found = [path for path in source.rglob("*") if path.is_file()]
+    # Of a pack the index comes last, which shows it.
     for path in sorted(found, key=lambda path: path.suffix == ".idx"):
         place = target / path.relative_to(source)
         if not place.exists():
-            place.parent.mkdir(exist_ok=True)
+            if not place.parent.exists():
+                place.parent.mkdir()
+                # Git makes it writable for a group that shares the repository.
+                shutil.copymode(path.parent, place.parent)
             path.replace(place)
 
 

@@ -8,13 +8,13 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_file
-from diffscribe.doors.checkout import Aside, Checkout, Head, git_path
+from diffscribe.doors.checkout import Aside, Checkout, Head, git_path, keep_objects
 from diffscribe.doors.git import git_required
 
 DEPENDENCIES = ("node_modules", ".venv", "venv", "vendor")
@@ -62,39 +62,43 @@ def hook_room(work: Aside) -> Iterator[Room | None]:
     git_dir.mkdir()
     common = os.fsdecode(work.git("rev-parse", "--git-common-dir")).removesuffix("\n")
     (git_dir / "commondir").write_text(f"{(work.checkout.top / common).resolve()}\n")
-    with tempfile.TemporaryDirectory(prefix="diffscribe-hooks-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="diffscribe-hooks-",
+        ignore_cleanup_errors=True,  # What a hook left running may write there still.
+    ) as folder:
         yield Room(work, git_dir, Path(folder).resolve())
 
 
 def run_pre_commit(
     room: Room, head: Head, parent: str | None, tree: str
 ) -> HookOutcome:
-    """Run `pre-commit` for a commit: what it changes is in the outcome's tree."""
+    """Run `pre-commit` for a commit: what it changes is in the outcome's tree.
+
+    Raises:
+        SourceError: if git cannot write or read its files.
+    """
+    # A reference that a hook sets, as `git stash` does, needs them when we are gone.
+    keep_objects(room.work)
     name = head.branch or ""
     (room.git_dir / "HEAD").write_text(f"{parent or f'ref: {name}'}\n")
-    _run(room, "read-tree", "--reset", "-u", tree)
+    _git(room, "read-tree", "--reset", "-u", tree)
     _link_dependencies(room)
-    answer = _run(room, "hook", "run", "--ignore-missing", "pre-commit")
-    _run(room, "add", "--update", "--", ":/")
-    changed = _run(room, "write-tree").stdout.decode().strip()
-    return HookOutcome(answer.returncode, _words(answer), changed)
+    code, output = _run_hook(room, "pre-commit")
+    _git(room, "add", "--update", "--", ":/")
+    return HookOutcome(code, output, _git(room, "write-tree").strip())
 
 
 def run_commit_msg(room: Room, message: str) -> tuple[int, str, str]:
     """Run `commit-msg` and return its exit code, its output and the message."""
     file = room.git_dir / MESSAGE
     file.write_text(message, encoding="utf-8")
-    arguments = ("hook", "run", "--ignore-missing", "commit-msg", "--", str(file))
-    answer = _run(room, *arguments)
-    text = file.read_text(encoding="utf-8", errors="replace")
-    return answer.returncode, _words(answer), text
+    code, output = _run_hook(room, "commit-msg", "--", str(file))
+    return code, output, file.read_text(encoding="utf-8", errors="replace")
 
 
 def show_changes(room: Room, old: str, new: str) -> str:
     """Return the diff of what a hook changed."""
-    return _run(room, "diff", "--no-color", "--no-ext-diff", old, new).stdout.decode(
-        errors="replace"
-    )
+    return _git(room, "diff", "--no-color", "--no-ext-diff", old, new)
 
 
 def _has_hook(work: Aside, name: str) -> bool:
@@ -152,23 +156,48 @@ def _link_dependencies(room: Room) -> None:
             link.symlink_to(room.work.checkout.top / path)
 
 
-def _run(room: Room, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+def _git(room: Room, *arguments: str) -> str:
+    answer = _run(room, arguments, subprocess.PIPE, subprocess.PIPE)
+    if answer.returncode:
+        words = " ".join(answer.stderr.decode(errors="replace").split())
+        raise SourceError(
+            f"{room.top}: git {arguments[0]} fails in the working tree for hooks: "
+            f"{words}; mend that, or pass the hooks by with --no-verify"
+        )
+    return answer.stdout.decode(errors="replace")
+
+
+def _run_hook(room: Room, name: str, *arguments: str) -> tuple[int, str]:
+    """Run a hook and return its exit code and its output."""
+    # A pipe would be open for as long as anything that the hook left running.
+    with tempfile.TemporaryFile() as output:
+        command = ("hook", "run", "--ignore-missing", name, *arguments)
+        answer = _run(room, command, output, subprocess.STDOUT)
+        output.seek(0)
+        return answer.returncode, output.read().decode(errors="replace").strip()
+
+
+def _run(
+    room: Room, arguments: Sequence[str], stdout: int | IO[bytes], stderr: int
+) -> "subprocess.CompletedProcess[bytes]":
+    checkout = room.work.checkout
+    # Relative, it would be looked for in the commit, where an ignored folder is not.
+    hooks = checkout.top / git_path(checkout, "hooks")
+    settings = ("gc.auto=0", "submodule.recurse=false", f"core.hooksPath={hooks}")
     variables = {
         "GIT_DIR": str(room.git_dir),
         "GIT_WORK_TREE": str(room.top),
         "GIT_INDEX_FILE": str(room.git_dir / "index"),
+        "GIT_OBJECT_DIRECTORY": str(checkout.objects),
         "GIT_EDITOR": ":",
     }
     with git_required():
         return subprocess.run(
-            ["git", "-c", "gc.auto=0", *arguments],
+            ["git", *(word for each in settings for word in ("-c", each)), *arguments],
             cwd=room.top,
-            env={**os.environ, **room.work.environment, **variables},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=stderr,
             check=False,
         )
-
-
-def _words(answer: "subprocess.CompletedProcess[bytes]") -> str:
-    return (answer.stdout + answer.stderr).decode(errors="replace").strip()
