@@ -20,7 +20,7 @@ from tests.support.rows import make_change, new_patch, patch
 PAGE = Path(__file__).parents[2] / "docs" / "git-diffscribe.md"
 
 _HUNKS = "".join(
-    f"@@ -{line},2 +{line},2 @@ {function}\n-    {old}\n+    {new}\n same\n"
+    f"@@ -{line - 1},3 +{line - 1},3 @@ {function}\n \n-    {old}\n+    {new}\n \n"
     for line, function, old, new in (
         (12, "class Client:", "retries = 3", "retries = 5"),
         (40, "def send(request):", "send(request)", "print(send(request))"),

@@ -7,7 +7,7 @@ quotes.
 
 import re
 from collections.abc import Mapping
-from itertools import islice
+from itertools import islice, takewhile
 
 from wcwidth import clip, width
 
@@ -100,9 +100,10 @@ def count_lines(hunk: Hunk) -> tuple[int, int]:
 
 
 def place_of(hunk: Hunk) -> str:
-    """Return where a hunk begins, and in which function if git knows."""
+    """Return where a hunk changes its first line, and in which function if known."""
+    above = len([*takewhile(lambda line: line[0] == " ", hunk.lines)])
     function = safe_text(hunk.function[1:_MAX_LINE_CHARS].expandtabs(4))
-    return f"line {max(hunk.starts[1], 1)}{function and f': {function}'}"
+    return f"line {max(hunk.starts[1] + above, 1)}{function and f': {function}'}"
 
 
 def first_changes(hunk: Hunk, count: int) -> list[str]:
