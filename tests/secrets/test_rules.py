@@ -193,6 +193,7 @@ def test_a_password_is_found_where_one_is_given(line, value):
             "<your-pass-1>",
             "%DBPASS1%",
         ),
+        *("--warn=FST003", "npm:^4.0.11", "env.SEQ_PW", "data.redis.db=1"),
         *("config.password2", "get_password(1)", "/etc/db/pass-1", "s3://a/b1"),
         *("test-Pass!42", "changeme!42", "yugabyte"),
     ],
