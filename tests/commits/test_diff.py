@@ -295,11 +295,21 @@ def test_what_git_did_not_write_is_shown_whole_above_all_paths():
     assert shown_patches(broken, ["new.py"]) == {"": broken, "new.py": ""}
 
 
-def test_a_row_whose_diff_is_none_is_named_by_file_and_line(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("diff", "@@ -1 +1 @@\n", "diff:1: "),
+        ("committed_at", "99999-01-01", "Invalid isoformat string"),
+        ("committed_at", "", "Invalid isoformat string"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_by_file_and_line(
+    key, value, words, tmp_path
+):
     rows = [make_labeled(id=each) for each in "ab"]
-    broken = rows[1].model_copy(update={"diff": "@@ -1 +1 @@\n"})
+    broken = rows[1].model_copy(update={key: value})
     write_jsonl(tmp_path / "rows.jsonl", [rows[0], broken])
     changes = read_changes(tmp_path / "rows.jsonl", LabeledChange)
     assert next(changes) == rows[0]
-    with pytest.raises(RecordError, match=r"rows\.jsonl:2: diff:1: .*mend the line"):
+    with pytest.raises(RecordError, match=rf"rows\.jsonl:2: {words}.*mend the line"):
         next(changes)

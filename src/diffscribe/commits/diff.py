@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -109,7 +110,7 @@ def parse_diff(text: str) -> tuple[FilePatch, ...]:
 
 
 def read_changes(path: Path, kind: type[C]) -> Iterator[C]:
-    """Yield the changes of a file, in order, whose diffs are what git prints.
+    """Yield the changes of a file, in order: their diffs and dates can be read.
 
     Raises:
         InputError: if there is no such file, or it cannot be opened.
@@ -118,7 +119,8 @@ def read_changes(path: Path, kind: type[C]) -> Iterator[C]:
     for number, change in enumerate(read_jsonl(path, kind), start=1):
         try:
             parse_diff(change.diff)
-        except RecordError as error:
+            datetime.fromisoformat(change.committed_at)
+        except (RecordError, ValueError) as error:
             raise RecordError(
                 f"{path}:{number}: {error}; mend the line, or run the stage that "
                 "writes the file again"
