@@ -100,7 +100,7 @@ class _Page:
     ) -> Iterator[str]:
         """Yield what a commit says and holds."""
         header = safe_text(format_header(commit).expandtabs(4))
-        yield from self.hang(f"{number:<{len(_MARGIN)}}", header, bold=True)
+        yield from self.hang(f"{number:<2} ", header, bold=True)
         if is_generated:
             yield from self.hang(_MARGIN, "no model worded this", fg="yellow")
         for line in commit.body.split("\n") if commit.body else ():
