@@ -103,6 +103,26 @@ def test_yes_makes_the_commits_and_undo_takes_them_back(top):
     assert run(top, "status", "--porcelain") == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        ((), ["?? .env"]),
+        (("--staged",), [" M src/api.py", " M tests/test_api.py", " D new.py"]),
+        (("--", "docs"), ["AD new.py", " M src/api.py", " M tests/test_api.py"]),
+    ],
+)
+def test_what_was_staged_and_is_gone_is_not_staged_any_more(top, arguments, left):
+    (top / "new.py").write_text("new\n")
+    run(top, "add", "new.py", "docs")
+    (top / "new.py").unlink()
+    before = run(top, "status", "--porcelain")
+    command(top, "--yes", *arguments)
+    status = run(top, "status", "--porcelain").decode().splitlines()
+    assert sorted(status) == sorted({*left, "?? .env"})
+    command(top, "undo")
+    assert run(top, "status", "--porcelain") == before
+
+
 def test_json_says_the_same(top):
     plan = json.loads(command(top, "--json")[0])
     paths = [file["path"] for commit in plan["commits"] for file in commit["files"]]

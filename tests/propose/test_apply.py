@@ -11,6 +11,7 @@ from diffscribe.commits.diff import patches_by_path
 from diffscribe.commits.units import units_of
 from diffscribe.doors.checkout import (
     aside,
+    gone_entries,
     head_of,
     open_checkout,
     publish,
@@ -53,7 +54,6 @@ def commit_once(tree, draw, folder):
     checkout = open_checkout(tree.top)
     head = head_of(checkout)
     before, staged = tree.state(), run(tree.top, "ls-files", "--stage", "-z")
-    gone = run(tree.top, "ls-files", "-dz").split(b"\0")
     wanted = expected_tree(tree, folder)
     with aside(checkout) as work:
         found = snapshot(work, head)
@@ -68,15 +68,15 @@ def commit_once(tree, draw, folder):
             return 0
         built = build(work, head, found, change, draft, Terms(), None)
         assert head_of(checkout) == head
-        publish(work, head, built.commits[-1], built.entries, built.edits)
+        entries = (*built.entries, *gone_entries(work, head, found))
+        publish(work, head, built.commits[-1], entries, built.edits)
     assert tree.state() == before
     now = head_of(checkout)
     assert (now.commit, now.tree) == (built.commits[-1], built.tree)
     if not draft.left_out:
         assert now.tree == wanted
         status = run(tree.top, "status", "--porcelain", "-z").split(b"\0")
-        # A file that was staged, and is in neither tree, stays staged.
-        assert {line[3:] for line in status} <= {b"", b"nested/", *gone}
+        assert {line[3:] for line in status} <= {b"", b"nested/"}
     assert expected_tree(tree, folder) == wanted
     listed = run(
         tree.top,

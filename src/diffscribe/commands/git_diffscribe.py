@@ -24,6 +24,7 @@ from diffscribe.doors.checkout import (
     aside,
     branch_point,
     changed_entries,
+    gone_entries,
     head_of,
     is_set,
     keep_reference,
@@ -260,8 +261,10 @@ def _commit(
                 f"{checkout.top}: files changed since the plan was made; give "
                 "--continue if it still fits, or begin anew"
             )
+        gone = () if wishes.staged else gone_entries(work, head, tree, wishes.paths)
         if built.commits:
-            publish(work, head, built.commits[-1], built.entries, built.edits)
+            entries = (*built.entries, *gone)
+            publish(work, head, built.commits[-1], entries, built.edits)
     except HookError as error:
         click.echo(error.output, err=True)
         raise

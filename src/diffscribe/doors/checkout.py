@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.files import Lock, read_json, write_json
 from diffscribe.doors.git import git_required
-from diffscribe.doors.trees import TreeEntry, parse_entries
+from diffscribe.doors.trees import ABSENT, TreeEntry, parse_entries
 
 SETTINGS = (
     # Of the index and of messages only what every git reads, wherever they are copied.
@@ -230,10 +230,7 @@ def snapshot(
     work.state.unlink(missing_ok=True)
     if own.exists():
         _copy_index(own, work.state)
-    only = [
-        path if path.startswith(":") else f":(top,literal){work.checkout.prefix}{path}"
-        for path in paths
-    ]
+    only = _pathspecs(work.checkout, paths)
     if only:
         # What is staged of other paths is no part of this.
         listed = work.git("ls-files", "--stage", "--full-name", "-z", "--", *only)
@@ -250,6 +247,34 @@ def snapshot(
         ]
         work.git("add", "--all", "--sparse", "--", *(only or [":/"]), *inner)
     return work.git("write-tree").decode().strip()
+
+
+def _pathspecs(checkout: Checkout, paths: Iterable[str]) -> list[str]:
+    return [
+        path if path.startswith(":") else f":(top,literal){checkout.prefix}{path}"
+        for path in paths
+    ]
+
+
+def gone_entries(
+    work: Aside, head: Head, tree: str, paths: Sequence[str] = ()
+) -> tuple[TreeEntry, ...]:
+    """Return the end of files that are staged as new and deleted in the working tree.
+
+    They are in no tree, yet the next `git commit` would bring them back. `tree` is that
+    of the last `snapshot`, of the same paths.
+    """
+    only = _pathspecs(work.checkout, paths)
+    listing = ("ls-files", "-z", "--")
+    staged = _parts(_git(work.checkout, *listing, *only))
+    there = {*_parts(work.git(*listing))}
+    there |= {entry.path for entry in changed_entries(work, head.tree, tree)}
+    zeros = "0" * len(head.tree)
+    return tuple(
+        TreeEntry(path, ABSENT, ABSENT, zeros, zeros)
+        for path in staged
+        if path not in there
+    )
 
 
 def changed_entries(work: Aside, old: str, new: str) -> tuple[TreeEntry, ...]:
