@@ -233,7 +233,16 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 
 
 def test_a_plan_imports_nothing_heavy(change):
-    heavy = {"aiohttp", "dvc", "mlflow", "openai", "pandas", "scipy", "sklearn"}
+    heavy = {
+        "aiohttp",
+        "asyncio",
+        "dvc",
+        "mlflow",
+        "openai",
+        "pandas",
+        "scipy",
+        "sklearn",
+    }
     heavy |= {"torch", "transformers", "sacrebleu", "tokenizers", "datasets", "gguf"}
     done = subprocess.run(
         [sys.executable, "-c", LIGHT, "none"],

@@ -84,6 +84,8 @@ class Section(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         use_attribute_docstrings=True,
+        # Built where it is first used: most commands read few of the sections.
+        defer_build=True,
     )
 
     @field_validator("*", mode="before")

@@ -17,7 +17,8 @@ SPLITS = ("train", "validation", "test")
 class Record(BaseModel):
     """A frozen row that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built where it is first used: a command reads few kinds.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class FileStatus(StrEnum):

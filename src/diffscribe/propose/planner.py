@@ -4,12 +4,11 @@ There always is a plan. Where no model is there, fails or takes too long, a comm
 the subject that the baseline makes of the names of its files, and is marked.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -22,9 +21,7 @@ from diffscribe.commits.student_prompt import CHARS_PER_TOKEN, load_student_prom
 from diffscribe.core.errors import DiffscribeError, ParamsError, SourceError
 from diffscribe.core.params import check_address, check_variable
 from diffscribe.core.records import Change, Message, Plan, PlannedCommit, Record
-from diffscribe.doors.endpoint import Endpoint, api_key_from, host_of, prepare
 from diffscribe.doors.failure import AnswerError
-from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.model_server import ServedModel, running_server
 from diffscribe.eval.cases import Case, change_of, single_cases, with_student_prompts
 from diffscribe.eval.questions import Decoding, bare_message, question_of, read_answer
@@ -38,6 +35,9 @@ from diffscribe.propose.shipped import (
     learned_params,
     shipped_sha256,
 )
+
+if TYPE_CHECKING:
+    from diffscribe.doors.endpoint import Endpoint
 
 NO_MODEL = "none"
 GENERATED = "baseline"
@@ -281,6 +281,11 @@ def _ask_there(change: Change, plan: Plan, settings: Settings, words: _Words) ->
     Raises:
         DiffscribeError: if it cannot be asked.
     """
+    import asyncio
+
+    from diffscribe.doors.endpoint import Endpoint, api_key_from
+    from diffscribe.doors.limiter import Limiter
+
     address, name = _address_of(settings)
     kind: Literal["student", "full"] = (
         "student" if settings.prompt == "student" else "full"
@@ -335,13 +340,15 @@ def _address_of(settings: Settings) -> tuple[str, str]:
 
 
 async def _message(
-    endpoint: Endpoint, address: str, name: str, case: Case, settings: Settings
+    endpoint: "Endpoint", address: str, name: str, case: Case, settings: Settings
 ) -> PlannedCommit:
     """Return the message of a commit, asked again while an answer is none.
 
     Raises:
         DiffscribeError: if there is none in the end.
     """
+    from diffscribe.doors.endpoint import host_of, prepare
+
     decoding = Decoding(FREE_ANSWER_TOKENS, seed=0)
     question = question_of(case, name, decoding)
     if settings.prompt != "student":
