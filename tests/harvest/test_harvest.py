@@ -670,7 +670,7 @@ def test_gitignore_and_license_are_those_of_the_trees_all_along(history, opened)
     changes, _ = read_changes(history.folder, max_window_commits=1)
     source = opened(history.folder)
     for change in changes:
-        tree = str(source.read(change.base).tree_id)
+        tree = str(source.read(change.base, "commit").tree_id)
         assert change.gitignore == join_gitignores(read_gitignores(source, tree))
     assert changes[-2].gitignore == ("*.log", "/a.b/**/z", "/a/b/**/w")
     assert changes[-1].gitignore == ("*.log", "/a.b/**/z", "/c/**/w")
