@@ -1,6 +1,7 @@
 """What stands in the way of commits: hooks, locks, moved branches, kills."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,6 +210,34 @@ def test_what_a_hook_changes_is_refused_or_taken_everywhere(top):
     assert b"THREE" in run(top, "show", "HEAD~1:a.txt")
     assert b"FIFTY" not in run(top, "show", "HEAD~1:a.txt")
     assert run(top, "status", "--porcelain") == b""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo end | tee -a a.txt >>b.txt; echo 1 >mine.tmp; git add -f mine.tmp",
+        "git rm -q -f --ignore-unmatch a.txt b.txt",
+    ],
+)
+def test_what_is_left_out_or_ignored_is_safe_from_hooks(top, text):
+    (top / "mine.tmp").write_text("precious")
+    before = state(top)
+    hook(top, "pre-commit", f"{text}; mkdir new; echo >new/file; git add new")
+    left = {"a.txt": (2,), "b.txt": (), "debug.log": ()}
+    plan = Plan(commits=(commit(("a.txt",), "say three", a_txt=(1,)),))
+    apply(top, Terms(accept_hook_changes=True), Draft(plan=plan, left_out=left))
+    assert (top / "new/file").read_text() == "\n"
+    shutil.rmtree(top / "new")
+    assert state(top)[0] == before[0]
+
+
+def test_a_file_that_cannot_be_written_stops_all_before_the_branch_moves(top):
+    (top / ".gitignore").unlink()
+    (top / ".gitignore").mkdir()
+    before = state(top)
+    with pytest.raises(StorageError, match="gitignore cannot be written"):
+        apply(top)
+    assert state(top) == before
 
 
 def test_a_locked_index_or_a_moved_branch_leaves_all_as_before(top):

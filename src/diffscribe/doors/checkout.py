@@ -302,6 +302,13 @@ def smudged(work: Aside, path: bytes, sha: str) -> bytes:
     return work.git("cat-file", "--filters", f"--path={os.fsdecode(path)}", sha)
 
 
+def cleaned(work: Aside, path: bytes) -> str:
+    """Return the name of the object that a file of the working tree is as."""
+    name = os.fsdecode(path)
+    hashed = work.git("hash-object", f"--path={name}", "--", name)
+    return hashed.decode().strip()
+
+
 # What is built.
 
 
@@ -397,12 +404,14 @@ def publish(
     staged stays so. The files of `edits` follow.
 
     Raises:
-        StorageError: if the index is locked, the branch was moved meanwhile, or the
-            disk is full; everything is as before then.
+        StorageError: if the index is locked, the branch was moved meanwhile, a file
+            cannot be written, or the disk is full; everything is as before then.
     """
     checkout = work.checkout
     own = checkout.git_dir / "index"
     changed = work.folder / "changed-index"
+    for edit in edits:
+        _require_place(checkout, edit.path)
     with _locked_index(checkout) as lock:
         if own.exists():
             _copy_index(own, changed)
@@ -634,16 +643,35 @@ def _edits(journal: dict[str, Any]) -> list[FileEdit]:
     ]
 
 
+def _require_place(checkout: Checkout, path: bytes) -> None:
+    """Check that a file can be written.
+
+    Raises:
+        StorageError: if not.
+    """
+    file = checkout.top / os.fsdecode(path)
+    above = next(each for each in file.parents if each.exists())
+    if file.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+        raise StorageError(
+            f"{file} cannot be written; mend its folder, or leave it out with 'edit'"
+        )
+
+
 def _edit(
     checkout: Checkout, path: bytes, before: bytes | None, after: bytes | None
 ) -> None:
     """Give a file another content, unless it has changed since."""
     file = checkout.top / os.fsdecode(path)
-    if file.is_symlink() or (file.read_bytes() if file.exists() else None) != before:
+    # A folder that is a link leads to what is no part of the repository.
+    inside = file.parent.resolve().is_relative_to(checkout.top.resolve())
+    if not inside or file.is_symlink() or file.is_dir():
+        return
+    if (file.read_bytes() if file.exists() else None) != before:
         return
     if after is None:
         file.unlink()
         return
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = checkout.home / "edited"
     partial.write_bytes(after)
     if before is not None:

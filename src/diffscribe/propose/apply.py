@@ -21,6 +21,7 @@ from diffscribe.doors.checkout import (
     FileEdit,
     Head,
     changed_entries,
+    cleaned,
     read_blob,
     read_entry,
     smudged,
@@ -35,7 +36,7 @@ from diffscribe.doors.hooks import (
     run_pre_commit,
     show_changes,
 )
-from diffscribe.doors.trees import TreeEntry
+from diffscribe.doors.trees import SUBMODULE, SYMLINK, TreeEntry, squash_entries
 from diffscribe.propose.draft import Draft
 
 GITIGNORE = ".gitignore"
@@ -97,8 +98,9 @@ def build(
             )
             for entry in entries:  # The hook has had its say on these anew.
                 hooked.pop(entry.path, None)
-            for entry in changed_entries(work, planned, step):
-                hooked[entry.path] = entry
+            changes = changed_entries(work, planned, step)
+            so_far = squash_entries([[*hooked.values()], changes])
+            hooked = {entry.path: entry for entry in so_far}
         parent = write_commit(work, step, parent, message, terms.sign)
         commits.append(parent)
         last = step
@@ -110,7 +112,7 @@ def build(
             f"differs in {min(wrong)!r}; nothing was changed, please report it"
         )
     edits = [pattern_edit(work.checkout, *each) for each in patterns.items()]
-    edits += [_hook_edit(work, each) for each in hooked.values()]
+    edits += filter(None, (_hook_edit(work, each) for each in hooked.values()))
     changed = changed_entries(work, head.tree, last)
     return Built(tuple(commits), last, changed, tuple(edits))
 
@@ -216,12 +218,21 @@ def _checked(
     return outcome.tree, message
 
 
-def _hook_edit(work: Aside, entry: TreeEntry) -> FileEdit:
-    """Return how the working tree gets what a hook made of a file."""
+def _hook_edit(work: Aside, entry: TreeEntry) -> FileEdit | None:
+    """Return how the working tree gets what a hook made of a file.
+
+    It is None where the file is another than that which the hook was given: it may hold
+    work that is left out, or be ignored.
+    """
     file = work.checkout.top / os.fsdecode(entry.path)
-    before = file.read_bytes() if file.is_file() else None
+    if SYMLINK in (entry.mode, entry.old_mode) or entry.mode == SUBMODULE:
+        return None
+    if entry.is_added:
+        return FileEdit(entry.path, None, smudged(work, entry.path, entry.blob))
+    if not file.is_file() or cleaned(work, entry.path) != entry.old_blob:
+        return None
     after = None if entry.is_deleted else smudged(work, entry.path, entry.blob)
-    return FileEdit(entry.path, before, after)
+    return FileEdit(entry.path, file.read_bytes(), after)
 
 
 # Patterns of junk.
