@@ -273,6 +273,65 @@ def test_undo_is_refused_after_something_came(top):
         undo(open_checkout(top))
 
 
+def test_undo_does_not_bring_back_what_git_has_removed(top):
+    (top / "b.txt").write_text("only staged")
+    run(top, "add", "b.txt")
+    (top / "b.txt").write_text("later")
+    apply(top)
+    run(top, "reflog", "expire", "--expire=now", "--all")
+    run(top, "gc", "-q", "--prune=now")
+    before = state(top)
+    with pytest.raises(SourceError, match="has removed what was staged"):
+        undo(open_checkout(top))
+    assert state(top) == before
+
+
+def test_the_index_stays_where_the_branch_went_on_after_a_kill(top):
+    """A kill right after the branch moved leaves the journal of the run."""
+    apply(top)
+    home = top / ".git/diffscribe"
+    (home / "last.json").rename(home / "journal.json")
+    run(top, "commit", "-q", "--amend", "-m", "another message")
+    with aside(open_checkout(top)):
+        pass
+    assert run(top, "status", "--porcelain") == b""
+
+
+def switch(top):
+    run(top, "switch", "-q", "-c", "feature")
+
+
+def begin_merge(top):
+    (top / ".git/MERGE_HEAD").write_bytes(run(top, "rev-parse", "HEAD"))
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "words"),
+    [(switch, "HEAD is at refs/heads/feature"), (begin_merge, "merge is in progress")],
+)
+def test_what_begins_meanwhile_is_not_committed_over(top, meanwhile, words):
+    old = run(top, "rev-parse", "HEAD")
+    with pytest.raises((StorageError, SourceError), match=words):
+        apply(top, meanwhile=lambda: meanwhile(top))
+    assert run(top, "rev-parse", "main", "HEAD") == 2 * old
+    assert run(top, "diff", "--cached", "--name-only") == b"b.txt\n"
+
+
+def test_odd_places_and_settings_change_nothing(top, monkeypatch):
+    """A reference hook says much; names and patches are read as always."""
+    odd = top.rename(top.with_name("line\nfeed"))
+    (odd / "blank.txt").write_text("\n" * 9)
+    run(odd, "add", "blank.txt")
+    run(odd, "commit", "-q", "-m", "blank", "--", "blank.txt")
+    (odd / "blank.txt").write_text("\n" * 9 + "end\n")
+    run(odd, "config", "diff.suppressBlankEmpty", "true")
+    hook(odd, "reference-transaction", "head -c 300000 /dev/zero >&2")
+    monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
+    apply(odd)
+    assert subjects(odd)[-1] == "fix: say fifty"
+    assert run(odd, "status", "--porcelain") == b" M blank.txt\n"
+
+
 KILLS = 20
 SCRIPT = """
 import sys

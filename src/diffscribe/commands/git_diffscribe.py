@@ -232,7 +232,7 @@ def _edit(checkout: Checkout, draft: Draft, change: Change) -> Draft:
     while True:
         file.write_bytes(encode(text))
         open_editor(checkout, file)
-        edited = decode(file.read_bytes())
+        edited = decode(file.read_bytes()) if file.exists() else ""
         if not edited.strip():
             return draft
         try:

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.files import Lock, read_json, write_json
@@ -28,7 +28,13 @@ SETTINGS = (
     *("-c", "core.fsmonitor=false", "-c", "i18n.commitEncoding=utf-8"),
     *("-c", "advice.addEmbeddedRepo=false", "-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false", "-c", "core.quotePath=off"),
+    *("-c", "diff.suppressBlankEmpty=false", "-c", "log.showSignature=false"),
 )
+REPLACED = (
+    *("GIT_INDEX_FILE", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS"),
+    *("GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+)
+"""Variables that would have git read other names, or another index, than we say."""
 BUSY = {
     "MERGE_HEAD": ("a merge", "git merge --continue' or 'git merge --abort"),
     "rebase-merge": ("a rebase", "git rebase --continue' or 'git rebase --abort"),
@@ -118,22 +124,26 @@ def open_checkout(folder: Path) -> Checkout:
         SourceError: if it is in none.
         ToolError: if git is missing.
     """
-    names = ("--show-toplevel", "--absolute-git-dir", "--git-path", "objects")
-    with git_required():
-        answer = subprocess.run(
-            ["git", "rev-parse", "--show-prefix", *names],
-            cwd=folder,
-            capture_output=True,
-            check=False,
-        )
-    if answer.returncode:
-        raise SourceError(
-            f"{folder}: no working tree of git: {_words(answer.stderr)}; go to one, "
-            "or type 'git init'"
-        )
-    lines = answer.stdout.removesuffix(b"\n").split(b"\n")
-    prefix, top, git_dir, objects = map(os.fsdecode, lines)
-    return Checkout(Path(top), prefix, Path(git_dir), (folder / objects).resolve())
+
+    def ask(*arguments: str) -> str:
+        # One question at a time, as a folder's name may have line feeds.
+        with git_required():
+            answer = subprocess.run(
+                ["git", "rev-parse", *arguments],
+                cwd=folder,
+                capture_output=True,
+                check=False,
+            )
+        if answer.returncode:
+            raise SourceError(
+                f"{folder}: no working tree of git: {_words(answer.stderr)}; go to "
+                "one, or type 'git init'"
+            )
+        return os.fsdecode(answer.stdout).removesuffix("\n")
+
+    top, git_dir = Path(ask("--show-toplevel")), Path(ask("--absolute-git-dir"))
+    objects = (folder / ask("--git-path", "objects")).resolve()
+    return Checkout(top, ask("--show-prefix"), git_dir, objects)
 
 
 def head_of(checkout: Checkout, may_be_detached: bool = False) -> Head:
@@ -417,6 +427,12 @@ def publish(
             _copy_index(own, changed)
         _put(work, changed, entries)
         _ask(checkout, "update-index", "-q", "--refresh", GIT_INDEX_FILE=str(changed))
+        now = head_of(checkout, may_be_detached=True)
+        if now.branch != head.branch:
+            raise StorageError(
+                f"{checkout.top}: HEAD is at {now.branch or 'no branch'} by now, and "
+                f"not at {head.branch or 'no branch'}; begin anew"
+            )
         keep_objects(work)
         with _prepared(checkout, head.branch, head.commit, commit) as confirm:
             _write_journal(checkout, head, commit, changed, edits)
@@ -449,6 +465,11 @@ def undo(checkout: Checkout) -> str:
             if _listing(checkout, checkout.git_dir / "index") != last["index_after"]:
                 raise after
             kept = checkout.home / last["index"]
+            if _ask(checkout, "write-tree", GIT_INDEX_FILE=str(kept)) is None:
+                raise SourceError(
+                    f"{checkout.top}: git has removed what was staged before; "
+                    f"'git reset --soft {last['old'] or 'ID'}' takes the commits back"
+                )
             with _prepared(checkout, head.branch, head.commit, last["old"]) as confirm:
                 if kept.exists():
                     _copy_index(kept, lock)
@@ -516,23 +537,26 @@ def _prepared(
     arguments = ("update-ref", "--create-reflog", "-m", "diffscribe", "--stdin")
     with (
         git_required(),
+        tempfile.TemporaryFile() as errors,  # A pipe that nobody reads fills up.
         subprocess.Popen(
             ["git", *SETTINGS, *arguments],
             cwd=checkout.top,
             env=_environment(checkout),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
         ) as git,
     ):
-        _say(git, f"start\n{update}prepare\n", name)
-        yield lambda: _say(git, "commit\n", name)
+        _say(git, f"start\n{update}prepare\n", name, errors)
+        yield lambda: _say(git, "commit\n", name, errors)
         # Without a commit, the end of its input has git take the lock away.
 
 
-def _say(git: "subprocess.Popen[bytes]", words: str, name: str) -> None:
+def _say(
+    git: "subprocess.Popen[bytes]", words: str, name: str, errors: IO[bytes]
+) -> None:
     """Have a git that updates references do something, and wait until it has."""
-    assert git.stdin and git.stdout and git.stderr
+    assert git.stdin and git.stdout
     with contextlib.suppress(BrokenPipeError):
         git.stdin.write(words.encode())
         git.stdin.flush()
@@ -540,8 +564,9 @@ def _say(git: "subprocess.Popen[bytes]", words: str, name: str) -> None:
     while line := git.stdout.readline():
         if line == f"{verb}: ok\n".encode():
             return
+    errors.seek(0)
     raise StorageError(
-        f"{name} cannot be moved: {_words(git.stderr.read())}; look at it with "
+        f"{name} cannot be moved: {_words(errors.read(4096))}; look at it with "
         "'git log' and begin anew"
     )
 
@@ -608,7 +633,10 @@ def _write_journal(
 
 
 def _end_journal(checkout: Checkout) -> None:
-    """End what the journal tells of, if the branch was moved, else take it back."""
+    """End what the journal tells of, if the branch was moved, else take it back.
+
+    Where the branch is elsewhere by now, somebody has gone on with the index as it is.
+    """
     path = checkout.home / JOURNAL
     journal = _read(path)
     if journal is None:
@@ -623,7 +651,8 @@ def _end_journal(checkout: Checkout) -> None:
             if other not in (kept, _lock_names(checkout)[1]):
                 other.unlink()
         return
-    if _listing(checkout, own) == journal["index_after"]:
+    is_before = place == journal["old"]
+    if is_before and _listing(checkout, own) == journal["index_after"]:
         if kept.exists():
             kept.replace(own)
         else:
@@ -735,7 +764,7 @@ def _run(
 
 
 def _environment(checkout: Checkout) -> dict[str, str]:
-    kept = {name: text for name, text in os.environ.items() if name != "GIT_INDEX_FILE"}
+    kept = {name: text for name, text in os.environ.items() if name not in REPLACED}
     places = {"GIT_DIR": str(checkout.git_dir), "GIT_WORK_TREE": str(checkout.top)}
     return kept | places | {"LC_ALL": "C"}
 

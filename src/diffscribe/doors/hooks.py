@@ -84,7 +84,7 @@ def run_pre_commit(
     _git(room, "read-tree", "--reset", "-u", tree)
     _link_dependencies(room)
     code, output = _run_hook(room, "pre-commit")
-    _git(room, "add", "--update", "--", ":/")
+    _git(room, "add", "--update", "--", ".")
     return HookOutcome(code, output, _git(room, "write-tree").strip())
 
 
