@@ -11,8 +11,8 @@ from diffscribe.core.records import PlannedChange, SplitChange
 def place(workplace, curated):
     """A workplace with twenty rows of one fix in two files for each split."""
     place = workplace("baseline")
-    rows = [curated(head=f"h{n}", paths=("a.py", "b.py")) for n in range(20)]
     for split in ("train", "validation", "test"):
+        rows = [curated(head=f"{split}{n}", paths=("a.py", "b.py")) for n in range(20)]
         write_jsonl(
             place.folder / f"in/splits/{split}.jsonl",
             [SplitChange(**dict(row), parent_id=None, junk=()) for row in rows],

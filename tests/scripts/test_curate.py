@@ -11,7 +11,8 @@ from diffscribe.core.records import CuratedChange, LabeledChange, RejectedChange
 @pytest.fixture
 def folder(tmp_path, labeled):
     rows = [labeled(head=f"{n}") for n in range(3)]
-    write_jsonl(tmp_path / "labeled.jsonl", [*rows, rows[0]])
+    again = rows[0].model_copy(update={"id": "again"})
+    write_jsonl(tmp_path / "labeled.jsonl", [*rows, again])
     return tmp_path
 
 
@@ -34,15 +35,15 @@ def test_every_row_is_kept_or_rejected_with_its_reason(folder):
     kept = [CuratedChange(**dict(row), cluster=row.id) for row in rows[:3]]
     assert list(read_jsonl(folder / "curated.jsonl", CuratedChange)) == kept
     (rejected,) = read_jsonl(folder / "rejected.jsonl", RejectedChange)
-    assert (rejected.reason, rejected.change) == ("duplicate_diff", rows[0])
+    assert (rejected.reason, rejected.change) == ("duplicate_diff", rows[3])
     assert json.loads((folder / "curate.json").read_text())["kept"] == 3
 
 
 def test_no_secret_is_in_any_output_or_message(folder, labeled):
     secrets = list(planted(150))
     rows = [
-        labeled().model_copy(update={"diff": as_diff(each.text, "a.py")})
-        for each in secrets
+        labeled(head=f"{n}").model_copy(update={"diff": as_diff(each.text, "a.py")})
+        for n, each in enumerate(secrets)
     ]
     write_jsonl(folder / "labeled.jsonl", rows)
     answer = curate(folder)

@@ -150,7 +150,7 @@ def test_the_stage_asks_every_system_and_reports_on_them(models, tmp_path):
             assert 0 < each.completion_tokens <= 48
             # The grammar leaves it the spaces, which a random model is fond of.
             assert "".join(each.text.split()).startswith('{"gitignore"')
-            assert each.plan or each.error.startswith("cut off after 48 tokens: ")
+            assert each.plan or each.error.startswith("cut off after 48 tokens; ")
     headline = json.loads((tmp_path / "run" / "eval.json").read_text())
     assert sorted(headline) == sorted(HEADLINE)
     assert all(0 <= value <= 1 for value in headline.values())

@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def folder(tmp_path, labeled):
     messages = ["fix(a): Stop the leak (#12)", "Fix a crash in pumps", "fix: #12"]
-    rows = [labeled(message=message, paths=["a.py"]) for message in messages]
+    rows = [
+        labeled(message=message, paths=["a.py"], head=message) for message in messages
+    ]
     changes = [Change(**row.model_dump(exclude={"label"})) for row in rows]
     write_jsonl(tmp_path / "harvested.jsonl", changes)
     return tmp_path
