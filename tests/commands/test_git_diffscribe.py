@@ -227,12 +227,15 @@ def test_the_message_of_what_is_staged(top):
     assert command(top, "message")[0].startswith("docs")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all",)])
+@pytest.mark.parametrize("arguments", [(), ("--all",), ("--verbose",)])
 def test_the_hook_proposes_messages_and_never_stops_a_commit(top, tmp_path, arguments):
     before = top / ".git/hooks/prepare-commit-msg"
     before.parent.mkdir(exist_ok=True)
-    before.write_text('#!/bin/sh\ncp "$1" "$LOG"\n')
+    # As husky's does, it goes by its own name.
+    before.write_text('#!/bin/sh\ncp "$1" "$LOG/$(basename "$0")"\n')
     before.chmod(0o755)
+    (tmp_path / "log").mkdir()
+    run(top, "config", "core.commentChar", ";" if arguments else "#")
     command(top, "hook", "install")
     command(top, "hook", "install", code=66)
     program = tmp_path / "git-diffscribe"
@@ -244,12 +247,18 @@ def test_the_hook_proposes_messages_and_never_stops_a_commit(top, tmp_path, argu
     settings = {"GIT_EDITOR": "true", "LOG": str(tmp_path / "log")}
     run(top, "commit", "-q", *arguments, PATH=path, **settings)
     assert len(subjects(top)) == 2
-    assert (tmp_path / "log").exists()
+    assert (tmp_path / "log/prepare-commit-msg").exists()
     program.write_text("#!/bin/sh\nexit 3\n")
     run(top, "commit", "-q", "--allow-empty", "-m", "mine", PATH=path, **settings)
     assert subjects(top)[-1] == "mine"
     command(top, "hook", "remove")
-    assert "diffscribe" not in before.read_text()
+    kept = before.read_text()
+    assert "diffscribe" not in kept
+    command(top, "hook", "install")
+    before.write_text("#!/bin/sh\n")
+    assert "is kept already" in command(top, "hook", "install", code=66)[1]
+    run(top, "config", "core.hooksPath", os.devnull)
+    command(top, "hook", "install", code=74)
 
 
 def test_the_commits_of_a_branch_are_proposed_anew(top):

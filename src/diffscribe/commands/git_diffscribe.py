@@ -344,7 +344,7 @@ def message_command(intent: str, into: Path | None) -> None:
     """Print a message for all that is staged, as one commit."""
     checkout = open_checkout(Path.cwd())
     text = into.read_text(encoding="utf-8", errors="replace") if into else ""
-    if any(line and not line.startswith("#") for line in text.splitlines()):
+    if _holds_message(checkout, text):
         return
     head = head_of(checkout, may_be_detached=True)
     with aside(checkout) as work:
@@ -363,6 +363,15 @@ def message_command(intent: str, into: Path | None) -> None:
     else:
         with whole_file(into) as partial:
             partial.write_text(f"{message}\n{text}", encoding="utf-8")
+
+
+def _holds_message(checkout: Checkout, text: str) -> bool:
+    """Tell whether a text that git prepared has more than remarks."""
+    mark = read_config(checkout).get("core.commentchar", "#")
+    mark = "#" if mark == "auto" else mark
+    # Below this line `git commit --verbose` shows the diff.
+    text = text.partition(f"{mark} ------------------------ >8 ")[0]
+    return any(line and not line.startswith(mark) for line in text.splitlines())
 
 
 @git_diffscribe.group("hook", cls=Group)

@@ -28,7 +28,14 @@ MARK = "# Written by 'git diffscribe hook install'."
 SCRIPT = f"""#!/bin/sh
 {MARK} It never stops a commit.
 before="$0.before-diffscribe"
-if [ -x "$before" ]; then "$before" "$@" || exit $?; fi
+if [ -x "$before" ]; then
+    read -r first <"$before"
+    case "$first" in
+        # Read into this shell, it sees the name of the hook, by which husky runs it.
+        "#!/bin/sh" | "#!/usr/bin/env sh") (. "$before") || exit $? ;;
+        *) "$before" "$@" || exit $? ;;
+    esac
+fi
 case "$2" in
     "" | template) git diffscribe message --into "$1" >/dev/null 2>&1 || true ;;
 esac
@@ -110,17 +117,20 @@ def install_hook(checkout: Checkout) -> Path:
     """Write the hook that proposes messages, and return its path.
 
     Raises:
-        SourceError: if it is there already.
+        SourceError: if it is there already, or two would be kept.
+        StorageError: if it cannot be written.
     """
     hook, kept = _hook_paths(checkout)
     if hook.exists():
         if MARK in hook.read_text(encoding="utf-8", errors="replace"):
             raise SourceError(f"{hook}: is installed already")
-        hook.rename(kept)
-    hook.parent.mkdir(parents=True, exist_ok=True)
+        if kept.exists():
+            raise SourceError(f"{kept}: is kept already; join it with {hook.name}")
     with whole_file(hook) as partial:
         partial.write_text(SCRIPT, encoding="utf-8")
         partial.chmod(0o755)
+        if hook.exists():
+            hook.rename(kept)
     return hook
 
 
