@@ -238,6 +238,10 @@ def test_a_file_that_cannot_be_written_stops_all_before_the_branch_moves(top):
     with pytest.raises(StorageError, match="gitignore cannot be written"):
         apply(top)
     assert state(top) == before
+    shutil.rmtree(top / ".git/diffscribe")
+    (top / ".git/diffscribe").write_text("")
+    with pytest.raises(StorageError, match="diffscribe: File exists"):
+        apply(top)
 
 
 def test_a_locked_index_or_a_moved_branch_leaves_all_as_before(top):

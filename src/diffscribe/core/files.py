@@ -237,7 +237,7 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """
     with _output(path) as (partial, lock):
         try:
-            with _explained(path):
+            with disk_explained(path):
                 os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode))
                 yield partial
                 lock.require()
@@ -260,13 +260,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     previous = path.with_name(f".{path.name}.previous")
     with _output(path) as (partial, lock):
-        with _explained(path):
+        with disk_explained(path):
             # A SIGKILL between the two renames below leaves no folder at `path`.
             if previous.is_dir() and not path.exists():
                 previous.rename(path)
         _remove(partial, previous)
         try:
-            with _explained(path):
+            with disk_explained(path):
                 partial.mkdir()
                 yield partial
                 lock.require()
@@ -285,7 +285,7 @@ def _output(path: Path) -> "Iterator[tuple[Path, Lock]]":
     Each process has a name of its own: where someone removed the lock, two writers
     still do not write into one file.
     """
-    with _explained(path):
+    with disk_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(path.with_name(f".{path.name}{_LOCK}"), path)
     with contextlib.closing(lock):
@@ -444,7 +444,7 @@ def _remove(*paths: Path) -> None:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def disk_explained(path: Path) -> Iterator[None]:
     """Turn errors that a user can mend into StorageError, with what to do."""
     try:
         yield

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from diffscribe.core.errors import SourceError, StorageError, ToolError
-from diffscribe.core.files import Lock, read_json, write_json
+from diffscribe.core.files import Lock, disk_explained, read_json, write_json
 from diffscribe.doors.git import git_required
 from diffscribe.doors.trees import ABSENT, TreeEntry, parse_entries
 
@@ -488,17 +488,18 @@ def undo(checkout: Checkout) -> str:
 
 @contextlib.contextmanager
 def _alone(checkout: Checkout) -> Iterator[None]:
-    checkout.home.mkdir(exist_ok=True)
-    with contextlib.closing(Lock(checkout.home / "lock", checkout.top)):
-        lock, own = _lock_names(checkout)
-        if own.exists():
-            if lock.exists() and lock.samefile(own):
-                lock.unlink()
-            own.unlink()
-        _end_journal(checkout)
-        for folder in checkout.home.glob("aside-*"):
-            shutil.rmtree(folder, ignore_errors=True)
-        yield
+    with disk_explained(checkout.home):
+        checkout.home.mkdir(exist_ok=True)
+        with contextlib.closing(Lock(checkout.home / "lock", checkout.top)):
+            lock, own = _lock_names(checkout)
+            if own.exists():
+                if lock.exists() and lock.samefile(own):
+                    lock.unlink()
+                own.unlink()
+            _end_journal(checkout)
+            for folder in checkout.home.glob("aside-*"):
+                shutil.rmtree(folder, ignore_errors=True)
+            yield
 
 
 def _lock_names(checkout: Checkout) -> tuple[Path, Path]:
