@@ -8,10 +8,16 @@ from diffscribe.commits.diff import patches_by_path
 from diffscribe.core.records import Change, FileStatus
 
 PATTERNS = (
-    *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pgpass", ".htpasswd"),
+    *(".env*", "*.env", ".netrc", "_netrc", ".pgpass", ".pypirc", ".htpasswd"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.p8", "*.jks", "*.keystore", "*.kdbx"),
-    *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.ppk", ".git-credentials"),
-    *("credentials.json", "service-account*.json", "secrets.y*ml", "*.tfstate"),
+    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*.ppk", ".git-credentials"),
+    *(
+        "credentials",
+        "credentials.json",
+        "service-account*.json",
+        "secrets.y*ml",
+        "*.tfstate",
+    ),
 )
 HARMLESS = ("*.example", "*.sample", "*.template", "*.dist", "*.pub", "*example*")
 """Names of files that show how such a file looks."""
