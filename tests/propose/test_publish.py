@@ -389,3 +389,20 @@ def test_a_change_in_the_tick_of_the_last_add_is_seen(top):
     with aside(checkout) as work:
         tree = snapshot(work, head_of(checkout))
         assert work.git("cat-file", "blob", f"{tree}:b.txt") == b"bbbb"
+
+
+def test_paths_take_part_alone_in_a_sha256_repository_too(tmp_path):
+    run(tmp_path, "init", "-q", "-b", "main", "--object-format=sha256", "top")
+    top = tmp_path / "top"
+    who = ("-c", "user.name=A", "-c", "user.email=a@b.example")
+    for text in ("before", "after"):
+        (top / "a.txt").write_text(text)
+        (top / "b.txt").write_text(text)
+        run(top, "add", "--all")
+        if text == "before":
+            run(top, *who, "commit", "-q", "-m", "begin")
+    checkout = open_checkout(top)
+    with aside(checkout) as work:
+        tree = snapshot(work, head_of(checkout), ("a.txt",))
+        assert work.git("cat-file", "blob", f"{tree}:a.txt") == b"after"
+        assert work.git("cat-file", "blob", f"{tree}:b.txt") == b"before"

@@ -3,7 +3,7 @@
 Git runs here as the user runs it, with their configuration, filters, hooks and keys.
 What is built is built aside, with an index and an object store of its own, and is seen
 by nobody until `publish` moves the branch. Whoever kills it leaves the repository as it
-was, or done: `recover` ends what was begun.
+was, or done: the next run ends what was begun, or takes it back.
 """
 
 import base64
@@ -245,9 +245,9 @@ def snapshot(
         # What is staged of other paths is no part of this.
         listed = work.git("ls-files", "--stage", "--full-name", "-z", "--", *only)
         work.git("read-tree", "-m", head.tree)
-        known = work.git("ls-files", "--full-name", "-z", "--", *only)
-        gone = b"".join(b"0 %040d\t%s\0" % (0, each) for each in _parts(known))
-        work.git("update-index", "-z", "--index-info", stdin=gone + listed)
+        known = _parts(work.git("ls-files", "--full-name", "-z", "--", *only))
+        _put(work, work.state, _absent(head, known))
+        work.git("update-index", "-z", "--index-info", stdin=listed)
     if not staged:
         others = work.git("ls-files", "--others", "--exclude-standard", "-z", ":/")
         inner = [
@@ -279,12 +279,13 @@ def gone_entries(
     staged = _parts(_git(work.checkout, *listing, *only))
     there = {*_parts(work.git(*listing))}
     there |= {entry.path for entry in changed_entries(work, head.tree, tree)}
+    return _absent(head, (path for path in staged if path not in there))
+
+
+def _absent(head: Head, paths: Iterable[bytes]) -> tuple[TreeEntry, ...]:
+    """Return the entries that take paths out of an index."""
     zeros = "0" * len(head.tree)
-    return tuple(
-        TreeEntry(path, ABSENT, ABSENT, zeros, zeros)
-        for path in staged
-        if path not in there
-    )
+    return tuple(TreeEntry(path, ABSENT, ABSENT, zeros, zeros) for path in paths)
 
 
 def changed_entries(work: Aside, old: str, new: str) -> tuple[TreeEntry, ...]:
