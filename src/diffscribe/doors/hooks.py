@@ -46,6 +46,9 @@ class Room(NamedTuple):
     """A working tree for hooks."""
 
     work: Aside
+    hooks: Path
+    """The folder of the hooks. Relative, it would be looked for in the commit, where
+    an ignored one is not."""
     git_dir: Path
     top: Path
 
@@ -62,7 +65,8 @@ class HookOutcome(NamedTuple):
 @contextlib.contextmanager
 def hook_room(work: Aside) -> Iterator[Room | None]:
     """Give a working tree for hooks, gone after the block; None without hooks."""
-    if not any(_has_hook(work, name) for name in HOOKS):
+    hooks = work.checkout.top / git_path(work.checkout, "hooks")
+    if not any(os.access(hooks / name, os.X_OK) for name in HOOKS):
         yield None
         return
     git_dir = work.folder / "hooks"
@@ -73,7 +77,7 @@ def hook_room(work: Aside) -> Iterator[Room | None]:
         prefix="diffscribe-hooks-",
         ignore_cleanup_errors=True,  # What a hook left running may write there still.
     ) as folder:
-        yield Room(work, git_dir, Path(folder).resolve())
+        yield Room(work, hooks, git_dir, Path(folder).resolve())
 
 
 def run_pre_commit(
@@ -106,11 +110,6 @@ def run_commit_msg(room: Room, message: str) -> tuple[int, str, str]:
 def show_changes(room: Room, old: str, new: str) -> str:
     """Return the diff of what a hook changed."""
     return _git(room, "diff", "--no-color", "--no-ext-diff", old, new)
-
-
-def _has_hook(work: Aside, name: str) -> bool:
-    path = git_path(work.checkout, f"hooks/{name}")
-    return os.access(work.checkout.top / path, os.X_OK)
 
 
 def install_hook(checkout: Checkout) -> Path:
@@ -190,15 +189,13 @@ def _run_hook(room: Room, name: str, *arguments: str) -> tuple[int, str]:
 def _run(
     room: Room, arguments: Sequence[str], stdout: int | IO[bytes], stderr: int
 ) -> "subprocess.CompletedProcess[bytes]":
-    checkout = room.work.checkout
-    # Relative, it would be looked for in the commit, where an ignored folder is not.
-    hooks = checkout.top / git_path(checkout, "hooks")
-    settings = ("gc.auto=0", "submodule.recurse=false", f"core.hooksPath={hooks}")
+    hooks = f"core.hooksPath={room.hooks}"
+    settings = ("gc.auto=0", "submodule.recurse=false", hooks)
     variables = {
         "GIT_DIR": str(room.git_dir),
         "GIT_WORK_TREE": str(room.top),
         "GIT_INDEX_FILE": str(room.git_dir / "index"),
-        "GIT_OBJECT_DIRECTORY": str(checkout.objects),
+        "GIT_OBJECT_DIRECTORY": str(room.work.checkout.objects),
         "GIT_EDITOR": ":",
     }
     with git_required():
