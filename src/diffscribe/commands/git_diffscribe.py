@@ -122,7 +122,7 @@ def commit_command(
     head = head_of(checkout, may_be_detached=detached or dry_run or as_json)
     with aside(checkout) as work:
         tree = snapshot(work, head, wishes.paths, wishes.staged)
-        change = read_change(work, head, tree, is_set(checkout, "diffscribe.private"))
+        change = read_change(work, head, tree)
         if not change.files:
             raise SourceError(f"{checkout.top}: nothing to commit")
         proposal = _kept(checkout, change) if go_on else _new(checkout, change, wishes)
@@ -272,12 +272,15 @@ def _commit(
         click.echo("nothing was changed; --continue takes the plan up again", err=True)
         raise
     kept.unlink()
-    count = len(built.commits)
-    if not count:
+    if built.commits:
+        click.echo(f"{_count(built)}; 'git diffscribe undo' takes them back")
+    else:
         click.echo("nothing was committed")
-        return
-    plural = "s" if count > 1 else ""
-    click.echo(f"{count} commit{plural}; 'git diffscribe undo' takes them back")
+
+
+def _count(built: Built) -> str:
+    count = len(built.commits)
+    return f"{count} commit{'s' if count > 1 else ''}"
 
 
 def _built(
@@ -313,17 +316,18 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
             raise SourceError(
                 f"{checkout.top}: the working tree differs from HEAD; commit it first"
             )
-        is_private = is_set(checkout, "diffscribe.private")
-        change = read_change(work, start, head.tree, is_private)
+        change = read_change(work, start, head.tree)
         proposal = _new(checkout, change, wishes)
         draft = _agreed(checkout, proposal, change, asks=applies and not yes)
         if not applies or draft is None:
             return
         built = build(work, start, head.tree, change, draft, wishes.terms, None)
+        if not built.commits:
+            raise SourceError(f"{checkout.top}: the plan leaves everything out")
         kept = keep_reference(checkout, head)
         entries = changed_entries(work, head.tree, built.tree)
         publish(work, head, built.commits[-1], entries, built.edits)
-        click.echo(f"{len(built.commits)} commits; {kept} keeps the ones before")
+        click.echo(f"{_count(built)}; {kept} keeps the ones before")
 
 
 @git_diffscribe.command("undo", cls=Command)
@@ -349,7 +353,7 @@ def message_command(intent: str, into: Path | None) -> None:
     head = head_of(checkout, may_be_detached=True)
     with aside(checkout) as work:
         tree = snapshot(work, head, staged=True)
-        change = read_change(work, head, tree, is_set(checkout, "diffscribe.private"))
+        change = read_change(work, head, tree)
     rest = without_files(change, private_files(change))
     if not rest.files:
         raise SourceError(f"{checkout.top}: nothing is staged that a model may see")

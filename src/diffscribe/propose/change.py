@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.core.records import Change, FileChange
-from diffscribe.doors.checkout import Aside, Head
+from diffscribe.doors.checkout import Aside, Head, is_set
 from diffscribe.doors.git import MAX_BLOB_BYTES
 from diffscribe.doors.patches import DIFF, Patch, parse_patch
 
@@ -13,10 +13,11 @@ RECENT = 8
 """Subjects of the history that a prompt may show."""
 
 
-def read_change(work: Aside, head: Head, tree: str, private: bool = False) -> Change:
+def read_change(work: Aside, head: Head, tree: str) -> Change:
     """Return what turns the tree of HEAD into another, with git's own diff.
 
-    Files over MAX_BLOB_BYTES are binary in it. `commits` and `gitignore` are empty.
+    Files over MAX_BLOB_BYTES are binary in it. `commits` and `gitignore` are empty. It
+    is private if git's configuration says so (`diffscribe.private`).
     """
     settings = ("-c", f"core.bigFileThreshold={MAX_BLOB_BYTES}")
     answer = work.git(*settings, "diff-tree", *DIFF, head.tree, tree)
@@ -41,5 +42,5 @@ def read_change(work: Aside, head: Head, tree: str, private: bool = False) -> Ch
         recent_subjects=subjects,
         gitignore=(),
         license=None,
-        private=private,
+        private=is_set(work.checkout, "diffscribe.private"),
     )
