@@ -351,7 +351,7 @@ def test_the_address_of_a_person_is_found(line, address):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("root: '/home/yusuke/work/app'", "home_folder"),
+        ("root: '/home/yusuke/code/app'", "home_folder"),
         (r"C:\Users\yusuke\AppData\x", "home_folder"),
         (r'"C:\\Users\\yusuke\\Desktop"', "home_folder"),
         ("IBAN DE44 5001 0517 5407 3249 31", "iban"),
@@ -360,7 +360,7 @@ def test_the_address_of_a_person_is_found(line, address):
         ("amex 3782-822463-10005", "card_number"),
         ("call +49 30 901820, or", "phone_number"),
         ("tel:+14155238886", "phone_number"),
-        ("/home/runner/work/app", None),
+        ("/home/runner/code/app", None),
         ("/home/parent/static", None),
         ("DE44 5001 0517 5407 3249 32", None),
         ("4539 1488 0343 6468", None),
