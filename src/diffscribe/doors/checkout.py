@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.files import Lock, disk_explained, read_json, write_json
-from diffscribe.doors.git import git_required
+from diffscribe.doors.git import git_required, one_line
 from diffscribe.doors.trees import ABSENT, TreeEntry, parse_entries
 
 SETTINGS = (
@@ -136,7 +136,7 @@ def open_checkout(folder: Path) -> Checkout:
             )
         if answer.returncode:
             raise SourceError(
-                f"{folder}: no working tree of git: {_words(answer.stderr)}; go to "
+                f"{folder}: no working tree of git: {one_line(answer.stderr)}; go to "
                 "one, or type 'git init'"
             )
         return os.fsdecode(answer.stdout).removesuffix("\n")
@@ -568,7 +568,7 @@ def _say(
             return
     errors.seek(0)
     raise StorageError(
-        f"{name} cannot be moved: {_words(errors.read(4096))}; look at it with "
+        f"{name} cannot be moved: {one_line(errors.read(4096))}; look at it with "
         "'git log' and begin anew"
     )
 
@@ -738,7 +738,9 @@ def _git(
     answer = _run(checkout, arguments, stdin, variables)
     if answer.returncode:
         verb = arguments[0]
-        raise SourceError(f"{checkout.top}: git {verb} fails: {_words(answer.stderr)}")
+        raise SourceError(
+            f"{checkout.top}: git {verb} fails: {one_line(answer.stderr)}"
+        )
     return answer.stdout
 
 
@@ -773,7 +775,3 @@ def _environment(checkout: Checkout) -> dict[str, str]:
 
 def _parts(listing: bytes) -> list[bytes]:
     return [part for part in listing.split(b"\0") if part]
-
-
-def _words(output: bytes) -> str:
-    return " ".join(output.decode(errors="replace").split())

@@ -46,6 +46,11 @@ def encode(text: str) -> bytes:
     return escaped.encode("utf-8", "surrogateescape")
 
 
+def one_line(output: bytes) -> str:
+    """Return what a program printed, for a sentence of ours."""
+    return " ".join(output.decode(errors="replace").split())
+
+
 def is_utf8(content: bytes) -> bool:
     """Tell whether bytes are valid UTF-8."""
     try:
@@ -155,7 +160,7 @@ def ask_git(
             git.wait()
         if git.returncode != 0:
             stderr.seek(0)
-            reason = " ".join(stderr.read().decode(errors="replace").split())
+            reason = one_line(stderr.read())
             if not reason:
                 code = git.returncode
                 name = signal.Signals(-code).name if code < 0 else str(code)

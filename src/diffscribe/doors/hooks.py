@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import whole_file
 from diffscribe.doors.checkout import Aside, Checkout, Head, git_path, keep_objects
-from diffscribe.doors.git import git_required
+from diffscribe.doors.git import git_required, one_line
 
 DEPENDENCIES = ("node_modules", ".venv", "venv", "vendor")
 """Folders that hooks need and git ignores; they are linked, as to install them anew
@@ -168,10 +168,10 @@ def _link_dependencies(room: Room) -> None:
 def _git(room: Room, *arguments: str) -> str:
     answer = _run(room, arguments, subprocess.PIPE, subprocess.PIPE)
     if answer.returncode:
-        words = " ".join(answer.stderr.decode(errors="replace").split())
         raise SourceError(
             f"{room.top}: git {arguments[0]} fails in the working tree for hooks: "
-            f"{words}; mend that, or pass the hooks by with --no-verify"
+            f"{one_line(answer.stderr)}; mend that, or pass the hooks by with "
+            "--no-verify"
         )
     return answer.stdout.decode(errors="replace")
 
