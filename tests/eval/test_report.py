@@ -4,9 +4,9 @@ import random
 import pytest
 from tests.support.planned import HOUSE, commit, make_case, plan, prediction
 
+from diffscribe.core.compare import Comparison
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Score
-from diffscribe.eval.compare import Comparison
 from diffscribe.eval.metrics import Difference, Evaluation, evaluate
 from diffscribe.eval.report import (
     markdown,

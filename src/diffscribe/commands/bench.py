@@ -22,6 +22,7 @@ from diffscribe.commits.diff import read_changes
 from diffscribe.commits.prompt import load_plan_prompts, load_prompts
 from diffscribe.commits.student_prompt import CHARS_PER_TOKEN, load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Group, params_option, progress, say
+from diffscribe.core.compare import compare_systems
 from diffscribe.core.errors import InputError, LeakError, RecordError
 from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
 from diffscribe.core.params import (
@@ -42,7 +43,6 @@ from diffscribe.eval.cases import (
     with_prompts,
     with_student_prompts,
 )
-from diffscribe.eval.compare import compare_systems
 from diffscribe.eval.controls import RULES, Control, read_labels
 from diffscribe.eval.questions import Decoding
 from diffscribe.eval.report import (
@@ -53,7 +53,7 @@ from diffscribe.eval.report import (
     terminal_table,
     write_report,
 )
-from diffscribe.eval.scores import HEADLINE, SCORES
+from diffscribe.eval.scores import HEADLINE, SCORES, measures_of
 from diffscribe.review.report_page import TARGET, write_page
 from diffscribe.split.leaks import Benchmark, Leak, find_leaks
 
@@ -323,7 +323,7 @@ def bench_compare(first: Path, second: Path, measures: tuple[str, ...]) -> None:
     names = measures or HEADLINE
     ours, theirs = _first_system(first, names), _first_system(second, names)
     _refuse_incomparable(first, second, ours, theirs)
-    found = compare_systems(ours, {"B": theirs}, names)["B"]
+    found = compare_systems(ours, {"B": theirs}, measures_of(names))["B"]
     for letter, scores in (("A", ours), ("B", theirs)):
         say(f"{letter}: {scores[0].system}, {len(scores)} cases")
     rows = [

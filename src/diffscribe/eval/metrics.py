@@ -7,12 +7,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from diffscribe.commits.junk_kinds import is_held_out
+from diffscribe.core.compare import Comparison, compare_systems
 from diffscribe.core.intervals import Estimate, Observation, estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
 from diffscribe.eval.cases import GROUPS_GIVEN, RERANK, TOO_LONG, Case
-from diffscribe.eval.compare import Comparison, compare_systems
 from diffscribe.eval.messages import Aligned, align
-from diffscribe.eval.scores import HEADLINE, SCORES
+from diffscribe.eval.scores import HEADLINE, SCORES, measures_of
 
 NO_PLAN = Plan(commits=())
 NO_TYPE = "none"
@@ -167,7 +167,9 @@ def evaluate(
             Difference(system=first, other=other, comparisons=found)
             for first, rivals, names in families
             for other, found in compare_systems(
-                measured[first], {name: measured[name] for name in rivals}, names
+                measured[first],
+                {name: measured[name] for name in rivals},
+                measures_of(names),
             ).items()
         ),
     )

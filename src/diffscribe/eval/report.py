@@ -7,11 +7,12 @@ from typing import Any
 
 from tabulate import tabulate
 
+from diffscribe.core.compare import Measure
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.eval.metrics import Difference, Evaluated, Evaluation, SystemResult
-from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS, Measure
+from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS
 
 NOTHING = "-"
 NARROWEST = 80

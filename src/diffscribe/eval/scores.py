@@ -13,26 +13,14 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Literal, NamedTuple
 
 from diffscribe.commits.grammar import TYPES, format_header, format_message, violation
+from diffscribe.core.compare import Measure
 from diffscribe.core.params import StyleParams
 from diffscribe.core.records import Plan, PlannedCommit, Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of
 from diffscribe.eval.grouping import judge_grouping
 from diffscribe.eval.messages import align, edit_similarity, judge_messages, mean
-
-
-class Measure(NamedTuple):
-    """A number of one answer; docs/eval.md says how each can mislead."""
-
-    family: str
-    meaning: str
-    """In a line, for tables and pages."""
-    better: Literal["higher", "lower"] = "higher"
-    low: float = 0.0
-    high: float = 1.0
-
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
@@ -84,6 +72,11 @@ SEEDS: Mapping[str, Measure] = MappingProxyType(
 
 SCORES: Mapping[str, Measure] = MappingProxyType({**MEASURES, **SEEDS})
 """All that a Score has a value of."""
+
+
+def measures_of(names: Iterable[str]) -> dict[str, Measure]:
+    """Return some of SCORES, in the order of their names."""
+    return {name: SCORES[name] for name in names}
 
 
 def score_all(

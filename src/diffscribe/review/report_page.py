@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.ballots import Ballot, digest
+from diffscribe.core.compare import Comparison
 from diffscribe.core.draw import stratified
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Prediction, Score
 from diffscribe.eval.cases import Case, cluster_of, file_changes
-from diffscribe.eval.compare import Comparison
 from diffscribe.eval.metrics import (
     Evaluated,
     Evaluation,

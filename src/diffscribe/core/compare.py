@@ -13,9 +13,19 @@ from diffscribe.core.intervals import (
     paired_test,
 )
 from diffscribe.core.records import Record, Score
-from diffscribe.eval.scores import HEADLINE, SCORES, Measure
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+class Measure(NamedTuple):
+    """A number of one answer; docs/eval.md says how each can mislead."""
+
+    family: str
+    meaning: str
+    """In a line, for tables and pages."""
+    better: Literal["higher", "lower"] = "higher"
+    low: float = 0.0
+    high: float = 1.0
 
 
 class Comparison(Record):
@@ -65,17 +75,17 @@ def compare_pairs(
 def compare_systems(
     scores: Sequence[Score],
     others: Mapping[str, Sequence[Score]],
-    names: Sequence[str] = HEADLINE,
+    measures: Mapping[str, Measure],
 ) -> dict[str, dict[str, Comparison]]:
     """Return, by other system and measure, how a system compares to the others."""
     found = compare_pairs(
         {
-            (other, name): (SCORES[name], pairs(scores, theirs, name))
+            (other, name): (measure, pairs(scores, theirs, name))
             for other, theirs in others.items()
-            for name in names
+            for name, measure in measures.items()
         }
     )
-    return {other: {name: found[other, name] for name in names} for other in others}
+    return {other: {name: found[other, name] for name in measures} for other in others}
 
 
 def pairs(scores: Iterable[Score], others: Iterable[Score], name: str) -> list[Pair]:

@@ -2,10 +2,12 @@ import random
 
 import pytest
 
+from diffscribe.core.compare import Pair, compare_pairs, compare_systems, pairs
 from diffscribe.core.intervals import Observation, estimate, holm, paired_test
 from diffscribe.core.records import Score
-from diffscribe.eval.compare import Pair, compare_pairs, compare_systems, pairs
-from diffscribe.eval.scores import SCORES
+from diffscribe.eval.scores import SCORES, measures_of
+
+VALID = measures_of(["valid"])
 
 
 def score(system, number, cluster=None, repo="r", **values):
@@ -28,9 +30,9 @@ def of(system, values, name="valid", repos=1):
 
 def one(mine, theirs, name="valid", repos=1):
     others = {"base": of("base", theirs, name, repos)}
-    return compare_systems(of("student", mine, name, repos), others, [name])["base"][
-        name
-    ]
+    return compare_systems(
+        of("student", mine, name, repos), others, measures_of([name])
+    )["base"][name]
 
 
 def test_wins_losses_and_ties_are_counted_by_change():
@@ -44,7 +46,7 @@ def test_wins_losses_and_ties_are_counted_by_change():
 def test_a_change_and_its_variants_win_together():
     mine = [score("student", n, cluster="a", valid=float(n < 2)) for n in range(3)]
     theirs = [score("base", n, cluster="a", valid=float(n == 2)) for n in range(3)]
-    found = compare_systems(mine, {"base": theirs}, ["valid"])["base"]["valid"]
+    found = compare_systems(mine, {"base": theirs}, VALID)["base"]["valid"]
     assert (found.wins, found.losses, found.ties) == (1, 0, 0)
     assert (found.difference.n, found.difference.clusters) == (3, 1)
 
@@ -74,11 +76,11 @@ def test_the_more_is_compared_the_less_is_shown():
     rng = random.Random(7)
     mine = of("student", [float(rng.random() < 0.66) for _ in range(120)])
     other = of("base", [float(rng.random() < 0.5) for _ in range(120)])
-    alone = compare_systems(mine, {"base": other}, ["valid"])["base"]["valid"]
+    alone = compare_systems(mine, {"base": other}, VALID)["base"]["valid"]
     assert alone.verdict == "better"
     assert 0.001 < alone.p == alone.p_holm < 0.05
     equal = {f"same-{n}": [*mine] for n in range(1, 50)}
-    family = compare_systems(mine, {"base": other, **equal}, ["valid"])
+    family = compare_systems(mine, {"base": other, **equal}, VALID)
     assert family["base"]["valid"].verdict == "not shown"
     p_values = [family[other]["valid"].p for other in family]
     assert [family[other]["valid"].p_holm for other in family] == holm(p_values)
