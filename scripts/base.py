@@ -7,7 +7,7 @@ import click
 from diffscribe.base.base import copy_base, model_metrics
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
-from diffscribe.core.params import load_params
+from diffscribe.core.log_params import load_any_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.torch_runtime import quiet_libraries
 
@@ -22,7 +22,7 @@ def main(shipped: Path, base: Path, details: Path, params: Path) -> None:
 
     SHIPPED is the folder of diffscribe-135m.
     """
-    section = load_params(params).base
+    section = load_any_params(params).base
     quiet_libraries()
     with whole_folder(base) as folder:
         copy_base(section, shipped, folder)

@@ -9,7 +9,8 @@ import click
 from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.files import whole_folder
-from diffscribe.core.params import Params, QuantizationType, load_params
+from diffscribe.core.log_params import AnyParams, load_any_params
+from diffscribe.core.params import Params, QuantizationType
 from diffscribe.core.tracking import report
 from diffscribe.doors.adapter import adapter_sha256, merge_adapter
 from diffscribe.doors.llama_cpp import version
@@ -37,7 +38,7 @@ def main(
 
     A model in a folder of BASE, from which BASE was made, is quantized as well.
     """
-    values = load_params(params)
+    values = load_any_params(params)
     section = values.merge_quantize
     # Whatever can be wrong cheaply is found before the model is loaded.
     llama_cpp = version()
@@ -82,8 +83,11 @@ def _untuned(base: Path) -> dict[str, Path]:
     return {"base": base, **{origin.name: origin for origin in origins}}
 
 
-def _systems(prompts: Path, values: Params) -> dict[str, str]:
+def _systems(prompts: Path, values: AnyParams) -> dict[str, str]:
     """Return the system text of each Modelfile: one for each question that it knows."""
+    if not isinstance(values, Params):
+        system = (prompts / "system.md").read_text(encoding="utf-8")
+        return {"Modelfile": system.strip()}
     section = values.render
     shown = load_student_prompts(prompts, section.answer, values.style.message)
     if section.task == "message":

@@ -8,7 +8,7 @@ import click
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
 from diffscribe.core.errors import BudgetError
 from diffscribe.core.files import whole_folder, write_json
-from diffscribe.core.params import load_params
+from diffscribe.core.log_params import load_any_params
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.doors.torch_runtime import machine
 from diffscribe.train.sft import (
@@ -46,7 +46,7 @@ def main(
     max_minutes: float | None,
 ) -> None:
     """Write to ADAPTER what SFT teaches BASE; goes on where it was stopped."""
-    values = load_params(params)
+    values = load_any_params(params)
     checkpoints = checkpoint_folder(sft, base, values.train)
     with tracked_run("train", values) as run:
         with whole_folder(adapter) as folder:

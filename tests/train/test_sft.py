@@ -14,7 +14,7 @@ from tests.support.rows import make_sample
 from diffscribe.core.errors import ParamsError, RecordError, SourceError, ToolError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.params import LoraParams, TrainParams
-from diffscribe.core.records import Message
+from diffscribe.core.records import Message, TrainingSample
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.train.sft import COMPLETE, checkpoint_folder, earlier_runs, fine_tune
 from diffscribe.train.trainer import masked_ids, sft_config
@@ -199,6 +199,29 @@ def test_only_the_answer_is_learned(tiny_base):
     ids = masked_ids(sample(1), tokenizer, PARAMS)
     learned = [id_ for id_, is_learned in ids if is_learned]
     assert tokenizer.decode(learned) == "def parse1<|im_end|>\n"
+
+
+def test_text_that_is_rendered_already_is_learned_as_its_chat(tiny_base):
+    tokenizer = load_tokenizer(tiny_base)
+    chat = sample(1)
+    shown = [message.model_dump() for message in chat.prompt]
+    text = TrainingSample(
+        id="text",
+        prompt=tokenizer.apply_chat_template(
+            shown, tokenize=False, add_generation_prompt=True
+        ),
+        completion="def parse1<|im_end|>",
+    )
+    *of_chat, (_, newline) = masked_ids(chat, tokenizer, PARAMS)
+    assert newline
+    assert masked_ids(text, tokenizer, PARAMS) == of_chat
+
+
+def test_a_sample_is_text_or_chat_but_never_half(sft, tiny_base, tmp_path):
+    row = {"id": "a", "prompt": "a question", "completion": [], "target": "kept apart"}
+    (sft / "train.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(RecordError, match=r"train\.jsonl:1: .*both be text"):
+        tuned(sft, tiny_base, tmp_path / "adapter")
 
 
 def test_a_run_without_validation_samples_has_no_validation_loss(

@@ -7,8 +7,8 @@ import click
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option, say
 from diffscribe.core.errors import InputError
 from diffscribe.core.files import read_jsonl, whole_file
-from diffscribe.core.params import load_params
-from diffscribe.core.records import Sample
+from diffscribe.core.log_params import load_any_params
+from diffscribe.core.records import TrainingSample
 from diffscribe.doors.model_folder import load_tokenizer
 from diffscribe.review.tokens import counted, tokens_of, tokens_page
 
@@ -31,15 +31,15 @@ def tokens_command(
 
     split, sample = find_sample(samples, wanted)
     tokenizer = load_tokenizer(base)
-    masked = masked_ids(sample, tokenizer, load_params(params).train)
+    masked = masked_ids(sample, tokenizer, load_any_params(params).train)
     tokens = tokens_of(tokenizer, masked)
-    title = f"Sample {sample.id[:12]} of {sample.repo}, {sample.task}, {split}"
+    title = f"Sample {sample.id[:12]}, {split}"
     with whole_file(page) as partial:
         partial.write_text(tokens_page(title, tokens), encoding="utf-8")
     say(f"tokens: {counted(tokens)}: {page}")
 
 
-def find_sample(folder: Path, wanted: str) -> tuple[str, Sample]:
+def find_sample(folder: Path, wanted: str) -> tuple[str, TrainingSample]:
     """Return the one sample whose id begins so, with the name of its split.
 
     Raises:
@@ -48,7 +48,7 @@ def find_sample(folder: Path, wanted: str) -> tuple[str, Sample]:
     found = [
         (path.stem, sample)
         for path in sorted(folder.glob("*.jsonl"))
-        for sample in read_jsonl(path, Sample)
+        for sample in read_jsonl(path, TrainingSample)
         if sample.id.startswith(wanted.lower())
     ]
     if len(found) != 1:

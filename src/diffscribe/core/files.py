@@ -24,7 +24,13 @@ import orjson
 from pydantic import ValidationError
 
 from diffscribe.core.errors import InputError, RecordError, StorageError
-from diffscribe.core.records import Change, PlannedChange, Record, Sample
+from diffscribe.core.records import (
+    Change,
+    PlannedChange,
+    Record,
+    Sample,
+    TrainingSample,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +60,9 @@ def user_folder() -> Path:
 
 
 R = TypeVar("R", bound=Record)
+
+_WITH_ID = (Change, PlannedChange, Sample, TrainingSample)
+"""Rows of which a file has one an id."""
 
 FULL_BYTES = 2**16
 """The most bytes that a failed write leaves free on a full disk."""
@@ -103,7 +112,7 @@ def read_jsonl(path: Path, kind: type[R], holding: bytes = b"") -> Iterator[R]:
                 problem = json_problem(row)
             except ValidationError as error:
                 record, problem = None, first_problem(error)
-            if isinstance(record, Change | Sample | PlannedChange):
+            if isinstance(record, _WITH_ID):
                 first = lines_of.setdefault(record.id, number)
                 problem = problem or f"id: is that of line {first} too" * (
                     first != number

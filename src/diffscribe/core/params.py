@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -616,8 +616,24 @@ class EvalParams(Section):
     seed: int
 
 
-class Params(Section):
+class Root(Section):
+    """The whole of a params file, whose seed its sections share."""
+
+    experiment: ClassVar[str]
+    """Where MLflow keeps the runs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_seed(cls, values: object) -> object:
+        if isinstance(values, Mapping) and "seed" in values:
+            return _with_seed(cls, values, values["seed"])
+        return values
+
+
+class Params(Root):
     """The whole of params.yaml."""
+
+    experiment = "diffscribe"
 
     seed: int
     """Of all that is drawn; a section may set its own."""
@@ -632,13 +648,6 @@ class Params(Section):
     train: TrainParams
     merge_quantize: MergeQuantizeParams
     eval: EvalParams
-
-    @model_validator(mode="before")
-    @classmethod
-    def _share_seed(cls, values: object) -> object:
-        if isinstance(values, Mapping) and "seed" in values:
-            return _with_seed(cls, values, values["seed"])
-        return values
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -714,20 +723,33 @@ def read_yaml(path: Path) -> Any:
 
 def parse_params(values: object, path: Path) -> Params:
     """Check a params document that came from a file."""
+    return check_params(values, path, Params)
+
+
+R = TypeVar("R", bound=Root)
+
+
+def check_params(values: object, path: Path, kind: type[R]) -> R:
+    """Check a params document of any pipeline that came from a file.
+
+    Raises:
+        ParamsError: naming every key that is unknown, missing or out of range.
+    """
     try:
-        return Params.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_problem(each) for each in error.errors())
         raise ParamsError(f"{path}: {problems}") from error
 
 
-def shown_params(params: Params) -> dict[str, Any]:
+def shown_params(params: Root) -> dict[str, Any]:
     """Return params as MLflow and readers of a card see them: no private source."""
     values = params.model_dump(mode="json")
-    values["harvest"]["sources"] = [
-        each if not each["private"] else {"private": True}
-        for each in values["harvest"]["sources"]
-    ]
+    if isinstance(params, Params):
+        values["harvest"]["sources"] = [
+            each if not each["private"] else {"private": True}
+            for each in values["harvest"]["sources"]
+        ]
     return values
 
 

@@ -7,9 +7,9 @@ harvest ─ Change ─► label ─ LabeledChange ─► curate ─ CuratedChang
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SPLITS = ("train", "validation", "test")
 
@@ -237,6 +237,58 @@ class Message(Record):
 
     role: Literal["system", "user", "assistant"]
     content: Annotated[str, AfterValidator(as_text)]
+
+
+class ToolSpec(Record):
+    """A tool that a model may call."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """JSON Schema of the arguments, which are an object."""
+
+
+class ToolCall(Record):
+    """A call of a tool, as a model asked for it."""
+
+    id: str = ""
+    """Tells parallel calls apart; '' where a log has none."""
+    name: str
+    arguments: dict[str, Any]
+    """Always an object: chat templates print a string as JSON in JSON."""
+
+
+class Turn(Record):
+    """One turn of a conversation in which tools are called."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant."""
+    tool_call_id: str = ""
+    """Of a tool's result: which call it is of; '' where a log has none."""
+    name: str = ""
+    """Of a tool's result: the tool."""
+    status: Literal["ok", "error", "denied"] | None = None
+    """Of a tool's result, where it is known."""
+
+
+class TrainingSample(Record):
+    """What training reads of a sample: a chat, or text that is rendered already."""
+
+    # Pipelines keep what they judge an answer by in rows of their own.
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    prompt: tuple[Message, ...] | str
+    completion: tuple[Message, ...] | str
+    """Of the kind of the prompt; the loss is computed on it alone."""
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if isinstance(self.prompt, str) != isinstance(self.completion, str):
+            raise ValueError("prompt and completion should both be text, or both chats")
+        return self
 
 
 class Sample(Record):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from diffscribe.core.cli import say
 from diffscribe.core.errors import ToolError
 from diffscribe.core.files import repository_root, write_json
-from diffscribe.core.params import Params, shown_params
+from diffscribe.core.params import Root, shown_params
 
 
 class Statistics(NamedTuple):
@@ -93,7 +93,6 @@ class Refusals:
         return found
 
 
-EXPERIMENT = "diffscribe"
 PIPELINE_TAG = "diffscribe.pipeline"
 REPOSITORY_TAG = "diffscribe.repository"
 """The tag of a trace with the repository it is about; `forget` searches for it."""
@@ -137,7 +136,7 @@ def report(
 
 @contextlib.contextmanager
 def tracked_run(
-    stage: str, params: Params, settings: Mapping[str, object] | None = None
+    stage: str, params: Root, settings: Mapping[str, object] | None = None
 ) -> Iterator["TrackedRun"]:
     """Give a run of the stage to log to, below the run of its pipeline.
 
@@ -290,7 +289,7 @@ class TrackedRun:
             yield span.set_outputs
 
     def start(
-        self, stage: str, params: Params, settings: Mapping[str, object] | None
+        self, stage: str, params: Root, settings: Mapping[str, object] | None
     ) -> None:
         """Open the run; used by `tracked_run` only."""
         _be_quick_and_quiet()
@@ -301,7 +300,7 @@ class TrackedRun:
         def open_runs() -> None:
             _refuse_broken_sqlite(uri)
             self._client = MlflowClient(uri)
-            self._experiment_id = _experiment(self._client, uri)
+            self._experiment_id = _experiment(self._client, uri, params.experiment)
             tags: dict[str, str] = {}
             if settings is None:
                 self._parent_id = _pipeline_run(
@@ -401,7 +400,7 @@ def _refuse_broken_sqlite(uri: str) -> None:
             database.rollback()
 
 
-def _pipeline_run(client: Any, experiment_id: str, stage: str, params: Params) -> str:
+def _pipeline_run(client: Any, experiment_id: str, stage: str, params: Root) -> str:
     """Return the id of the run of the whole pipeline, found or created."""
     values = params.model_dump(mode="json")
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
@@ -419,8 +418,9 @@ def _pipeline_run(client: Any, experiment_id: str, stage: str, params: Params) -
     return _create_run(client, experiment_id, name, tags, shown_params(params))
 
 
-def _experiment(client: Any, uri: str) -> str:
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+def _experiment(client: Any, uri: str, name: str) -> str:
+    """Return the id of an experiment, found or created; the environment renames it."""
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
     if experiment := client.get_experiment_by_name(name):
         return str(experiment.experiment_id)
     on_server = uri.startswith("http")

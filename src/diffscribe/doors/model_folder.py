@@ -10,7 +10,7 @@ from typing import Any
 
 from diffscribe.core.errors import SourceError, ToolError
 from diffscribe.core.files import write_json
-from diffscribe.core.records import Message, Sample
+from diffscribe.core.records import Message, TrainingSample
 
 
 @contextmanager
@@ -167,12 +167,17 @@ def count_chat_tokens(
     )
 
 
-def max_chat_tokens(tokenizer: Any, samples: Iterable[Sample]) -> int:
+def max_chat_tokens(tokenizer: Any, samples: Iterable[TrainingSample]) -> int:
     """Return the length of the longest sample, prompt and answer together."""
-    return max(
-        count_chat_tokens(tokenizer, [*sample.prompt, *sample.completion], asks=False)
-        for sample in samples
-    )
+    return max(_sample_tokens(tokenizer, sample) for sample in samples)
+
+
+def _sample_tokens(tokenizer: Any, sample: TrainingSample) -> int:
+    prompt, completion = sample.prompt, sample.completion
+    if isinstance(prompt, str) or isinstance(completion, str):
+        # The end of the text is a token more.
+        return count_text_tokens(tokenizer, f"{prompt}{completion}") + 1
+    return count_chat_tokens(tokenizer, [*prompt, *completion], asks=False)
 
 
 def chat_template_kwargs(tokenizer: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import file_sha256, read_jsonl, write_json
 from diffscribe.core.params import TrainParams
-from diffscribe.core.records import Sample
+from diffscribe.core.records import TrainingSample
 from diffscribe.doors.adapter import WEIGHTS
 from diffscribe.doors.model_folder import load_tokenizer, max_chat_tokens
 from diffscribe.doors.torch_runtime import (
@@ -276,16 +276,18 @@ def prepare_trainer(
     return trainer, backend, len(train)
 
 
-def _samples(sft: Path, params: TrainParams) -> tuple[list[Sample], list[Sample]]:
-    train = list(read_jsonl(sft / "train.jsonl", Sample))
+Samples = list[TrainingSample]
+
+
+def _samples(sft: Path, params: TrainParams) -> tuple[Samples, Samples]:
+    train = list(read_jsonl(sft / "train.jsonl", TrainingSample))
     if not train:
         raise RecordError(
             f"{sft / 'train.jsonl'}: no samples to train on; see reports/render.json "
             "and reports/curate.json for what dropped them"
         )
-    validation = sorted(
-        read_jsonl(sft / "validation.jsonl", Sample), key=lambda sample: sample.id
-    )
+    read = read_jsonl(sft / "validation.jsonl", TrainingSample)
+    validation = sorted(read, key=lambda sample: sample.id)
     kept = validation[: params.max_validation_samples]
     logger.info(
         "read %d samples to train on, %d of %d to validate with",

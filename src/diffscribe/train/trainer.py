@@ -14,7 +14,7 @@ from typing import Any, Literal
 from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.files import temporary_folder
 from diffscribe.core.params import TrainParams
-from diffscribe.core.records import Sample
+from diffscribe.core.records import TrainingSample
 from diffscribe.doors.adapter import load_adapter
 from diffscribe.doors.model_folder import chat_template_kwargs, damage_explained
 from diffscribe.doors.torch_runtime import has_bf16, has_gpu, quiet_libraries
@@ -248,23 +248,26 @@ def sft_config(
     return SFTConfig(**fixed, **chosen)
 
 
-def sft_dataset(samples: list[Sample], tokenizer: Any) -> Any:
-    """Return the chats of samples as TRL reads them."""
+def sft_dataset(samples: list[TrainingSample], tokenizer: Any) -> Any:
+    """Return samples, all of one kind, as TRL reads them.
+
+    Of text that is rendered already, TRL ends the completion with the end of a text
+    unless it ends a turn with it.
+    """
     from datasets import Dataset
 
     kwargs = chat_template_kwargs(tokenizer)
     rows = []
     for sample in samples:
-        row: dict[str, Any] = {
-            "prompt": [message.model_dump() for message in sample.prompt],
-            "completion": [message.model_dump() for message in sample.completion],
-        }
-        rows.append(row | ({"chat_template_kwargs": kwargs} if kwargs else {}))
+        row = sample.model_dump(include={"prompt", "completion"})
+        if kwargs and not isinstance(sample.prompt, str):
+            row["chat_template_kwargs"] = kwargs
+        rows.append(row)
     return Dataset.from_list(rows)
 
 
 def masked_ids(
-    sample: Sample, tokenizer: Any, params: TrainParams
+    sample: TrainingSample, tokenizer: Any, params: TrainParams
 ) -> list[tuple[int, bool]]:
     """Return the token ids of a sample, each with whether the loss is computed on it.
 
