@@ -220,6 +220,8 @@ def _tracing(run: TrackedRun) -> Trace:
             return
         messages = [message.model_dump() for message in shown.messages]
         asked = {"model": shown.model, "messages": messages}
+        if shown.tools:
+            asked["tools"] = [tool.model_dump() for tool in shown.tools]
         with run.trace(question.about, asked) as record:
             yield lambda answer: record(
                 {"text": redact_texts([answer.text]).texts[0], **answer.usage._asdict()}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from diffscribe.core.records import Message, ToolSpec, Turn
 from diffscribe.doors.failure import AttemptError, Fault, is_about_one
 from diffscribe.doors.llama_cpp import NEUTRAL_SAMPLING
 from diffscribe.doors.reply import Question
@@ -91,10 +92,7 @@ class Dialect(NamedTuple):
         """Return the JSON to send to /chat/completions."""
         body: dict[str, Any] = {
             "model": question.model,
-            "messages": [
-                {"role": each.role, "content": each.content}
-                for each in question.messages
-            ],
+            "messages": [_spoken(each) for each in question.messages],
             self.limit_name: question.max_tokens,
             "temperature": question.temperature,
             "seed": question.seed,
@@ -102,6 +100,7 @@ class Dialect(NamedTuple):
         if self.is_llama_cpp:
             body |= NEUTRAL_SAMPLING
             body |= {"grammar": question.grammar} if question.grammar else {}
+        body["tools"] = [_offered(each) for each in question.tools] or None
         body["reasoning_effort"] = question.reasoning_effort
         if question.schema is not None and self.rung != Rung.TEXT:
             body["response_format"] = self._response_format(question.schema)
@@ -156,6 +155,31 @@ class Dialect(NamedTuple):
     def _less_firm(self) -> "Dialect":
         rungs = list(Rung)
         return self._replace(rung=rungs[rungs.index(self.rung) + 1])
+
+
+def _offered(tool: ToolSpec) -> dict[str, Any]:
+    return {"type": "function", "function": tool.model_dump()}
+
+
+def _spoken(message: Message | Turn) -> dict[str, Any]:
+    """Return a message as the API has it, in which arguments are JSON in a string."""
+    spoken: dict[str, Any] = {"role": message.role, "content": message.content}
+    if isinstance(message, Turn):
+        calls = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": orjson.dumps(call.arguments).decode(),
+                },
+            }
+            for call in message.tool_calls
+        ]
+        more = (("tool_calls", calls), ("tool_call_id", message.tool_call_id))
+        spoken |= {name: value for name, value in more if value}
+        spoken |= {"name": message.name} if message.name else {}
+    return spoken
 
 
 def _place(name: str, said: str) -> int:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from diffscribe.core.errors import ParamsError, ToolError
 from diffscribe.core.params import check_address
+from diffscribe.core.records import Message, Turn
 from diffscribe.doors.dialect import Dialect, Rung, tokenize_body, unspeakable
 from diffscribe.doors.failure import (
     AnswerError,
@@ -91,7 +92,7 @@ def prepare(question: Question, host: str) -> Outgoing:
     """Return a question as it may be sent to a host.
 
     For this machine it is unchanged. For any other host its secrets, e-mail addresses
-    and lines that name people are replaced or removed, in messages and schema alike.
+    and lines that name people are replaced or removed, in messages, schema and tools.
 
     Args:
         question: as the caller has it.
@@ -111,26 +112,45 @@ def prepare(question: Question, host: str) -> Outgoing:
             f"{question.about} is marked private and may not be sent to {host}{model}; "
             "name an endpoint on this machine, or leave the source out"
         )
-    texts = [message.content for message in question.messages]
-    names: list[str] = []
+    texts: list[str] = []
 
-    def collect(name: str) -> str:
-        names.append(name)
-        return name
+    def collect(text: str) -> str:
+        texts.append(text)
+        return text
 
-    _map_strings(question.schema, collect)
-    redacted = redact_texts([*texts, *names])
+    _with_texts(question, collect)
+    redacted = redact_texts(texts)
     if redacted.problem:
         raise WithheldError(redacted.problem, host)
     new = iter(redacted.texts)
-    messages = tuple(
-        message.model_copy(update={"content": next(new)})
-        for message in question.messages
+    return Outgoing(_with_texts(question, lambda _: next(new)), host, redacted.replaced)
+
+
+def _with_texts(question: Question, change: Callable[[str], str]) -> Question:
+    """Return a question with every text of it changed, each by one call, in order."""
+    return question._replace(
+        messages=tuple(_with_text(each, change) for each in question.messages),
+        schema=_map_strings(question.schema, change),
+        tools=tuple(
+            tool.model_copy(
+                update={
+                    "description": change(tool.description),
+                    "parameters": _map_strings(tool.parameters, change),
+                }
+            )
+            for tool in question.tools
+        ),
     )
-    schema = _map_strings(question.schema, lambda _: next(new))
-    return Outgoing(
-        question._replace(messages=messages, schema=schema), host, redacted.replaced
-    )
+
+
+def _with_text(message: Message | Turn, change: Callable[[str], str]) -> Message | Turn:
+    changed: dict[str, Any] = {"content": change(message.content)}
+    if isinstance(message, Turn):
+        changed["tool_calls"] = tuple(
+            call.model_copy(update={"arguments": _map_strings(call.arguments, change)})
+            for call in message.tool_calls
+        )
+    return message.model_copy(update=changed)
 
 
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
@@ -322,7 +342,9 @@ class Endpoint:
                 body["logit_bias"] = [[token, False] for token in refused]
             started = time.perf_counter()
             content = await self._exchange("/chat/completions", body)
-            answer = read_reply(content, time.perf_counter() - started)
+            latency_s = time.perf_counter() - started
+            has_tools = bool(question.tools)
+            answer = read_reply(content, latency_s, has_tools=has_tools)
             # After a false count, a limit of tokens would stop all for hours.
             if 0 < answer.usage.total <= most_tokens(question).total:
                 unused_tokens = tokens - answer.usage.total

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from diffscribe.core.records import Message
+from diffscribe.core.records import Message, ToolSpec, Turn
 from diffscribe.doors.failure import (
     MAX_WORDS_CHARS,
     UNKNOWN_ERROR,
@@ -32,7 +32,7 @@ class Question(NamedTuple):
 
     model: str
     """Its name at the endpoint; for a GGUF, the digest of the file."""
-    messages: tuple[Message, ...]
+    messages: tuple[Message | Turn, ...]
     """The chat so far. A question for JSON also describes it here."""
     schema: Mapping[str, Any] | None
     """The JSON Schema of the answer, or None for free text."""
@@ -53,6 +53,8 @@ class Question(NamedTuple):
     """Where the answer must come from; empty if an answer from anywhere counts."""
     grammar: str = ""
     """GBNF that llama-server holds the answer to; no other endpoint is sent it."""
+    tools: tuple[ToolSpec, ...] = ()
+    """What may be called; the text of the answer is then that of a ToolAnswer."""
 
 
 TEMPLATE_TOKENS = 512
@@ -81,7 +83,14 @@ def most_tokens(question: Question) -> TokenUsage:
     A token is at least a byte, and max_tokens ends an answer.
     """
     content = [message.content for message in question.messages]
-    prompt_bytes = len(orjson.dumps([content, question.schema]))
+    tools = [tool.model_dump() for tool in question.tools]
+    calls = [
+        call.model_dump()
+        for message in question.messages
+        if isinstance(message, Turn)
+        for call in message.tool_calls
+    ]
+    prompt_bytes = len(orjson.dumps([content, question.schema, tools, calls]))
     return TokenUsage(TEMPLATE_TOKENS + prompt_bytes, 0, question.max_tokens, 0)
 
 
@@ -122,10 +131,12 @@ def question_key(question: Question) -> str:
     content = question._asdict()
     for name in ("about", "private", "traced"):
         del content[name]
-    for name in ("place", "grammar"):
+    for name in ("place", "grammar", "tools"):
         # Without this, every key of an earlier ledger would be another.
         if not content[name]:
             del content[name]
+    if question.tools:
+        content["tools"] = [tool.model_dump() for tool in question.tools]
     content["messages"] = [message.model_dump() for message in question.messages]
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()
@@ -167,11 +178,14 @@ def is_failure(finish_reason: str, text: str) -> bool:
     )
 
 
-def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
+def read_reply(
+    content: bytes, latency_s: float = 0.0, *, has_tools: bool = False
+) -> Answer:
     """Return the answer in the body of a 200.
 
     Thoughts are removed. They become the answer if there is no other and the model
-    was not cut off while thinking.
+    was not cut off while thinking. Of a question with tools, the text is that of a
+    ToolAnswer.
 
     Raises:
         AttemptError: if there is no answer, or an error in place of one.
@@ -196,7 +210,10 @@ def read_reply(content: bytes, latency_s: float = 0.0) -> Answer:
     if _FILTERS.search(finish_reason.lower()):
         words = f"the answer was taken away: {finish_reason}"
         raise AttemptError(Fault.FILTERED, words)
-    text = _text(choice, is_cut=finish_reason == CUT)
+    if has_tools:
+        text = _tool_answer(choice)
+    else:
+        text = _text(choice, is_cut=finish_reason == CUT)
     if is_failure(finish_reason, text):
         words = f"the answer broke off: {finish_reason or 'it is empty'}"
         raise AttemptError(Fault.STATUS, words, code=UNKNOWN_ERROR)
@@ -220,6 +237,53 @@ def _text(choice: Mapping[str, Any], *, is_cut: bool) -> str:
         _string(message.get("refusal")),
     )
     return next(filter(str.strip, others), "")
+
+
+class AnsweredCall(NamedTuple):
+    """A call that a model asked for."""
+
+    name: str
+    arguments: dict[str, Any] | None
+    """None if they are no JSON object."""
+
+
+class ToolAnswer(NamedTuple):
+    """What a model said that may call tools."""
+
+    content: str
+    calls: tuple[AnsweredCall, ...]
+
+
+def read_tool_answer(text: str) -> ToolAnswer:
+    """Return what the text of an Answer to a question with tools holds."""
+    value = json.loads(text)
+    calls = (AnsweredCall(**call) for call in value["tool_calls"])
+    return ToolAnswer(value["content"], tuple(calls))
+
+
+def _tool_answer(choice: Mapping[str, Any]) -> str:
+    """Return content and calls of a message as JSON with sorted keys; '' of neither."""
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    told = message.get("tool_calls")
+    calls = [_call(each) for each in told] if isinstance(told, list) else []
+    said = without_thoughts(_content(message.get("content")))
+    if not calls and not said.strip():
+        return ""
+    # In ASCII, since lone surrogates can be kept in no ledger.
+    return json.dumps({"content": said, "tool_calls": calls}, sort_keys=True)
+
+
+def _call(told: Any) -> dict[str, Any]:
+    function = told.get("function") if isinstance(told, dict) else None
+    function = function if isinstance(function, dict) else {}
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        arguments = parse_json(arguments)
+    return {
+        "name": _string(function.get("name")),
+        "arguments": arguments if isinstance(arguments, dict) else None,
+    }
 
 
 def _string(value: Any) -> str:
