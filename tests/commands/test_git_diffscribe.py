@@ -58,12 +58,13 @@ def command(folder, *arguments, code=0, **variables):
     return ended.stdout, ended.stderr
 
 
-def in_terminal(folder, typed, **variables):
+def in_terminal(folder, typed, *arguments, **variables):
     """Run the command in a terminal, type lines, and return what it shows."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
-        os.execvpe(COMMAND[0], COMMAND, {**os.environ, "COLUMNS": "80", **variables})
+        environment = {**os.environ, "COLUMNS": "80", **variables}
+        os.execvpe(COMMAND[0], [*COMMAND, *arguments], environment)
     os.write(terminal, typed.encode())
     shown = b""
     try:
@@ -268,6 +269,14 @@ def test_the_commits_of_a_branch_are_proposed_anew(top):
     before, tree = subjects(top), run(top, "rev-parse", "HEAD^{tree}")
     command(top, "rewrite", "HEAD~3..", code=66)
     (top / ".env").unlink()
+    (top / "gone.txt").write_text("gone\n")
+    run(top, "add", "gone.txt")
+    (top / "gone.txt").unlink()
+    arguments = ("rewrite", "HEAD~3..", "--apply")
+    shown, code = in_terminal(top, "e\na\n", *arguments, GIT_EDITOR="echo leave >")
+    assert code == 66
+    assert "the plan leaves everything out" in shown
+    assert run(top, "status", "--porcelain") == b"AD gone.txt\n"
     shown, _ = command(top, "rewrite", "HEAD~3..")
     assert "docs/guide.md" in shown
     assert subjects(top) == before
@@ -277,6 +286,7 @@ def test_the_commits_of_a_branch_are_proposed_anew(top):
     assert run(top, "status", "--porcelain") == b""
     command(top, "undo")
     assert subjects(top) == before
+    assert run(top, "status", "--porcelain") == b"AD gone.txt\n"
     assert len(run(top, "for-each-ref", "refs/diffscribe").splitlines()) == 1
     _, said = command(top, "rewrite", "nonsense", code=66)
     assert "names no commit" in said

@@ -325,7 +325,8 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
         if not built.commits:
             raise SourceError(f"{checkout.top}: the plan leaves everything out")
         kept = keep_reference(checkout, head)
-        entries = changed_entries(work, head.tree, built.tree)
+        gone = gone_entries(work, head, head.tree)
+        entries = (*changed_entries(work, head.tree, built.tree), *gone)
         publish(work, head, built.commits[-1], entries, built.edits)
         click.echo(f"{_count(built)}; {kept} keeps the ones before")
 
