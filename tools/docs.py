@@ -11,9 +11,9 @@ from pathlib import Path
 
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.params import params_schema
+from diffscribe.core.tables import cell, grid
 from diffscribe.eval.cases import GROUPS_GIVEN
 from diffscribe.eval.metrics import Evaluation, SystemResult
-from diffscribe.eval.report import cell, grid
 
 ROOT = Path(__file__).resolve().parents[1]
 EVALUATION = ROOT / "reports" / "eval" / "metrics.json"

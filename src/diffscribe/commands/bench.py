@@ -33,6 +33,7 @@ from diffscribe.core.params import (
     may_hold_key,
 )
 from diffscribe.core.records import Label, Plan, Score, SplitChange
+from diffscribe.core.tables import cell, percent, terminal_grid
 from diffscribe.core.tracking import tracked_run
 from diffscribe.eval.ask import System, ask_all
 from diffscribe.eval.case_files import read_case_file
@@ -46,10 +47,7 @@ from diffscribe.eval.cases import (
 from diffscribe.eval.controls import RULES, Control, read_labels
 from diffscribe.eval.questions import Decoding
 from diffscribe.eval.report import (
-    cell,
     log_evaluation,
-    percent,
-    terminal_grid,
     terminal_table,
     write_report,
 )

@@ -58,6 +58,16 @@ class Pair(NamedTuple):
     repo: str = ""
 
 
+def mean_of(scores: Iterable[Score], name: str, measure: Measure) -> Estimate:
+    """Return the mean of a measure with its interval, where there is a value."""
+    observed = (
+        Observation(score.cluster, value, score.repo)
+        for score in scores
+        if (value := score.values[name]) is not None
+    )
+    return estimate(observed, (measure.low, measure.high))
+
+
 def compare_pairs(
     paired: Mapping[Key, tuple[Measure, Sequence[Pair]]],
 ) -> dict[Key, Comparison]:

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from diffscribe.commits.junk_kinds import is_held_out
-from diffscribe.core.compare import Comparison, compare_systems
-from diffscribe.core.intervals import Estimate, Observation, estimate
+from diffscribe.core.compare import Comparison, compare_systems, mean_of
+from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Plan, Prediction, Record, Score
 from diffscribe.eval.cases import GROUPS_GIVEN, RERANK, TOO_LONG, Case
 from diffscribe.eval.messages import Aligned, align
@@ -175,17 +175,6 @@ def evaluate(
     )
 
 
-def mean_of(scores: Iterable[Score], name: str) -> Estimate:
-    """Return the mean of one of SCORES with its interval, where there is a value."""
-    measure = SCORES[name]
-    observed = (
-        Observation(score.cluster, value, score.repo)
-        for score in scores
-        if (value := score.values[name]) is not None
-    )
-    return estimate(observed, (measure.low, measure.high))
-
-
 def headline(evaluation: Evaluation) -> dict[str, float | None]:
     """Return the eight numbers of metrics/eval.json: the student's means by HEADLINE.
 
@@ -228,7 +217,7 @@ def _result(
     return SystemResult(
         system=scores[0].system,
         n=len(scores),
-        scores={name: mean_of(scores, name) for name in SCORES},
+        scores={name: mean_of(scores, name, SCORES[name]) for name in SCORES},
         tokens_per_s=tokens / sum(latencies_s) if tokens and latencies_s else None,
         latency_p50_s=p50_s,
         latency_p95_s=p95_s,

@@ -5,19 +5,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from diffscribe.core.compare import Measure
 from diffscribe.core.files import write_json, write_jsonl
-from diffscribe.core.intervals import Estimate
+from diffscribe.core.tables import Row, cell, grid, number, percent, terminal_grid
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.eval.metrics import Difference, Evaluated, Evaluation, SystemResult
 from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS
 
-NOTHING = "-"
-NARROWEST = 80
-"""Columns of the narrowest table; a narrower terminal wraps it."""
-_GAP = 2
 TITLES = {
     "valid": "valid\nplans %",
     "ari": "grouping\n(ARI) %",
@@ -28,8 +22,6 @@ TITLES = {
     "style": "in\nstyle %",
     "chrf": "words\n(chrF) %",
 }
-
-Row = dict[str, str]
 
 
 def write_report(folder: Path, evaluated: Evaluated) -> None:
@@ -62,14 +54,6 @@ def terminal_table(evaluation: Evaluation, columns: int) -> str:
     all.
     """
     return terminal_grid(headline_rows(evaluation.systems), columns)
-
-
-def terminal_grid(rows: Sequence[Row], columns: int) -> str:
-    """Return rows as a table at most `columns` wide.
-
-    Columns that do not fit come below, with the first column again.
-    """
-    return "\n\n".join(grid(part, "simple") for part in in_width(rows, columns))
 
 
 def summary(evaluation: Evaluation) -> str:
@@ -224,62 +208,6 @@ def _slice_rows(
     ]
 
 
-def grid(rows: Sequence[Row], style: str = "github") -> str:
-    """Return rows with the keys of the first as titles; NOTHING without rows.
-
-    Columns of numbers are aligned to the right. A line feed in a title breaks it in
-    a terminal and is a space in Markdown.
-    """
-    if not rows:
-        return NOTHING
-    if style == "github":
-        rows = [{key.replace("\n", " "): row[key] for key in row} for row in rows]
-    _, *others = rows[0]
-    is_words = {name: any(row[name][:1].isalpha() for row in rows) for name in others}
-    align = ["left", *("left" if is_words[name] else "right" for name in others)]
-    return tabulate(
-        rows, headers="keys", tablefmt=style, disable_numparse=True, colalign=align
-    )
-
-
-def in_width(rows: Sequence[Row], columns: int) -> list[list[Row]]:
-    """Take a table apart into ones that fit, each with the first column.
-
-    A column that is wider than NARROWEST stays as it is.
-    """
-    first, *others = rows[0]
-    parts: list[list[str]] = [[]]
-    room = left = max(columns, NARROWEST) - _width(rows, first)
-    for name in others:
-        taken = _width(rows, name) + _GAP
-        if taken > left and parts[-1]:
-            parts.append([])
-            left = room
-        parts[-1].append(name)
-        left -= taken
-    return [
-        [{key: row[key] for key in (first, *names)} for row in rows] for names in parts
-    ]
-
-
-def percent(value: float | None, high: float = 1.0) -> str:
-    """Return a value in whole percent of its highest."""
-    return NOTHING if value is None else f"{round(100 * (value / high))}"
-
-
-def cell(mean: Estimate, high: float = 1.0) -> str:
-    """Return a mean in percent with the ends of its interval, such as `71 [62,79]`."""
-    if mean.value is None:
-        return NOTHING
-    low, top = percent(mean.low, high), percent(mean.high, high)
-    return f"{percent(mean.value, high)} [{low},{top}]"
-
-
-def _width(rows: Sequence[Row], name: str) -> int:
-    lines = [*name.split("\n"), *(row[name] for row in rows)]
-    return max(map(len, lines))
-
-
 def headline_rows(results: Iterable[SystemResult]) -> list[Row]:
     """Return a row for each system: n, the measures of HEADLINE, speed and size."""
     return [
@@ -292,13 +220,6 @@ def headline_rows(results: Iterable[SystemResult]) -> list[Row]:
         }
         for result in results
     ]
-
-
-def number(value: float | None) -> str:
-    """Return a number with three digits or more."""
-    if value is None:
-        return NOTHING
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _measures(measures: Mapping[str, Measure], results: Sequence[SystemResult]) -> str:

@@ -20,10 +20,11 @@ from diffscribe.core.records import (
     Score,
     SplitChange,
 )
+from diffscribe.core.tables import cell, grid
 from diffscribe.doors.adapter import adapter_sha256
 from diffscribe.doors.places import remote_name
 from diffscribe.eval.metrics import Evaluation
-from diffscribe.eval.report import cell, grid, headline_rows, verdicts_text
+from diffscribe.eval.report import headline_rows, verdicts_text
 from diffscribe.eval.scores import HEADLINE
 from diffscribe.review.page import asset, markdown_table
 

@@ -13,21 +13,20 @@ from typing import Any, TypeVar
 from diffscribe.commits.grammar import format_header
 from diffscribe.commits.plan import plan_json
 from diffscribe.core.ballots import Ballot, digest
-from diffscribe.core.compare import Comparison
+from diffscribe.core.compare import Comparison, mean_of
 from diffscribe.core.draw import stratified
 from diffscribe.core.errors import RecordError
 from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Prediction, Score
+from diffscribe.core.tables import cell, number
 from diffscribe.eval.cases import Case, cluster_of, file_changes
 from diffscribe.eval.metrics import (
     Evaluated,
     Evaluation,
     Slice,
-    mean_of,
     slice_names,
     slices,
 )
-from diffscribe.eval.report import cell, number
 from diffscribe.eval.scores import HEADLINE, SCORES
 from diffscribe.review.page import (
     asset,
@@ -183,7 +182,7 @@ def _parts(parts: Iterable[Slice], scores: Mapping[str, Score]) -> str:
     rows = []
     for part in parts:
         own = [scores[id_] for id_ in sorted(part.ids)]
-        means = [cell(mean_of(own, name)) for name in HEADLINE]
+        means = [cell(mean_of(own, name, SCORES[name])) for name in HEADLINE]
         rows.append((f"{part.kind}: {part.name}", len(part.ids), *means))
     return html_table(("part", "n", *HEADLINE), rows)
 
