@@ -54,6 +54,7 @@ OF_ONE_IMPORTER = {
     "doors.server_watch": "the process that ends a llama-server nobody asks",
     "harvest.context": "patterns of .gitignore and the license at a commit",
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
+    "propose.wording": "what asks a model, which a plan without one does not load",
     "review.flags": "what a reader of a label should look at",
     "split.junk": "variants of a change with junk files",
 }

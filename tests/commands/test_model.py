@@ -8,7 +8,8 @@ from tests.support.served import processes
 from tests.support.waiting import wait_until
 
 from diffscribe.base.smollm2 import original_gguf
-from diffscribe.propose.planner import Settings, propose
+from diffscribe.propose.planner import propose
+from diffscribe.propose.settings import Settings
 
 PATHS = ("docs/setup.md", "src/api/client.py")
 

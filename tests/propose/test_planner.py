@@ -11,9 +11,10 @@ from diffscribe.commits.grammar import TYPES, format_header
 from diffscribe.commits.units import units_of
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.records import FileStatus
-from diffscribe.propose.draft import draft_problem
+from diffscribe.propose.draft import GENERATED, draft_problem
 from diffscribe.propose.house_style import HouseStyle
-from diffscribe.propose.planner import GENERATED, Settings, propose, read_settings
+from diffscribe.propose.planner import propose
+from diffscribe.propose.settings import Settings, read_settings
 
 PATHS = ("src/api/client.py", "tests/api/test_client.py", "docs/setup.md", "go.sum")
 NONE = Settings(model="none")
@@ -226,7 +227,8 @@ def test_a_gguf_is_held_to_a_message_of_the_given_type(
 LIGHT = """
 import json, sys
 from diffscribe.core.records import Change
-from diffscribe.propose.planner import Settings, propose
+from diffscribe.propose.planner import propose
+from diffscribe.propose.settings import Settings
 propose(Change.model_validate_json(sys.stdin.read()), Settings(model=sys.argv[1]))
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

@@ -8,7 +8,7 @@ grows the trees; they are kept as plain arrays, and a plan needs numpy alone.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from diffscribe.baseline.features import (
     pair_features,
     rarity_of,
 )
-from diffscribe.core.params import BaselineParams
+
+if TYPE_CHECKING:
+    from diffscribe.core.params import BaselineParams
 
 TREE_DEPTH = 6
 LEARNING_RATE = 0.07
@@ -82,7 +84,7 @@ class Grouping(NamedTuple):
 def fit_grouping(
     training: Sequence[GroupedChange],
     validation: Sequence[GroupedChange],
-    params: BaselineParams,
+    params: "BaselineParams",
 ) -> Grouping:
     """Return trees fitted on pairs of files, and a threshold good on validation.
 
@@ -181,7 +183,7 @@ def fit_trees(
     features: NDArray[np.float32],
     answers: NDArray[np.bool_],
     weights: Floats,
-    params: BaselineParams,
+    params: "BaselineParams",
 ) -> Trees:
     """Return gradient-boosted trees (Friedman 2001, as in scikit-learn).
 

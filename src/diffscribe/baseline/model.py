@@ -6,7 +6,7 @@ It is kept as JSON and safetensors, which hold nothing that can run.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from diffscribe.commits.diff import parts_of_diff
 from diffscribe.commits.gitignore import ignored
 from diffscribe.core.errors import RecordError, SourceError
 from diffscribe.core.files import write_json
-from diffscribe.core.params import BaselineParams
 from diffscribe.core.records import (
     FileStatus,
     Plan,
@@ -41,6 +40,9 @@ from diffscribe.core.records import (
     Record,
     SplitChange,
 )
+
+if TYPE_CHECKING:
+    from diffscribe.core.params import BaselineParams
 
 
 class Baseline(NamedTuple):
@@ -109,7 +111,7 @@ def _last_name(pattern: str) -> str | None:
 def fit(
     training: Iterable[SplitChange],
     validation: Iterable[SplitChange],
-    params: BaselineParams,
+    params: "BaselineParams",
 ) -> Baseline:
     """Return the baseline of some rows; validation only sets one threshold.
 

@@ -40,10 +40,10 @@ from diffscribe.doors.git import decode, encode
 from diffscribe.doors.hooks import hook_room, install_hook, remove_hook
 from diffscribe.propose.apply import Built, Terms, build
 from diffscribe.propose.change import read_change
-from diffscribe.propose.draft import Draft, draft_problem
+from diffscribe.propose.draft import Draft, Proposal, draft_problem
 from diffscribe.propose.house_style import read_house_style
-from diffscribe.propose.planner import Proposal, Settings, propose, read_settings
 from diffscribe.propose.private_files import private_files, without_files
+from diffscribe.propose.settings import Settings, read_settings
 from diffscribe.propose.show import draft_json, show_draft
 from diffscribe.propose.spelling import safe_text
 from diffscribe.propose.todo import TodoError, explain, print_todo, read_todo
@@ -177,13 +177,20 @@ def _new(checkout: Checkout, change: Change, wishes: Wishes) -> Proposal:
             f"{checkout.top}: only files of keys differ, such as '{secret[0]}'; give "
             "--allow-secrets to commit them"
         )
-    proposal = propose(rest, _settings(checkout, change, wishes.intent), _tell)
+    proposal = _propose(rest, _settings(checkout, change, wishes.intent))
     if not secret:
         return proposal
     left = dict(proposal.draft.left_out) | dict.fromkeys(secret, ())
     draft = proposal.draft.model_copy(update={"left_out": left})
     note = "files of keys and passwords are left out; --allow-secrets takes them"
     return proposal._replace(draft=draft, notes=(*proposal.notes, note))
+
+
+def _propose(change: Change, settings: Settings, as_one: bool = False) -> Proposal:
+    # It imports numpy, which would double the time of --help and undo.
+    from diffscribe.propose.planner import propose
+
+    return propose(change, settings, (lambda _: None) if as_one else _tell, as_one)
 
 
 def _tell(header: str) -> None:
@@ -359,7 +366,7 @@ def message_command(intent: str, into: Path | None) -> None:
     if not rest.files:
         raise SourceError(f"{checkout.top}: nothing is staged that a model may see")
     settings = _settings(checkout, change, intent)
-    proposal = propose(rest, settings, as_one=True)
+    proposal = _propose(rest, settings, as_one=True)
     for note in proposal.notes:
         click.echo(f"note: {note}", err=True)
     message = format_message(proposal.draft.plan.commits[0])

@@ -5,8 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, get_args
 
-from diffscribe.core.params import CommitType
-from diffscribe.core.records import PlannedCommit
+from diffscribe.core.records import CommitType, PlannedCommit
 
 TYPES: tuple[str, ...] = get_args(CommitType)
 """The types a plan may use."""

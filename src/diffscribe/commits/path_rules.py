@@ -4,10 +4,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache
 from posixpath import basename, splitext
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from diffscribe.core.files import read_table
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 _PATHS = {
     "ci": (
@@ -135,7 +137,9 @@ def prompt_priority(path: str) -> int:
 
 
 @cache
-def _spec(*names: str) -> GitIgnoreSpec:
+def _spec(*names: str) -> "GitIgnoreSpec":
+    from pathspec import GitIgnoreSpec
+
     return GitIgnoreSpec.from_lines(
         pattern for name in names for pattern in path_lists()[name]
     )

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from diffscribe.core.errors import ParamsError
+from diffscribe.core.records import CommitType
 
 
 def _quoted(value: object) -> object:
@@ -167,22 +168,6 @@ def check_address(address: str) -> str:
             "in an environment variable that api_key_variable names"
         )
     return address
-
-
-CommitType = Literal[
-    "feat",
-    "fix",
-    "docs",
-    "style",
-    "refactor",
-    "perf",
-    "test",
-    "build",
-    "ci",
-    "chore",
-    "revert",
-]
-"""The types of a plan: those of Conventional Commits and of Angular."""
 
 
 class StyleParams(Section):

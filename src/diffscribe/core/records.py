@@ -12,6 +12,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SPLITS = ("train", "validation", "test")
+CommitType = Literal[
+    "feat",
+    "fix",
+    "docs",
+    "style",
+    "refactor",
+    "perf",
+    "test",
+    "build",
+    "ci",
+    "chore",
+    "revert",
+]
+"""The types of a plan: those of Conventional Commits and of Angular."""
 
 
 class Record(BaseModel):

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from diffscribe.core.errors import SourceError
-from diffscribe.core.params import SourceParams
 from diffscribe.doors.git import UnreadableError, ask_git, run_git
+
+if TYPE_CHECKING:
+    from diffscribe.core.params import SourceParams
 
 MAX_BYTES = 2**20
 """Size limit of HEAD, config, commondir and the like."""
@@ -88,7 +90,7 @@ class Source(NamedTuple):
     """The folder that holds `objects`; None for a bundle."""
     remote: str | None
     """`host/owner/name` in lower case; sources with the same one are equal."""
-    settings: SourceParams
+    settings: "SourceParams"
 
 
 class OpenSource(NamedTuple):

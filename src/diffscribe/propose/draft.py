@@ -1,6 +1,7 @@
 """A draft: the plan that a person is shown, may edit, and has made into commits."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -8,6 +9,8 @@ from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.plan import PlanProblem, plan_problem
 from diffscribe.commits.units import FileUnits
 from diffscribe.core.records import Plan, PlannedCommit, Record
+
+GENERATED = "baseline"
 
 
 class Draft(Record):
@@ -23,6 +26,18 @@ class Draft(Record):
     def __hash__(self) -> int:
         """Return a hash without what is left out: a mapping has none."""
         return hash(self.plan)
+
+
+class Proposal(NamedTuple):
+    """A plan, and where it comes from."""
+
+    draft: Draft
+    made_by: str
+    """The model that worded it, or GENERATED."""
+    generated: tuple[int, ...]
+    """The numbers, from 1, of the commits whose subject only lists their files."""
+    notes: tuple[str, ...]
+    """What a person should know, a line each."""
 
 
 def draft_problem(

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from diffscribe.commits.grammar import TYPES, parse_header
 from diffscribe.commits.plan import MessageStyle
-from diffscribe.core.records import Record
+from diffscribe.core.records import Plan, PlannedCommit, Record
 
 MAX_FILE_BYTES = 2**18
 """No configuration is larger, and what is larger may be anything."""
@@ -57,6 +55,18 @@ def read_house_style(
         found |= {name: value for name, value in told.items() if value}
     types = tuple(each for each in found.get("types", TYPES) if each in TYPES)
     return HouseStyle.model_validate(found | {"types": types or TYPES})
+
+
+def in_house_style(commit: PlannedCommit, house: HouseStyle) -> PlannedCommit:
+    """Return a commit with its message as the house writes them."""
+    if house.message == "plain":
+        from diffscribe.commits.answer import in_style
+
+        [commit] = in_style(Plan(commits=(commit,)), house.message).commits
+    if house.is_capitalised and commit.subject[:1].isascii():
+        subject = commit.subject[:1].upper() + commit.subject[1:]
+        return commit.model_copy(update={"subject": subject})
+    return commit
 
 
 def _of_history(subjects: Sequence[str]) -> dict[str, Any]:
@@ -175,6 +185,10 @@ def _toml(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
+    if not text:
+        return None
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -4,142 +4,19 @@ There always is a plan. Where no model is there, fails or takes too long, a comm
 the subject that the baseline makes of the names of its files, and is marked.
 """
 
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-from pydantic import ValidationError
+from collections.abc import Callable, Mapping, Sequence
 
 from diffscribe.baseline.grouping import MOST_FILES
 from diffscribe.baseline.model import load_baseline
-from diffscribe.commits.answer import in_style
-from diffscribe.commits.grammar import format_header
-from diffscribe.commits.prompt import VARIABLES, Prompts, read_prompt, render_prompt
-from diffscribe.commits.student_prompt import CHARS_PER_TOKEN, load_student_prompts
-from diffscribe.core.errors import DiffscribeError, ParamsError, SourceError
-from diffscribe.core.params import check_address, check_variable
-from diffscribe.core.records import Change, Message, Plan, PlannedCommit, Record
-from diffscribe.doors.failure import AnswerError
-from diffscribe.doors.model_server import ServedModel, running_server
-from diffscribe.eval.cases import Case, change_of, single_cases, with_student_prompts
-from diffscribe.eval.questions import Decoding, bare_message, question_of, read_answer
-from diffscribe.propose.draft import Draft
-from diffscribe.propose.house_style import HouseStyle
-from diffscribe.propose.shipped import (
-    BASELINE,
-    NAME,
-    PROMPTS,
-    installed_model,
-    learned_params,
-    shipped_sha256,
-)
-
-if TYPE_CHECKING:
-    from diffscribe.doors.endpoint import Endpoint
-
-NO_MODEL = "none"
-GENERATED = "baseline"
-MAX_PROMPT_CHARS = 24_000
-"""For models with a larger context than the shipped one: about 8,000 tokens."""
-ANSWER_TOKENS = 160
-"""Above the longest header that the grammar admits, a byte a token."""
-FREE_ANSWER_TOKENS = 2048
-"""Thoughts included."""
-REASKS = 2
-CONTEXT_LINES = 3
-SLOTS = 4
-"""Requests open at once at an endpoint."""
+from diffscribe.core.errors import DiffscribeError
+from diffscribe.core.records import Change, Plan, PlannedCommit
+from diffscribe.propose.draft import GENERATED, Draft, Proposal
+from diffscribe.propose.house_style import HouseStyle, in_house_style
+from diffscribe.propose.settings import NO_MODEL, Settings
+from diffscribe.propose.shipped import BASELINE, required_model
 
 Told = Callable[[str], object]
 """Is called with each line as soon as it is known."""
-
-
-class Settings(Record):
-    """Who words the commits, and how."""
-
-    model: str = ""
-    """Empty is what `diffscribe model install` installed; or `none`, a GGUF file, or a
-    model at an OpenAI-compatible endpoint, as URL#MODEL."""
-    adapter: str = ""
-    """A GGUF LoRA file to lay over a GGUF file."""
-    api_key_variable: str | None = None
-    """The environment variable with the key of an endpoint."""
-    prompt: Literal["auto", "student", "full"] = "auto"
-    """What is asked: as the shipped model was trained, or as any model understands it;
-    auto is the former of GGUF files and the latter of endpoints."""
-    intent: str = ""
-    """What the author says about the change; only the full prompt has room for it."""
-    house: HouseStyle = HouseStyle()
-    timeout_s: float = 60.0
-    """For all messages together; what is not worded by then is generated."""
-
-
-class Proposal(NamedTuple):
-    """A plan, and where it comes from."""
-
-    draft: Draft
-    made_by: str
-    """The model that worded it, or GENERATED."""
-    generated: tuple[int, ...]
-    """The numbers, from 1, of the commits whose subject only lists their files."""
-    notes: tuple[str, ...]
-    """What a person should know, a line each."""
-
-
-class _Words:
-    """What a model says: worded commits by their place, and why others are not."""
-
-    def __init__(self, plan: Plan, house: HouseStyle, on_text: Told) -> None:
-        self.commits: dict[int, PlannedCommit] = {}
-        self.problems: list[str] = []
-        self._plan, self._house, self._on_text = plan, house, on_text
-
-    def take(self, at: int, message: PlannedCommit) -> None:
-        """Give a commit of the plan a message, and tell its header."""
-        words = ("type", "scope", "breaking", "subject", "body")
-        said = {name: getattr(message, name) for name in words}
-        commit = self._plan.commits[at].model_copy(update=said)
-        self.commits[at] = _in_style(commit, self._house)
-        self._on_text(format_header(self.commits[at]))
-
-
-def read_settings(
-    config: Mapping[str, str], house: HouseStyle, intent: str = ""
-) -> Settings:
-    """Return the settings that git's configuration names.
-
-    Args:
-        config: with names in lower case: `diffscribe.model`, `diffscribe.adapter`,
-            `diffscribe.apikeyvariable`, `diffscribe.prompt`, `diffscribe.timeout`.
-        house: the style of the repository.
-        intent: what the author says about the change.
-
-    Raises:
-        ParamsError: naming a value that does not fit.
-    """
-    names = {
-        "model": "model",
-        "adapter": "adapter",
-        "api_key_variable": "apikeyvariable",
-        "prompt": "prompt",
-        "timeout_s": "timeout",
-    }
-    keys = {name: f"diffscribe.{key}" for name, key in names.items()}
-    found = {name: config[key] for name, key in keys.items() if key in config}
-    try:
-        settings = Settings.model_validate(found | {"house": house, "intent": intent})
-        if settings.api_key_variable is not None:
-            check_variable(settings.api_key_variable)
-        if "://" in settings.model:
-            _address_of(settings)
-    except ValidationError as error:
-        at = keys[str(error.errors()[0]["loc"][0])]
-        raise ParamsError(f"{at}: {error.errors()[0]['msg']}") from error
-    except ValueError as error:
-        raise ParamsError(f"diffscribe.apiKeyVariable {error}") from error
-    return settings
 
 
 def propose(
@@ -155,23 +32,25 @@ def propose(
     """
     notes: list[str] = []
     plan = _grouped(change, settings.house, notes, as_one)
-    words = _Words(plan, settings.house, on_text)
-    name = NO_MODEL
+    worded: Mapping[int, PlannedCommit] = {}
+    made_by = GENERATED
     if plan.commits and settings.model != NO_MODEL:
         try:
-            ask = _ask_there if "://" in settings.model else _ask_here
-            name = ask(change, plan, settings, words)
+            if not settings.model:
+                required_model()
+            # What asks a model takes longer to import than a plan without one to make.
+            from diffscribe.propose.wording import word_commits
+
+            words = word_commits(change, plan, settings, on_text)
+            worded, made_by = words.commits, words.name if words.commits else GENERATED
+            notes += dict.fromkeys(words.problems)
         except DiffscribeError as error:
-            words.problems.append(str(error))
-    commits = tuple(
-        words.commits.get(at, commit) for at, commit in enumerate(plan.commits)
-    )
-    generated = tuple(n for n, _ in enumerate(commits, 1) if n - 1 not in words.commits)
-    notes += dict.fromkeys(words.problems)
+            notes.append(str(error))
+    commits = tuple(worded.get(at, commit) for at, commit in enumerate(plan.commits))
+    generated = tuple(n for n, _ in enumerate(commits, 1) if n - 1 not in worded)
     if generated and settings.model != NO_MODEL:
         notes.append(f"{len(generated)} of {len(commits)} subjects only name files")
     draft = Draft(plan=plan.model_copy(update={"commits": commits}))
-    made_by = name if words.commits else GENERATED
     return Proposal(draft, made_by, generated, tuple(notes))
 
 
@@ -196,7 +75,7 @@ def _grouped(change: Change, house: HouseStyle, notes: list[str], as_one: bool) 
         commit.model_copy(update={"type": _allowed(commit.type, house.types)})
         for commit in plan.commits
     )
-    styled = tuple(_in_style(commit, house) for commit in commits)
+    styled = tuple(in_house_style(commit, house) for commit in commits)
     return plan.model_copy(update={"commits": styled})
 
 
@@ -217,254 +96,3 @@ _NEAREST = {
 def _allowed(type_: str, types: Sequence[str]) -> str:
     known = (each for each in (type_, *_NEAREST.get(type_, ())) if each in types)
     return next(known, types[0])
-
-
-def _in_style(commit: PlannedCommit, house: HouseStyle) -> PlannedCommit:
-    plan = in_style(Plan(commits=(commit,)), house.message)
-    [styled] = plan.commits
-    if house.is_capitalised and styled.subject[:1].isascii():
-        subject = styled.subject[:1].upper() + styled.subject[1:]
-        return styled.model_copy(update={"subject": subject})
-    return styled
-
-
-# Words.
-
-
-def _ask_here(change: Change, plan: Plan, settings: Settings, words: _Words) -> str:
-    """Have a GGUF word the commits of a plan, and return its name.
-
-    Raises:
-        DiffscribeError: if it cannot be asked.
-    """
-    if settings.model:
-        path = Path(settings.model).expanduser()
-        adapter = Path(settings.adapter).expanduser() if settings.adapter else None
-        name, served = path.stem, ServedModel(path, adapter)
-    else:
-        installed = installed_model()
-        if installed is None:
-            raise SourceError("no model is installed; run 'diffscribe model install'")
-        name, served = NAME, ServedModel(installed.model)
-        if installed.adapter_sha256 != shipped_sha256():
-            words.problems.append(
-                "the model of an earlier version is installed; run 'diffscribe model "
-                "install' again"
-            )
-    deadline = time.monotonic() + settings.timeout_s
-    server = running_server(served)
-    decoding = Decoding(ANSWER_TOKENS, seed=0, with_bodies=False)
-    for at, case in _cases(change, plan, settings, "student"):
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            words.problems.append(f"{name} took over {settings.timeout_s:g} s")
-            break
-        try:
-            answer = server.ask(question_of(case, name, decoding), left_s)
-        except AnswerError as error:
-            if time.monotonic() < deadline:
-                words.problems.append(f"{name}: {error}")
-            # It may have been ended meanwhile; a server that is there stays.
-            server = running_server(served)
-            continue
-        read, problem = read_answer(case, answer.text)
-        if read is None or answer.finish_reason == "length":
-            words.problems.append(f"{name}: {problem or 'a message was cut off'}")
-        else:
-            words.take(at, read.commits[0])
-    return name
-
-
-def _ask_there(change: Change, plan: Plan, settings: Settings, words: _Words) -> str:
-    """Have a model at an endpoint word the commits of a plan, and return its name.
-
-    Raises:
-        DiffscribeError: if it cannot be asked.
-    """
-    import asyncio
-
-    from diffscribe.doors.endpoint import Endpoint, api_key_from
-    from diffscribe.doors.limiter import Limiter
-
-    address, name = _address_of(settings)
-    kind: Literal["student", "full"] = (
-        "student" if settings.prompt == "student" else "full"
-    )
-    cases = _cases(change, plan, settings, kind)
-    if not cases:
-        return name
-    endpoint = Endpoint(
-        address,
-        api_key=api_key_from(settings.api_key_variable),
-        timeout_s=settings.timeout_s,
-        attempts=2,
-        limiter=Limiter(SLOTS),
-    )
-
-    async def word(at: int, case: Case) -> None:
-        try:
-            words.take(at, await _message(endpoint, address, name, case, settings))
-        except DiffscribeError as error:
-            words.problems.append(f"{name}: {error}")
-
-    async def word_all() -> None:
-        tasks = [asyncio.create_task(word(*each)) for each in cases]
-        try:
-            _, late = await asyncio.wait(tasks, timeout=settings.timeout_s)
-            if late:
-                words.problems.append(f"{name} took over {settings.timeout_s:g} s")
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await endpoint.close()
-
-    asyncio.run(word_all())
-    return name
-
-
-def _address_of(settings: Settings) -> tuple[str, str]:
-    """Return the address and the model of URL#MODEL.
-
-    Raises:
-        ParamsError: if it is none; what may hold a key is not repeated.
-    """
-    address, _, name = settings.model.partition("#")
-    try:
-        check_address(address)
-    except ValueError as error:
-        raise ParamsError(f"diffscribe.model: the URL {error}") from error
-    if not name:
-        raise ParamsError(f"diffscribe.model: add the model, as {address}#MODEL")
-    return address, name
-
-
-async def _message(
-    endpoint: "Endpoint", address: str, name: str, case: Case, settings: Settings
-) -> PlannedCommit:
-    """Return the message of a commit, asked again while an answer is none.
-
-    Raises:
-        DiffscribeError: if there is none in the end.
-    """
-    from diffscribe.doors.endpoint import host_of, prepare
-
-    decoding = Decoding(FREE_ANSWER_TOKENS, seed=0)
-    question = question_of(case, name, decoding)
-    if settings.prompt != "student":
-        # A grammar leaves no room for thoughts.
-        question = question._replace(grammar="")
-    complaint = ""
-    for _ in range(1 + REASKS):
-        sent = prepare(question, host_of(address))
-        answer = await endpoint.ask(sent)
-        text = bare_message(answer.text)
-        read, problem = read_answer(case, text)
-        if read is not None:
-            [message] = read.commits
-            problem = _complaint(message, text, case, settings.house, sent.replaced)
-            if problem is None:
-                return message
-        complaint = problem or "it holds no message"
-        again = read_prompt(PROMPTS / "commit" / "reask.md", {"complaint"})
-        turns = (
-            Message(role="assistant", content=text[:MAX_PROMPT_CHARS] or "(nothing)"),
-            Message(
-                role="user", content=Template(again).substitute(complaint=complaint)
-            ),
-        )
-        question = question._replace(messages=(*question.messages, *turns))
-    raise AnswerError(complaint)
-
-
-def _complaint(
-    message: PlannedCommit,
-    text: str,
-    case: Case,
-    house: HouseStyle,
-    replaced: Collection[str],
-) -> str | None:
-    """Return why a message that can be read does not count, or None."""
-    header = format_header(message)
-    if len(header) > house.max_header_chars:
-        return (
-            f"the first line has {len(header)} of {house.max_header_chars} characters"
-        )
-    if case.message == "conventional" and message.type not in case.types:
-        return f"the type {message.type} is none of {', '.join(case.types)}"
-    if house.scopes and message.scope not in (None, *house.scopes):
-        return f"the scope {message.scope} is none of {', '.join(house.scopes)}"
-    found = next((each for each in replaced if each in text), None)
-    return found and f"{found} stands for a secret; leave it out"
-
-
-# What is asked.
-
-
-def _cases(
-    change: Change, plan: Plan, settings: Settings, kind: Literal["student", "full"]
-) -> list[tuple[int, Case]]:
-    """Return a question for the message of each commit of a plan, by its place.
-
-    A commit of which not even the names of files fit a prompt has none.
-    The shipped model is given the type too, which the baseline knows better.
-    """
-    is_student = kind == "student"
-    whole = Case(
-        id=change.id,
-        repo=change.repo,
-        languages=change.languages,
-        task="plan",
-        files=tuple(file.path for file in change.files),
-        diff=change.diff,
-        recent_subjects=change.recent_subjects,
-        scopes=settings.house.scopes,
-        answer="lines",
-        target=plan,
-        private=change.private,
-    )
-    cases = single_cases(whole, plan, has_types=is_student)
-    if is_student:
-        render, style = learned_params().render, learned_params().style.message
-        texts = load_student_prompts(PROMPTS / "student", render.answer, style)
-        max_chars = int(CHARS_PER_TOKEN * render.max_prompt_tokens)
-        asked = with_student_prompts(cases, texts, max_chars, render, style)
-        return [each for each in enumerate(asked) if each[1].prompt]
-    texts_of_any = _full_prompt(settings.house)
-    more = {
-        "recent_subjects": "\n".join(change.recent_subjects) or "(none)",
-        "intent": settings.intent or "(nothing)",
-    }
-    asked = []
-    for case in cases:
-        rendered = render_prompt(
-            change_of(case), texts_of_any, MAX_PROMPT_CHARS, CONTEXT_LINES, len, more
-        )
-        update = {
-            "prompt": rendered.messages if rendered else (),
-            "message": settings.house.message,
-            "types": settings.house.types,
-        }
-        asked.append(case.model_copy(update=update))
-    return [each for each in enumerate(asked) if each[1].prompt]
-
-
-def _full_prompt(house: HouseStyle) -> Prompts:
-    """Return the prompt that any model understands."""
-    folder = PROMPTS / "commit"
-    scope = f"one of the scopes {', '.join(house.scopes)}" if house.scopes else "scope"
-    header = (
-        "The first line reads `type(scope)!: subject`, with one of the types "
-        f"{', '.join(house.types)}; {scope} and mark only where they help."
-        if house.message == "conventional"
-        else "The first line is the subject alone, without a type before it."
-    )
-    system = Template(
-        read_prompt(folder / "system.md", {"header", "case", "max_header_chars"})
-    ).substitute(
-        header=header,
-        case="upper case" if house.is_capitalised else "lower case",
-        max_header_chars=house.max_header_chars,
-    )
-    user = read_prompt(folder / "user.md", {*VARIABLES, "recent_subjects", "intent"})
-    return Prompts(system, user)

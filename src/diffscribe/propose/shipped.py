@@ -7,14 +7,16 @@ model's own files are not among them: `diffscribe model install` brings them.
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import user_folder
-from diffscribe.core.params import RenderParams, StyleParams
 from diffscribe.core.records import Record
+
+if TYPE_CHECKING:
+    from diffscribe.core.params import RenderParams, StyleParams
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
 ADAPTER = SHIPPED / "diffscribe-135m"
@@ -32,11 +34,11 @@ class InstalledModel(Record):
     """Of that adapter."""
 
 
-class LearnedParams(Record):
+class LearnedParams(NamedTuple):
     """The params with which the shipped model was trained, and has to be asked."""
 
-    render: RenderParams
-    style: StyleParams
+    render: "RenderParams"
+    style: "StyleParams"
 
 
 def manifest() -> Path:
@@ -62,6 +64,18 @@ def installed_model() -> InstalledModel | None:
     return found if found.model.is_file() else None
 
 
+def required_model() -> InstalledModel:
+    """Return what is installed.
+
+    Raises:
+        SourceError: if nothing is, or the manifest cannot be read.
+    """
+    installed = installed_model()
+    if installed is None:
+        raise SourceError("no model is installed; run 'diffscribe model install'")
+    return installed
+
+
 def shipped_sha256() -> str:
     """Return the digest of the adapter that comes with this version."""
     digest: str = _results()["files"]["adapter_model.safetensors"]["sha256"]
@@ -71,8 +85,13 @@ def shipped_sha256() -> str:
 @cache
 def learned_params() -> LearnedParams:
     """Return the params that the shipped model knows."""
+    from diffscribe.core.params import RenderParams, StyleParams
+
     params = _results()["params"]
-    return LearnedParams(render=params["render"], style=params["style"])
+    return LearnedParams(
+        RenderParams.model_validate(params["render"]),
+        StyleParams.model_validate(params["style"]),
+    )
 
 
 @cache

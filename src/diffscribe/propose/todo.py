@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from itertools import starmap
 from typing import NamedTuple
 
-from rapidfuzz import process
 from wcwidth import ljust, width
 
 from diffscribe.commits.gitignore import ignored, matching
@@ -345,6 +344,8 @@ class _Reader:
         _refuse_more(more)
         file = self.files.get(path)
         if file is None:
+            from rapidfuzz import process
+
             near = process.extractOne(path, [*self.files], score_cutoff=60)
             meant = self.renamed.get(path) or (near and near[0])
             hint = f"; did you mean {spell_name(meant)}?" if meant else ""
