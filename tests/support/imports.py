@@ -19,13 +19,20 @@ LIGHT = {
 
 
 def modules(root):
-    """Return the files of src and scripts by name: `eval.ask`, `scripts.eval`."""
+    """Return the files of src and scripts by name: `eval.ask`, `scripts.eval`.
+
+    Those of other pipelines have their names before: `scripts.tool_calls.eval`.
+    """
     source = root / "src" / "diffscribe"
     found = {
         ".".join(path.relative_to(source).with_suffix("").parts): path
         for path in source.rglob("*.py")
     }
-    return found | {f"scripts.{path.stem}": path for path in root.glob("scripts/*.py")}
+    found |= {f"scripts.{path.stem}": path for path in root.glob("scripts/*.py")}
+    return found | {
+        f"scripts.{path.parts[-3]}.{path.stem}": path
+        for path in root.glob("pipelines/*/scripts/*.py")
+    }
 
 
 def imported(name, path):

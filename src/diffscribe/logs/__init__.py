@@ -1,0 +1,1 @@
+"""What the pipelines share that learn from logs: reading, splits, evaluation."""

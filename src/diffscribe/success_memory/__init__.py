@@ -1,0 +1,1 @@
+"""Learn from an agent's memory of successes, and from its attempts."""
