@@ -26,6 +26,7 @@ ALLOWED = {
     **dict.fromkeys(STAGES, SHARED),
     "logs": SHARED,
     **dict.fromkeys(PIPELINES, SHARED | {"logs", "base", "train", "merge_quantize"}),
+    "success_memory": SHARED | {"logs", "base", "train", "merge_quantize", "memory"},
     "review": SHARED | {"label", "eval", "logs"},
     "propose": SHARED | {"baseline", "eval"},
     "commands": SHARED | STAGES | PIPELINES | {"logs", "review", "propose"},
@@ -60,7 +61,7 @@ OF_ONE_IMPORTER = {
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
     "propose.wording": "what asks a model, which a plan without one does not load",
     "logs.evaluation": "systems on cases of logs, by whatever measures there are",
-    "logs.split": "rows of logs in splits that share nothing",
+    "memory": "the log of attempts, of which an agent may carry a copy",
     "review.flags": "what a reader of a label should look at",
     "split.junk": "variants of a change with junk files",
 }

@@ -4,18 +4,29 @@ A file says by its key `pipeline` which it is of; without one it is of commits.
 """
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
+
+from pydantic import Field, model_validator
 
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.params import (
     BaseParams,
+    Fraction,
     MergeQuantizeParams,
+    Natural,
     Params,
+    Positive,
     Root,
+    Section,
     TrainParams,
     check_params,
     read_yaml,
 )
+
+MemoryTask: TypeAlias = Literal[
+    "scaffold", "repair", "polish", "spec", "style", "style_unify"
+]
+"""What a student of an agent's memory may be asked for."""
 
 
 class ToolCallsParams(Root):
@@ -30,6 +41,57 @@ class ToolCallsParams(Root):
     merge_quantize: MergeQuantizeParams
 
 
+class MemoryCollectParams(Section):
+    """Which logs of successes and attempts are read."""
+
+    memory: str | None
+    """success_memory.jsonl of an agent; or null, if there are attempts only."""
+    patch_sets: str | None
+    """Folder of the agent's patch sets, such as .autopatches, or null."""
+    attempts: str | None
+    """What `diffscribe.memory.append` wrote, or null."""
+    hash_seed: Natural | None
+    """PYTHONHASHSEED of the agent, if it had one, whose Python is as this one."""
+    min_rating: Annotated[int, Field(ge=1, le=5)] | None
+    unrated: Literal["keep", "drop"]
+    require_script: bool
+    """Whether successes are dropped whose script is not found."""
+    on_bad_line: Literal["stop", "skip"]
+
+
+class MemoryCurateParams(Section):
+    """What is worth learning from."""
+
+    max_script_chars: Positive
+
+
+class MemorySplitParams(Section):
+    """Which episodes are held out: the newest, by whole clusters."""
+
+    validation_fraction: Fraction
+    test_fraction: Fraction
+
+
+class MemoryRenderParams(Section):
+    """Which pairs are made."""
+
+    tasks: Annotated[tuple[MemoryTask, ...], Field(min_length=1)]
+    max_prompt_tokens: Positive
+    """With the chat template; a pair with a longer prompt is dropped and counted."""
+    max_answer_tokens: Positive
+
+
+class MemoryEvalParams(Section):
+    """How the student is compared."""
+
+    max_samples: Positive
+    threads: Natural
+    """Threads of llama-server; 0 is all cores but one."""
+    execute: str | None
+    """Folder of the code that scripts change: each is run in a sandbox on a copy of it,
+    where there is bubblewrap. Null runs nothing."""
+
+
 class SuccessMemoryParams(Root):
     """The whole of pipelines/success_memory/params.yaml."""
 
@@ -37,9 +99,24 @@ class SuccessMemoryParams(Root):
 
     pipeline: Literal["success_memory"]
     seed: int
+    collect: MemoryCollectParams
+    curate: MemoryCurateParams
+    split: MemorySplitParams
     base: BaseParams
+    render: MemoryRenderParams
     train: TrainParams
     merge_quantize: MergeQuantizeParams
+    eval: MemoryEvalParams
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        tokens = self.render.max_prompt_tokens + self.render.max_answer_tokens
+        if tokens > self.merge_quantize.num_ctx:
+            raise ValueError(
+                f"render.max_prompt_tokens + render.max_answer_tokens = {tokens} "
+                f"exceeds merge_quantize.num_ctx = {self.merge_quantize.num_ctx}"
+            )
+        return self
 
 
 AnyParams: TypeAlias = Params | ToolCallsParams | SuccessMemoryParams
@@ -67,3 +144,15 @@ def load_any_params(path: Path) -> AnyParams:
             f"{' or '.join(PIPELINES)}, or leave the key out for commits"
         )
     return check_params(values, path, PIPELINES[named])
+
+
+R = TypeVar("R", bound=Root)
+
+
+def load_log_params(path: Path, kind: type[R]) -> R:
+    """Read the params file of one pipeline.
+
+    Raises:
+        ParamsError: naming every key that is unknown, missing or out of range.
+    """
+    return check_params(read_yaml(path), path, kind)

@@ -519,6 +519,12 @@ class TrainParams(Section):
 
     model_config = ConfigDict(extra="allow")
 
+    # As every params file had it before there was a choice, so that checkpoints and
+    # locks of those stay what they are.
+    architecture: Literal["causal", "seq2seq"] = Field(
+        default="causal", exclude_if=lambda architecture: architecture == "causal"
+    )
+    """Or encoder and decoder, such as T5, by the trainer of transformers."""
     method: Literal["lora", "qlora", "full"]
     backend: Literal["auto", "trl", "unsloth"]
     adapter: str | None
