@@ -21,7 +21,7 @@ ALLOWED = {
     "core": set(),
     "secrets": {"core"},
     "commits": {"core"},
-    "doors": {"core", "secrets", "commits"},
+    "doors": {"core", "secrets", "commits", "memory"},
     "asking": {"core", "commits", "secrets", "doors"},
     **dict.fromkeys(STAGES, SHARED),
     "logs": SHARED,
@@ -29,7 +29,7 @@ ALLOWED = {
     "success_memory": SHARED | {"logs", "base", "train", "merge_quantize", "memory"},
     "review": SHARED | {"label", "eval", "logs"},
     "propose": SHARED | {"baseline", "eval"},
-    "commands": SHARED | STAGES | PIPELINES | {"logs", "review", "propose"},
+    "commands": SHARED | STAGES | PIPELINES | {"logs", "memory", "review", "propose"},
 }
 """The packages of ours that a package may import besides itself."""
 
@@ -61,7 +61,6 @@ OF_ONE_IMPORTER = {
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
     "propose.wording": "what asks a model, which a plan without one does not load",
     "logs.evaluation": "systems on cases of logs, by whatever measures there are",
-    "memory": "the log of attempts, of which an agent may carry a copy",
     "review.flags": "what a reader of a label should look at",
     "split.junk": "variants of a change with junk files",
 }

@@ -71,12 +71,17 @@ def append(path: Path | str, attempt: Attempt) -> None:
         OSError: if it cannot be written, or is a link.
         ValueError: if the line is longer than readers take.
     """
-    line = attempt.model_dump_json().encode() + b"\n"
-    if len(line) > MAX_LINE_BYTES:
+    append_line(path, attempt.model_dump_json().encode())
+
+
+def append_line(path: Path | str, line: bytes) -> None:
+    """Add a line to a log of any kind, as `append` does; it holds no line feed."""
+    if len(line) >= MAX_LINE_BYTES:
         raise ValueError(
-            f"an attempt of {len(line)} bytes is over the {MAX_LINE_BYTES} of a line; "
+            f"a line of {len(line)} bytes is over the {MAX_LINE_BYTES} of a log; "
             "shorten its prompt or its output"
         )
+    line += b"\n"
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
     try:

@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def command_of(verb):
-    module = importlib.import_module(f"diffscribe.commands.{verb}")
-    return getattr(module, f"{verb}_command")
+    word = verb.replace("-", "_")
+    module = importlib.import_module(f"diffscribe.commands.{word}")
+    return getattr(module, f"{word}_command")
 
 
 @pytest.mark.parametrize(("verb", "words"), VERBS.items())
@@ -40,7 +41,7 @@ def test_every_command_is_verbose_on_demand(verb):
 
 def test_help_lists_the_verbs():
     shown = CliRunner().invoke(main, ["--help"]).stdout
-    assert re.findall(r"^  ([a-z]+)  ", shown, re.MULTILINE) == list(VERBS)
+    assert re.findall(r"^  ([a-z-]+)  ", shown, re.MULTILINE) == list(VERBS)
 
 
 def test_help_of_a_verb_imports_little():

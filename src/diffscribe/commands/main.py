@@ -23,6 +23,8 @@ VERBS = {
     "forget": "Take a repository out of everything that was written.",
     "export": "Write the chat samples in a shape that other trainers read.",
     "model": "Install, show or remove the model that words commits on this machine.",
+    "log-proxy": "Pass chats on to a model, and log them with their tool calls.",
+    "rate": "Rate a logged answer from 1, bad, to 5; without ID list the latest ones.",
     "lora": "Write the shipped adapter as a GGUF LoRA file for llama-server.",
     "ship": "Write the folder of diffscribe-135m from what the stages wrote.",
     "ledger": "Export, merge, prune or show the answers of models in the ledger.",
@@ -45,8 +47,9 @@ class Verbs(Group):
         """Return the name of the verb, its command, and the arguments that are left."""
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            module = importlib.import_module(f"diffscribe.commands.{name}")
-            command = getattr(module, f"{name}_command")
+            word = str(name).replace("-", "_")
+            module = importlib.import_module(f"diffscribe.commands.{word}")
+            command = getattr(module, f"{word}_command")
         return name, command, rest
 
 

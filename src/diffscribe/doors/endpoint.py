@@ -34,7 +34,7 @@ from diffscribe.doors.failure import (
 )
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import Answer, Question, most_tokens, read_reply
-from diffscribe.secrets.redact import Problem, redact_texts
+from diffscribe.secrets.redact import Problem, map_strings, redact_texts
 
 logger = logging.getLogger(__name__)
 
@@ -130,12 +130,12 @@ def _with_texts(question: Question, change: Callable[[str], str]) -> Question:
     """Return a question with every text of it changed, each by one call, in order."""
     return question._replace(
         messages=tuple(_with_text(each, change) for each in question.messages),
-        schema=_map_strings(question.schema, change),
+        schema=map_strings(question.schema, change),
         tools=tuple(
             tool.model_copy(
                 update={
                     "description": change(tool.description),
-                    "parameters": _map_strings(tool.parameters, change),
+                    "parameters": map_strings(tool.parameters, change),
                 }
             )
             for tool in question.tools
@@ -147,21 +147,10 @@ def _with_text(message: Message | Turn, change: Callable[[str], str]) -> Message
     changed: dict[str, Any] = {"content": change(message.content)}
     if isinstance(message, Turn):
         changed["tool_calls"] = tuple(
-            call.model_copy(update={"arguments": _map_strings(call.arguments, change)})
+            call.model_copy(update={"arguments": map_strings(call.arguments, change)})
             for call in message.tool_calls
         )
     return message.model_copy(update=changed)
-
-
-def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a JSON value with every string changed, keys included."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {change(key): _map_strings(each, change) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_map_strings(each, change) for each in value]
-    return value
 
 
 def api_key_from(variable: str | None) -> str:

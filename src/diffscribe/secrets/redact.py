@@ -6,7 +6,7 @@ last scan still finds something, every text is emptied.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -133,6 +133,34 @@ def redact_texts(texts: Sequence[str]) -> RedactedTexts:
     redacted = _redact([_Text(text, is_diff=True) for text, _ in hidden])
     redacted.counts[TRAILER] += sum(number for _, number in stripped + hidden)
     return redacted._replace(texts=tuple(map(redacted.without, redacted.texts)))
+
+
+def redact_json(value: Any) -> tuple[Any, Problem | None]:
+    """Return a JSON value with placeholders in its strings, keys included.
+
+    Why it cannot be kept even so is told beside it.
+    """
+    texts: list[str] = []
+
+    def collect(text: str) -> str:
+        texts.append(text)
+        return text
+
+    map_strings(value, collect)
+    redacted = redact_texts(texts)
+    new = iter(redacted.texts)
+    return map_strings(value, lambda _: next(new)), redacted.problem
+
+
+def map_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every string changed, keys included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(key): map_strings(each, change) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [map_strings(each, change) for each in value]
+    return value
 
 
 def _redact(texts: Sequence[_Text]) -> RedactedTexts:
