@@ -120,7 +120,7 @@ serve: llama.cpp ## Serve the student with llama-server (PORT=8080, TYPE=q4_k_m)
 	exec "$$server" --model "$$model" --host "$$HOST" --port "$${PORT:-8080}"
 
 .PHONY: docs
-docs: .venv/.installed ## Write a table of README.md (TABLE=own-history), and params.schema.json
+docs: .venv/.installed ## Write a table of README.md (TABLE=own-history), params.schema.json, the man page
 	@python tools/docs.py "$$TABLE"
 
 .PHONY: constraints

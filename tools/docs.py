@@ -1,4 +1,4 @@
-"""Write a result table into README.md, and the schema of params for editors.
+"""Write a result table into README.md, the schema of params, and the man page.
 
 Usage: python tools/docs.py [results | own-history]    (or: make docs)
 """
@@ -8,6 +8,8 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import man_page
 
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.params import params_schema
@@ -30,7 +32,8 @@ COLUMNS = {
 
 
 def main(table: str = "results") -> None:
-    """Rewrite both files in place; without an evaluation its table stays."""
+    """Rewrite all in place; without an evaluation its table stays."""
+    man_page.main()
     SCHEMA.write_text(schema(), encoding="utf-8")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")

@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 
 programs="llama-server llama-quantize llama-imatrix llama-perplexity"
 home=.tools/llama.cpp
+python=.venv/bin/python
+[ -x "$python" ] || python=python3 # to have a llama-server needs no `make setup`
 known_version=0.5. # of the pinned source; doors/llama_cpp.py has the same
 
 fail() { echo "llama.cpp: $*" >&2; exit 69; }
@@ -49,7 +51,7 @@ if [ ! -f "$home/src/convert_hf_to_gguf.py" ]; then
     echo "llama.cpp: fetching the source" >&2
     mkdir -p "$home"
     rm -rf "$home/sdist" "$home/src"
-    .venv/bin/python -m pip download --quiet --no-deps --no-binary=:all: \
+    "$python" -m pip download --quiet --no-deps --no-binary=:all: \
         --require-hashes --requirement tools/llama-cpp.txt --dest "$home/sdist" ||
         fail "the pinned sdist could not be fetched; run the same command again"
     mkdir "$home/sdist/tree"
@@ -90,7 +92,7 @@ if [ ! -f "$home/.built" ]; then
     log=$home/build.log
     # shellcheck disable=SC2086
     { cmake -S "$home/src" -B "$home/build" "${flags[@]}" &&
-        cmake --build "$home/build" -j "$(.venv/bin/python -c 'import os; print(os.cpu_count() or 1)')" --target $programs; } >"$log" 2>&1 ||
+        cmake --build "$home/build" -j "$("$python" -c 'import os; print(os.cpu_count() or 1)')" --target $programs; } >"$log" 2>&1 ||
         { tail -n 20 "$log" >&2; fail "the build failed; the whole log is $log"; }
     mkdir -p "$home/bin"
     for program in $programs; do install -m 755 "$home/build/bin/$program" "$home/bin/"; done

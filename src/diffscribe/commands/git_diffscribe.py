@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
+from diffscribe.commands.completion import SHELLS, completion_script
 from diffscribe.commits.grammar import format_message
 from diffscribe.commits.units import units_of
 from diffscribe.core.cli import Command, Group
@@ -69,9 +71,22 @@ class _Verbs(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the first verb before arguments that name none."""
-        if not args or args[0] not in (*self.commands, "--help", "--version"):
+        is_first_word_completed = ctx.resilient_parsing and not args
+        named = (*self.commands, *ctx.help_option_names, "--version")
+        if not is_first_word_completed and (not args or args[0] not in named):
             args = ["commit", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the verbs and the options of the first, or else paths."""
+        first = self.commands["commit"]
+        found = [
+            *super().shell_complete(ctx, incomplete),
+            *first.shell_complete(click.Context(first, ctx, "commit"), incomplete),
+        ]
+        return found or [CompletionItem(incomplete, type="file")]
 
 
 @click.group(cls=_Verbs)
@@ -97,7 +112,7 @@ def git_diffscribe() -> None:
     "--accept-hook-changes", is_flag=True, help="Take what hooks change in files."
 )
 @click.option("-s", "--signoff", is_flag=True, help="Add a Signed-off-by line.")
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 def commit_command(
     yes: bool,
     dry_run: bool,
@@ -403,3 +418,20 @@ def hook_remove() -> None:
     """Take the hook away again, and put back the one that was there."""
     path = remove_hook(open_checkout(Path.cwd()))
     click.echo(f"{path} is as it was before")
+
+
+@git_diffscribe.command("completion", cls=Command)
+@click.argument("shell", type=click.Choice([*SHELLS]))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print what has SHELL complete this command, behind `git` too.
+
+    Write it to the file where the shell looks for it:
+
+    bash: ~/.local/share/bash-completion/completions/git-diffscribe
+
+    zsh: _git-diffscribe in a folder of $fpath
+
+    fish: ~/.config/fish/conf.d/git-diffscribe.fish
+    """
+    click.echo(completion_script(shell, ctx.find_root().command))

@@ -49,7 +49,9 @@ class Command(click.Command):
     """A click command with --verbose, whose explained failures are one line each."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
+        # Git takes `git diffscribe --help` for the man page, and passes -h on.
+        names = {"help_option_names": ["-h", "--help"]}
+        super().__init__(*args, **attributes | {"context_settings": names})
         self.params.append(
             click.Option(
                 ["-v", "--verbose"],

@@ -255,6 +255,7 @@ def snapshot(
             for each in _parts(others)
             if each.endswith(b"/")
         ]
+        _require_known(work, paths, only)
         work.git("add", "--all", "--sparse", "--", *(only or [":/"]), *inner)
     return work.git("write-tree").decode().strip()
 
@@ -264,6 +265,16 @@ def _pathspecs(checkout: Checkout, paths: Iterable[str]) -> list[str]:
         path if path.startswith(":") else f":(top,literal){checkout.prefix}{path}"
         for path in paths
     ]
+
+
+def _require_known(work: Aside, paths: Sequence[str], only: Sequence[str]) -> None:
+    listing = ("ls-files", "--cached", "--others", "-z", "--")
+    for path, pathspec in zip(paths, only, strict=True):
+        if not work.git(*listing, pathspec):
+            raise SourceError(
+                f"{work.checkout.top}: there is no file '{path}'; 'git diffscribe -h' "
+                "lists the verbs"
+            )
 
 
 def gone_entries(

@@ -159,7 +159,14 @@ def own_server() -> Path:
         ToolError: if there is none.
     """
     checkout = Path(__file__).parents[3]
-    return program("llama-server", checkout, needed=("llama-server",))
+    try:
+        return program("llama-server", checkout, needed=("llama-server",))
+    except ToolError as error:
+        raise ToolError(
+            "llama-server, which runs the model, is not installed; 'brew install "
+            "llama.cpp', or run tools/llama_cpp.sh in a checkout of diffscribe and put "
+            "its .tools/llama.cpp/bin on PATH"
+        ) from error
 
 
 def end_servers() -> int:
