@@ -41,7 +41,7 @@ def test_every_command_is_verbose_on_demand(verb):
 
 def test_help_lists_the_verbs():
     shown = CliRunner().invoke(main, ["--help"]).stdout
-    assert re.findall(r"^  ([a-z-]+)  ", shown, re.MULTILINE) == list(VERBS)
+    assert re.findall(r"^  ([a-z][a-z-]*)  ", shown, re.MULTILINE) == list(VERBS)
 
 
 def test_help_of_a_verb_imports_little():
