@@ -29,6 +29,72 @@ MemoryTask: TypeAlias = Literal[
 """What a student of an agent's memory may be asked for."""
 
 
+class ToolCollectParams(Section):
+    """Which logged calls are taken, and how their logs are read."""
+
+    format: Literal[
+        "auto",
+        "seed004",
+        "openai",
+        "trl",
+        "ollama",
+        "llama-factory",
+        "ms-swift",
+        "hermes",
+    ]
+    """auto: of each log by the keys of its first line."""
+    min_rating: Annotated[int, Field(ge=1, le=5)]
+    unrated: Literal["keep", "drop"]
+    tools: Literal["file", "infer"]
+    """What describes the tools where a log does not: a file, or their calls."""
+    reconstruct: bool
+    """Whether old rows without a question get one from a table; train only."""
+    on_bad_line: Literal["stop", "skip"]
+    max_output_chars: Positive
+    """Of a tool's result; the rest is left out, which is said."""
+
+
+class ToolCurateParams(Section):
+    """What is worth learning from."""
+
+    max_turns: Positive
+    max_per_call: Positive
+    """Interactions with the very same calls; later ones are dropped."""
+    errors: Literal["mask", "drop"]
+    """Of chats with a failed call: mask the call and learn what follows, or drop."""
+
+
+class ToolSplitParams(Section):
+    """Which interactions are held out: the newest, by whole clusters."""
+
+    validation_fraction: Fraction
+    test_fraction: Fraction
+
+
+class ToolRenderParams(Section):
+    """What the student is asked, and within which limits."""
+
+    train_on: Literal["call", "all"]
+    """all: also the answers that follow a result."""
+    no_call_fraction: Fraction
+    """Of the samples with a call, also shown without its tool, to say so."""
+    max_prompt_tokens: Positive
+    max_answer_tokens: Positive
+
+
+class ToolEvalParams(Section):
+    """How the student is measured."""
+
+    max_samples: Positive
+    context_tokens: Positive
+    max_answer_tokens: Positive
+    argument_match: Literal["typed", "exact"]
+    """What `call_match` holds arguments to: BFCL's rules, or equality."""
+    threads: Natural
+    deny: tuple[str, ...]
+    """Regular expressions of what no call may hold, over its canonical JSON."""
+
+
 class ToolCallsParams(Root):
     """The whole of pipelines/tool_calls/params.yaml."""
 
@@ -36,9 +102,14 @@ class ToolCallsParams(Root):
 
     pipeline: Literal["tool_calls"]
     seed: int
+    collect: ToolCollectParams
+    curate: ToolCurateParams
+    split: ToolSplitParams
     base: BaseParams
+    render: ToolRenderParams
     train: TrainParams
     merge_quantize: MergeQuantizeParams
+    eval: ToolEvalParams
 
 
 class MemoryCollectParams(Section):
