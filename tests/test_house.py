@@ -60,7 +60,6 @@ OF_ONE_IMPORTER = {
     "harvest.context": "patterns of .gitignore and the license at a commit",
     "harvest.rows": "the rows of a run of commits, with git's own diffs",
     "propose.wording": "what asks a model, which a plan without one does not load",
-    "logs.evaluation": "systems on cases of logs, by whatever measures there are",
     "review.flags": "what a reader of a label should look at",
     "split.junk": "variants of a change with junk files",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import OUTPUT, Command, params_option
-from diffscribe.core.files import write_json, write_jsonl
+from diffscribe.core.files import write_jsonl
 from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.tracking import report
 from diffscribe.doors.python_process import string_hashes
@@ -28,7 +28,6 @@ from diffscribe.success_memory.records import LoggedAttempt, Memory
 @click.argument("memories", type=OUTPUT)
 @click.argument("attempts", type=OUTPUT)
 @click.argument("details", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
 @click.option("--memory", help="A log of successes, in place of collect.memory.")
 @click.option("--patch-sets", help="A folder, in place of collect.patch_sets.")
 @click.option("--attempt-log", help="A log of attempts, in place of collect.attempts.")
@@ -37,7 +36,6 @@ def main(
     memories: Path,
     attempts: Path,
     details: Path,
-    metrics: Path,
     memory: str | None,
     patch_sets: str | None,
     attempt_log: str | None,
@@ -85,7 +83,6 @@ def main(
         "read": {name: dict(each) for name, each in read.items()},
         "patch_sets": {"sets": len(sets.sets), "links_not_followed": sets.links},
     }
-    write_json(metrics, {"successes": kept})
     report(
         details,
         counts,

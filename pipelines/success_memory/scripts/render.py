@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
-from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
+from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.records import SPLITS, Message
 from diffscribe.core.tracking import report
@@ -22,7 +22,6 @@ from diffscribe.success_memory.records import Episode
 @click.argument("base", type=INPUT)
 @click.argument("sft", type=OUTPUT)
 @click.argument("details", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
 @params_option
 def main(
     prompts: Path,
@@ -30,7 +29,6 @@ def main(
     base: Path,
     sft: Path,
     details: Path,
-    metrics: Path,
     params: Path,
 ) -> None:
     """Write the pairs of SPLITS to SFT, as PROMPTS ask for them.
@@ -59,7 +57,6 @@ def main(
         name: sum(each.get("pairs", 0) for each in table.values())
         for name, table in counts.items()
     }
-    write_json(metrics, {"train_pairs": pairs["train"]})
     shown = ", ".join(f"{number} {name}" for name, number in pairs.items())
     report(details, counts, f"{shown} pairs of {', '.join(section.tasks)}")
 

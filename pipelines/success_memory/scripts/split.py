@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
-from diffscribe.core.files import read_jsonl, whole_folder, write_json, write_jsonl
+from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.records import SPLITS
 from diffscribe.core.tracking import report
@@ -19,11 +19,8 @@ from diffscribe.success_memory.split import row_of, shared_files
 @click.argument("curated", type=INPUT)
 @click.argument("splits", type=OUTPUT)
 @click.argument("details", type=OUTPUT)
-@click.argument("metrics", type=OUTPUT)
 @params_option
-def main(
-    curated: Path, splits: Path, details: Path, metrics: Path, params: Path
-) -> None:
+def main(curated: Path, splits: Path, details: Path, params: Path) -> None:
     """Write train, validation and test of CURATED to SPLITS, by whole clusters."""
     values = load_log_params(params, SuccessMemoryParams)
     episodes = list(read_jsonl(curated, Episode))
@@ -46,7 +43,6 @@ def main(
             write_jsonl(folder / f"{name}.jsonl", found[name])
     sizes = {name: len(found[name]) for name in SPLITS}
     shared = shared_files(found)
-    write_json(metrics, {"train_episodes": sizes["train"]})
     report(
         details,
         {

@@ -303,7 +303,7 @@ def _changed(
     )
     return TaskPair(
         {
-            "issue": (attempt.issue or episode.issue).strip(),
+            "issue": (attempt.issue or episode.issue).strip() or "none given",
             "phase": attempt.phase or "unknown",
             "file": attempt.target_file or "unknown",
             "style": attempt.style_profile.strip() or "none given",
@@ -384,13 +384,17 @@ def profile_problem(text: str) -> str:
     return "" if Draft202012Validator(PROFILE_SCHEMA).is_valid(value) else "no_profile"
 
 
+PROBLEMS: Mapping[MemoryTask, Callable[[str], str]] = {
+    "spec": spec_problem,
+    "style": fingerprint_problem,
+    "style_unify": profile_problem,
+}
+"""What tells why an answer is none, of tasks that are not answered with a script."""
 _FINDERS: Mapping[MemoryTask, Callable[[Episode], Found]] = {
     "scaffold": _scaffolds,
     "repair": _repairs,
     "polish": _polishes,
-    "spec": _logged("spec", spec_problem),
-    "style": _logged("style", fingerprint_problem),
-    "style_unify": _logged("style_unify", profile_problem),
+    **{task: _logged(task, problem) for task, problem in PROBLEMS.items()},
 }
 
 

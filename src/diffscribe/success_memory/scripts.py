@@ -87,10 +87,13 @@ def normalised(text: str) -> str:
     return ast.dump(tree)
 
 
-def line_similarity(one: str, other: str) -> float:
-    """Return 1 if equal, 0 if nothing is: over lines without trailing blanks."""
-    lines = [[line.rstrip() for line in text.splitlines()] for text in (one, other)]
-    return float(Levenshtein.normalized_similarity(*lines))
+def text_similarity(one: str, other: str) -> float:
+    """Return 1 if two texts are equal but for blanks at line ends, 0 if all differs."""
+    plain = [
+        "\n".join(line.rstrip() for line in text[:MAX_CHARS].strip().split("\n"))
+        for text in (one, other)
+    ]
+    return float(Levenshtein.normalized_similarity(*plain))
 
 
 def words_of_script(text: str) -> set[str]:
