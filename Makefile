@@ -83,6 +83,10 @@ public: llama.cpp ## Rebuild diffscribe-135m from its public histories (docs/pub
 	@diffscribe train --profile public
 	@diffscribe ship
 
+.PHONY: success-memory
+success-memory: llama.cpp ## Train on what an agent remembers and tried (docs/success-memory.md)
+	@dvc repro pipelines/success_memory/dvc.yaml
+
 .PHONY: test
 test: llama.cpp ## Run all tests but the hostile ones (ARGS="--cov=diffscribe": their coverage)
 	@$(PYTEST) -m "not hostile" --durations=10

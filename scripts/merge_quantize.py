@@ -1,6 +1,6 @@
 """Stage merge-quantize: ship the student for llama.cpp and Ollama."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,12 +8,14 @@ import click
 
 from diffscribe.commits.student_prompt import load_student_prompts
 from diffscribe.core.cli import INPUT, OUTPUT, Command, params_option
+from diffscribe.core.errors import ToolError
 from diffscribe.core.files import whole_folder
 from diffscribe.core.log_params import AnyParams, load_any_params
 from diffscribe.core.params import Params, QuantizationType
 from diffscribe.core.tracking import report
 from diffscribe.doors.adapter import adapter_sha256, merge_adapter
 from diffscribe.doors.llama_cpp import version
+from diffscribe.doors.model_folder import has_encoder
 from diffscribe.merge_quantize.gguf import Contents, modelfile, write_ggufs
 
 
@@ -49,6 +51,9 @@ def main(
     }
     with whole_folder(merged) as folder:
         merge_adapter(base, adapter, folder)
+    if has_encoder(merged):
+        _write_what_there_is(merged, section.types, gguf, details)
+        return
     models = {"student": (merged, section.types)} | {
         name: (model, (section.base_type,)) for name, model in _untuned(base).items()
     }
@@ -75,6 +80,22 @@ def main(
         f"{ggufs['student'][default].parameters:,} parameters; "
         f"{_sizes(ggufs['student'])}",
     )
+
+
+def _write_what_there_is(
+    merged: Path, types: Sequence[QuantizationType], gguf: Path, details: Path
+) -> None:
+    """Write GGUFs of a model with an encoder, if llama.cpp's converter takes it."""
+    refused = ""
+    with whole_folder(gguf) as folder:
+        try:
+            write_ggufs(merged, "student", types, folder)
+        except ToolError as error:
+            refused = str(error)
+            for path in folder.iterdir():
+                path.unlink()
+    said = f"no GGUF: {refused}" if refused else "as GGUF too"
+    report(details, {"refused": refused}, f"safetensors in {merged}; {said}")
 
 
 def _untuned(base: Path) -> dict[str, Path]:

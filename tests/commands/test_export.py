@@ -11,6 +11,8 @@ from diffscribe.core.files import write_jsonl
 from diffscribe.core.records import Message
 from diffscribe.doors.model_folder import chat_template_kwargs, load_tokenizer
 
+CHATS = [shape for shape in SHAPES if shape != "seq2seq"]
+"""Shapes that keep the turns."""
 TRICKY = 'naïve 漢字 👩‍👩‍👧\r\n\ttab \x00 \u2028 <|im_start|> $x \\n "q"  \n'
 
 
@@ -92,12 +94,12 @@ def test_one_task_can_be_taken_alone(tmp_path):
 def test_a_chat_that_alpaca_has_no_place_for_is_refused_by_name(roles):
     with pytest.raises(RecordError, match="sample long: alpaca holds one"):
         SHAPES["alpaca"](sample("long", roles))
-    for shape in set(SHAPES) - {"alpaca"}:
+    for shape in set(CHATS) - {"alpaca"}:
         assert len(chat(SHAPES[shape](sample("long", roles)))) == len(roles) + 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", CHATS)
 def test_datasets_loads_it_and_the_base_renders_it_as_the_sample(
     shape, tiny_base, tmp_path
 ):
@@ -134,7 +136,7 @@ def test_every_split_is_written_line_by_line(sft, tmp_path):
     assert set(content(out)) == {f"{split}.jsonl" for split in SIZES}
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", CHATS)
 def test_a_private_sample_is_left_out_and_counted(sft, tmp_path, shape):
     own = sample("own", answer="walrus").model_copy(update={"private": True})
     for split in ("train", "test"):
@@ -148,7 +150,7 @@ def test_a_private_sample_is_left_out_and_counted(sft, tmp_path, shape):
     assert not any(b"walrus" in file for file in files.values())
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", CHATS)
 def test_no_character_is_lost_on_the_way_to_the_file(shape, tmp_path):
     samples = [sample(str(n), answer=TRICKY * n) for n in range(3)]
     write_splits(tmp_path, train=samples)
@@ -177,7 +179,7 @@ def test_a_broken_line_is_named_and_leaves_the_files_of_before(sft, tmp_path):
         lines.write("{}\n")
     done = export(sft, tmp_path, "--format", "alpaca")
     assert done.exit_code == 65
-    assert "train.jsonl:4: not a Sample" in done.stderr
+    assert "train.jsonl:4: not a ChatSample" in done.stderr
     assert content(tmp_path) == before
 
 

@@ -10,7 +10,7 @@ from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.records import SPLITS, Message
 from diffscribe.core.tracking import report
-from diffscribe.doors.model_folder import token_counters
+from diffscribe.doors.model_folder import encoder_counters, token_counters
 from diffscribe.success_memory.curate import table_of
 from diffscribe.success_memory.pairs import load_task_prompts, make_pairs
 from diffscribe.success_memory.records import Episode
@@ -38,7 +38,9 @@ def main(
     values = load_log_params(params, SuccessMemoryParams)
     section = values.render
     texts = load_task_prompts(prompts)
-    count_text, count_chat = token_counters(base)
+    is_causal = values.train.architecture == "causal"
+    counters = token_counters if is_causal else encoder_counters
+    count_text, count_chat = counters(base)
 
     def fits(prompt: Sequence[Message], answer: str) -> str:
         if count_chat(prompt) > section.max_prompt_tokens:
@@ -51,7 +53,9 @@ def main(
         for name in SPLITS:
             episodes = read_jsonl(splits / f"{name}.jsonl", Episode)
             made = make_pairs(episodes, section.tasks, texts, fits)
-            write_jsonl(folder / f"{name}.jsonl", made.samples)
+            kind = {"base": values.train.architecture}
+            samples = (each.model_copy(update=kind) for each in made.samples)
+            write_jsonl(folder / f"{name}.jsonl", samples)
             counts[name] = table_of(made.counts)
     pairs = {
         name: sum(each.get("pairs", 0) for each in table.values())

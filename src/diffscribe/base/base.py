@@ -15,6 +15,8 @@ from diffscribe.doors.model_folder import (
     damage_explained,
     download,
     drop_sampling,
+    has_encoder,
+    load_encoder_tokenizer,
     load_tokenizer,
 )
 
@@ -85,7 +87,11 @@ def _merge_shipped(shipped: Path, folder: Path) -> None:
 
 
 def _check_model(folder: Path) -> None:
-    for needed in ("config.json", "tokenizer.json"):
+    has_config = (folder / "config.json").is_file()
+    is_encoder = has_config and has_encoder(folder)
+    # A byte-level tokenizer, as ByT5 has it, is no file.
+    files = ("config.json", "tokenizer_config.json" if is_encoder else "tokenizer.json")
+    for needed in files:
         if not (folder / needed).is_file():
             raise SourceError(
                 f"base.source {folder} has no {needed}; give the folder of a "
@@ -97,8 +103,8 @@ def _check_model(folder: Path) -> None:
             "never loaded, convert them first"
         )
     _check_files(folder)
-    load_tokenizer(folder)
-    _check_weights(folder)
+    (load_encoder_tokenizer if is_encoder else load_tokenizer)(folder)
+    _check_weights(folder, is_encoder)
 
 
 def _check_files(folder: Path) -> None:
@@ -114,16 +120,17 @@ def _check_files(folder: Path) -> None:
             """Opening it reads the header, and compares it with the size."""
 
 
-def _check_weights(folder: Path) -> None:
+def _check_weights(folder: Path, is_encoder: bool) -> None:
     """Refuse weights that are damaged or not those of config.json.
 
     On the meta device only shapes are read. Whatever the files lacked would
     be trained on as noise, since transformers fills it with random numbers.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
+    kind = AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM
     with damage_explained(folder):
-        _, found = AutoModelForCausalLM.from_pretrained(
+        _, found = kind.from_pretrained(
             folder,
             device_map="meta",
             trust_remote_code=False,

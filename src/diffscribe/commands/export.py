@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import orjson
@@ -11,26 +11,36 @@ import orjson
 from diffscribe.core.cli import INPUT, OUTPUT, Command, progress, say
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import read_jsonl, write_lines
-from diffscribe.core.records import SPLITS, Message, Sample
+from diffscribe.core.log_params import MemoryTask
+from diffscribe.core.records import SPLITS, Message, TrainingSample
 
-TASKS = ("plan", "message")
+TASKS = ("plan", "message", *get_args(MemoryTask))
 SHAREGPT_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 Row = dict[str, Any]
 Chat = tuple[Message, ...]
 
 
-def _chatml(sample: Sample) -> Row:
+class ChatSample(TrainingSample):
+    """What an export needs of a sample of any pipeline."""
+
+    prompt: Chat
+    completion: Chat
+    task: str = ""
+    private: bool = False
+
+
+def _chatml(sample: ChatSample) -> Row:
     """Name the keys as the Hugging Face hub does; ChatML is how they are printed."""
     return {"messages": _messages((*sample.prompt, *sample.completion))}
 
 
-def _prompt_completion(sample: Sample) -> Row:
+def _prompt_completion(sample: ChatSample) -> Row:
     chat = {"prompt": sample.prompt, "completion": sample.completion}
     return {name: _messages(turns) for name, turns in chat.items()}
 
 
-def _alpaca(sample: Sample) -> Row:
+def _alpaca(sample: ChatSample) -> Row:
     chat = (*sample.prompt, *sample.completion)
     if tuple(message.role for message in chat) != ("system", "user", "assistant"):
         raise RecordError(
@@ -41,7 +51,7 @@ def _alpaca(sample: Sample) -> Row:
     return {"instruction": instruction, "input": text, "output": output}
 
 
-def _sharegpt(sample: Sample) -> Row:
+def _sharegpt(sample: ChatSample) -> Row:
     turns = [
         {"from": SHAREGPT_SPEAKERS[message.role], "value": message.content}
         for message in (*sample.prompt, *sample.completion)
@@ -49,14 +59,21 @@ def _sharegpt(sample: Sample) -> Row:
     return {"conversations": turns}
 
 
+def _seq2seq(sample: ChatSample) -> Row:
+    """Give T5 and its like what `train.architecture: seq2seq` learns from."""
+    shown, target = sample.texts()
+    return {"input": shown, "target": target}
+
+
 def _messages(chat: Chat) -> list[Row]:
     return [message.model_dump() for message in chat]
 
 
-SHAPES: dict[str, Callable[[Sample], Row]] = {
+SHAPES: dict[str, Callable[[ChatSample], Row]] = {
     "alpaca": _alpaca,
     "chatml": _chatml,
     "prompt-completion": _prompt_completion,
+    "seq2seq": _seq2seq,
     "sharegpt": _sharegpt,
 }
 """By the name that `--format` takes; each raises RecordError, naming the sample, if it
@@ -86,7 +103,7 @@ def export_command(sft: Path, exported: Path, shape: str, task: str | None) -> N
     counts: Counter[str] = Counter()
 
     def lines(split: str) -> Iterator[bytes]:
-        samples = read_jsonl(sft / f"{split}.jsonl", Sample)
+        samples = read_jsonl(sft / f"{split}.jsonl", ChatSample)
         for sample in progress(samples, f"export {split}"):
             if task not in (None, sample.task):
                 continue

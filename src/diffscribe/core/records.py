@@ -304,6 +304,16 @@ class TrainingSample(Record):
             raise ValueError("prompt and completion should both be text, or both chats")
         return self
 
+    def texts(self) -> tuple[str, str]:
+        """Return input and target of a model with an encoder, which has no turns."""
+        prompt, completion = (
+            part
+            if isinstance(part, str)
+            else "\n\n".join(message.content for message in part)
+            for part in (self.prompt, self.completion)
+        )
+        return prompt, completion
+
 
 class Sample(Record):
     """What the student is shown and what it should answer."""

@@ -6,7 +6,11 @@ from typing import Any
 
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import file_sha256
-from diffscribe.doors.model_folder import damage_explained, drop_sampling
+from diffscribe.doors.model_folder import (
+    damage_explained,
+    drop_sampling,
+    has_encoder,
+)
 
 BASE_FILES = (
     "LICENSE",
@@ -15,6 +19,7 @@ BASE_FILES = (
     "chat_template.jinja",
     "merges.txt",
     "special_tokens_map.json",
+    "spiece.model",
     "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",
@@ -90,11 +95,12 @@ def _require(folder: Path, name: str, advice: str) -> None:
 
 
 def _load(folder: Path) -> Any:
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    kind = AutoModelForSeq2SeqLM if has_encoder(folder) else AutoModelForCausalLM
     with damage_explained(folder):
-        return AutoModelForCausalLM.from_pretrained(
+        return kind.from_pretrained(
             folder, dtype="auto", local_files_only=True, use_safetensors=True
         )

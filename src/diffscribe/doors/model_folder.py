@@ -145,6 +145,41 @@ def token_counters(
     )
 
 
+def has_encoder(folder: Path) -> bool:
+    """Tell whether a model folder holds an encoder and a decoder, such as T5's."""
+    config = folder / "config.json"
+    with damage_explained(config):
+        return bool(json.loads(config.read_bytes()).get("is_encoder_decoder"))
+
+
+def load_encoder_tokenizer(base: Path) -> Any:
+    """Return the tokenizer of a model with an encoder, which has no chat template.
+
+    Raises:
+        SourceError: if the folder holds none that can be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    with damage_explained(base):
+        return AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+
+
+def encoder_counters(
+    base: Path,
+) -> tuple[Callable[[str], int], Callable[[Sequence[Message]], int]]:
+    """Return what `token_counters` does, of a model with an encoder.
+
+    Raises:
+        SourceError: if it holds no tokenizer that can be loaded.
+    """
+    tokenizer = load_encoder_tokenizer(base)
+
+    def count(text: str) -> int:
+        return len(tokenizer(text, verbose=False)["input_ids"])
+
+    return count, lambda chat: count("\n\n".join(each.content for each in chat))
+
+
 def count_text_tokens(tokenizer: Any, text: str) -> int:
     """Count the tokens of plain text, without special tokens."""
     # The tokenizer's own call takes several times as long for a line.

@@ -240,10 +240,16 @@ def prepare_trainer(
     """
     suit_torch_to_cpu()
     train, validation = _samples(sft, params)
+    if params.architecture == "seq2seq":
+        from diffscribe.train.seq2seq import seq2seq_trainer
+
+        quiet_libraries()
+        seed_torch(params.seed)
+        trainer = seq2seq_trainer(base, checkpoints, params, train, validation)
+        return _in_order(trainer, params), "trl", len(train)
     backend = choose_backend(params)
     if backend == "unsloth":
         patch_with_unsloth()
-    from transformers.trainer_callback import PrinterCallback
     from trl import SFTTrainer
 
     quiet_libraries()
@@ -262,18 +268,26 @@ def prepare_trainer(
         processing_class=tokenizer,
         peft_config=peft_config,
     )
-    # A stage prints one line; the trainer would print its logs.
-    trainer.remove_callback(PrinterCallback)
-    lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
-    size, epochs = params.per_device_train_batch_size, params.num_train_epochs
-    order = training_order(lengths, size, epochs, params.seed)
-    trainer.train_dataset = trainer.train_dataset.select(order)
+    _in_order(trainer, params)
     if config.use_cpu:
         from diffscribe.train.cpu import compute_loss_once, fuse_modules
 
         fuse_modules(trainer.model)
         compute_loss_once()
     return trainer, backend, len(train)
+
+
+def _in_order(trainer: Any, params: TrainParams) -> Any:
+    """Return the trainer with all it trains on in its order, which prints no logs."""
+    from transformers.trainer_callback import PrinterCallback
+
+    # A stage prints one line; the trainer would print its logs.
+    trainer.remove_callback(PrinterCallback)
+    lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
+    size, epochs = params.per_device_train_batch_size, params.num_train_epochs
+    order = training_order(lengths, size, epochs, params.seed)
+    trainer.train_dataset = trainer.train_dataset.select(order)
+    return trainer
 
 
 Samples = list[TrainingSample]

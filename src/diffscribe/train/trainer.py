@@ -77,7 +77,7 @@ def load_student(
     from peft import LoraConfig
 
     lora = params.lora.model_dump(mode="json")
-    _refuse_unknown("train.lora", lora, LoraConfig)
+    refuse_unknown("train.lora", lora, LoraConfig)
     if backend == "unsloth":
         return _unsloth_model(base, params, lora, config, max_tokens), None
     model = _model(base, params, config)
@@ -109,7 +109,7 @@ def _load_adapted(model: Any, base: Path, adapter: Path, params: TrainParams) ->
     return tuned
 
 
-def _refuse_unknown(where: str, values: Mapping[str, Any], config: type) -> None:
+def refuse_unknown(where: str, values: Mapping[str, Any], config: type) -> None:
     """Refuse keys that are no field of a library's dataclass.
 
     Raises:
@@ -198,6 +198,36 @@ def sft_config(
     """
     from trl import SFTConfig
 
+    only = {
+        # The same loss, but logits of the answer's tokens alone are computed;
+        # Unsloth brings a kernel of its own.
+        "loss_type": "nll" if backend == "unsloth" else "chunked_nll",
+        # render has already kept every sample within the budget.
+        "max_length": None,
+        "packing": False,
+    }
+    # What malloc keeps of a batch fits the next one only if lengths repeat, and
+    # giving it back loses the huge pages: later steps took twice as long.
+    chosen = {"pad_to_multiple_of": None if has_gpu() else 64}
+    return run_config(SFTConfig, checkpoints, params, samples, evaluates, chosen, only)
+
+
+def run_config(
+    kind: Any,
+    checkpoints: Path,
+    params: TrainParams,
+    samples: int,
+    evaluates: bool,
+    chosen_too: Mapping[str, Any],
+    fixed_too: Mapping[str, Any],
+) -> Any:
+    """Return the settings of a trainer, of the kind that its options are of.
+
+    What is chosen, params may choose otherwise; what is fixed they may not.
+
+    Raises:
+        ParamsError: for an option that the kind does not know, or that is fixed.
+    """
     chosen: dict[str, Any] = {
         "learning_rate": params.learning_rate,
         "bf16": has_bf16(),
@@ -205,9 +235,7 @@ def sft_config(
         # Recomputing activations saves a GPU's memory; a CPU has enough of it.
         "gradient_checkpointing": has_gpu(),
         "per_device_eval_batch_size": params.per_device_train_batch_size,
-        # What malloc keeps of a batch fits the next one only if lengths repeat, and
-        # giving it back loses the huge pages: later steps took twice as long.
-        "pad_to_multiple_of": None if has_gpu() else 64,
+        **chosen_too,
     } | (params.model_extra or {})
     trained_on = round(samples * params.num_train_epochs)
     batches = math.ceil(trained_on / params.per_device_train_batch_size)
@@ -221,12 +249,7 @@ def sft_config(
         "num_train_epochs": 1,
         "train_sampling_strategy": "sequential",
         "use_cpu": not has_gpu(),
-        # The same loss, but logits of the answer's tokens alone are computed;
-        # Unsloth brings a kernel of its own.
-        "loss_type": "nll" if backend == "unsloth" else "chunked_nll",
-        # render has already kept every sample within the budget.
-        "max_length": None,
-        "packing": False,
+        **fixed_too,
         "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": every,
         "save_strategy": "steps",
@@ -239,13 +262,13 @@ def sft_config(
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": has_gpu(),
     }
-    _refuse_unknown("train", chosen, SFTConfig)
+    refuse_unknown("train", chosen, kind)
     if taken := sorted(set(chosen) & set(fixed)):
         raise ParamsError(
             f"train.{taken[0]}: the stage sets it itself, so that a killed run can "
             "resume and a run can be repeated; take it out"
         )
-    return SFTConfig(**fixed, **chosen)
+    return kind(**fixed, **chosen)
 
 
 def sft_dataset(samples: list[TrainingSample], tokenizer: Any) -> Any:
