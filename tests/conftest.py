@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.label_fixtures",
     "tests.support.pages",
     "tests.support.source_fixtures",
+    "tests.support.terminal",
 ]
 
 

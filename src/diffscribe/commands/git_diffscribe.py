@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+from pydantic import ValidationError
 
 from diffscribe.commands.completion import SHELLS, completion_script
 from diffscribe.commits.grammar import format_message
+from diffscribe.commits.proposals import trailer_of
 from diffscribe.commits.units import units_of
 from diffscribe.core.cli import Command, Group
 from diffscribe.core.errors import DiffscribeError, HookError, SourceError
-from diffscribe.core.files import read_json, whole_file, write_json
-from diffscribe.core.records import Change
+from diffscribe.core.files import whole_file, write_json
+from diffscribe.core.records import Change, Record, Verdict
 from diffscribe.doors.checkout import (
     Aside,
     Checkout,
@@ -43,6 +45,14 @@ from diffscribe.doors.hooks import hook_room, install_hook, remove_hook
 from diffscribe.propose.apply import Built, Terms, build
 from diffscribe.propose.change import read_change
 from diffscribe.propose.draft import Draft, Proposal, draft_problem
+from diffscribe.propose.feedback import (
+    Proposed,
+    consent_note,
+    expect_commit,
+    keep_feedback,
+    settle_message,
+    undone_feedback,
+)
 from diffscribe.propose.house_style import read_house_style
 from diffscribe.propose.private_files import private_files, without_files
 from diffscribe.propose.settings import Settings, read_settings
@@ -53,6 +63,14 @@ from diffscribe.propose.todo import TodoError, explain, print_todo, read_todo
 KEPT = "plan.json"
 """The plan that a failure left, for --continue."""
 TODO = "DIFFSCRIBE_TODO"
+
+
+class KeptPlan(Record):
+    """What a person agreed to, and what they had been shown."""
+
+    draft: Draft
+    proposed: Draft
+    made_by: str
 
 
 class Wishes(NamedTuple):
@@ -134,13 +152,19 @@ def commit_command(
         (f"Signed-off-by: {signature(checkout)}",) if signoff else (),
     )
     wishes = Wishes(**wanted, terms=terms)
+    _note(settle_message(checkout))
     head = head_of(checkout, may_be_detached=detached or dry_run or as_json)
     with aside(checkout) as work:
         tree = snapshot(work, head, wishes.paths, wishes.staged)
         change = read_change(work, head, tree)
         if not change.files:
             raise SourceError(f"{checkout.top}: nothing to commit")
-        proposal = _kept(checkout, change) if go_on else _new(checkout, change, wishes)
+        kept = _kept(checkout, change) if go_on else None
+        proposal = (
+            _new(checkout, change, wishes)
+            if kept is None
+            else Proposal(kept.draft, kept.made_by, (), ())
+        )
         if as_json:
             facts = {
                 "made_by": proposal.made_by,
@@ -149,38 +173,54 @@ def commit_command(
             }
             click.echo(draft_json(proposal.draft, change, facts))
             return
-        draft = _agreed(checkout, proposal, change, asks=not (yes or dry_run))
+        shown = proposal.draft if kept is None else kept.proposed
+        proposed = Proposed("commit", change, shown, proposal.made_by)
+        draft = _agreed(checkout, proposal, proposed, asks=not (yes or dry_run))
         if draft is not None and not dry_run:
-            _commit(work, head, tree, change, draft, wishes)
+            _commit(work, head, tree, draft, proposed, wishes)
 
 
 def _agreed(
-    checkout: Checkout, proposal: Proposal, change: Change, asks: bool
+    checkout: Checkout, proposal: Proposal, proposed: Proposed, asks: bool
 ) -> Draft | None:
     """Show what is proposed, and return what a person makes of it if they are asked."""
+    change = proposed.change
     _show(proposal.draft, change, proposal.generated)
-    for note in proposal.notes:
-        click.echo(f"note: {note}", err=True)
-    return _decide(checkout, proposal.draft, change) if asks else proposal.draft
+    _note(*proposal.notes)
+    if not asks:
+        return proposal.draft
+    draft = _decide(checkout, proposal.draft, change)
+    if draft is None:
+        _note(keep_feedback(checkout, proposed, Verdict.THROWN_AWAY))
+    if sys.stderr.isatty():
+        _note(consent_note(checkout))
+    return draft
 
 
-def _kept(checkout: Checkout, change: Change) -> Proposal:
+def _note(*notes: str) -> None:
+    for each in filter(None, notes):
+        click.echo(f"note: {each}", err=True)
+
+
+def _kept(checkout: Checkout, change: Change) -> KeptPlan:
     """Return the plan that a failure left.
 
     Raises:
         SourceError: if there is none, or it does not fit what is there by now.
     """
-    kept = checkout.home / KEPT
-    if not kept.exists():
-        raise SourceError(f"{checkout.top}: no plan was kept; leave --continue out")
-    draft = Draft.model_validate(read_json(kept))
-    problem = draft_problem(draft, units_of(change.files, change.diff))
+    try:
+        kept = KeptPlan.model_validate_json((checkout.home / KEPT).read_bytes())
+    except (FileNotFoundError, ValidationError) as error:
+        raise SourceError(
+            f"{checkout.top}: no plan was kept; leave --continue out"
+        ) from error
+    problem = draft_problem(kept.draft, units_of(change.files, change.diff))
     if problem is not None:
         raise SourceError(
             f"{checkout.top}: the kept plan does not fit the files any more "
             f"({problem}); leave --continue out for a new one"
         )
-    return Proposal(draft, "a run before", (), ())
+    return kept
 
 
 def _new(checkout: Checkout, change: Change, wishes: Wishes) -> Proposal:
@@ -270,14 +310,22 @@ def _edit(checkout: Checkout, draft: Draft, change: Change) -> Draft:
 
 
 def _commit(
-    work: Aside, head: Head, tree: str, change: Change, draft: Draft, wishes: Wishes
+    work: Aside,
+    head: Head,
+    tree: str,
+    draft: Draft,
+    proposed: Proposed,
+    wishes: Wishes,
 ) -> None:
     """Make the commits of a draft and say which; a failure keeps it."""
     checkout = work.checkout
-    kept = checkout.home / KEPT
-    write_json(kept, draft.model_dump(mode="json"))
+    file = checkout.home / KEPT
+    kept = KeptPlan(draft=draft, proposed=proposed.draft, made_by=proposed.made_by)
+    write_json(file, kept.model_dump(mode="json"))
+    verdict = proposed.verdict(draft)
+    wishes = _with_trailer(checkout, wishes, verdict)
     try:
-        built = _built(work, head, tree, change, draft, wishes)
+        built = _built(work, head, tree, proposed.change, draft, wishes)
         if snapshot(work, head, wishes.paths, wishes.staged) != tree:
             raise SourceError(
                 f"{checkout.top}: files changed since the plan was made; give "
@@ -293,11 +341,20 @@ def _commit(
     except DiffscribeError:
         click.echo("nothing was changed; --continue takes the plan up again", err=True)
         raise
-    kept.unlink()
+    file.unlink()
+    _note(keep_feedback(checkout, proposed, verdict, draft, built.commits))
     if built.commits:
         click.echo(f"{_count(built)}; 'git diffscribe undo' takes them back")
     else:
         click.echo("nothing was committed")
+
+
+def _with_trailer(checkout: Checkout, wishes: Wishes, verdict: Verdict) -> Wishes:
+    """Return wishes for a line that tells of the proposal, if that is asked for."""
+    if not is_set(checkout, "diffscribe.trailer"):
+        return wishes
+    trailers = (*wishes.terms.trailers, trailer_of(verdict))
+    return wishes._replace(terms=wishes.terms._replace(trailers=trailers))
 
 
 def _count(built: Built) -> str:
@@ -340,9 +397,12 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
             )
         change = read_change(work, start, head.tree)
         proposal = _new(checkout, change, wishes)
-        draft = _agreed(checkout, proposal, change, asks=applies and not yes)
+        proposed = Proposed("rewrite", change, proposal.draft, proposal.made_by)
+        draft = _agreed(checkout, proposal, proposed, asks=applies and not yes)
         if not applies or draft is None:
             return
+        verdict = proposed.verdict(draft)
+        wishes = _with_trailer(checkout, wishes, verdict)
         built = build(work, start, head.tree, change, draft, wishes.terms, None)
         if not built.commits:
             raise SourceError(f"{checkout.top}: the plan leaves everything out")
@@ -350,13 +410,17 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
         gone = gone_entries(work, head, head.tree)
         entries = (*changed_entries(work, head.tree, built.tree), *gone)
         publish(work, head, built.commits[-1], entries, built.edits)
+        _note(keep_feedback(checkout, proposed, verdict, draft, built.commits))
         click.echo(f"{_count(built)}; {kept} keeps the ones before")
 
 
 @git_diffscribe.command("undo", cls=Command)
 def undo_command() -> None:
     """Take the last commits of this command back, as long as nothing came after."""
-    old = undo(open_checkout(Path.cwd()))
+    checkout = open_checkout(Path.cwd())
+    undone = head_of(checkout, may_be_detached=True).commit
+    old = undo(checkout)
+    _note(undone_feedback(checkout, undone or ""))
     click.echo(f"HEAD is at {old[:8]} again" if old else "there are no commits again")
 
 
@@ -373,6 +437,7 @@ def message_command(intent: str, into: Path | None) -> None:
     text = into.read_text(encoding="utf-8", errors="replace") if into else ""
     if _holds_message(checkout, text):
         return
+    _note(settle_message(checkout))
     head = head_of(checkout, may_be_detached=True)
     with aside(checkout) as work:
         tree = snapshot(work, head, staged=True)
@@ -382,8 +447,9 @@ def message_command(intent: str, into: Path | None) -> None:
         raise SourceError(f"{checkout.top}: nothing is staged that a model may see")
     settings = _settings(checkout, change, intent)
     proposal = _propose(rest, settings, as_one=True)
-    for note in proposal.notes:
-        click.echo(f"note: {note}", err=True)
+    _note(*proposal.notes)
+    proposed = Proposed("message", rest, proposal.draft, proposal.made_by)
+    _note(expect_commit(checkout, proposed))
     message = format_message(proposal.draft.plan.commits[0])
     if into is None:
         click.echo(message)

@@ -2,6 +2,7 @@
 
 harvest ─ Change ─► label ─ LabeledChange ─► curate ─ CuratedChange
 ─► split ─ SplitChange ─► render ─ Sample ─► train, eval ─ Prediction, Score
+git diffscribe ─ Feedback ─► harvest
 """
 
 import re
@@ -133,6 +134,9 @@ class Change(Record):
     """SPDX id: what params say, or what was found at head, or None."""
     private: bool = False
     """The source is marked so: nothing of it may be sent to another machine."""
+    ignored: tuple[str, ...] = Field(default=(), exclude_if=lambda each: not each)
+    """Patterns that a person added to .gitignore for files of the change that are in
+    none of its commits, as a log of feedback has it; else not there."""
 
 
 class Issue(Record):
@@ -170,6 +174,41 @@ class Plan(Record):
     commits: tuple[PlannedCommit, ...]
     gitignore: tuple[str, ...] = ()
     """Patterns to add to .gitignore for changed files that are junk."""
+
+
+class Verdict(StrEnum):
+    """What a person made of a proposal."""
+
+    TAKEN = "taken"
+    EDITED = "edited"
+    THROWN_AWAY = "thrown_away"
+    UNDONE = "undone"
+    """Its commits were made, and taken back."""
+
+
+class Feedback(Record):
+    """A proposal and what a person made of it; redacted, and on this machine alone."""
+
+    version: Literal[1] = 1
+    id: str
+    """sha256 of command, repository, HEAD and tree, in hex; of two with one id the
+    later counts."""
+    at: str
+    """When the person decided, ISO 8601 in UTC."""
+    command: Literal["commit", "message", "rewrite"]
+    verdict: Verdict
+    made_by: str
+    """The model that worded the proposal, or `baseline`."""
+    change: Change
+    """What differed from HEAD, without files of keys; `commits` is empty."""
+    proposed: Plan
+    final: Plan | None
+    """What was committed, or None if it was thrown away."""
+    left_out: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Paths that are not committed, with the numbers of the hunks; none if whole."""
+    shas: tuple[str, ...] = ()
+    """Of the commits that were made, oldest first; one more than the plan has if
+    patterns were added to .gitignore."""
 
 
 class Usage(Record):

@@ -65,6 +65,12 @@ class Checkout(NamedTuple):
         """Our folder in the git directory."""
         return self.git_dir / HOME
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the repository, also of a linked working tree."""
+        common = self.objects.parent
+        return common.parent if common.name == ".git" else common
+
 
 class Head(NamedTuple):
     """Where new commits go."""
@@ -372,6 +378,24 @@ def read_config(checkout: Checkout) -> dict[str, str]:
     entries = _parts(_git(checkout, "config", "--list", "-z"))
     pairs = (os.fsdecode(entry).partition("\n") for entry in entries)
     return {key: value for key, _, value in pairs}
+
+
+class MadeCommit(NamedTuple):
+    """A commit that the branch has."""
+
+    sha: str
+    tree: str
+    parents: str
+    """shas with blanks between them."""
+    message: str
+
+
+def last_commits(checkout: Checkout, most: int) -> list[MadeCommit]:
+    """Return the last commits by first parents, newest first; none of an unborn one."""
+    form = "--format=%H%x00%T%x00%P%x00%B%x00"
+    listed = _ask(checkout, "log", "--first-parent", f"-n{most}", form, "HEAD") or ""
+    fields = [each.strip("\n") for each in listed.split("\0")]
+    return [MadeCommit(*fields[at : at + 4]) for at in range(0, len(fields) - 1, 4)]
 
 
 def git_path(checkout: Checkout, name: str) -> Path:

@@ -37,9 +37,10 @@ _MARKS = (b"+", b"-", b" ", b"\\")
 _MACHINE_MADE = (
     *("id", "repo", "base", "head", "committed_at", "languages", "sha"),
     *("source", "teacher", "prompt_sha256", "old_mode", "mode"),
+    *("at", "command", "made_by", "shas"),
 )
 """Keys of a row whose text no author wrote; all others but enums are scanned."""
-_BY_PATH = "hunks"
+_BY_PATH = ("hunks", "left_out")
 """Objects whose keys are paths, which are scanned too."""
 
 
@@ -206,7 +207,7 @@ def _edit(value: Any, edit: Callable[[str, str], str], key: str = "") -> Any:
     They come in the order of the row's fields, each with its key.
     """
     if isinstance(value, dict):
-        if key == _BY_PATH:
+        if key in _BY_PATH:
             return {edit("path", name): each for name, each in value.items()}
         return {
             name: each if name in _MACHINE_MADE else _edit(each, edit, name)
