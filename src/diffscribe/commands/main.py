@@ -26,6 +26,7 @@ VERBS = {
     "log-proxy": "Pass chats on to a model, and log them with their tool calls.",
     "rate": "Rate a logged answer from 1, bad, to 5; without ID list the latest ones.",
     "feedback": "Show or forget what you made of the proposals of `git diffscribe`.",
+    "models": "Show the six model paths of an agent that PIPELINE learned from.",
     "lora": "Write the shipped adapter as a GGUF LoRA file for llama-server.",
     "ship": "Write the folder of diffscribe-135m from what the stages wrote.",
     "ledger": "Export, merge, prune or show the answers of models in the ledger.",
