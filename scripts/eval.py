@@ -81,7 +81,12 @@ def main(
     systems = systems_of(ggufs, cases, full, planned, alone, section)
     systems += [System(name, control, cases) for name, control in controls.items()]
     has_bodies = values.style.body != "none"
-    decoding = Decoding(section.max_answer_tokens, section.seed, with_bodies=has_bodies)
+    decoding = Decoding(
+        section.max_answer_tokens,
+        section.seed,
+        with_bodies=has_bodies,
+        candidates=section.candidates,
+    )
     with tracked_run("eval", values) as run:
         evaluated = ask_all(systems, cases, decoding, values.style, progress)
         evaluation = evaluated.evaluation

@@ -22,11 +22,12 @@ from diffscribe.eval.cases import (
     single_cases,
     with_groups,
 )
-from diffscribe.eval.questions import Decoding, read_answer
+from diffscribe.eval.questions import CANDIDATE_TEMPERATURE, Decoding, read_answer
 from diffscribe.merge_quantize.gguf import modelfile
 
 ROOT = Path(__file__).parents[2]
-PARAMS = load_params(ROOT / "params.yaml").eval
+VALUES = load_params(ROOT / "params.yaml")
+PARAMS, STYLE = VALUES.eval, VALUES.style
 DECODING = Decoding(max_tokens=64, seed=7)
 MESSAGE = make_case(task="message")
 
@@ -45,12 +46,13 @@ def answers(tmp_path, monkeypatch):
     """A function from cases to the predictions of an endpoint, in a new ledger."""
     monkeypatch.chdir(tmp_path)
 
-    def predict(base_url, *cases, timeout_s=60.0, slots=1):
+    def predict(base_url, *cases, timeout_s=60.0, slots=1, candidates=1):
         model = Remote(
             base_url, "m", timeout_s=timeout_s, concurrency=slots, attempts=1
         )
         system = System("student", model, cases)
-        return ask(system, DECODING, lambda rows, *_: rows)
+        decoding = DECODING._replace(candidates=candidates)
+        return ask(system, decoding, STYLE, lambda rows, *_: rows)
 
     return predict
 
@@ -246,7 +248,7 @@ def test_a_gguf_is_named_by_its_digest_and_answers_alike_each_time(
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         system = System("tiny", Gguf(tiny_gguf, 512, threads=1), questions(3))
-        found.append(ask(system, Decoding(16, 7), lambda rows, *_: rows))
+        found.append(ask(system, Decoding(16, 7), STYLE, lambda rows, *_: rows))
     one, two = (
         [each.model_copy(update={"latency_s": 0.0}) for each in predictions]
         for predictions in found
@@ -333,7 +335,9 @@ def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypa
     names += ["student-groups-given"]
     assert [each.name for each in rows] == names
     decoding = Decoding(6000, 7)
-    found = {each.name: ask(each, decoding, lambda rows, *_: rows) for each in rows}
+    found = {
+        each.name: ask(each, decoding, STYLE, lambda rows, *_: rows) for each in rows
+    }
     for name in names:
         problems = [
             each.plan and plan_problem(each.plan, case_units(case))
@@ -355,7 +359,28 @@ def test_every_answer_under_the_grammar_is_a_valid_plan(tiny, tmp_path, monkeypa
     for line, *proposed in zip(chosen, ["1 1 1", "1 1", "1 1"], given, strict=True):
         assert line in proposed
     for each in rows:
-        assert ask(each, decoding, lambda rows, *_: rows, True) == found[each.name]
+        assert (
+            ask(each, decoding, STYLE, lambda rows, *_: rows, True) == found[each.name]
+        )
+
+
+def test_of_the_candidates_for_a_message_the_agreed_one_is_kept_at_the_cost_of_all(
+    answers,
+):
+    early = "fix: stop early"
+    said = ["fix: add a log", "fix: stop `it_all`", "no header", early, early]
+    asked = LINES[0].model_copy(update={"task": "message"})
+    with FaultServer(answer=lambda body: said[body["seed"] - DECODING.seed]) as server:
+        [first] = answers(server.base_url, asked)
+        [kept] = answers(server.base_url, asked, candidates=5)
+        drawn = [
+            (each.body["temperature"], each.body["seed"]) for each in server.received
+        ]
+        answers(server.base_url, LINES[0], candidates=5)
+    assert (first.text, kept.text) == ("fix: add a log", early)
+    assert drawn == [(0.0, 7), *((CANDIDATE_TEMPERATURE, 7 + n) for n in range(1, 5))]
+    assert kept.completion_tokens == 5 * first.completion_tokens
+    assert len(server.received) == 6, "of a plan there is one answer"
 
 
 def test_an_answer_in_lines_that_was_cut_is_no_plan(endpoint, answers):
@@ -428,7 +453,7 @@ def test_a_message_in_lines_is_one_commit_of_all_files_in_its_style(
     write_jsonl(tmp_path / "splits.jsonl", [row])
     cases = read_cases(tmp_path / "sft.jsonl", tmp_path / "splits.jsonl")
     system = System("tiny", Gguf(tiny, 8192, threads=1), cases)
-    [prediction] = ask(system, Decoding(6000, 7), lambda rows, *_: rows)
+    [prediction] = ask(system, Decoding(6000, 7), STYLE, lambda rows, *_: rows)
     [made] = prediction.plan.commits
     assert made.files == ("a.py", "b.py")
     assert prediction.text.startswith(format_header(made))

@@ -159,6 +159,20 @@ def test_similarities_keep_their_bounds_and_grow_with_what_is_shared(alike):
     assert near > 0.7 > 0.4 > far
 
 
+def test_chrf_is_what_sacrebleu_computes():
+    from sacrebleu.metrics.chrf import CHRF
+
+    theirs, rng = CHRF(), random.Random(7)
+    letters = "ab cé\t\n"
+    for _ in range(500):
+        target, text = (
+            "".join(rng.choices(letters, k=rng.randrange(12))) for _ in "ab"
+        )
+        is_empty = not target.strip() or not text.strip()
+        score = 0.0 if is_empty else theirs.sentence_score(text, [target]).score
+        assert chrf(target, text) == pytest.approx(score / 100, abs=1e-12)
+
+
 def test_texts_are_compared_along_the_alignment():
     target = plan(
         commit("a", "fix", "stop the leak"), commit("b", "docs", "explain retries")

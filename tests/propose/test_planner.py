@@ -193,6 +193,7 @@ def test_a_private_repository_is_asked_about_on_this_machine_alone(change):
         ({"diffscribe.model": "http://127.0.0.1:1/v1"}, "add the model"),
         ({"diffscribe.model": "http://me:key@h/v1#m"}, "diffscribe.model: the URL"),
         ({"diffscribe.timeout": "soon"}, "diffscribe.timeout"),
+        ({"diffscribe.candidates": "0"}, "diffscribe.candidates"),
         ({"diffscribe.prompt": "mine"}, "diffscribe.prompt"),
         ({"diffscribe.apikeyvariable": "sk-123"}, "diffscribe.apiKeyVariable"),
     ],

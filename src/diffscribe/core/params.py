@@ -602,6 +602,9 @@ class EvalParams(Section):
     """Threads of llama-server; 0 is all cores but one."""
     slots: Positive
     """Questions answered at once; with several, answers may differ between runs."""
+    candidates: Positive
+    """Messages that are asked for where a commit is asked for alone; the one that the
+    others agree with is kept."""
     page_samples: Positive | None
     """Changes that the page puts side by side for blind votes; None is all."""
     seed: int

@@ -28,6 +28,7 @@ from diffscribe.eval.cases import (
     with_groups,
     with_prompts,
 )
+from diffscribe.eval.consensus import most_agreed
 from diffscribe.eval.controls import Control, predict_control
 from diffscribe.eval.metrics import Evaluated, evaluate
 from diffscribe.eval.questions import Decoding, question_of, read_answer, with_words
@@ -189,7 +190,9 @@ def ask_all(
     as in `ask`.
     """
     predictions = [
-        each for system in systems for each in ask(system, decoding, watch, known_only)
+        each
+        for system in systems
+        for each in ask(system, decoding, style, watch, known_only)
     ]
     scores = score_all(cases, predictions, style)
     sizes_bytes = {
@@ -202,9 +205,16 @@ def ask_all(
 
 
 def ask(
-    system: System, decoding: Decoding, watch: Watch, known_only: bool = False
+    system: System,
+    decoding: Decoding,
+    style: StyleParams,
+    watch: Watch,
+    known_only: bool = False,
 ) -> list[Prediction]:
     """Return a system's prediction for each of its cases, in their order.
+
+    Of several candidates for a message, the one that `most_agreed` takes by the style
+    is the prediction, with the time and the tokens of all.
 
     A request that fails, such as one that does not fit the context, an answer without
     a plan, and a case without a prompt are predictions without a plan that say why.
@@ -226,11 +236,14 @@ def ask(
             )
             if not case.prompt:
                 return unanswered.model_copy(update={"error": TOO_LONG})
-            try:
-                answer = await asker.ask(question_of(case, asker.model, held))
-            except AnswerError as error:
-                return unanswered.model_copy(update={"error": str(error)})
-            return unanswered.model_copy(update=_read(case, answer))
+            found = []
+            for drawn in held.of_candidates(case):
+                try:
+                    answer = await asker.ask(question_of(case, asker.model, drawn))
+                except AnswerError as error:
+                    return unanswered.model_copy(update={"error": str(error)})
+                found.append(unanswered.model_copy(update=_read(case, answer)))
+            return found[0] if len(found) == 1 else _kept(case, found, style)
 
         asked = [each for case in system.cases for each in system.questions(case)]
         predictions = asker.in_order(predict, asked)
@@ -240,6 +253,23 @@ def ask(
         _with_messages(system, case, [next(read) for _ in system.questions(case)])
         for case in system.cases
     ]
+
+
+def _kept(case: Case, found: Sequence[Prediction], style: StyleParams) -> Prediction:
+    """Return the candidate to keep, at the cost of all; the first if none is read."""
+    read = [(each, each.plan.commits[0]) for each in found if each.plan]
+    kept = found[0]
+    if read:
+        kept, _ = read[most_agreed(case, [message for _, message in read], style)]
+    return kept.model_copy(update=_cost(found))
+
+
+def _cost(answers: Sequence[Prediction]) -> dict[str, Any]:
+    return {
+        "latency_s": sum(each.latency_s for each in answers),
+        "prompt_tokens": sum(each.prompt_tokens for each in answers),
+        "completion_tokens": sum(each.completion_tokens for each in answers),
+    }
 
 
 def _with_messages(
@@ -260,9 +290,7 @@ def _with_messages(
         text="\n%%\n".join(each.text for each in answers),
         plan=None if failed else with_words(given.plan, answers),
         error=failed.error if failed else None,
-        latency_s=sum(each.latency_s for each in answers),
-        prompt_tokens=sum(each.prompt_tokens for each in answers),
-        completion_tokens=sum(each.completion_tokens for each in answers),
+        **_cost(answers),
     )
 
 

@@ -6,10 +6,11 @@ message may say other things, if the change shows them.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from diffscribe.commits.grammar import format_message
 from diffscribe.commits.grounding import Entity, Evidence, claims, entities, signs_of
@@ -47,22 +48,16 @@ def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Ju
     pairs = align(case.target, Plan(commits=commits))
     texts = [(text_of(t), text_of(p) if p else "") for t, p in pairs]
     names = [names_in(text_of(each), case.files, case.diff) for each in commits]
-    absent = [[entity.text for entity, held in each if not held] for each in names]
-    false = [_false_claims(text_of(each), case.diff) for each in commits]
+    flaws = [flaws_of(case, each, style) for each in commits]
     generic = [is_generic(each) for each in commits]
-    free = _FREE_IF_PLAIN if case.message == "plain" else ()
-    broken = [
-        [rule for rule in broken_rules(format_message(each), style) if rule not in free]
-        for each in commits
-    ]
     values = {
         **_type_scores(pairs),
-        "grounded": mean([not (a or f) for a, f in zip(absent, false, strict=True)]),
+        "grounded": mean([not (e.absent_names or e.false_claims) for e in flaws]),
         "names_something": mean(list(map(bool, names))),
         "chrf": mean([chrf(*each) for each in texts]),
         "edit_similarity": mean([edit_similarity(*each) for each in texts]),
         "specific": mean([not each for each in generic]),
-        "style": float(bool(commits) and not any(broken)),
+        "style": float(bool(commits) and not any(e.broken_rules for e in flaws)),
     }
     found = {
         "types": [
@@ -70,14 +65,37 @@ def judge_messages(case: Case, prediction: Prediction, style: StyleParams) -> Ju
             for target, partner in pairs
             if partner and target.type not in ("", partner.type)
         ],
-        "absent_names": list(dict.fromkeys(chain(*absent))),
-        "false_claims": list(chain(*false)),
+        "absent_names": list(dict.fromkeys(chain(*(e.absent_names for e in flaws)))),
+        "false_claims": list(chain(*(e.false_claims for e in flaws))),
         "generic": [
             c.subject for c, flag in zip(commits, generic, strict=True) if flag
         ],
-        "style_rules": [rule.value for rule in chain(*broken)],
+        "style_rules": [rule.value for each in flaws for rule in each.broken_rules],
     }
     return Judgement(values, found)
+
+
+class Flaws(NamedTuple):
+    """What is surely wrong with a message, whatever the target says."""
+
+    absent_names: Sequence[str]
+    """Names that the change does not show."""
+    false_claims: Sequence[str]
+    """What it says came or went that the signs of the lines refute."""
+    broken_rules: Sequence[StyleRule]
+
+
+def flaws_of(case: Case, commit: PlannedCommit, style: StyleParams) -> Flaws:
+    """Return the flaws of a commit's message, for a case that shows the commit."""
+    text = text_of(commit)
+    names = names_in(text, case.files, case.diff)
+    free = _FREE_IF_PLAIN if case.message == "plain" else ()
+    broken = broken_rules(format_message(commit), style)
+    return Flaws(
+        [entity.text for entity, held in names if not held],
+        _false_claims(text, case.diff),
+        [rule for rule in broken if rule not in free],
+    )
 
 
 class Aligned(NamedTuple):
@@ -187,22 +205,30 @@ def text_of(commit: PlannedCommit) -> str:
     return f"{commit.subject}\n\n{commit.body}".strip()
 
 
+MOST_CHARACTERS = 6
+"""Of an n-gram of `chrf`."""
+
+
 def chrf(target: str, text: str) -> float:
     """Return the F2 score of shared character n-grams up to six, 0 to 1.
 
     Recall counts twice as much as precision; white space does not count. Equal
-    texts have 1; an empty one 0. (Popovic 2015, by sacrebleu, over 100.)
+    texts have 1; an empty one 0. (Popovic 2015; as sacrebleu has it, over 100.)
     """
-    if not target.strip() or not text.strip():
-        return 0.0
-    return float(_chrf().sentence_score(text, [target]).score) / 100
+    wanted, given = ("".join(each.split()) for each in (target, text))
+    lengths = range(1, min(MOST_CHARACTERS, len(wanted), len(given)) + 1)
+    recalls, precisions = [], []
+    for length in lengths:
+        theirs, ours = _n_grams(wanted, length), _n_grams(given, length)
+        shared = (theirs & ours).total()
+        recalls.append(shared / theirs.total())
+        precisions.append(shared / ours.total())
+    recall, precision = mean(recalls), mean(precisions)
+    return 5 * precision * recall / (4 * precision + recall) if recall else 0.0
 
 
-@lru_cache(maxsize=1)
-def _chrf() -> Any:
-    from sacrebleu.metrics.chrf import CHRF
-
-    return CHRF()
+def _n_grams(text: str, length: int) -> Counter[str]:
+    return Counter(text[at : at + length] for at in range(len(text) - length + 1))
 
 
 def edit_similarity(target: str, text: str) -> float:

@@ -1,6 +1,6 @@
 """What a model is asked about a case, and how its answer is read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from diffscribe.commits.answer import read_message_lines, read_plan_lines
@@ -11,6 +11,8 @@ from diffscribe.doors.reply import Question, without_thoughts
 from diffscribe.eval.cases import Case, case_units, held_limits, schema_of
 
 _FENCE = "```"
+CANDIDATE_TEMPERATURE = 0.4
+"""Above it candidates agree in less: at 0.7 and 1.0 the best of them said no more."""
 
 
 class Decoding(NamedTuple):
@@ -26,6 +28,16 @@ class Decoding(NamedTuple):
     """Whether the grammar leaves room for bodies of messages."""
     reasoning_effort: str | None = None
     """Such as `low`, where the model knows it."""
+    candidates: int = 1
+    """Messages that are asked for where a commit is asked for alone; one is kept."""
+
+    def of_candidates(self, case: Case) -> Iterator["Decoding"]:
+        """Yield how each answer to a case is drawn; the first is as without others."""
+        yield self
+        for number in range(1, self.candidates if case.task == "message" else 1):
+            yield self._replace(
+                temperature=CANDIDATE_TEMPERATURE, seed=self.seed + number
+            )
 
 
 def question_of(case: Case, model: str, decoding: Decoding) -> Question:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from diffscribe.core.errors import ParamsError
 from diffscribe.core.records import Record
@@ -30,6 +30,9 @@ class Settings(Record):
     house: HouseStyle = HouseStyle()
     timeout_s: float = 60.0
     """For all messages together; what is not worded by then is generated."""
+    candidates: int = Field(default=8, ge=1, le=32)
+    """How many messages a GGUF is asked for at a commit; the one that the others agree
+    with is kept."""
 
 
 def read_settings(
@@ -39,7 +42,8 @@ def read_settings(
 
     Args:
         config: with names in lower case: `diffscribe.model`, `diffscribe.adapter`,
-            `diffscribe.apikeyvariable`, `diffscribe.prompt`, `diffscribe.timeout`.
+            `diffscribe.apikeyvariable`, `diffscribe.candidates`, `diffscribe.prompt`,
+            `diffscribe.timeout`.
         house: the style of the repository.
         intent: what the author says about the change.
 
@@ -52,6 +56,7 @@ def read_settings(
         "api_key_variable": "apikeyvariable",
         "prompt": "prompt",
         "timeout_s": "timeout",
+        "candidates": "candidates",
     }
     keys = {name: f"diffscribe.{key}" for name, key in names.items()}
     found = {name: config[key] for name, key in keys.items() if key in config}

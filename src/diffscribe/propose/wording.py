@@ -12,8 +12,9 @@ from diffscribe.commits.student_prompt import CHARS_PER_TOKEN, load_student_prom
 from diffscribe.core.errors import DiffscribeError
 from diffscribe.core.records import Change, Message, Plan, PlannedCommit
 from diffscribe.doors.failure import AnswerError
-from diffscribe.doors.model_server import ServedModel, running_server
+from diffscribe.doors.model_server import ModelServer, ServedModel, running_server
 from diffscribe.eval.cases import Case, change_of, single_cases, with_student_prompts
+from diffscribe.eval.consensus import most_agreed
 from diffscribe.eval.questions import Decoding, bare_message, question_of, read_answer
 from diffscribe.propose.house_style import HouseStyle, in_house_style
 from diffscribe.propose.settings import Settings, address_of
@@ -96,27 +97,51 @@ def _ask_here(change: Change, plan: Plan, settings: Settings, words: Wording) ->
                 "install' again"
             )
     words.name = name
+    decoding = Decoding(
+        ANSWER_TOKENS, seed=0, with_bodies=False, candidates=settings.candidates
+    )
     deadline = time.monotonic() + settings.timeout_s
-    server = running_server(served)
-    decoding = Decoding(ANSWER_TOKENS, seed=0, with_bodies=False)
-    for at, case in _cases(change, plan, settings, "student"):
+    cases = _cases(change, plan, settings, "student")
+    for number, (at, case) in enumerate(cases):
+        # One that is there stays; it may have been ended meanwhile.
+        server = running_server(served)
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             words.problems.append(f"{name} took over {settings.timeout_s:g} s")
             break
+        share_s = left_s / (len(cases) - number)
+        messages, problems = _candidates(server, case, decoding, left_s, share_s)
+        if messages:
+            style = learned_params().style
+            words.take(at, messages[most_agreed(case, messages, style)])
+        else:
+            words.problems += [f"{name}: {each}" for each in problems]
+
+
+def _candidates(
+    server: ModelServer, case: Case, decoding: Decoding, left_s: float, share_s: float
+) -> tuple[list[PlannedCommit], list[str]]:
+    """Return messages for a commit, and why answers are none.
+
+    After share_s no further one is asked for: commits that come later need their time.
+    """
+    started = time.monotonic()
+    messages, problems = [], []
+    for number, drawn in enumerate(decoding.of_candidates(case)):
+        spent_s = time.monotonic() - started
+        if number and spent_s > share_s:
+            break
         try:
-            answer = server.ask(question_of(case, name, decoding), left_s)
+            answer = server.ask(question_of(case, NAME, drawn), left_s - spent_s)
         except AnswerError as error:
-            if time.monotonic() < deadline:
-                words.problems.append(f"{name}: {error}")
-            # It may have been ended meanwhile; a server that is there stays.
-            server = running_server(served)
-            continue
+            problems += [str(error)] if time.monotonic() - started < left_s else []
+            break
         read, problem = read_answer(case, answer.text)
         if read is None or answer.finish_reason == "length":
-            words.problems.append(f"{name}: {problem or 'a message was cut off'}")
+            problems.append(problem or "a message was cut off")
         else:
-            words.take(at, read.commits[0])
+            messages.append(read.commits[0])
+    return messages, problems
 
 
 def _ask_there(change: Change, plan: Plan, settings: Settings, words: Wording) -> None:
