@@ -126,6 +126,16 @@ def test_of_what_people_write_97_in_100_are_gone():
         "lodash@4.17.21",
         "aes256-gcm@openssh.com",
         "jane@your-domain.com",
+        "Lock-Token: urn:uuid:e71d4fae-5dec-22d6-fea5-00a0c91e6be4",
+        '"token": "opaquelocktoken:e71d4fae-5dec-22d6-fea5-00a0c91e6be4"',
+        'Include="Json, Version=13.0.0.0, PublicKeyToken=30ad4fe6b2a6aeed"',
+        "IssuerPrivateKey: x509PrivateKeyRSA2048,",
+        "reading it: password: sha2crypt: option 'salt_length' is too large",
+        'strings.HasPrefix(users["john"].HashedPassword, "$argon2id$")',
+        'salt := "$6$rounds=50000$aFr56HjK3DrB8t3S$"',
+        'hash := "$argon2id$v=19$m=65536$fvwTFoFjITudo57a$"',
+        '"Reset password": "Jelsz\u00f3-vissza\u00e1ll\u00edt\u00e1s",',
+        '"step3": "\u7528\u6237\u540d\u548c\u5bc6\u7801",\n  "setup_step4": "a"',
     ],
 )
 def test_examples_variables_roles_and_placeholders_are_no_secrets(text):
@@ -309,6 +319,7 @@ def test_a_secret_of_two_kinds_is_named_after_the_first():
     [
         *(
             "jane.roe@corp.io",
+            "app-42@corp-prod.iam.gserviceaccount.com",
             "jane%40corp.io",
             "jane\\u0040corp.io",
             "jane&#64;corp.io",
@@ -361,6 +372,10 @@ def test_the_address_of_a_person_is_found(line, address):
         ("call +49 30 901820, or", "phone_number"),
         ("tel:+14155238886", "phone_number"),
         ("/home/runner/code/app", None),
+        ("/home/developer/code/app", None),
+        (r"C:\Users\appveyor\AppData\x", None),
+        ("e.g. +38160123456", None),
+        ("e.g. +6281122334455", None),
         ("/home/parent/static", None),
         ("DE44 5001 0517 5407 3249 32", None),
         ("4539 1488 0343 6468", None),

@@ -41,6 +41,8 @@ MIN_PHONE_DIGITS, MAX_PHONE_DIGITS = 9, 15
 MIN_PAIRS = 9
 MAX_KNOWN_SHARE = 0.5
 """Of pairs of letters; 1 in 100 words has fewer known ones, 98 in 100 drawn ones."""
+MIN_NAMED_SHARE = 0.7
+"""1 in 10,000 drawn texts of base62 has as many known ones, names in code have."""
 MIN_KEY_CHARS = 40
 """Base64 in a private key: Ed25519 has 64 characters, a filler in examples fewer."""
 MIN_KEY_SHARE = 0.4
@@ -125,9 +127,7 @@ def _search(text: bytes) -> dict[bytes, Rule]:
             value = next((each for each in groups if each), b"")
             if value in found or not value or not rule.is_real(value.decode("latin-1")):
                 continue
-            if rule.is_real is not is_remote_login or not _is_like(
-                match[0].decode("latin-1"), "own_machine"
-            ):
+            if not _is_like(match[0].decode("latin-1"), *_AROUND.get(rule.is_real, ())):
                 found[value] = rule
     return found
 
@@ -221,7 +221,18 @@ def is_random(value: str) -> bool:
             len(_CHANGE.findall(value)) / len(value) >= MIN_CHANGES
             or _ONE_CASE.fullmatch(value)
         )
+        and not _is_named(value)
         and not _is_like(value, "example", "template", "code", "place")
+    )
+
+
+def _is_named(value: str) -> bool:
+    """Tell a name in code, made of words and numbers, from what was drawn."""
+    known, pairs = _known_pairs(value)
+    return (
+        pairs >= MIN_PAIRS
+        and known / pairs >= MIN_NAMED_SHARE
+        and _NAME.fullmatch(value) is not None
     )
 
 
@@ -266,11 +277,19 @@ def is_given_password(value: str) -> bool:
 
 def has_drawn_letters(value: str) -> bool:
     """Tell letters that a generator drew from those of words, in any case."""
+    known, pairs = _known_pairs(value)
+    return pairs >= MIN_PAIRS and known / pairs < MAX_KNOWN_SHARE
+
+
+def _known_pairs(value: str) -> tuple[int, int]:
+    """Return how many pairs of letters are in the table, and how many there are.
+
+    Letters beyond ASCII are of languages that the table does not know.
+    """
     small = value.lower()
     pairs = [small[at : at + 2] for at in range(len(small) - 1)]
-    pairs = [each for each in pairs if each.isalpha()]
-    known = sum(each in _pairs() for each in pairs)
-    return len(pairs) >= MIN_PAIRS and known / len(pairs) < MAX_KNOWN_SHARE
+    pairs = [each for each in pairs if each.isascii() and each.isalpha()]
+    return sum(each in _pairs() for each in pairs), len(pairs)
 
 
 def is_login(value: str) -> bool:
@@ -369,13 +388,12 @@ def is_account(number: str) -> bool:
 
 
 def is_phone(number: str) -> bool:
-    """Tell a phone's number from an offset or a sum; 555 is fiction."""
+    """Tell a phone's number from an offset, a sum and a made-up one."""
     digits = re.sub("[^0-9]", "", number)
     return (
         MIN_PHONE_DIGITS <= len(digits) <= MAX_PHONE_DIGITS
         and entropy(digits) >= MIN_WORD_ENTROPY
-        and "555" not in digits
-        and not _is_like(digits, "example")
+        and not _is_like(digits, "example", "fiction")
     )
 
 
@@ -398,8 +416,15 @@ DEMANDS = {
 PEOPLE = ("person", "home", "account", "phone")
 """Sections whose matches are data of people, not secrets."""
 
+_AROUND: dict[Callable[[str], bool], tuple[str, ...]] = {
+    is_remote_login: ("own_machine",),
+    is_random: ("public",),
+}
+"""By demand, what a match as a whole must not be like."""
+
 _CHANGE = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
 
+_NAME = re.compile(r"(?=.*[g-zG-Z])[A-Za-z_]\w*")
 _AT = re.compile(r"@|\\u0040|%40|&#64;")
 _KINDS = [
     re.compile(each) for each in ("[a-z]", "[A-Z]", "[0-9]", r"[!#$%&()*+,:;=?@^~]")
