@@ -167,3 +167,29 @@ def test_cases_are_drawn_from_each_task_alike_whatever_their_order():
     assert {each.id for each in selected(many[::-1], 6, seed=1)} == {
         each.id for each in drawn
     }
+
+
+def changed_by(script, names):
+    """Stand for a sandbox in which each script appends itself to each file."""
+    return None if "raise" in script else dict.fromkeys(names, f"x{script}")
+
+
+@pytest.mark.parametrize(
+    ("text", "applies", "result_equal"),
+    [
+        (SCRIPT, 1.0, 1.0),
+        ("import libcst\n", 1.0, 0.0),
+        ("raise ValueError\n", 0.0, 0.0),
+        ("", 0.0, 0.0),
+    ],
+)
+def test_what_comes_of_running_is_measured_where_scripts_are_run(
+    text, applies, result_equal
+):
+    asked = case(names=("pay.py",))
+    answer = LogAnswer(sample_id=asked.id, system="s", text=text)
+    found = score_answer(asked, answer, changed_by).values
+    assert (found["applies"], found["result_equal"]) == (applies, result_equal)
+    assert score_answer(asked, answer).values["applies"] is None
+    nowhere = score_answer(case(names=()), answer, changed_by).values
+    assert nowhere["applies"] is nowhere["result_equal"] is None

@@ -1,5 +1,7 @@
 """Stage eval: compare student, base and controls on held-out pairs."""
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -11,6 +13,7 @@ from diffscribe.core.errors import RecordError
 from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.tracking import report, tracked_run
+from diffscribe.doors.sandbox import run_script_on, sandbox_problem
 from diffscribe.logs.evaluation import (
     evaluate_log,
     log_headline,
@@ -24,6 +27,7 @@ from diffscribe.success_memory.evaluate import (
 )
 from diffscribe.success_memory.evaluate import (
     JUDGED,
+    Run,
     ask_model,
     find_ggufs,
     input_answers,
@@ -37,13 +41,32 @@ from diffscribe.success_memory.records import PairSample
 TITLE = "A student of an agent's memory"
 
 
+def runner(tree: Path) -> Run:
+    """Return what runs a script in a sandbox on a copy of files of a folder."""
+
+    @cache
+    def run(script: str, names: tuple[str, ...]) -> Mapping[str, str] | None:
+        ran = run_script_on(script, tree, names)
+        return None if ran.error else ran.files
+
+    return lambda script, names: run(script, tuple(names))
+
+
 @click.command(cls=Command)
 @click.argument("sft", type=INPUT)
 @click.argument("models", type=INPUT)
 @click.argument("reports", type=OUTPUT)
 @click.argument("metrics", type=OUTPUT)
+@click.option("--execute", help="A folder of code, in place of eval.execute.")
 @params_option
-def main(sft: Path, models: Path, reports: Path, metrics: Path, params: Path) -> None:
+def main(
+    sft: Path,
+    models: Path,
+    reports: Path,
+    metrics: Path,
+    execute: str | None,
+    params: Path,
+) -> None:
     """Ask the GGUFs in MODELS the test pairs of SFT and compare them in REPORTS."""
     values = load_log_params(params, SuccessMemoryParams)
     section, seed = values.eval, values.seed
@@ -66,7 +89,14 @@ def main(sft: Path, models: Path, reports: Path, metrics: Path, params: Path) ->
         answers += input_answers(cases)
         answers += nearest_answers(cases, training)
         of_id = {case.id: case for case in cases}
-        scores = [score_answer(of_id[each.sample_id], each) for each in answers]
+        tree = execute or section.execute
+        problem = sandbox_problem() if tree else ""
+        if problem:
+            say(f"eval: no script is run: {problem}", err=True)
+        run_script = runner(Path(tree)) if tree and not problem else None
+        scores = [
+            score_answer(of_id[each.sample_id], each, run_script) for each in answers
+        ]
         evaluation = evaluate_log(scores, JUDGED)
         shown = [
             ShownCase(

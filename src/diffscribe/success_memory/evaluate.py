@@ -46,6 +46,8 @@ JUDGED = Judged(
         ),
         "operations_covered": Measure("answer", "operations that the script speaks of"),
         "names_grounded": Measure("answer", "names in strings that the question has"),
+        "applies": Measure("run", "runs in a sandbox and changes a file"),
+        "result_equal": Measure("run", "changes the files as the logged script does"),
     },
     headline=("parses", "equal", "repaired", "edit_similarity"),
     titles={
@@ -169,8 +171,15 @@ def _letters(sample: PairSample) -> frozenset[int]:
     return frozenset(letter_shingles(_asked(sample)).tolist())
 
 
-def score_answer(case: PairSample, answer: LogAnswer) -> Score:
-    """Return every measure of an answer; one that failed has the worst of each."""
+Run = Callable[[str, Sequence[str]], Mapping[str, str] | None]
+"""Returns the files of those names as a script changes them, or None if it fails."""
+
+
+def score_answer(case: PairSample, answer: LogAnswer, run: Run | None = None) -> Score:
+    """Return every measure of an answer; one that failed has the worst of each.
+
+    Without `run`, what comes of running it is not measured.
+    """
     text = "" if answer.error else bare_answer(answer.text)
     target = case.completion[0].content
     is_script = case.task in SCRIPT_TASKS
@@ -181,6 +190,8 @@ def score_answer(case: PairSample, answer: LogAnswer) -> Score:
     if is_script:
         found = _of_script(case, text, target)
         values |= found
+    if is_script and run is not None:
+        values |= _of_run(case, text, target, run)
     if case.task == "repair":
         values["repaired"] = values["equal"]
     return Score(
@@ -211,6 +222,20 @@ def _of_script(case: PairSample, text: str, target: str) -> Mapping[str, float |
         "defines_transformer": float(defines_transformer(text)),
         "operations_covered": sum(covered) / len(covered) if covered else None,
         "names_grounded": grounded,
+    }
+
+
+def _of_run(
+    case: PairSample, text: str, target: str, run: Run
+) -> Mapping[str, float | None]:
+    """Return what running says, if the logged script changes something here."""
+    wanted = run(target, case.names)
+    if not wanted or wanted == run("", case.names):
+        return {}
+    found = run(text, case.names) if text else None
+    return {
+        "applies": float(bool(found) and found != run("", case.names)),
+        "result_equal": float(found == wanted),
     }
 
 
