@@ -97,6 +97,7 @@ def test_an_answer_that_failed_has_the_worst_of_each_measure():
 
 
 SPEC = "issue_description: a\ntarget_files: [a.py]\noperations: [{name: b}]\n"
+ENDLESS = SPEC.replace("{name: b}", "{name: b, more: &a [*a]}")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,7 @@ SPEC = "issue_description: a\ntarget_files: [a.py]\noperations: [{name: b}]\n"
         ("spec", SPEC, SPEC.replace("[a.py]", "\n- a.py"), 1.0, 1.0),
         ("spec", SPEC, SPEC.replace("a.py", "b.py"), 1.0, 0.0),
         ("spec", SPEC, "issue_description: a\n", 0.0, 0.0),
+        ("spec", ENDLESS, ENDLESS, 1.0, 0.0),
         ("style", "indent: 4\nquotes: double\n", "quotes: double\nindent: 4", 1.0, 1.0),
         ("style", "indent: 4\n", "no", 0.0, 0.0),
         ("style_unify", '{"error": 1}\n', '{"error":   1}', 1.0, 1.0),

@@ -253,7 +253,10 @@ def _equal(case: PairSample, text: str, target: str) -> bool:
     if case.task == "style":
         return sorted(text.split()) == sorted(target.split())
     read = json.loads if case.task == "style_unify" else yaml.safe_load
-    return bool(read(text) == read(target))
+    try:
+        return bool(read(text) == read(target))
+    except RecursionError:  # YAML may hold itself.
+        return False
 
 
 def repair_verdict(comparison: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-MAX_CHARS: Final = 200_000
+MAX_CHARS: Final = 50_000
 """Longer texts are not parsed: they are no scripts."""
 _BASES = ("Transformer", "Command", "Visitor")
 """Ends of the names of libcst's classes of which a script derives its own."""
@@ -17,11 +17,14 @@ _VISITS = ("visit_", "leave_", "transform_module", "visit", "leave")
 
 @lru_cache(maxsize=4096)
 def parsed(text: str) -> ast.Module | None:
-    """Return the tree of a script, or None if it is no Python."""
+    """Return the tree of a script, or None if it is no Python, or nested too deep."""
     if len(text) > MAX_CHARS or not text.strip():
         return None
     try:
-        return ast.parse(text)
+        tree = ast.parse(text)
+        # Some nest deeper than what walks them may call itself.
+        ast.dump(tree)
+        return tree
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
