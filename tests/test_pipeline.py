@@ -124,13 +124,14 @@ def bare(**variables):
 
 
 def test_stages_find_the_python_of_the_folder_where_nothing_is_activated(tmp_path):
-    shutil.copy(ROOT / "tools" / "python", tmp_path)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
     copy = tmp_path / ".dvc" / "tmp" / "exps" / "one"
     copy.mkdir(parents=True)
     for folder in (tmp_path, copy):
-        command = [str(tmp_path / "python"), "-c", "import sys; print(sys.executable)"]
+        (folder / "tools").mkdir()
+        program = shutil.copy(ROOT / "tools" / "python", folder / "tools")
+        command = [program, "-c", "import sys; print(sys.executable)"]
         done = subprocess.run(command, cwd=folder, env=bare(), capture_output=True)
         assert done.stdout.decode().strip() == str(tmp_path / ".venv/bin/python")
 
@@ -167,7 +168,8 @@ def test_a_queued_experiment_runs_the_code_it_was_queued_with(tmp_path):
         (folder / "src/diffscribe").mkdir(parents=True)
         (folder / "src/diffscribe/__init__.py").write_text("")
     program = "import diffscribe; print(diffscribe.__file__)"
-    command = [str(ROOT / "tools/python"), "-c", program]
+    (copy / "tools").mkdir()
+    command = [shutil.copy(ROOT / "tools/python", copy / "tools"), "-c", program]
     done = subprocess.run(command, cwd=copy, env=bare(), capture_output=True, text=True)
     assert done.stdout == f"{copy}/src/diffscribe/__init__.py\n", done.stderr
 
