@@ -107,6 +107,21 @@ def test_no_question_tells_its_answer_and_every_answer_is_one(collected):
     assert made.counts["polish"]["pairs"] == 20
 
 
+def test_attempts_at_what_a_person_refused_are_dropped_too(tmp_path, monkeypatch):
+    params = (
+        (FOLDER / "params.yaml").read_text().replace("unrated: keep", "unrated: drop")
+    )
+    (tmp_path / "params.yaml").write_text(params)
+    monkeypatch.chdir(FOLDER)
+    outputs = [tmp_path / name for name in ("memories.jsonl", "attempts.jsonl", "c")]
+    run("collect", *outputs, "--params", tmp_path / "params.yaml")
+    memories = read_jsonl(outputs[0], Memory)
+    attempts = list(read_jsonl(outputs[1], LoggedAttempt))
+    assert {each.memory_id for each in attempts} <= {each.at for each in memories}
+    dropped = read_json(outputs[2])["dropped"]["attempt_at_refused"]
+    assert len(attempts) + dropped == 150
+
+
 @pytest.mark.parametrize("names", [("memory",), ("attempts", "patch_sets")])
 def test_a_log_alone_is_enough(tmp_path, monkeypatch, names):
     params = (FOLDER / "params.yaml").read_text()

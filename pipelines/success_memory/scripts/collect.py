@@ -14,7 +14,7 @@ from diffscribe.core.tracking import report
 from diffscribe.doors.python_process import string_hashes
 from diffscribe.logs.lines import LogLines
 from diffscribe.success_memory.collect import read_attempts, read_memories
-from diffscribe.success_memory.curate import rating_reason
+from diffscribe.success_memory.curate import is_named, names_of, rating_reason
 from diffscribe.success_memory.patch_sets import (
     NONE,
     Found,
@@ -52,6 +52,8 @@ def main(
     found = Counter({each.value: 0 for each in Found})
     read: dict[str, Counter[str]] = {"memory": Counter(), "attempts": Counter()}
     dropped: Counter[str] = Counter()
+    wanted: set[str] = set()
+    refused: set[str] = set()
     skips = section.on_bad_line == "skip"
 
     def successes() -> Iterator[Memory]:
@@ -61,6 +63,7 @@ def main(
             script, where = find_script(each, sets, rehash)
             found[where.value] += 1
             reason = rating_reason(each, section.min_rating, section.unrated == "keep")
+            (refused if reason else wanted).update(names_of(each))
             if not reason and section.require_script and script is None:
                 reason = where.value
             if reason:
@@ -71,7 +74,12 @@ def main(
     def tries() -> Iterator[LoggedAttempt]:
         path = Path(str(attempt_log))
         lines = LogLines(path, section.on_bad_line)
-        return read_attempts(path, lines, skips, read["attempts"])
+        unwanted = refused - wanted
+        for each in read_attempts(path, lines, skips, read["attempts"]):
+            if is_named(each, unwanted):
+                dropped["attempt_at_refused"] += 1
+            else:
+                yield each
 
     kept = write_jsonl(memories, successes() if memory else ())
     logged = write_jsonl(attempts, tries() if attempt_log else ())

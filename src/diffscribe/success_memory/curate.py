@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from diffscribe.secrets.redact import redact
@@ -102,9 +102,8 @@ def episodes_of(
     """
     named: dict[str, set[str]] = defaultdict(set)
     for memory in memories:
-        for name in (memory.id, memory.at, memory.issue_id):
-            if name:
-                named[name].add(memory.id)
+        for name in names_of(memory):
+            named[name].add(memory.id)
     of_memory: dict[str, list[LoggedAttempt]] = defaultdict(list)
     alone: dict[tuple[str, ...], list[LoggedAttempt]] = defaultdict(list)
     for attempt in attempts:
@@ -120,6 +119,17 @@ def episodes_of(
         _draft(memory.id, memory, of_memory.get(memory.id, [])) for memory in memories
     ]
     return drafts + [_draft(":".join(key), None, each) for key, each in alone.items()]
+
+
+def names_of(memory: Memory) -> set[str]:
+    """Return what attempts may call a success by."""
+    return {name for name in (memory.id, memory.at, memory.issue_id) if name}
+
+
+def is_named(attempt: LoggedAttempt, names: Collection[str]) -> bool:
+    """Tell whether the task of an attempt has one of the names."""
+    name = attempt.memory_id or ""
+    return name in names or _instant_or(name) in names
 
 
 def _instant_or(name: str) -> str:
