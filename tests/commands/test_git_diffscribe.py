@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from tests.propose.working_trees import run
@@ -58,6 +59,98 @@ def test_what_was_staged_and_is_gone_is_not_staged_any_more(top, arguments, left
     assert sorted(status) == sorted({*left, "?? .env"})
     command(top, "undo")
     assert run(top, "status", "--porcelain") == before
+
+
+PATHS = {
+    "removed": ["removed.py"],
+    "renamed": ["old.py", "renamed.py"],
+    "out of the index": ["kept.py"],
+    "a whole name": ["{top}/docs/guide.md"],
+    "from the folder": ["../docs/guide.md"],
+    "a pattern from the folder": [":(glob)*.py", ":!none"],
+    "an odd name": ["../:(top)x"],
+}
+WANTED = {
+    "removed": b"D\tremoved.py\n",
+    "renamed": b"D\told.py\nA\trenamed.py\n",
+    "out of the index": b"D\tkept.py\n",
+    "a pattern from the folder": b"M\tsrc/api.py\n",
+    "an odd name": b"A\t:(top)x\n",
+}
+
+
+@pytest.mark.parametrize("case", PATHS)
+def test_paths_mean_what_git_means_by_them(top, case):
+    for name in ("removed.py", "old.py", "kept.py", "both.py"):
+        (top / name).write_text(f"{name}\n")
+    run(top, "add", "*.py")
+    run(top, "commit", "-q", "-m", "more", "--", *("removed.py", "old.py", "kept.py"))
+    run(top, "commit", "-q", "-m", "both", "--", "both.py")
+    run(top, "rm", "-q", "removed.py")
+    run(top, "rm", "-q", "--cached", "kept.py")
+    run(top, "mv", "old.py", "renamed.py")
+    (top / "both.py").write_text("staged\n")
+    run(top, "add", "both.py")
+    (top / "both.py").write_text("more\n")
+    (top / "meant.py").write_text("new\n")
+    run(top, "add", "-N", "meant.py")
+    (top / ":(top)x").write_text("new\n")
+    before = run(top, "status", "--porcelain")
+    inside = case.startswith(("from", "a pattern", "an odd"))
+    folder = top / "src" if inside else top
+    command(folder, "--yes", "--", *(name.format(top=top) for name in PATHS[case]))
+    shown = ("log", "--reverse", "--no-renames", "--name-status", "--format=")
+    made = run(top, *shown, "@{1}..").replace(b"\n\n", b"\n")
+    assert made == WANTED.get(case, b"M\tdocs/guide.md\n")
+    command(top, "undo")
+    assert run(top, "status", "--porcelain") == before
+    assert "empty string" in command(top, "--yes", "--", "", code=66)[1]
+
+
+def test_what_is_kept_out_of_the_index_and_of_sight_stays_out(top):
+    """A home is a checkout with new files not shown; its repository has any name."""
+    run(top, "rm", "-q", "--cached", "docs/guide.md")
+    (top / "src/new.py").write_text("new\n")
+    (top / ".git").rename(top / ".dotfiles")
+    home = {"GIT_DIR": str(top / ".dotfiles"), "GIT_WORK_TREE": str(top)}
+    plan = json.loads(command(top, "--json", **home)[0])
+    paths = [file["path"] for commit in plan["commits"] for file in commit["files"]]
+    assert sorted(paths) == [
+        *("docs/guide.md", "src/api.py", "src/new.py", "tests/test_api.py")
+    ]
+    run(top, "config", "status.showUntrackedFiles", "no", **home)
+    command(top, "--yes", **home)
+    assert run(top, "status", "--porcelain", **home) == b""
+    listed = run(top, "ls-tree", "-r", "--name-only", "HEAD", **home)
+    assert listed == b"src/api.py\ntests/test_api.py\n"
+    command(top, "--yes", "--", "src/new.py", **home)
+    assert b"src/new.py" in run(top, "ls-files", **home)
+
+
+def test_the_index_that_a_variable_names_is_the_one(top):
+    before = run(top, "ls-files", "--stage")
+    shutil.copy2(top / ".git/index", top / ".git/other")
+    other = {"GIT_INDEX_FILE": ".git/other"}
+    run(top, "add", "docs/guide.md", **other)
+    command(top / "src", "--yes", "--staged", **other)
+    assert run(top, "show", "--name-only", "--format=", "HEAD") == b"docs/guide.md\n"
+    assert run(top, "ls-files", "--stage") == before
+    command(top, "undo", **other)
+    assert run(top, "diff", "--cached", "--name-only", **other) == b"docs/guide.md\n"
+
+
+def test_a_partial_clone_fetches_nothing_unasked(top, tmp_path):
+    run(top, "config", "uploadpack.allowFilter", "true")
+    partial = ("clone", "-q", "--filter=blob:none", "--no-checkout")
+    run(tmp_path, *partial, f"file://{top}", "clone")
+    clone = tmp_path / "clone"
+    run(clone, "config", "diffscribe.model", "none")
+    (clone / "src").mkdir()
+    (clone / "src/api.py").write_text("more\n")
+    _, said = command(clone, "--dry-run", "--", "src", code=66)
+    assert "'git diff HEAD' would fetch them" in said
+    run(clone, "diff", "HEAD")
+    command(clone, "--dry-run", "--", "src")
 
 
 def test_json_says_the_same(top):

@@ -1,5 +1,6 @@
 """Commits of random drafts of random working trees, made by real git."""
 
+import os
 import shutil
 from pathlib import Path
 from random import Random
@@ -11,10 +12,10 @@ from diffscribe.commits.diff import patches_by_path
 from diffscribe.commits.units import units_of
 from diffscribe.doors.checkout import (
     aside,
-    gone_entries,
     head_of,
     open_checkout,
     publish,
+    settled_entries,
     snapshot,
     undo,
 )
@@ -36,6 +37,10 @@ def expected_tree(tree, folder):
         *([":(top,exclude)nested"] if (tree.top / "nested").exists() else []),
         GIT_INDEX_FILE=str(index),
     )
+    run(
+        *(tree.top, "update-index", "--force-remove", "--", *tree.forgotten()),
+        GIT_INDEX_FILE=str(index),
+    )
     sha = run(tree.top, "write-tree", GIT_INDEX_FILE=str(index)).decode().strip()
     index.unlink()
     return sha
@@ -54,7 +59,7 @@ def commit_once(tree, draw, folder):
     checkout = open_checkout(tree.top)
     head = head_of(checkout)
     before, staged = tree.state(), run(tree.top, "ls-files", "--stage", "-z")
-    wanted = expected_tree(tree, folder)
+    wanted, forgotten = expected_tree(tree, folder), tree.forgotten()
     with aside(checkout) as work:
         found = snapshot(work, head)
         assert found == wanted
@@ -68,22 +73,27 @@ def commit_once(tree, draw, folder):
             return 0
         built = build(work, head, found, change, draft, Terms(), None)
         assert head_of(checkout) == head
-        entries = (*built.entries, *gone_entries(work, head, found))
+        entries = (*built.entries, *settled_entries(work, head, found))
         publish(work, head, built.commits[-1], entries, built.edits)
     assert tree.state() == before
     now = head_of(checkout)
     assert (now.commit, now.tree) == (built.commits[-1], built.tree)
     if not draft.left_out:
         assert now.tree == wanted
-        status = run(tree.top, "status", "--porcelain", "-z").split(b"\0")
-        assert {line[3:] for line in status} <= {b"", b"nested/"}
-    assert expected_tree(tree, folder) == wanted
+        shown = ("status", "--porcelain", "--untracked-files=all", "-z")
+        status = run(tree.top, *shown).split(b"\0")
+        kept = [*map(os.fsencode, forgotten)]
+        assert {line[3:] for line in status} <= {b"", b"nested/", *kept}
+        assert {*run(tree.top, "ls-files", "-z").split(b"\0")}.isdisjoint(kept)
+    if not forgotten:
+        assert expected_tree(tree, folder) == wanted
     listed = run(
         tree.top,
         "rev-list",
         "--reverse",
         "HEAD",
         *([f"^{head.commit}"] if head.commit else []),
+        "--",
     )
     assert listed.decode().split() == list(built.commits)
     check_parts(tree, change, draft, built)

@@ -76,6 +76,14 @@ def test_configuration_goes_before_tools_and_these_before_history(tmp_path):
     assert (style.message, style.is_capitalised) == ("plain", True)
 
 
+def test_the_template_that_git_is_told_goes_before_one_by_name(tmp_path):
+    (tmp_path / ".gitmessage").write_text("# chore: a\n# ci: b\n# test: c\n")
+    (tmp_path / "house").write_text(TEMPLATE)
+    for name in ("house", str(tmp_path / "house")):
+        style = read_house_style(tmp_path, (), {"commit.template": name})
+        assert style.types == ("feat", "fix", "docs")
+
+
 def test_a_history_tells_the_case_and_whether_types_are_used(tmp_path):
     def style(*subjects):
         found = read_house_style(tmp_path, subjects, {})

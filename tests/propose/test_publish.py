@@ -5,8 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -172,6 +175,53 @@ def test_hooks_run_where_the_repository_is_odd(top, monkeypatch):
     assert (top.parent / "log").read_text() == "seen\n"
 
 
+@pytest.mark.parametrize("limit_s", [None, 0.5])
+def test_a_hook_that_hangs_ends_with_all_that_it_started(top, limit_s):
+    """By the user's limit, or a signal, which it does not listen to."""
+    hook(top, "pre-commit", "trap '' INT TERM HUP; touch begun; sleep 61.7 & wait")
+    before = state(top)
+    if limit_s:
+        run(top, "config", "diffscribe.hookTimeout", str(limit_s))
+        with pytest.raises(HookError, match=r"pre-commit took longer than 0\.5 s"):
+            apply(top)
+    else:
+        timer = threading.Timer(1.5, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            apply(top)
+        timer.join()
+    running = subprocess.run(["ps", "ax"], capture_output=True, text=True, check=True)
+    assert "sleep 61.7" not in running.stdout
+    assert state(top) == before
+    run(top, "config", "diffscribe.hookTimeout", "soon")
+    with pytest.raises(SourceError, match="is 'soon'"):
+        apply(top)
+
+
+def test_hooks_have_the_files_of_a_sparse_checkout_alone(top):
+    (top / "lib").mkdir()
+    (top / "lib/c.txt").write_text("far")
+    run(top, "add", "lib")
+    run(top, "commit", "-q", "-m", "more", "--", "lib")
+    run(top, "sparse-checkout", "set", "docs")
+    hook(top, "pre-commit", "test ! -e lib && test -e a.txt")
+    apply(top)
+    assert run(top, "ls-tree", "-r", "--name-only", "HEAD", "lib") == b"lib/c.txt\n"
+
+
+def test_attributes_that_change_files_of_a_commit_are_no_work_of_hooks(top):
+    (top / "c.txt").write_bytes(b"a\r\nb\r\n")
+    run(top, "add", "c.txt")
+    run(top, "commit", "-q", "-m", "ends", "--", "c.txt")
+    (top / ".gitattributes").write_text("* text=auto\n")
+    (top / "c.txt").write_bytes(b"a\r\nb\r\nc\r\n")
+    hook(top, "pre-commit", "exit 0")
+    first, second = commit((".gitattributes",), "say ends"), commit(("c.txt",), "say c")
+    left = {"a.txt": (), "b.txt": (), "debug.log": ()}
+    apply(top, draft=Draft(plan=Plan(commits=(first, second)), left_out=left))
+    assert run(top, "show", "HEAD^:c.txt") == b"a\r\nb\r\n"
+
+
 def test_a_hook_and_git_that_fail_leave_the_repository_whole(top):
     """What a hook stashes stays readable; files that git cannot write stay files."""
     hook(top, "pre-commit", "echo more >>a.txt; git stash -q; exit 1")
@@ -233,11 +283,13 @@ def test_what_is_left_out_or_ignored_is_safe_from_hooks(top, text):
 
 def test_a_file_that_cannot_be_written_stops_all_before_the_branch_moves(top):
     (top / ".gitignore").unlink()
-    (top / ".gitignore").mkdir()
-    before = state(top)
-    with pytest.raises(StorageError, match="gitignore cannot be written"):
-        apply(top)
-    assert state(top) == before
+    for make in (Path.mkdir, lambda path: path.symlink_to("a.txt")):
+        make(top / ".gitignore")
+        before = state(top)
+        with pytest.raises(StorageError, match="gitignore cannot be written"):
+            apply(top)
+        assert state(top) == before
+        (top / ".gitignore").rename(top.parent / make.__name__)
     shutil.rmtree(top / ".git/diffscribe")
     (top / ".git/diffscribe").write_text("")
     with pytest.raises(StorageError, match="diffscribe: File exists"):
@@ -323,17 +375,25 @@ def test_what_begins_meanwhile_is_not_committed_over(top, meanwhile, words):
 
 def test_odd_places_and_settings_change_nothing(top, monkeypatch):
     """A reference hook says much; names and patches are read as always."""
-    odd = top.rename(top.with_name("line\nfeed"))
+    odd = top.rename(top.with_name('line\nfeed:"\udcff'))
+    run(odd, "checkout", "-q", "-b", "b\udcff")
+    objects = Path(tempfile.mkdtemp(dir="/dev/shm"))  # Another disk, where it is there.
+    shutil.move(odd / ".git/objects", objects)
+    (odd / ".git/objects").symlink_to(objects / "objects")
     (odd / "blank.txt").write_text("\n" * 9)
     run(odd, "add", "blank.txt")
     run(odd, "commit", "-q", "-m", "blank", "--", "blank.txt")
     (odd / "blank.txt").write_text("\n" * 9 + "end\n")
     run(odd, "config", "diff.suppressBlankEmpty", "true")
     hook(odd, "reference-transaction", "head -c 300000 /dev/zero >&2")
+    hook(odd, "pre-commit", "git status >/dev/null")
     monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
+    monkeypatch.setenv("GIT_DIFF_OPTS", "-u0")
     apply(odd)
     assert subjects(odd)[-1] == "fix: say fifty"
     assert run(odd, "status", "--porcelain") == b" M blank.txt\n"
+    run(odd, "fsck", "--strict", "--no-dangling")
+    shutil.rmtree(objects)
 
 
 KILLS = 20

@@ -17,6 +17,10 @@ NAMES = (
     *("lib/sub/y.c", "lib/sub/z.c", "image.png", "shout.up", "windows.bat", "$(x)"),
     *(" lead", "trail ", ":(top)x", "*.star", "deep/er/and/deeper/f", "run.sh"),
 )
+ODD_NAMES = (
+    *("--", "-n", "--help", ":/", ":!x", ":(exclude)*", "[a-z]", "?", "é", "e\u0301"),
+    *("Main.py", "MAIN.PY", "\U0010ff80", "\ufeff", "\u202e", "\x1b[2J", "HEAD", "~"),
+)
 
 
 def run(folder, *arguments, **variables):
@@ -127,7 +131,7 @@ class Tree:
         edits = (
             *[self.edit] * 6, *[self.add] * 3, *[self.remove] * 2, *[self.rename] * 2,
             self.mode, self.link, self.swap, self.ignore, self.stage, self.intend,
-            self.inner,
+            self.inner, self.forget, self.odd,
         )  # fmt: skip
         for _ in range(self.draw.randrange(1, 9)):
             self.draw.choice(edits)()
@@ -220,6 +224,38 @@ class Tree:
                 "--",
                 f":(top,literal){path.relative_to(self.top)}",
             )
+
+    def forget(self):
+        """Take a file out of the index that stays."""
+        if path := self.pick():
+            name = f":(top,literal){path.relative_to(self.top)}"
+            run(
+                self.top,
+                *("rm", "-q", "-f", "--cached", "--sparse"),
+                *("--ignore-unmatch", "--", name),
+            )
+
+    def forgotten(self):
+        """Return the files of HEAD that stay and are in the index no more."""
+        known = run(self.top, "ls-files", "-z").split(b"\0")
+        if not run(self.top, "rev-list", "-n1", "--all"):
+            return []
+        listed = run(self.top, "ls-tree", "-r", "--name-only", "-z", "HEAD")
+        gone = map(os.fsdecode, {*listed.split(b"\0")} - {*known})
+        return sorted(
+            name
+            for name in gone
+            if (self.top / name).is_symlink() or not (self.top / name).is_dir()
+        )
+
+    def odd(self):
+        """Write a file with any byte in its name, which may be long."""
+        byte = self.draw.choice([*range(1, 47), *range(48, 256)])
+        name = os.fsdecode(bytes([byte])) * self.draw.choice((1, 2, 85, 255))
+        if self.draw.random() < 0.3:
+            name = self.draw.choice(ODD_NAMES)
+        if name.strip(".") and not (self.top / name).is_dir():
+            self.write(name)
 
     def inner(self):
         """Commit in the submodule, or make a repository that nobody added."""

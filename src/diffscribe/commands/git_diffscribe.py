@@ -28,7 +28,6 @@ from diffscribe.doors.checkout import (
     aside,
     branch_point,
     changed_entries,
-    gone_entries,
     head_of,
     is_set,
     keep_reference,
@@ -36,6 +35,7 @@ from diffscribe.doors.checkout import (
     open_editor,
     publish,
     read_config,
+    settled_entries,
     signature,
     snapshot,
     undo,
@@ -331,9 +331,11 @@ def _commit(
                 f"{checkout.top}: files changed since the plan was made; give "
                 "--continue if it still fits, or begin anew"
             )
-        gone = () if wishes.staged else gone_entries(work, head, tree, wishes.paths)
+        settled = (
+            () if wishes.staged else settled_entries(work, head, tree, wishes.paths)
+        )
         if built.commits:
-            entries = (*built.entries, *gone)
+            entries = (*built.entries, *settled)
             publish(work, head, built.commits[-1], entries, built.edits)
     except HookError as error:
         click.echo(error.output, err=True)
@@ -407,7 +409,7 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
         if not built.commits:
             raise SourceError(f"{checkout.top}: the plan leaves everything out")
         kept = keep_reference(checkout, head)
-        gone = gone_entries(work, head, head.tree)
+        gone = settled_entries(work, head, head.tree)
         entries = (*changed_entries(work, head.tree, built.tree), *gone)
         publish(work, head, built.commits[-1], entries, built.edits)
         _note(keep_feedback(checkout, proposed, verdict, draft, built.commits))

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a run."""
+
 INPUT = click.Path(path_type=Path)
 """The type of an argument that has to exist."""
 OUTPUT = click.Path(path_type=Path)
@@ -98,7 +101,7 @@ def say(text: str, err: bool = False) -> None:
 
 @contextlib.contextmanager
 def _signals(received: list[int]) -> Iterator[None]:
-    """Let SIGTERM end a block like Ctrl-C, which it adds to the list; lose neither.
+    """Let SIGTERM and SIGHUP end a block like Ctrl-C; add them to the list, lose none.
 
     Python acts on a signal between two steps of its own. One that comes right before a
     call that waits, as for a pipe, is seen when the call ends, which may be never; so a
@@ -126,10 +129,10 @@ def _signals(received: list[int]) -> Iterator[None]:
     waker = threading.Thread(target=_wake, args=(readable, thread), daemon=True)
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, writable)
-        for number, handler in (
-            (signal.SIGTERM, terminate),
-            (signal.SIGURG, lambda *_: None),
-        ):
+        handlers = {signal.SIGTERM: terminate, signal.SIGURG: lambda *_: None}
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As by nohup.
+            handlers[signal.SIGHUP] = terminate
+        for number, handler in handlers.items():
             stack.callback(signal.signal, number, signal.signal(number, handler))
         known = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
         stack.callback(signal.set_wakeup_fd, known)
@@ -137,11 +140,32 @@ def _signals(received: list[int]) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """Let a block end before a signal ends the run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    known = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in ENDING
+        if callable(signal.getsignal(number))
+    }
+    try:
+        yield
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
+
+
 def _wake(readable: int, thread: int) -> None:
     """End what a thread waits in, a moment after each signal that ends a run."""
     with open(readable, "rb", buffering=0) as numbers:
         while number := numbers.read(1):
-            if number[0] in (signal.SIGINT, signal.SIGTERM):
+            if number[0] in ENDING:
                 for _ in range(3):
                     time.sleep(0.2)
                     signal.pthread_kill(thread, signal.SIGURG)

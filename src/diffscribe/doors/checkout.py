@@ -8,8 +8,11 @@ was, or done: the next run ends what was begun, or takes it back.
 
 import base64
 import contextlib
+import errno
 import hashlib
+import math
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from diffscribe.core.cli import unbroken
 from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.files import Lock, disk_explained, read_json, write_json
 from diffscribe.doors.git import git_required, one_line
@@ -31,10 +35,13 @@ SETTINGS = (
     *("-c", "diff.suppressBlankEmpty=false", "-c", "log.showSignature=false"),
 )
 REPLACED = (
-    *("GIT_INDEX_FILE", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS"),
-    *("GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS"),
+    *("GIT_ICASE_PATHSPECS", "GIT_DIFF_OPTS"),
 )
-"""Variables that would have git read other names, or another index, than we say."""
+"""Variables that would have git read other names, or count other hunks, than we say."""
+OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""Git fetches no object that a partial clone lacks; the second has those before 2.45
+not do so either."""
 BUSY = {
     "MERGE_HEAD": ("a merge", "git merge --continue' or 'git merge --abort"),
     "rebase-merge": ("a rebase", "git rebase --continue' or 'git rebase --abort"),
@@ -59,6 +66,8 @@ class Checkout(NamedTuple):
     git_dir: Path
     """Of this working tree; of a linked one it is in `.git/worktrees`."""
     objects: Path
+    index_file: Path
+    """Which a variable may name, as git does for hooks of `git commit --all`."""
 
     @property
     def home(self) -> Path:
@@ -97,7 +106,9 @@ class Aside(NamedTuple):
     def environment(self) -> dict[str, str]:
         """What has git write objects here and find all others."""
         known = os.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")
-        others = [str(self.checkout.objects), *filter(None, [known])]
+        # In quotes, as a name may have the sign that stands between two.
+        name = re.sub(r'["\\]', r"\\\g<0>", str(self.checkout.objects))
+        others = [f'"{name}"', *filter(None, [known])]
         return {
             "GIT_OBJECT_DIRECTORY": str(self.folder / "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(others),
@@ -149,7 +160,8 @@ def open_checkout(folder: Path) -> Checkout:
 
     top, git_dir = Path(ask("--show-toplevel")), Path(ask("--absolute-git-dir"))
     objects = (folder / ask("--git-path", "objects")).resolve()
-    return Checkout(top, ask("--show-prefix"), git_dir, objects)
+    index = top / os.environ.get("GIT_INDEX_FILE", git_dir / "index")
+    return Checkout(top, ask("--show-prefix"), git_dir, objects, index)
 
 
 def head_of(checkout: Checkout, may_be_detached: bool = False) -> Head:
@@ -235,68 +247,107 @@ def snapshot(
     """Return the tree of what would be committed; the user's index is not touched.
 
     It is what `git add --all` would stage, of `paths` alone if there are any, or what
-    is staged. A repository inside that the user has not added is left out.
+    is staged. Left out is what only `paths` can ask for, if at all: a repository inside
+    that the user has not added, a file that they have taken out of the index, and new
+    files where git's configuration has them not shown.
 
     Raises:
         SourceError: if git cannot read a file of the working tree.
     """
-    own = work.checkout.git_dir / "index"
-    if staged:  # A hook of `git commit --all` is told of another index.
-        own = work.checkout.top / os.environ.get("GIT_INDEX_FILE", own)
+    checkout = work.checkout
     work.state.unlink(missing_ok=True)
-    if own.exists():
-        _copy_index(own, work.state)
-    only = _pathspecs(work.checkout, paths)
+    if checkout.index_file.exists():
+        _copy_index(checkout.index_file, work.state)
+    only = _pathspecs(paths)
+    takes_new = not staged and (only or _shows_new(checkout))
+    # Before a commit's files take the place of those that are staged.
+    inner, untracked = _unwanted(work, head) if takes_new else ([], set[bytes]())
+    here = ("-C", checkout.prefix)
     if only:
         # What is staged of other paths is no part of this.
-        listed = work.git("ls-files", "--stage", "--full-name", "-z", "--", *only)
-        work.git("read-tree", "-m", head.tree)
-        known = _parts(work.git("ls-files", "--full-name", "-z", "--", *only))
-        _put(work, work.state, _absent(head, known))
-        work.git("update-index", "-z", "--index-info", stdin=listed)
+        listing = (*here, "ls-files", "--full-name", "-z")
+        listed = work.git(*listing, "--stage", "--", *only)
+        work.git("read-tree", "-i", "-m", head.tree)
+        known = _parts(work.git(*listing, "--", *only))
+        gone = known if staged else untracked.intersection(known)
+        lines = b"".join(map(_line, _absent(head, gone))) + listed
+        work.git("update-index", "-z", "--replace", "--index-info", stdin=lines)
     if not staged:
-        others = work.git("ls-files", "--others", "--exclude-standard", "-z", ":/")
-        inner = [
-            f":(top,exclude,literal){os.fsdecode(each[:-1])}"
-            for each in _parts(others)
-            if each.endswith(b"/")
+        add = ("add", "--all" if takes_new else "--update", "--sparse", "--")
+        left = [
+            f":(top,exclude,literal){os.fsdecode(path)}"
+            for path in (*inner, *sorted(untracked))
         ]
         _require_known(work, paths, only)
-        work.git("add", "--all", "--sparse", "--", *(only or [":/"]), *inner)
+        work.git(*here, *add, *(only or [":/"]), *left)
     return work.git("write-tree").decode().strip()
 
 
-def _pathspecs(checkout: Checkout, paths: Iterable[str]) -> list[str]:
+def _shows_new(checkout: Checkout) -> bool:
+    """Tell whether new files are shown; not so where all of a home is a checkout."""
+    shown = _ask(checkout, "config", "--get", "status.showUntrackedFiles")
+    return shown not in ("no", "false")
+
+
+def _unwanted(work: Aside, head: Head) -> tuple[list[bytes], set[bytes]]:
+    """Return repositories inside, and files of HEAD that were taken out of the index.
+
+    They are new files to git, which would add them. Without an index there is nothing
+    that they could have been taken out of.
+    """
+    new = _parts(work.git("ls-files", "--others", "--exclude-standard", "-z", ":/"))
+    inner = [path[:-1] for path in new if path.endswith(b"/")]
+    git_dir, top = work.checkout.git_dir, work.checkout.top
+    if git_dir.is_relative_to(top) and git_dir.name != ".git":
+        inner.append(os.fsencode(git_dir.relative_to(top)))
+    if not work.state.exists():
+        return inner, set()
+    deleted = ("diff-index", "--cached", "--diff-filter=D", "--no-renames")
+    gone = work.git(*deleted, "--name-only", "-z", head.tree)
+    return inner, {*_parts(gone)}.intersection(new)
+
+
+def _pathspecs(paths: Iterable[str]) -> list[str]:
+    """Return paths as git in the user's folder reads them, `*` as a name.
+
+    Git refuses an empty one.
+    """
     return [
-        path if path.startswith(":") else f":(top,literal){checkout.prefix}{path}"
+        path if path.startswith(":") or not path else f":(literal){path}"
         for path in paths
     ]
 
 
 def _require_known(work: Aside, paths: Sequence[str], only: Sequence[str]) -> None:
-    listing = ("ls-files", "--cached", "--others", "-z", "--")
+    listing = ("-C", work.checkout.prefix, "ls-files", "--cached", "--others", "-z")
     for path, pathspec in zip(paths, only, strict=True):
-        if not work.git(*listing, pathspec):
+        if not work.git(*listing, "--", pathspec):
             raise SourceError(
                 f"{work.checkout.top}: there is no file '{path}'; 'git diffscribe -h' "
                 "lists the verbs"
             )
 
 
-def gone_entries(
+def settled_entries(
     work: Aside, head: Head, tree: str, paths: Sequence[str] = ()
 ) -> tuple[TreeEntry, ...]:
-    """Return the end of files that are staged as new and deleted in the working tree.
+    """Return what the index gets of files that no commit changes.
 
-    They are in no tree, yet the next `git commit` would bring them back. `tree` is that
-    of the last `snapshot`, of the same paths.
+    Staged is what the working tree has by now no more, such as a new file that is
+    deleted, and the next `git commit` would bring it back. `tree` is that of the last
+    `snapshot`, of the same paths.
     """
-    only = _pathspecs(work.checkout, paths)
-    listing = ("ls-files", "-z", "--")
-    staged = _parts(_git(work.checkout, *listing, *only))
-    there = {*_parts(work.git(*listing))}
-    there |= {entry.path for entry in changed_entries(work, head.tree, tree)}
-    return _absent(head, (path for path in staged if path not in there))
+    differing = ("diff-index", "--cached", "--raw", "-z", "--no-renames")
+    arguments = ("-C", work.checkout.prefix, *differing, "--full-index", tree, "--")
+    listed = work.git(
+        *arguments, *(_pathspecs(paths) or [":/"]), index=work.checkout.index_file
+    )
+    changed = {entry.path for entry in changed_entries(work, head.tree, tree)}
+    return tuple(
+        TreeEntry(path, mode, old_mode, blob, old_blob)
+        for path, old_mode, mode, old_blob, blob in parse_entries(listed)
+        if path not in changed
+    )
 
 
 def _absent(head: Head, paths: Iterable[bytes]) -> tuple[TreeEntry, ...]:
@@ -318,7 +369,8 @@ def read_blob(work: Aside, sha: str) -> bytes:
 
 def read_entry(work: Aside, tree: str, path: bytes) -> tuple[str, bytes] | None:
     """Return mode and content of a file of a tree, or None if it has none there."""
-    listed = work.git("ls-tree", "-z", "--full-tree", tree, "--", os.fsdecode(path))
+    name = f":(top,literal){os.fsdecode(path)}"
+    listed = work.git("ls-tree", "-z", "--full-tree", tree, "--", name)
     if not listed:
         return None
     mode, kind, sha = listed.partition(b"\t")[0].decode().split(" ")
@@ -409,6 +461,21 @@ def is_set(checkout: Checkout, key: str) -> bool:
     return _ask(checkout, "config", "--type=bool", "--get", key) == "true"
 
 
+def read_seconds(checkout: Checkout, key: str) -> float | None:
+    """Return the seconds that a key of git's configuration says, or None.
+
+    Raises:
+        SourceError: if it says something else.
+    """
+    told = _ask(checkout, "config", "--get", key)
+    if told is None:
+        return None
+    with contextlib.suppress(ValueError):
+        if 0 < float(told) < math.inf:
+            return float(told)
+    raise SourceError(f"{checkout.top}: {key} is '{told}'; say a number of seconds")
+
+
 def signature(checkout: Checkout) -> str:
     """Return name and address of the committer.
 
@@ -454,13 +521,12 @@ def publish(
             cannot be written, or the disk is full; everything is as before then.
     """
     checkout = work.checkout
-    own = checkout.git_dir / "index"
     changed = work.folder / "changed-index"
     for edit in edits:
         _require_place(checkout, edit.path)
     with _locked_index(checkout) as lock:
-        if own.exists():
-            _copy_index(own, changed)
+        if checkout.index_file.exists():
+            _copy_index(checkout.index_file, changed)
         _put(work, changed, entries)
         _ask(checkout, "update-index", "-q", "--refresh", GIT_INDEX_FILE=str(changed))
         now = head_of(checkout, may_be_detached=True)
@@ -470,14 +536,7 @@ def publish(
                 f"not at {head.branch or 'no branch'}; begin anew"
             )
         keep_objects(work)
-        with _prepared(checkout, head.branch, head.commit, commit) as confirm:
-            _write_journal(checkout, head, commit, changed, edits)
-            try:
-                _copy_index(changed, lock)
-                lock.replace(own)
-                confirm()
-            finally:
-                _end_journal(checkout)
+        _move_all(checkout, lock, head, commit, changed, edits)
 
 
 def undo(checkout: Checkout) -> str:
@@ -495,10 +554,10 @@ def undo(checkout: Checkout) -> str:
             f"'git reset --soft {last['old'] or 'ID'}' takes them back and keeps files"
         )
         head = head_of(checkout, may_be_detached=True)
-        if (head.branch, head.commit) != (last["branch"], last["new"]):
+        if (head.branch, head.commit) != (_name(last["branch"]), last["new"]):
             raise after
         with _locked_index(checkout) as lock:
-            if _listing(checkout, checkout.git_dir / "index") != last["index_after"]:
+            if _listing(checkout, checkout.index_file) != last["index_after"]:
                 raise after
             kept = checkout.home / last["index"]
             if _ask(checkout, "write-tree", GIT_INDEX_FILE=str(kept)) is None:
@@ -506,17 +565,37 @@ def undo(checkout: Checkout) -> str:
                     f"{checkout.top}: git has removed what was staged before; "
                     f"'git reset --soft {last['old'] or 'ID'}' takes the commits back"
                 )
-            with _prepared(checkout, head.branch, head.commit, last["old"]) as confirm:
-                if kept.exists():
-                    _copy_index(kept, lock)
-                    lock.replace(checkout.git_dir / "index")
-                else:
-                    (checkout.git_dir / "index").unlink()
-                confirm()
-        for edit in _edits(last):
-            _edit(checkout, edit.path, edit.after, edit.before)
-        (checkout.home / LAST).unlink()
+            edits = [FileEdit(path, new, old) for path, old, new in _edits(last)]
+            _move_all(checkout, lock, head, last["old"], kept, edits, undoes=True)
         return last["old"] or ""
+
+
+def _move_all(
+    checkout: Checkout,
+    lock: Path,
+    head: Head,
+    new: str | None,
+    index: Path,
+    edits: Sequence[FileEdit],
+    undoes: bool = False,
+) -> None:
+    """Move branch, index and files, or nothing; no signal comes in between.
+
+    Raises:
+        StorageError: if the branch cannot be moved, or a file not be written, which the
+            next run does then.
+    """
+    with _prepared(checkout, head.branch, head.commit, new) as confirm, unbroken():
+        _write_journal(checkout, head, new, index, edits, undoes)
+        try:
+            if index.exists():
+                _copy_index(index, lock)
+                lock.replace(checkout.index_file)
+            else:
+                checkout.index_file.unlink()
+            confirm()
+        finally:
+            _end_journal(checkout)
 
 
 # One at a time, and whole.
@@ -527,11 +606,7 @@ def _alone(checkout: Checkout) -> Iterator[None]:
     with disk_explained(checkout.home):
         checkout.home.mkdir(exist_ok=True)
         with contextlib.closing(Lock(checkout.home / "lock", checkout.top)):
-            lock, own = _lock_names(checkout)
-            if own.exists():
-                if lock.exists() and lock.samefile(own):
-                    lock.unlink()
-                own.unlink()
+            _unlock(checkout)
             _end_journal(checkout)
             for folder in checkout.home.glob("aside-*"):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -540,26 +615,36 @@ def _alone(checkout: Checkout) -> Iterator[None]:
 
 def _lock_names(checkout: Checkout) -> tuple[Path, Path]:
     """Return git's lock of the index, and the name by which we know ours again."""
-    return checkout.git_dir / "index.lock", checkout.home / "index-lock"
+    name = checkout.index_file.name
+    return (
+        checkout.index_file.with_name(f"{name}.lock"),
+        checkout.index_file.with_name(f"{name}.diffscribe-lock"),
+    )
 
 
 @contextlib.contextmanager
 def _locked_index(checkout: Checkout) -> Iterator[Path]:
     """Give git's lock file of the index; to replace the index by it is to write it."""
     lock, own = _lock_names(checkout)
-    own.write_bytes(b"")
     try:
+        own.write_bytes(b"")
         try:
             lock.hardlink_to(own)
         except FileExistsError as error:
             raise StorageError(
                 f"{lock} exists: another git is at work; if none is, remove the file"
             ) from error
-        try:
-            yield lock
-        finally:
-            lock.unlink(missing_ok=True)
+        yield lock
     finally:
+        _unlock(checkout)
+
+
+def _unlock(checkout: Checkout) -> None:
+    """Take a lock of the index away that is ours."""
+    lock, own = _lock_names(checkout)
+    if own.exists():
+        if lock.exists() and lock.samefile(own):
+            lock.unlink()
         own.unlink()
 
 
@@ -595,7 +680,7 @@ def _say(
     """Have a git that updates references do something, and wait until it has."""
     assert git.stdin and git.stdout
     with contextlib.suppress(BrokenPipeError):
-        git.stdin.write(words.encode())
+        git.stdin.write(os.fsencode(words))
         git.stdin.flush()
     verb = words.split()[-1]
     while line := git.stdout.readline():
@@ -616,18 +701,16 @@ def _copy_index(source: Path, target: Path) -> None:
 def _put(work: Aside, index: Path, entries: Iterable[TreeEntry]) -> None:
     """Write entries into an index, absent ones first: a folder may replace a file."""
     entries = sorted(entries, key=lambda entry: not entry.is_deleted)
-    lines = b"".join(
-        b"%s %s\t%s\0"
-        % (
-            b"0" if entry.is_deleted else entry.mode.encode(),
-            entry.blob.encode(),
-            entry.path,
-        )
-        for entry in entries
-    )
+    lines = b"".join(map(_line, entries))
     work.git(
         "update-index", "-z", "--replace", "--index-info", index=index, stdin=lines
     )
+
+
+def _line(entry: TreeEntry) -> bytes:
+    """Return what has `git update-index` take an entry."""
+    mode = b"0" if entry.is_deleted else entry.mode.encode()
+    return b"%s %s\t%s\0" % (mode, entry.blob.encode(), entry.path)
 
 
 def keep_objects(work: Aside) -> None:
@@ -639,10 +722,26 @@ def keep_objects(work: Aside) -> None:
         place = target / path.relative_to(source)
         if not place.exists():
             if not place.parent.exists():
-                place.parent.mkdir()
+                place.parent.mkdir(exist_ok=True)
                 # Git makes it writable for a group that shares the repository.
                 shutil.copymode(path.parent, place.parent)
-            path.replace(place)
+            _move(path, place)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename a file, to another disk too; it is there whole or not at all."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # Of this name git removes what is left of a write.
+        partial = target.with_name(f"tmp_obj_{target.name}")
+        try:
+            shutil.copy2(source, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 # The journal: what a killed run had begun.
@@ -651,20 +750,22 @@ def keep_objects(work: Aside) -> None:
 def _write_journal(
     checkout: Checkout,
     head: Head,
-    commit: str,
+    new: str | None,
     changed: Path,
     edits: Iterable[FileEdit],
+    undoes: bool,
 ) -> None:
-    own, kept = checkout.git_dir / "index", f"index-{commit}"
-    if own.exists():
-        _copy_index(own, checkout.home / kept)
+    kept = "index-undone" if undoes else f"index-{new}"
+    if checkout.index_file.exists():
+        _copy_index(checkout.index_file, checkout.home / kept)
     journal = {
-        "branch": head.branch,
+        "branch": _text(None if head.branch is None else os.fsencode(head.branch)),
         "old": head.commit,
-        "new": commit,
+        "new": new,
         "index": kept,
         "index_after": _listing(checkout, changed),
         "edits": [[_text(path), _text(old), _text(new)] for path, old, new in edits],
+        "undoes": undoes,
     }
     write_json(checkout.home / JOURNAL, journal)
 
@@ -673,27 +774,42 @@ def _end_journal(checkout: Checkout) -> None:
     """End what the journal tells of, if the branch was moved, else take it back.
 
     Where the branch is elsewhere by now, somebody has gone on with the index as it is.
+
+    Raises:
+        StorageError: if the branch was moved, and a file cannot be written.
     """
     path = checkout.home / JOURNAL
     journal = _read(path)
     if journal is None:
         return
-    own, kept = checkout.git_dir / "index", checkout.home / journal["index"]
-    place = _ask(checkout, "rev-parse", "--verify", journal["branch"] or "HEAD")
+    kept = checkout.home / journal["index"]
+    place = _ask(checkout, "rev-parse", "--verify", _name(journal["branch"]) or "HEAD")
     if place == journal["new"]:
         for edit in _edits(journal):
-            _edit(checkout, *edit)
-        path.replace(checkout.home / LAST)
+            try:
+                _edit(checkout, *edit)
+            except OSError as error:
+                raise StorageError(
+                    f"{checkout.top}: the branch was moved, but not all is done: "
+                    f"{os.fsdecode(edit.path)}: {error.strerror}; mend that, and the "
+                    "next 'git diffscribe' does the rest"
+                ) from error
+        last = checkout.home / LAST
+        if journal["undoes"]:
+            last.unlink(missing_ok=True)
+            path.unlink()
+        else:
+            path.replace(last)
         for other in checkout.home.glob("index-*"):
-            if other not in (kept, _lock_names(checkout)[1]):
+            if journal["undoes"] or other != kept:
                 other.unlink()
         return
     is_before = place == journal["old"]
-    if is_before and _listing(checkout, own) == journal["index_after"]:
+    if is_before and _listing(checkout, checkout.index_file) == journal["index_after"]:
         if kept.exists():
-            kept.replace(own)
+            kept.replace(checkout.index_file)
         else:
-            own.unlink()
+            checkout.index_file.unlink()
     kept.unlink(missing_ok=True)
     path.unlink()
 
@@ -717,7 +833,12 @@ def _require_place(checkout: Checkout, path: bytes) -> None:
     """
     file = checkout.top / os.fsdecode(path)
     above = next(each for each in file.parents if each.exists())
-    if file.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+    if (
+        file.is_dir()
+        or file.is_symlink()
+        or not above.is_dir()
+        or not os.access(above, os.W_OK)
+    ):
         raise StorageError(
             f"{file} cannot be written; mend its folder, or leave it out with 'edit'"
         )
@@ -743,6 +864,12 @@ def _edit(
     if before is not None:
         shutil.copymode(file, partial)
     shutil.move(partial, file)
+
+
+def _name(text: str | None) -> str | None:
+    """Return the name of a reference, which need not be UTF-8."""
+    content = _content(text)
+    return None if content is None else os.fsdecode(content)
 
 
 def _text(content: bytes | None) -> str | None:
@@ -772,10 +899,11 @@ def _git(
     """
     answer = _run(checkout, arguments, stdin, variables)
     if answer.returncode:
-        verb = arguments[0]
-        raise SourceError(
-            f"{checkout.top}: git {verb} fails: {one_line(answer.stderr)}"
-        )
+        verb = arguments[2 if arguments[0] in ("-c", "-C") else 0]
+        words = one_line(answer.stderr)
+        if "promisor" in words:
+            words = "objects are not here, and 'git diff HEAD' would fetch them"
+        raise SourceError(f"{checkout.top}: git {verb} fails: {words}")
     return answer.stdout
 
 
@@ -804,8 +932,14 @@ def _run(
 
 def _environment(checkout: Checkout) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if name not in REPLACED}
-    places = {"GIT_DIR": str(checkout.git_dir), "GIT_WORK_TREE": str(checkout.top)}
-    return kept | places | {"LC_ALL": "C"}
+    places = {
+        "GIT_DIR": checkout.git_dir,
+        "GIT_WORK_TREE": checkout.top,
+        "GIT_OBJECT_DIRECTORY": checkout.objects,
+        "GIT_INDEX_FILE": checkout.index_file,
+    }
+    named = {name: str(place) for name, place in places.items()}
+    return kept | named | OFFLINE | {"LC_ALL": "C"}
 
 
 def _parts(listing: bytes) -> list[bytes]:

@@ -6,22 +6,35 @@ of its own, so that `git diff --staged` in a hook shows that commit and nothing 
 
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from diffscribe.core.errors import SourceError
+from diffscribe.core.errors import HookError, SourceError
 from diffscribe.core.files import whole_file
-from diffscribe.doors.checkout import Aside, Checkout, Head, git_path, keep_objects
+from diffscribe.doors.checkout import (
+    OFFLINE,
+    Aside,
+    Checkout,
+    Head,
+    git_path,
+    keep_objects,
+    read_seconds,
+)
 from diffscribe.doors.git import git_required, one_line
 
 DEPENDENCIES = ("node_modules", ".venv", "venv", "vendor")
 """Folders that hooks need and git ignores; they are linked, as to install them anew
 for each commit would take minutes."""
 HOOKS = ("pre-commit", "commit-msg")
+SPARSE = ("config.worktree", "info/sparse-checkout")
+"""What says which files a working tree has."""
 MESSAGE = "COMMIT_EDITMSG"
+LIMIT = "diffscribe.hookTimeout"
 
 
 MARK = "# Written by 'git diffscribe hook install'."
@@ -51,6 +64,8 @@ class Room(NamedTuple):
     an ignored one is not."""
     git_dir: Path
     top: Path
+    limit_s: float | None
+    """What a hook may take, if the user has a limit."""
 
 
 class HookOutcome(NamedTuple):
@@ -69,15 +84,21 @@ def hook_room(work: Aside) -> Iterator[Room | None]:
     if not any(os.access(hooks / name, os.X_OK) for name in HOOKS):
         yield None
         return
+    limit_s = read_seconds(work.checkout, LIMIT)
     git_dir = work.folder / "hooks"
     git_dir.mkdir()
     common = os.fsdecode(work.git("rev-parse", "--git-common-dir")).removesuffix("\n")
-    (git_dir / "commondir").write_text(f"{(work.checkout.top / common).resolve()}\n")
+    place = os.fsencode((work.checkout.top / common).resolve())
+    (git_dir / "commondir").write_bytes(place + b"\n")
+    for name in SPARSE:
+        if (own := work.checkout.git_dir / name).exists():
+            (git_dir / name).parent.mkdir(exist_ok=True)
+            shutil.copy2(own, git_dir / name)
     with tempfile.TemporaryDirectory(
         prefix="diffscribe-hooks-",
         ignore_cleanup_errors=True,  # What a hook left running may write there still.
     ) as folder:
-        yield Room(work, hooks, git_dir, Path(folder).resolve())
+        yield Room(work, hooks, git_dir, Path(folder).resolve(), limit_s)
 
 
 def run_pre_commit(
@@ -90,13 +111,23 @@ def run_pre_commit(
     """
     # A reference that a hook sets, as `git stash` does, needs them when we are gone.
     keep_objects(room.work)
-    name = head.branch or ""
-    (room.git_dir / "HEAD").write_text(f"{parent or f'ref: {name}'}\n")
+    name = os.fsencode(head.branch or "")
+    at = b"ref: " + name if parent is None else parent.encode()
+    (room.git_dir / "HEAD").write_bytes(at + b"\n")
     _git(room, "read-tree", "--reset", "-u", tree)
     _link_dependencies(room)
+    # Attributes of this commit may have git see changes in files that are as they were.
+    before = _tree_of(room)
+    _git(room, "read-tree", "--reset", "-u", tree)
     code, output = _run_hook(room, "pre-commit")
+    after = _tree_of(room)
+    return HookOutcome(code, output, tree if after == before else after)
+
+
+def _tree_of(room: Room) -> str:
+    """Return the tree that the working tree of hooks is."""
     _git(room, "add", "--update", "--", ".")
-    return HookOutcome(code, output, _git(room, "write-tree").strip())
+    return _git(room, "write-tree").strip()
 
 
 def run_commit_msg(room: Room, message: str) -> tuple[int, str, str]:
@@ -166,29 +197,69 @@ def _link_dependencies(room: Room) -> None:
 
 
 def _git(room: Room, *arguments: str) -> str:
-    answer = _run(room, arguments, subprocess.PIPE, subprocess.PIPE)
-    if answer.returncode:
+    code, output, errors = _run(room, arguments)
+    if code:
         raise SourceError(
             f"{room.top}: git {arguments[0]} fails in the working tree for hooks: "
-            f"{one_line(answer.stderr)}; mend that, or pass the hooks by with "
+            f"{one_line(errors)}; mend that, or pass the hooks by with "
             "--no-verify"
         )
-    return answer.stdout.decode(errors="replace")
+    return output.decode(errors="replace")
 
 
 def _run_hook(room: Room, name: str, *arguments: str) -> tuple[int, str]:
-    """Run a hook and return its exit code and its output."""
+    """Run a hook and return its exit code and its output.
+
+    What it started ends with it, unless it ends well.
+
+    Raises:
+        HookError: if it takes longer than the user has it.
+    """
+    command = ("hook", "run", "--ignore-missing", name, *arguments)
     # A pipe would be open for as long as anything that the hook left running.
-    with tempfile.TemporaryFile() as output:
-        command = ("hook", "run", "--ignore-missing", name, *arguments)
-        answer = _run(room, command, output, subprocess.STDOUT)
+    with (
+        tempfile.TemporaryFile() as output,
+        _start(room, command, output, subprocess.STDOUT, is_alone=True) as process,
+    ):
+        code, words = -signal.SIGKILL, ""
+        try:
+            code = process.wait(room.limit_s)
+        except subprocess.TimeoutExpired:
+            words = f"{name} took longer than {room.limit_s:g} s"
+        finally:
+            if code:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
         output.seek(0)
-        return answer.returncode, output.read().decode(errors="replace").strip()
+        said = output.read().decode(errors="replace").strip()
+        if words:
+            raise HookError(
+                f"{words}; give it more with 'git config {LIMIT} SECONDS', or pass "
+                "the hooks by with --no-verify",
+                said,
+            )
+        return code, said
 
 
-def _run(
-    room: Room, arguments: Sequence[str], stdout: int | IO[bytes], stderr: int
-) -> "subprocess.CompletedProcess[bytes]":
+def _run(room: Room, arguments: Sequence[str]) -> "tuple[int, bytes, bytes]":
+    with _start(room, arguments, subprocess.PIPE, subprocess.PIPE) as git:
+        try:
+            output, errors = git.communicate()
+        except BaseException:
+            git.kill()
+            raise
+        return git.returncode, output, errors
+
+
+@contextlib.contextmanager
+def _start(
+    room: Room,
+    arguments: Sequence[str],
+    stdout: int | IO[bytes],
+    stderr: int,
+    is_alone: bool = False,
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """Give a git of the room; one that is alone has a session of its own."""
     hooks = f"core.hooksPath={room.hooks}"
     settings = ("gc.auto=0", "submodule.recurse=false", hooks)
     variables = {
@@ -198,13 +269,16 @@ def _run(
         "GIT_OBJECT_DIRECTORY": str(room.work.checkout.objects),
         "GIT_EDITOR": ":",
     }
-    with git_required():
-        return subprocess.run(
+    with (
+        git_required(),
+        subprocess.Popen(
             ["git", *(word for each in settings for word in ("-c", each)), *arguments],
             cwd=room.top,
-            env={**os.environ, **variables},
+            env={**os.environ, **variables, **({} if is_alone else OFFLINE)},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            check=False,
-        )
+            start_new_session=is_alone,
+        ) as git,
+    ):
+        yield git

@@ -254,7 +254,12 @@ def place_patterns(work: Aside, change: Change, draft: Draft) -> dict[bytes, byt
     if not draft.plan.gitignore:
         return {}
     listed = work.git("ls-files", "-z", "--", f":(top,glob)**/{GITIGNORE}").split(b"\0")
-    homes = {PurePosixPath(decode(each)).parent for each in listed if each}
+    homes = {
+        PurePosixPath(decode(each)).parent
+        for each in listed
+        # Of a link git reads no patterns.
+        if each and not (work.checkout.top / os.fsdecode(each)).is_symlink()
+    }
     junk = junk_of(change, draft)
     placed: dict[bytes, bytes] = {}
     for pattern in draft.plan.gitignore:

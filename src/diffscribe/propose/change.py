@@ -1,12 +1,13 @@
 """The working tree as a change, in the form that histories are harvested in."""
 
+import os
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.core.records import Change, FileChange
 from diffscribe.doors.checkout import Aside, Head, is_set
-from diffscribe.doors.git import MAX_BLOB_BYTES
+from diffscribe.doors.git import MAX_BLOB_BYTES, decode
 from diffscribe.doors.patches import DIFF, Patch, parse_patch
 
 RECENT = 8
@@ -27,7 +28,7 @@ def read_change(work: Aside, head: Head, tree: str) -> Change:
         arguments = ("log", f"-n{RECENT}", "--no-merges", "--format=%s", head.commit)
         subjects = tuple(work.git(*arguments).decode(errors="replace").splitlines())
     base = head.commit or head.tree
-    repo = work.checkout.top.name
+    repo = decode(os.fsencode(work.checkout.top.name))
     return Change(
         id=sha256(f"{repo}\0{base}\0{tree}".encode()).hexdigest(),
         repo=repo,

@@ -47,11 +47,13 @@ def read_house_style(
         top: the folder of the working tree.
         subjects: recent ones, newest first.
         config: git's configuration, with names in lower case: `diffscribe.types` and
-            `diffscribe.scopes`, words with commas or blanks between them, and
-            `diffscribe.message`, which is conventional or plain.
+            `diffscribe.scopes`, words with commas or blanks between them,
+            `diffscribe.message`, which is conventional or plain, and `commit.template`,
+            the name of a file.
     """
     found = _of_history(subjects)
-    for told in (*_of_tools(top), _of_template(top), _of_config(config)):
+    template = config.get("commit.template", ".gitmessage")
+    for told in (*_of_tools(top), _of_template(top, template), _of_config(config)):
         found |= {name: value for name, value in told.items() if value}
     types = tuple(each for each in found.get("types", TYPES) if each in TYPES)
     return HouseStyle.model_validate(found | {"types": types or TYPES})
@@ -131,9 +133,9 @@ def _of_commitlint(config: Any) -> dict[str, Any]:
     }
 
 
-def _of_template(top: Path) -> dict[str, Any]:
-    """Return the types that lines of .gitmessage begin with."""
-    text = _text(top / ".gitmessage")
+def _of_template(top: Path, name: str) -> dict[str, Any]:
+    """Return the types that lines of a template for messages begin with."""
+    text = _text(top / Path(name).expanduser())
     lines = re.findall(r"^#?[ \t]*(?:[-*][ \t]*)?`?(\w+)", text, re.M)
     types = tuple(dict.fromkeys(each for each in lines if each in TYPES))
     return {"types": types if len(types) >= LEAST_TYPES else ()}
