@@ -83,6 +83,10 @@ public: llama.cpp ## Rebuild diffscribe-135m from its public histories (docs/pub
 	@diffscribe train --profile public
 	@diffscribe ship
 
+.PHONY: tool-calls
+tool-calls: llama.cpp ## Train on the tool calls of an assistant's logs (docs/tool-calls.md)
+	@dvc repro pipelines/tool_calls/dvc.yaml
+
 .PHONY: success-memory
 success-memory: llama.cpp ## Train on what an agent remembers and tried (docs/success-memory.md)
 	@dvc repro pipelines/success_memory/dvc.yaml

@@ -16,7 +16,7 @@ from diffscribe.core.tracking import report
 from diffscribe.doors.adapter import adapter_sha256, merge_adapter
 from diffscribe.doors.llama_cpp import version
 from diffscribe.doors.model_folder import has_encoder
-from diffscribe.merge_quantize.gguf import Contents, modelfile, write_ggufs
+from diffscribe.merge_quantize.gguf import TEMPLATE, Contents, modelfile, write_ggufs
 
 
 @click.command(cls=Command)
@@ -46,7 +46,9 @@ def main(
     llama_cpp = version()
     default = section.types[0]
     recipes = {
-        name: modelfile(f"student-{default}.gguf", system, section.num_ctx)
+        name: modelfile(
+            f"student-{default}.gguf", system, section.num_ctx, _template(prompts)
+        )
         for name, system in _systems(prompts, values).items()
     }
     with whole_folder(merged) as folder:
@@ -96,6 +98,12 @@ def _write_what_there_is(
                 path.unlink()
     said = f"no GGUF: {refused}" if refused else "as GGUF too"
     report(details, {"refused": refused}, f"safetensors in {merged}; {said}")
+
+
+def _template(prompts: Path) -> str:
+    """Return Ollama's template: of the prompts if they have one, which shows tools."""
+    own = prompts / "ollama.tmpl"
+    return own.read_text(encoding="utf-8") if own.is_file() else TEMPLATE
 
 
 def _untuned(base: Path) -> dict[str, Path]:

@@ -62,6 +62,7 @@ OF_ONE_IMPORTER = {
     "propose.wording": "what asks a model, which a plan without one does not load",
     "review.flags": "what a reader of a label should look at",
     "train.seq2seq": "training of models with an encoder, such as T5",
+    "tool_calls.match": "calls of tools compared by rule, none of them run",
     "split.junk": "variants of a change with junk files",
 }
 """What each module is that only one other imports. A script imports the entry of its

@@ -16,6 +16,7 @@ from diffscribe.core.tracking import report, tracked_run
 from diffscribe.doors.sandbox import run_script_on, sandbox_problem
 from diffscribe.logs.evaluation import (
     evaluate_log,
+    find_ggufs,
     log_headline,
     log_table,
     mirror_log_report,
@@ -29,7 +30,6 @@ from diffscribe.success_memory.evaluate import (
     JUDGED,
     Run,
     ask_model,
-    find_ggufs,
     input_answers,
     nearest_answers,
     repair_verdict,

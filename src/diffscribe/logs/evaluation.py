@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffscribe.core.compare import Comparison, Measure, compare_systems, mean_of
+from diffscribe.core.errors import SourceError
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Record, Score
@@ -57,6 +58,22 @@ class Judged(NamedTuple):
     """Names for the first table, for comparisons and for the stage's metrics."""
     titles: Mapping[str, str]
     """Of the headline's columns; a line feed breaks one in a terminal."""
+
+
+def find_ggufs(folder: Path) -> dict[str, Path]:
+    """Return the GGUFs by system, a student first, the untuned base as `base`.
+
+    Raises:
+        SourceError: if there is no student or not one base.
+    """
+    students = {path.stem: path for path in sorted(folder.glob("student-*.gguf"))}
+    bases = sorted(folder.glob("base-*.gguf"))
+    if not students or len(bases) != 1:
+        raise SourceError(
+            f"{folder}: needs student-*.gguf and one base-*.gguf; run the stage "
+            "merge-quantize"
+        )
+    return {**students, "base": bases[0]}
 
 
 def evaluate_log(scores: Iterable[Score], judged: Judged) -> LogEvaluation:

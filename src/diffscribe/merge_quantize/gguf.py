@@ -118,7 +118,7 @@ STOPS = ("<|im_end|>", "<|endoftext|>", "<|im_start|>")
 QUOTES = '"""'
 
 
-def modelfile(gguf: str, system: str, num_ctx: int) -> str:
+def modelfile(gguf: str, system: str, num_ctx: int, template: str = TEMPLATE) -> str:
     """Return the text of a Modelfile that lies beside its GGUF.
 
     It has the system text that the student was trained with.
@@ -137,7 +137,7 @@ def modelfile(gguf: str, system: str, num_ctx: int) -> str:
     parameters = {"num_ctx": num_ctx, "temperature": 0} | NEUTRAL_SAMPLING
     lines = [
         f"FROM ./{gguf}",
-        f"TEMPLATE {QUOTES}{TEMPLATE}{QUOTES}",
+        f"TEMPLATE {QUOTES}{template}{QUOTES}",
         f"SYSTEM {QUOTES}{system}{QUOTES}",
         *(f"PARAMETER {name} {value}" for name, value in parameters.items()),
         *(f'PARAMETER stop "{stop}"' for stop in STOPS),

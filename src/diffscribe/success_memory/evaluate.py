@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import yaml
@@ -10,7 +9,6 @@ import yaml
 from diffscribe.asking.connect import Gguf, connected
 from diffscribe.core.compare import Measure
 from diffscribe.core.draw import rank
-from diffscribe.core.errors import SourceError
 from diffscribe.core.records import Score
 from diffscribe.doors.failure import AnswerError
 from diffscribe.doors.reply import CUT, Question
@@ -59,22 +57,6 @@ JUDGED = Judged(
 )
 INPUT = "control-input"
 NEAREST = "control-nearest"
-
-
-def find_ggufs(folder: Path) -> dict[str, Path]:
-    """Return the GGUFs by system, a student first, the untuned base as `base`.
-
-    Raises:
-        SourceError: if there is no student or not one base.
-    """
-    students = {path.stem: path for path in sorted(folder.glob("student-*.gguf"))}
-    bases = sorted(folder.glob("base-*.gguf"))
-    if not students or len(bases) != 1:
-        raise SourceError(
-            f"{folder}: needs student-*.gguf and one base-*.gguf; run the stage "
-            "merge-quantize"
-        )
-    return {**students, "base": bases[0]}
 
 
 def selected(samples: Sequence[PairSample], most: int, seed: int) -> list[PairSample]:

@@ -1,6 +1,6 @@
 """What travels between the stages of the pipeline for tool calls.
 
-logs ─ Interaction ─► curate ─ CuratedInteraction ─► split, render ─ ToolSample
+logs ─ Interaction ─► curate ─► split ─ SplitInteraction ─► render ─ ToolSample
 ─► train, eval
 """
 
@@ -40,12 +40,11 @@ class Interaction(Record):
     """Whether the question was guessed from the call."""
 
 
-class CuratedInteraction(Interaction):
-    """An interaction with something to learn, and what it is much like."""
+class SplitInteraction(Interaction):
+    """An interaction in a split, and what it is much like."""
 
     cluster: str
-    """Smallest id among those that ask and call nearly the same; equal clusters belong
-    in one split."""
+    """Smallest id among those of one session, or that ask and call nearly the same."""
 
 
 class RejectedInteraction(Record):
@@ -53,6 +52,13 @@ class RejectedInteraction(Record):
 
     reason: str
     interaction: Interaction
+
+
+class ChatQuestion(Record):
+    """A question that no tool answers."""
+
+    question: str
+    answer: str
 
 
 class ToolSample(Record):
