@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 
 import pytest
 from tests.propose.working_trees import run
@@ -151,6 +152,22 @@ def test_a_partial_clone_fetches_nothing_unasked(top, tmp_path):
     assert "'git diff HEAD' would fetch them" in said
     run(clone, "diff", "HEAD")
     command(clone, "--dry-run", "--", "src")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /dev/full")
+def test_a_disk_that_is_full_after_the_branch_moved_is_told_so(top):
+    (top / "debug.log").write_text("noise\n")
+    home = top / ".git/diffscribe"
+    home.mkdir(exist_ok=True)
+    (home / "edited").symlink_to("/dev/full")
+    _, said = command(top, "--yes", code=74)
+    assert "the branch was moved, but not all is done: .gitignore" in said
+    assert "nothing was changed" not in said
+    assert len(subjects(top)) > 1
+    (home / "edited").unlink()
+    command(top, "undo")
+    assert subjects(top) == ["begin"]
+    assert not (top / ".gitignore").exists()
 
 
 def test_json_says_the_same(top):

@@ -29,6 +29,7 @@ from diffscribe.doors.checkout import (
     branch_point,
     changed_entries,
     head_of,
+    is_at,
     is_set,
     keep_reference,
     open_checkout,
@@ -341,7 +342,9 @@ def _commit(
         click.echo(error.output, err=True)
         raise
     except DiffscribeError:
-        click.echo("nothing was changed; --continue takes the plan up again", err=True)
+        if is_at(checkout, head):
+            words = "nothing was changed; --continue takes the plan up again"
+            click.echo(words, err=True)
         raise
     file.unlink()
     _note(keep_feedback(checkout, proposed, verdict, draft, built.commits))

@@ -215,6 +215,12 @@ def branch_point(checkout: Checkout, head: Head, base: str) -> Head:
     return Head(head.branch, commit, tree)
 
 
+def is_at(checkout: Checkout, head: Head) -> bool:
+    """Tell whether the branch is where it was."""
+    place = _ask(checkout, "rev-parse", "--verify", "--quiet", head.branch or "HEAD")
+    return place == head.commit
+
+
 def keep_reference(checkout: Checkout, head: Head) -> str:
     """Write and return a reference that keeps the commit of HEAD."""
     branch = (head.branch or "HEAD").removeprefix("refs/heads/")
@@ -338,7 +344,8 @@ def settled_entries(
     `snapshot`, of the same paths.
     """
     differing = ("diff-index", "--cached", "--raw", "-z", "--no-renames")
-    arguments = ("-C", work.checkout.prefix, *differing, "--full-index", tree, "--")
+    how = ("--full-index", "--ita-invisible-in-index", tree, "--")
+    arguments = ("-C", work.checkout.prefix, *differing, *how)
     listed = work.git(
         *arguments, *(_pathspecs(paths) or [":/"]), index=work.checkout.index_file
     )
