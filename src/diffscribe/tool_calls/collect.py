@@ -1,8 +1,6 @@
 """Turn logs into interactions: read, chosen by rating, and without secrets."""
 
 import hashlib
-import mmap
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -124,26 +122,25 @@ def load_tools(path: Path) -> tuple[ToolSpec, ...]:
         ) from error
 
 
-_AMENDS = re.compile(rb'^\{"amends":"[^"\n]{1,200}",[^\n]{1,200}\}$', re.M)
-"""How `diffscribe rate` spells a line."""
+_AMENDS = b'{"amends":'
+"""How `diffscribe rate` begins a line."""
+_PIECE_BYTES = 2**20
 
 
 def later_ratings(log: Path) -> dict[str, int]:
     """Return the ratings that lines of a log give to rows, by their ids; last wins."""
     found: dict[str, int] = {}
-    if not log.stat().st_size:
-        return found
-    with (
-        log.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
-    ):
-        for match in _AMENDS.finditer(text):
-            try:
-                told = orjson.loads(match[0])
-            except orjson.JSONDecodeError:
-                continue
-            if rating := read_rating(told.get("rating")):
-                found[told["amends"]] = rating
+    begins_line = True
+    with log.open("rb") as file:
+        while piece := file.readline(_PIECE_BYTES):
+            if begins_line and piece.startswith(_AMENDS):
+                try:
+                    told = orjson.loads(piece)
+                except orjson.JSONDecodeError:
+                    told = {}
+                if rating := read_rating(told.get("rating")):
+                    found[str(told.get("amends"))] = rating
+            begins_line = piece.endswith(b"\n")
     return found
 
 
