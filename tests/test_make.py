@@ -1,10 +1,12 @@
 """What someone types after `make` is text, whatever it holds."""
 
+import fcntl
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +124,31 @@ def test_open_quotes_in_args_are_named(checkout):
     assert done.returncode == 2
     assert "ARGS: No closing quotation; close it" in done.stderr
     assert calls == [["setup.sh", "python3"], ["llama_cpp.sh"]]
+
+
+@pytest.mark.parametrize(
+    ("script", "who", "held"),
+    [
+        (["setup.sh", sys.executable], "setup", "tools"),
+        (["llama_cpp.sh"], "llama.cpp", ".tools/llama.cpp"),
+    ],
+)
+def test_of_two_makes_one_waits_for_the_other(tmp_path, script, who, held):
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    (tmp_path / held).mkdir(parents=True, exist_ok=True)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    folder = os.open(tmp_path / held, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with subprocess.Popen(
+        ["bash", f"tools/{script[0]}", *script[1:]],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as waits:
+        said = waits.stderr.readline()
+        os.killpg(waits.pid, signal.SIGKILL)
+    os.close(folder)
+    assert said == f"{who}: another make works on it and is waited for\n"

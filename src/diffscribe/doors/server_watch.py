@@ -70,9 +70,19 @@ def watch(
             if server.poll() is not None or time.monotonic() > deadline:
                 return
             time.sleep(LOADING_POLL_S)
-        own = path.stat().st_ino
+        own = path.stat()
         fcntl.flock(lock, fcntl.LOCK_UN)
-        while server.poll() is None and not _is_left(lock, path, own, idle_s):
+        # The clock of the files may jump, so it only tells that the socket was touched.
+        touched, at = own.st_mtime_ns, time.monotonic()
+        while server.poll() is None:
+            found = path.stat()
+            if found.st_ino != own.st_ino:
+                break
+            if found.st_mtime_ns != touched:
+                touched, at = found.st_mtime_ns, time.monotonic()
+            is_old = time.monotonic() - at >= idle_s
+            if is_old and _is_removed(lock, path, touched):
+                break
             time.sleep(POLL_S)
     except FileNotFoundError:
         """The socket is gone, and nobody can ask the server any more."""
@@ -82,27 +92,14 @@ def watch(
         server.wait()
 
 
-def _is_left(lock: int, path: Path, own: int, idle_s: float) -> bool:
-    """Tell whether a socket is another one, or remove it if nobody has touched it.
-
-    Raises:
-        FileNotFoundError: if it is gone.
-    """
-
-    def is_old() -> bool:
-        return time.time() - path.stat().st_mtime >= idle_s
-
-    if path.stat().st_ino != own:
-        return True
-    if not is_old():
-        return False
+def _is_removed(lock: int, path: Path, touched: int) -> bool:
+    """Remove a socket, unless it was touched since, or somebody is about to."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     try:
-        # It may have been touched before the flock was there.
-        if is_left := is_old():
+        if is_left := path.stat().st_mtime_ns == touched:
             path.unlink()
         return is_left
     finally:
