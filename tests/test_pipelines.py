@@ -22,35 +22,44 @@ STAGES = [
 IDS = [f"{name}-{stage}" for name, stage, _ in STAGES]
 
 
-def script(name, stage):
-    """The script of a stage, and its name among the modules of the house."""
+def words(of):
+    """The words of the commands of a stage."""
+    return " ".join([of["cmd"]] if isinstance(of["cmd"], str) else of["cmd"]).split()
+
+
+def script(stage):
     word = stage.replace("-", "_")
-    if stage in SHARED:
-        return f"{UP}scripts/{word}.py", f"scripts.{word}"
-    return f"scripts/{word}.py", f"scripts.{name}.{word}"
+    return f"{UP}scripts/{word}.py" if stage in SHARED else f"scripts/{word}.py"
+
+
+def module(name, path):
+    """The name of a script among the modules of the house."""
+    of = "" if path.startswith(UP) else f"{name}."
+    return f"scripts.{of}{Path(path).stem}"
 
 
 @pytest.mark.parametrize(("name", "stage", "of"), STAGES, ids=IDS)
 def test_a_stage_runs_its_script_and_depends_on_what_that_imports(name, stage, of):
-    path, module = script(name, stage)
-    assert of["cmd"].split()[:2] == [f"{UP}tools/python", path]
-    assert (ROOT / "pipelines" / name / path).is_file()
-    code = {each for each in of["deps"] if each.startswith(f"{UP}src/")}
-    imported = {
-        f"{UP}src/diffscribe/{each.partition('.')[0]}"
-        for each in reached(house_of(ROOT), module)
+    assert words(of)[:2] == [f"{UP}tools/python", script(stage)]
+    scripts = [each for each in words(of) if each.endswith(".py")]
+    house = house_of(ROOT)
+    packages = {
+        found.partition(".")[0]
+        for path in scripts
+        for found in reached(house, module(name, path))
+        if not found.startswith("scripts.")
     }
-    modules = {f"{UP}src/diffscribe/memory"}
-    assert code == {f"{each}.py" if each in modules else each for each in imported}
+    source = ROOT / "src" / "diffscribe"
+    code = {each if (source / each).is_dir() else f"{each}.py" for each in packages}
+    deps = [each for each in of["deps"] if each.startswith(f"{UP}src/")]
+    assert set(deps) == {f"{UP}src/diffscribe/{each}" for each in code}
+    assert {*scripts} <= {*of["deps"]}
 
 
 @pytest.mark.parametrize(("name", "stage", "of"), STAGES, ids=IDS)
 def test_a_command_names_what_is_declared(name, stage, of):
-    named = of["cmd"].split()[2:]
     outputs = [*of["outs"], *(path for each in of.get("metrics", []) for path in each)]
-    assert [each for each in named if each in outputs] == outputs
-    inputs = [each for each in of["deps"] if not each.startswith((f"{UP}s", "scripts"))]
-    assert [each for each in named if each in inputs] in (inputs, [])
+    assert list(dict.fromkeys(each for each in words(of) if each in outputs)) == outputs
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
