@@ -185,14 +185,14 @@ def test_a_plain_path_is_a_source_with_the_defaults(values):
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ({"private": True}, "should have either a path or a url"),
+        ({"private": True}, "should have either a path or a url, or feedback alone"),
         (
             {"path": "x", "read": False},
             "read: false is for a private entry; take it out instead",
         ),
         (
             {"path": "x", "url": "https://x.org/y", "revision": SHA},
-            "should have either a path or a url",
+            "should have either a path or a url, or feedback alone",
         ),
         (
             {"url": "https://x.org/y"},

@@ -495,3 +495,35 @@ def test_two_repositories_of_validation_keep_their_rows_and_cause_a_warning():
     result = split(rows_of({"v": 40, "w": 5, "t": 20}), section)
     assert result.dropped == []
     assert "rows of 2 of at least 3 repositories" in result.warning()
+
+
+@pytest.mark.parametrize("by", ["time", "repository"])
+def test_no_proposal_is_measured_or_learned_after_what_is_measured(by):
+    rows = rows_of()
+    words = {"message": "fix: close the log\n\nDiffscribe: edited"}
+    commit = rows[0].commits[0]
+    proposals = [
+        make_curated(
+            repo=repo,
+            head=f"proposal {n}",
+            committed_at=when,
+            commits=(commit.model_copy(update={"sha": f"{repo}-{n}", **words}),),
+        )
+        for repo in SIZES
+        for n, when in enumerate(("2024-01-01", "2024-12-31"))
+    ]
+    params = split_params(by=by, junk_fraction=0.0)
+    ids = {row.id for row in proposals}
+    mixed = split_changes(rows + proposals, NO_BENCHMARK, params)
+    plain = split_changes(rows, NO_BENCHMARK, params)
+    for name in ("validation", "test"):
+        assert mixed.rows[name] == plain.rows[name]
+    kept = [row for row in mixed.rows["train"] if row.id in ids]
+    dropped = [row for row in mixed.dropped if row.id in ids]
+    assert len(kept) + len(dropped) == len(ids)
+    assert {row.reason for row in dropped} == {SplitReason.OWN_PROPOSAL}
+    if by == "time":
+        assert {row.committed_at for row in kept} == {"2024-01-01"}
+    else:
+        trains = {row.repo for row in plain.rows["train"]}
+        assert {row.repo for row in kept} == trains

@@ -23,7 +23,8 @@ REFERENCE = (
 CLOSING = r"(?:fix(?:es|ed)?|close[sd]?|resolve[sd]?)"
 """The words that close an issue when they stand before its reference."""
 _FOOTER = re.compile(
-    r"(?P<token>BREAKING[ -]CHANGE|[A-Za-z]+(?:-[A-Za-z]+)+)(?:: | #|:$)(?P<value>.*)"
+    r"(?P<token>BREAKING[ -]CHANGE|Diffscribe|[A-Za-z]+(?:-[A-Za-z]+)+)"
+    r"(?:: | #|:$)(?P<value>.*)"
     rf"|(?P<verb>(?i:{CLOSING}|refs?|see|issues?|bug|link|pr))(?:: ?| )"
     rf"(?P<reference>{REFERENCE}.*)"
 )

@@ -215,6 +215,8 @@ class SourceParams(Section):
     """A repository, a folder of them, a bundle, or a glob; `~` is home."""
     url: str | None = None
     """The repository that `make clone` fetches."""
+    feedback: str | None = None
+    """A log of what a person made of proposals, which `git diffscribe` keeps."""
     revision: (
         Annotated[str, Field(pattern=r"^[0-9a-f]{40}$"), BeforeValidator(_sha_1)] | None
     ) = None
@@ -247,8 +249,11 @@ class SourceParams(Section):
 
     @model_validator(mode="after")
     def _names_one_place(self) -> Self:
-        if (self.path is None) == (self.url is None):
-            raise ValueError("should have either a path or a url")
+        if [self.path, self.url, self.feedback].count(None) != 2:
+            raise ValueError("should have either a path or a url, or feedback alone")
+        known = {"feedback", "private", "license"}
+        if self.feedback is not None and self.model_fields_set - known:
+            raise ValueError("feedback has no other settings but private and license")
         if (self.url is None) != (self.revision is None):
             raise ValueError("a url needs a revision, the sha of a commit; a path none")
         if not self.read and not self.private:

@@ -219,6 +219,18 @@ def _related(
     return found
 
 
+def held_by(sources: Sequence[Source], shas: Collection[str]) -> set[str]:
+    """Return those objects that any of the sources has."""
+    found: set[str] = set()
+    with temporary_folder() as folder:
+        for number, each in enumerate(sources):
+            # What cannot be read holds nothing, and harvest tells the error.
+            with contextlib.suppress(SourceError):
+                opened = open_source(each, folder / f"{number}")
+                found |= {*read_sizes(opened, sorted(shas))} if shas else set()
+    return found
+
+
 def _free_name(source: Source, taken: Collection[str]) -> str:
     """Return a name that is not taken: by its path it has longer and longer ones.
 

@@ -11,8 +11,10 @@ from pathspec import GitIgnoreSpec
 from diffscribe.commits.grammar import parse_header
 from diffscribe.commits.lesson import LessonReason
 from diffscribe.commits.path_rules import path_lists
+from diffscribe.commits.proposals import proposed_as
 from diffscribe.commits.style import StyleRule
 from diffscribe.core.params import HarvestParams, SourceParams
+from diffscribe.core.records import Verdict
 from diffscribe.doors.git import decode
 from diffscribe.doors.repository import OpenSource
 from diffscribe.doors.trees import TreeEntry
@@ -57,6 +59,10 @@ class CommitReason(StrEnum):
     UNSAFE_PATH = "unsafe_path"
     EXCLUDED_PATHS = "excluded_paths"
     REPEATED_SUBJECT = "repeated_subject"
+    OWN_PROPOSAL = "own_proposal"
+    """A model proposed it, and a person took it as it was."""
+    IN_FEEDBACK = "in_feedback"
+    """A log of feedback among the sources has it, with what the person corrected."""
 
 
 DropReason = CommitReason | LessonReason | StyleRule
@@ -149,6 +155,8 @@ def message_reason(message: str, params: HarvestParams) -> CommitReason | None:
         return CommitReason.MESSAGE_TOO_SHORT
     if len(message) > params.max_message_chars:
         return CommitReason.MESSAGE_TOO_LONG
+    if proposed_as(message) is Verdict.TAKEN:
+        return CommitReason.OWN_PROPOSAL
     if FIXUP.match(message):
         return CommitReason.FIXUP
     if UNFINISHED.match(message):

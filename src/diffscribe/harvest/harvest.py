@@ -15,19 +15,25 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
-from itertools import count, groupby
+from itertools import chain, count, groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+import orjson
+
 from diffscribe.commits.lesson import NO_LESSON, LessonReason, subject_template
+from diffscribe.commits.proposals import FeedbackReason, corrected_change
 from diffscribe.commits.style import StyleRule
 from diffscribe.core.engine import run_jobs
-from diffscribe.core.errors import SourceError
+from diffscribe.core.errors import InputError, RecordError, SourceError
+from diffscribe.core.feedback import read_feedback
 from diffscribe.core.files import temporary_folder
 from diffscribe.core.params import HarvestParams, SourceParams, SplitParams
+from diffscribe.core.records import Change, Feedback
 from diffscribe.core.tracking import Refusals, Statistics
-from diffscribe.doors.git import decode
-from diffscribe.doors.places import OnError, find_sources
+from diffscribe.doors.git import decode, encode
+from diffscribe.doors.places import OnError, find_sources, held_by
 from diffscribe.doors.repository import OpenSource, Source, open_source
 from diffscribe.harvest.context import ContextReader, RecentSubjects
 from diffscribe.harvest.filters import (
@@ -35,10 +41,18 @@ from diffscribe.harvest.filters import (
     DropReason,
     commit_reason,
     exclude_files,
+    is_unsafe,
     path_excluder,
 )
 from diffscribe.harvest.history import Commit, list_commits, read_commits
-from diffscribe.harvest.rows import Batch, BatchResult, Failure, Row, write_rows
+from diffscribe.harvest.rows import (
+    JSON_LINE,
+    Batch,
+    BatchResult,
+    Failure,
+    Row,
+    write_rows,
+)
 from diffscribe.harvest.windows import KeptCommit, WindowDraw, WindowReason
 
 logger = logging.getLogger(__name__)
@@ -90,6 +104,8 @@ class HarvestCounts:
         self.changes_by_author: Counter[str] = Counter()
         self.changes_by_commits: Counter[int] = Counter()
         self.composites = 0
+        self.feedback: Counter[FeedbackReason | None] = Counter()
+        """Entries of logs by reason; None counts the changes."""
 
     def add_source(
         self,
@@ -140,6 +156,10 @@ class HarvestCounts:
             "windows_dropped": {
                 str(each): self.windows[each] for each in (*WindowReason, *CapReason)
             },
+            "feedback": self.feedback.total(),
+            "feedback_dropped": {
+                str(each): self.feedback[each] for each in FeedbackReason
+            },
             "changes": self.windows[None],
             "changes_by_commits": {str(n): self.changes_by_commits[n] for n in sizes},
             "composites": self.composites,
@@ -172,10 +192,15 @@ def harvest(
             raise error
         counts.bad.append(error)
 
-    found = find_sources(params.sources, on_error)
+    logs = tuple(each for each in params.sources if each.feedback is not None)
+    found = find_sources(
+        tuple(each for each in params.sources if each.feedback is None), on_error
+    )
+    corrections = _corrections(logs, found.kept, counts, on_error)
     if split:
         # Here the mistake is free; the stage split finds it after labels are paid for.
-        split.refuse_unknown([source.name for source in found.kept])
+        names = [source.name for source in found.kept]
+        split.refuse_unknown([*names, *(each.repo for each in corrections.changes)])
     counts.duplicates = found.duplicates
     counts.notes += found.disagreements
     per_repo = {
@@ -183,11 +208,99 @@ def harvest(
         for source in found.kept
     }
     caps = Caps(params.max_changes, params.max_per_author, per_repo, params.seed)
-    rows = _read_sources(found.kept, params, counts, watch, no_lesson, on_error)
+    rows = chain(
+        _read_sources(
+            found.kept, params, counts, watch, no_lesson, on_error, corrections.known
+        ),
+        _correction_rows(corrections),
+    )
     for row, reason in apply_caps(rows, caps):
         counts.add_row(row, reason)
         if reason is None:
             yield row.line
+
+
+class Corrections(NamedTuple):
+    """What logs of feedback hold."""
+
+    changes: list[Change]
+    """What was edited, by repository and time."""
+    entries: Counter[FeedbackReason | None]
+    """Numbers by reason; None counts the changes."""
+    known: dict[str, CommitReason]
+    """Why the history has to leave a commit out, by its sha."""
+
+
+def read_corrections(sources: tuple[SourceParams, ...]) -> Corrections:
+    """Return what the logs among the sources hold; of two entries the later counts.
+
+    Raises:
+        SourceError: if a log cannot be read, or one of its lines.
+    """
+    found = Corrections([], Counter(), {})
+    latest: dict[str, tuple[Feedback, SourceParams]] = {}
+    for source in sources:
+        try:
+            entries = read_feedback(Path(str(source.feedback)).expanduser())
+        except (InputError, RecordError) as error:
+            raise SourceError(f"harvest.sources: {error}") from error
+        for entry in entries:
+            known = latest.get(entry.id)
+            if known is None or known[0].at <= entry.at:
+                # Private in one log is private.
+                was_private = known is not None and known[1].private
+                update = {"private": source.private or was_private}
+                latest[entry.id] = entry, source.model_copy(update=update)
+    for entry, source in latest.values():
+        made = corrected_change(entry, source)
+        if isinstance(made, Change) and any(
+            is_unsafe(encode(file.path)) for file in made.files
+        ):
+            made = FeedbackReason.UNFIT
+        reason = made if isinstance(made, FeedbackReason) else None
+        found.entries[reason] += 1
+        if reason is FeedbackReason.OWN_PROPOSAL:
+            found.known.update(dict.fromkeys(entry.shas, CommitReason.OWN_PROPOSAL))
+        if isinstance(made, Change):
+            found.changes.append(made)
+            found.known.update(dict.fromkeys(entry.shas, CommitReason.IN_FEEDBACK))
+    found.changes.sort(key=lambda each: (each.repo, each.committed_at, each.id))
+    return found
+
+
+def _corrections(
+    logs: tuple[SourceParams, ...],
+    sources: list[Source],
+    counts: HarvestCounts,
+    on_error: OnError,
+) -> Corrections:
+    """Return what logs of feedback hold.
+
+    Where any source is private, so is a change whose base no other source has: nobody
+    can tell what it is of.
+    """
+    try:
+        found = read_corrections(logs)
+    except SourceError as error:
+        on_error(error)
+        found = read_corrections(())
+    counts.feedback.update(found.entries)
+    if not any(each.settings.private for each in sources):
+        return found
+    bases = {each.base for each in found.changes}
+    public = held_by([each for each in sources if not each.settings.private], bases)
+    changes = [
+        each.model_copy(update={"private": each.private or each.base not in public})
+        for each in found.changes
+    ]
+    return found._replace(changes=changes)
+
+
+def _correction_rows(corrections: Corrections) -> Iterator[Row]:
+    for change in corrections.changes:
+        commits = len(change.commits)
+        line = orjson.dumps(change.model_dump(mode="json"), option=JSON_LINE)
+        yield Row(line, change.id, change.repo, frozenset(), commits, False)
 
 
 def _read_sources(
@@ -197,6 +310,7 @@ def _read_sources(
     watch: Watch,
     no_lesson: NoLesson | None,
     on_error: OnError,
+    known: Mapping[str, CommitReason],
 ) -> Iterator[Row]:
     """Yield the rows of one source after another."""
     failed: set[str] = set()
@@ -206,7 +320,7 @@ def _read_sources(
             batch
             for source in sources
             for batch in read_batches(
-                source, folders[source.name], params, watch, failed, no_lesson
+                source, folders[source.name], params, watch, failed, no_lesson, known
             )
         )
         workers = params.workers or os.cpu_count() or 1
@@ -287,6 +401,7 @@ def read_batches(
     watch: Watch,
     failed: set[str],
     no_lesson: NoLesson | None = None,
+    known: Mapping[str, CommitReason] = MappingProxyType({}),
 ) -> Iterator[Batch | Failure]:
     """Yield the windows of a source in batches; a Failure if it cannot be read.
 
@@ -299,7 +414,7 @@ def read_batches(
             opened, params.max_commits_per_source, source.settings.branches
         )
         commits = watch(read_commits(opened), source.name, total)
-        screened = _screen(commits, opened, source.settings, params, no_lesson)
+        screened = _screen(commits, opened, source.settings, params, no_lesson, known)
         for batch in _cut(screened, total, source, opened, params):
             yield batch
             if source.name in failed:
@@ -314,6 +429,7 @@ def _screen(
     settings: SourceParams,
     params: HarvestParams,
     no_lesson: NoLesson | None,
+    known: Mapping[str, CommitReason],
 ) -> Iterator[tuple[Commit, KeptCommit | DropReason]]:
     """Yield each commit without its excluded files, and why it is dropped, if it is."""
     context = ContextReader(source)
@@ -323,7 +439,8 @@ def _screen(
     for commit in commits:
         gitignore, license_id = context.read(commit)
         subjects = recent.before(commit)
-        reason: DropReason | None = commit_reason(commit, source, settings, params)
+        reason: DropReason | None = known.get(commit.sha)
+        reason = reason or commit_reason(commit, source, settings, params)
         entries = exclude_files(commit.entries or (), is_excluded)
         is_partial = len(entries) < len(commit.entries or ())
         screened = commit._replace(entries=entries) if is_partial else commit

@@ -48,6 +48,7 @@ def history_plan(
             if share < style.min_grounded_share:
                 commit = commit.model_copy(update={"body": ""})
         cleaned[original.sha] = commit
-    return plan_of_parts(
+    plan = plan_of_parts(
         change.commits, divided.parts, lambda original: cleaned[original.sha]
     )
+    return plan.model_copy(update={"gitignore": change.ignored})

@@ -9,8 +9,9 @@ from diffscribe.commits.cleanup import wrap_long_lines
 from diffscribe.commits.grammar import format_message
 from diffscribe.commits.plan import read_plan, restore_paths
 from diffscribe.commits.prompt import TeacherPrompts
+from diffscribe.commits.proposals import proposed_as
 from diffscribe.core.params import LabelParams, StyleParams
-from diffscribe.core.records import Change, Label, Plan, Record, Usage
+from diffscribe.core.records import Change, Label, Plan, Record, Usage, Verdict
 from diffscribe.doors.endpoint import WithheldError
 from diffscribe.doors.failure import AnswerError, RefusalError
 from diffscribe.doors.reply import CUT, Answer, Question, TokenUsage
@@ -131,6 +132,13 @@ class _Talk:
         Raises:
             NoLabelError: if the models that were asked gave none.
         """
+        messages = [commit.message for commit in self._change.commits]
+        if messages and all(proposed_as(each) is Verdict.EDITED for each in messages):
+            # No teacher knows better than the person who corrected a proposal.
+            plan = history_plan(self._change, self._params, self._prompts.style)
+            if isinstance(plan, Plan):
+                return Label(plan=plan, source="history")
+            return plan
         if self._params.source == "teacher":
             return await self._from_teacher()
         if self._params.source == "history":

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from diffscribe.commits.diff import diff_digest
 from diffscribe.commits.grammar import TYPES
 from diffscribe.commits.junk_kinds import is_held_out
+from diffscribe.commits.proposals import proposed_as
 from diffscribe.core.draw import balanced_draw, is_drawn, rank
 from diffscribe.core.errors import ParamsError, SourceError
 from diffscribe.core.params import SplitParams
@@ -57,6 +58,9 @@ class SplitReason(StrEnum):
     SHARED_FILES = "shared_files"
     REPEATED_COMMIT = "repeated_commit"
     """Other rows of train hold one of its commits often enough."""
+    OWN_PROPOSAL = "own_proposal"
+    """A person edited what a model proposed, later than what is held out begins, or in
+    a repository that is held out: a model is not measured on its own words."""
     REPOSITORY_SHARE = "repository_share"
     """Its repository has as many rows of validation as one may have."""
 
@@ -139,13 +143,21 @@ def split_changes(
     for row in ordered:
         is_out = history_of[row.repo] in out or benchmark.has_commit(row)
         (kept_out if is_out else free).append(row)
-    split_of = assign_changes(free, history_of, params)
+    mine = {row.id for row in free if _is_own_proposal(row)}
+    split_of = assign_changes(
+        [row for row in free if row.id not in mine], history_of, params
+    )
+    late = _late_proposals(free, mine, split_of, history_of, params)
+    split_of |= dict.fromkeys(mine - late, "train")
+    refused = [row for row in free if row.id in late]
+    free = [row for row in free if row.id not in late]
     strictest_first = [("test",), ("validation",), ("train",)]
     levels = [SPLITS] if params.by == "random" else strictest_first
     kept, dropped = keep_apart(
         [[row for row in free if split_of[row.id] in level] for level in levels],
         kept_out,
     )
+    dropped += [_dropped(row, SplitReason.OWN_PROPOSAL) for row in refused]
     rows = {
         name: [row for each in kept for row in each if split_of[row.id] == name]
         for name in SPLITS
@@ -274,6 +286,39 @@ def assign_changes(
         cuts = [_cut(rows, params) for rows in rows_of.values()]
         return {row_id: split for cut in cuts for row_id, split in cut.items()}
     return _assign_histories(rows_of, _named(history_of, rows_of, params), params)
+
+
+def _is_own_proposal(row: CuratedChange) -> bool:
+    return any(proposed_as(commit.message) for commit in row.commits)
+
+
+def _late_proposals(
+    rows: Sequence[CuratedChange],
+    mine: Collection[str],
+    split_of: Mapping[str, str],
+    history_of: Mapping[str, str],
+    params: SplitParams,
+) -> set[str]:
+    """Return the ids of the rows of proposals that may not train.
+
+    By time these are the ones not earlier than all that is held out of their history;
+    by repository those of a history that is held out. A random split has none.
+    """
+    if params.by == "random":
+        return set()
+    begins: dict[str, str] = {}
+    for row in rows:
+        if split_of.get(row.id, "train") != "train":
+            name = history_of[row.repo]
+            first = "" if params.by == "repository" else row.committed_at
+            begins[name] = min(first, begins.get(name, first))
+    named = _named(history_of, {*history_of.values()}, params)
+    begins |= dict.fromkeys(named, "")
+    return {
+        row.id
+        for row in rows
+        if row.id in mine and row.committed_at >= begins.get(history_of[row.repo], "~")
+    }
 
 
 def wanted_shares(params: SplitParams) -> dict[str, float]:
