@@ -276,6 +276,7 @@ def test_a_password_is_found_in_every_tongue(name):
     [
         ("p\u0430ssword = 'kR7vQ2mX'", {"kR7vQ2mX": "password"}),
         ("password\u00a0=\u00a0'kR7vQ2mX'", {"kR7vQ2mX": "password"}),
+        ("jwt_secret: 'v3ry_imp0rtant_k3y'", {"v3ry_imp0rtant_k3y": "generic_secret"}),
         ("\uff50\uff41\uff53\uff53\uff57\uff44: kR7vQ2mX", {"kR7vQ2mX": "password"}),
         ("pass\u200bword: kR7vQ2mX", {"kR7vQ2mX": "password"}),
         ("mysql://app:swordfish@db.corp.io/x", {"swordfish": "remote_login"}),

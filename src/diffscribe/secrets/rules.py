@@ -424,7 +424,7 @@ _AROUND: dict[Callable[[str], bool], tuple[str, ...]] = {
 
 _CHANGE = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
 
-_NAME = re.compile(r"(?=.*[g-zG-Z])[A-Za-z_]\w*")
+_NAME = re.compile(r"(?=.*[g-zG-Z])[A-Za-z_](?:[A-Za-z_]|[0-9](?![a-z]))*")
 _AT = re.compile(r"@|\\u0040|%40|&#64;")
 _KINDS = [
     re.compile(each) for each in ("[a-z]", "[A-Z]", "[0-9]", r"[!#$%&()*+,:;=?@^~]")
