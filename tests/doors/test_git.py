@@ -5,7 +5,7 @@ import pytest
 
 from diffscribe.core.errors import SourceError
 from diffscribe.doors import git
-from diffscribe.doors.git import ask_git, split_answers
+from diffscribe.doors.git import ask_git, decode, encode, split_answers
 
 
 def parts(content, max_bytes=100):
@@ -30,6 +30,16 @@ def ask(history, *arguments):
         ask_git(history.folder / ".git", Path("here"), arguments, (), answers)
         answers.seek(0)
         return answers.read()
+
+
+@pytest.mark.parametrize("text", ["\U0010ff80", "a\U0010ffff\u00e9", "\U0010fe00"])
+def test_bytes_come_back_whatever_they_are(text):
+    for content in (
+        text.encode(),
+        text.encode() + b"\x80",
+        b"\xf4\x8f" + text.encode(),
+    ):
+        assert encode(decode(content)) == content
 
 
 def test_an_answer_that_never_ends_is_stopped(history, monkeypatch):

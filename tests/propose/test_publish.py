@@ -436,6 +436,49 @@ def test_a_kill_at_any_moment_leaves_all_as_before_or_done(top):
     assert done > 0
 
 
+SIGNALLED = """
+import os, signal, sys
+from diffscribe.commands.git_diffscribe import git_diffscribe
+calls = ("subprocess.Popen", "os.", "shutil.", "fcntl.flock", "tempfile.")
+left = [int(sys.argv[1])]
+def count(event, arguments):
+    if event.startswith(calls):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+sys.addaudithook(count)
+git_diffscribe(sys.argv[3:])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_at_any_call_to_the_outside_leaves_all_as_before_or_done(top, name):
+    run(top, "config", "diffscribe.model", "none")
+    before, done = state(top), []
+    for at in range(1, 300, 60):
+        for verb in ("commit", "undo"):
+            words = (str(at), name, verb, *(["--yes"] if verb == "commit" else []))
+            ended = subprocess.run(
+                [sys.executable, "-c", SIGNALLED, *words],
+                cwd=top,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert "Traceback" not in ended.stderr
+            assert not (top / ".git/index.lock").exists()
+            made = len(subjects(top)) > 1
+            if not made:
+                assert state(top) == before
+            else:
+                assert run(top, "status", "--porcelain") == b""
+            done.append((ended.returncode, made))
+        if made:
+            undo(open_checkout(top))
+    assert {made for _, made in done} == {False, True}
+
+
 def test_a_change_in_the_tick_of_the_last_add_is_seen(top):
     """The copy of the index keeps its time, which tells git where to read content."""
     run(top, "config", "core.trustctime", "false")

@@ -29,15 +29,26 @@ TO_SURROGATE = {private: surrogate for surrogate, private in TO_PRIVATE.items()}
 # Translating the runs alone is far faster than translating the whole text.
 SURROGATES = re.compile("[\udc80-\udcff]+")
 PRIVATES = re.compile("[\U0010ff80-\U0010ffff]+")
+PRIVATE_START = b"\xf4\x8f"
+"""Bytes that all of these begin with."""
 
 
 def decode(content: bytes) -> str:
-    """Return UTF-8 text; a byte that is not UTF-8 becomes U+10FF00 plus the byte."""
+    """Return UTF-8 text; a byte that is not UTF-8 becomes U+10FF00 plus the byte.
+
+    So do the bytes of these characters themselves.
+    """
     try:
-        return content.decode()
+        text = content.decode()
+        if PRIVATE_START not in content:
+            return text
     except UnicodeDecodeError:
         text = content.decode("utf-8", "surrogateescape")
-        return SURROGATES.sub(lambda run: run[0].translate(TO_PRIVATE), text)
+    # A character that stands for a byte would come back as that byte.
+    text = PRIVATES.sub(
+        lambda run: run[0].encode().decode("ascii", "surrogateescape"), text
+    )
+    return SURROGATES.sub(lambda run: run[0].translate(TO_PRIVATE), text)
 
 
 def encode(text: str) -> bytes:
