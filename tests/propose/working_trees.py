@@ -228,12 +228,8 @@ class Tree:
     def forget(self):
         """Take a file out of the index that stays."""
         if path := self.pick():
-            name = f":(top,literal){path.relative_to(self.top)}"
-            run(
-                self.top,
-                *("rm", "-q", "-f", "--cached", "--sparse"),
-                *("--ignore-unmatch", "--", name),
-            )
+            name = str(path.relative_to(self.top))
+            run(self.top, "update-index", "--force-remove", "--", name)
 
     def forgotten(self):
         """Return the files of HEAD that stay and are in the index no more."""
