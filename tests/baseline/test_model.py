@@ -1,13 +1,16 @@
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 
 import pytest
+from tests.support.rows import new_patch
 
 from diffscribe.baseline.messages import row_for_each_class
 from diffscribe.baseline.model import (
     adjusted_rand_index,
     fit,
+    load_baseline,
     measure,
     plans,
     save_baseline,
@@ -15,6 +18,8 @@ from diffscribe.baseline.model import (
 from diffscribe.commits.plan import plan_problem
 from diffscribe.core.errors import RecordError
 from diffscribe.core.records import Plan, PlannedCommit
+
+ROOT = Path(__file__).parents[2]
 
 
 def paths_of(row):
@@ -190,3 +195,24 @@ def test_a_row_for_each_class_gives_scikit_learns_probabilities(classes):
     powers = np.exp(points @ weights.T + bias)
     shares = powers / powers.sum(axis=1, keepdims=True)
     assert np.allclose(shares, learned.predict_proba(points))
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        (["logs/server.log"], ("logs/",)),
+        (["src/app/logs/lines.py", "tests/logs/test_lines.py"], ()),
+        (["logs/server.log", "logs/lines.py"], ()),
+        (["src/coverage/run.go"], ()),
+        (["coverage/lcov.info"], ("coverage/",)),
+        (["build/lib/app.py"], ("build/lib/",)),
+        (["venv/lib/site.py"], ("/venv/",)),
+    ],
+)
+def test_no_folder_of_code_is_junk_for_its_name(added, expected):
+    shipped = load_baseline(ROOT / "models/diffscribe-135m/baseline")
+    diff = "".join(new_patch(path, "x = 1") for path in added)
+    plan = shipped.plan(added, diff)
+    assert plan.gitignore == expected
+    committed = {path for commit in plan.commits for path in commit.files}
+    assert committed == (set() if expected else set(added))

@@ -30,6 +30,7 @@ from diffscribe.baseline.messages import (
 )
 from diffscribe.commits.diff import parts_of_diff
 from diffscribe.commits.gitignore import ignored
+from diffscribe.commits.junk_kinds import is_code, may_match_code
 from diffscribe.core.errors import RecordError, SourceError
 from diffscribe.core.files import write_json
 from diffscribe.core.records import (
@@ -72,6 +73,7 @@ class Baseline(NamedTuple):
     def _junk_patterns(self, files: Collection[FileEvidence]) -> tuple[str, ...]:
         """Return the patterns for .gitignore that match some added files alone."""
         added = [file.path for file in files if file.status == "A"]
+        code = {path for path in added if is_code(path)}
         others = {file.path for file in files} - set(added)
         names = {None, *(name for path in added for name in path.split("/"))}
         found = (
@@ -80,7 +82,11 @@ class Baseline(NamedTuple):
             # A test of each of some thousand patterns would take longer than all else.
             if _last_name(pattern) in names and ignored([pattern], added)
         )
-        return tuple(each for each in found if not ignored([each], others))
+        return tuple(
+            each
+            for each in found
+            if not ignored([each], others if may_match_code(each) else others | code)
+        )
 
     def with_messages(self, plan: Plan, diff: str) -> Plan:
         """Return a plan with the baseline's types and subjects in place of its own."""

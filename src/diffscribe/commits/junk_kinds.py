@@ -95,6 +95,30 @@ def usual_patterns() -> tuple[str, ...]:
     )
 
 
+_FILLED_BY_TOOLS = frozenset({"node_modules/", ".venv/", "/venv/"})
+"""Folders full of code of others, of which the table names no such file."""
+_NAMES_CODE = re.compile(r"\$(?:name|ext|module_path)\b|\$\{(?:name|ext|module_path)\}")
+
+
+def is_code(path: str) -> bool:
+    """Tell whether a file is source code by its suffix, which junk seldom is."""
+    return path.endswith(tuple(_table()["suffixes"]["code"]))
+
+
+@cache
+def may_match_code(pattern: str) -> bool:
+    """Tell whether source code can be junk by a pattern: a kind of it has such a path.
+
+    The folder `logs/` of a server holds text; one that holds code is a package.
+    """
+    return pattern in _FILLED_BY_TOOLS or any(
+        is_code(path) or _NAMES_CODE.search(path) is not None
+        for kind in junk_kinds()
+        if pattern in kind.patterns
+        for path in kind.paths
+    )
+
+
 def is_held_out(path: str) -> bool:
     """Tell whether a junk file is of a kind that no training row has."""
     return _held_out().fullmatch(path[-_MOST_CHARS:]) is not None
