@@ -344,10 +344,12 @@ def settled_entries(
     `snapshot`, of the same paths.
     """
     differing = ("diff-index", "--cached", "--raw", "-z", "--no-renames")
-    how = ("--full-index", "--ita-invisible-in-index", tree, "--")
-    arguments = ("-C", work.checkout.prefix, *differing, *how)
-    listed = work.git(
-        *arguments, *(_pathspecs(paths) or [":/"]), index=work.checkout.index_file
+    arguments = ("-C", work.checkout.prefix, *differing, "--full-index")
+    only = _pathspecs(paths) or [":/"]
+    # What is only meant to be added counts as empty, or as not there.
+    listed = b"".join(
+        work.git(*arguments, how, tree, "--", *only, index=work.checkout.index_file)
+        for how in ("--ita-visible-in-index", "--ita-invisible-in-index")
     )
     changed = {entry.path for entry in changed_entries(work, head.tree, tree)}
     return tuple(
