@@ -274,7 +274,7 @@ def test_the_message_of_what_is_staged(top):
     assert command(top, "message")[0].startswith("docs")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all",), ("--verbose",)])
+@pytest.mark.parametrize("arguments", [(), ("--all",), ("--verbose",), ("--signoff",)])
 def test_the_hook_proposes_messages_and_never_stops_a_commit(top, tmp_path, arguments):
     before = top / ".git/hooks/prepare-commit-msg"
     before.parent.mkdir(exist_ok=True)
@@ -294,6 +294,8 @@ def test_the_hook_proposes_messages_and_never_stops_a_commit(top, tmp_path, argu
     settings = {"GIT_EDITOR": "true", "LOG": str(tmp_path / "log")}
     run(top, "commit", "-q", *arguments, PATH=path, **settings)
     assert len(subjects(top)) == 2
+    message = run(top, "log", "-1", "--format=%B").decode()
+    assert message.count("Signed-off-by: ") == arguments.count("--signoff")
     assert (tmp_path / "log/prepare-commit-msg").exists()
     program.write_text("#!/bin/sh\nexit 3\n")
     run(top, "commit", "-q", "--allow-empty", "-m", "mine", PATH=path, **settings)

@@ -4,6 +4,7 @@ Git finds it as the program `git-diffscribe` on PATH. Without a verb it proposes
 commits for the working tree, and makes those that a person takes.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -464,12 +465,19 @@ def message_command(intent: str, into: Path | None) -> None:
 
 
 def _holds_message(checkout: Checkout, text: str) -> bool:
-    """Tell whether a text that git prepared has more than remarks."""
+    """Tell whether a text that git prepared has more than remarks and sign-offs."""
     mark = read_config(checkout).get("core.commentchar", "#")
     mark = "#" if mark == "auto" else mark
     # Below this line `git commit --verbose` shows the diff.
     text = text.partition(f"{mark} ------------------------ >8 ")[0]
-    return any(line and not line.startswith(mark) for line in text.splitlines())
+    return any(
+        line.strip() and not line.startswith(mark) and not _SIGN_OFF.match(line)
+        for line in text.splitlines()
+    )
+
+
+_SIGN_OFF = re.compile(r"[\w-]+-by: ")
+"""How a trailer begins that `git commit --signoff` or `--trailer` wrote before."""
 
 
 @git_diffscribe.group("hook", cls=Group)
