@@ -2,8 +2,13 @@
 
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from tests.propose.working_trees import run
@@ -338,3 +343,124 @@ def test_the_commits_of_a_branch_are_proposed_anew(top):
     assert len(run(top, "for-each-ref", "refs/diffscribe").splitlines()) == 1
     _, said = command(top, "rewrite", "nonsense", code=66)
     assert "names no commit" in said
+
+
+def hooked(script):
+    """Return what gives a repository a pre-commit hook."""
+
+    def prepare(top):
+        hook = top / ".git/hooks/pre-commit"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\n{script}\n")
+        hook.chmod(0o755)
+
+    return prepare
+
+
+def set_to(key, value):
+    return lambda top: run(top, "config", key, value)
+
+
+CODES = {
+    0: [(("--dry-run",), None), (("--yes",), None)],
+    2: [(("--nonsense",), None), (("hook", "nonsense"), None), (("hook",), None)],
+    66: [
+        ((), None),
+        (("nonsense",), None),
+        (("undo",), None),
+        (("--staged", "--yes"), None),
+        (("rewrite", "HEAD", "--apply"), None),
+        (("--yes",), set_to("user.useConfigOnly", "true")),
+    ],
+    69: [(("--yes",), "no git")],
+    74: [(("--yes",), lambda top: (top / ".git/index.lock").touch())],
+    77: [(("--yes",), hooked("exit 1")), (("--yes",), hooked("echo >>src/api.py"))],
+    78: [
+        (("--dry-run",), set_to("diffscribe.timeout", "soon")),
+        (("--dry-run",), set_to("diffscribe.types", "feat, feta")),
+        (("--dry-run",), set_to("diffscribe.message", "fancy")),
+        (("--dry-run",), set_to("diffscribe.model", "http://127.0.0.1:9/v1")),
+    ],
+}
+NONSENSE = """sh -c 'grep -q ^nonsense "$0" || sed -i "1s/^/nonsense\\n/" "$0"'"""
+"""An editor that writes what cannot be read, once: saved unchanged, it is given up."""
+IN_TERMINAL = {
+    65: ("e\n", {"GIT_EDITOR": NONSENSE}),
+    69: ("e\n", {"GIT_EDITOR": "false"}),
+    0: ("nonsense\nq\n", {}),
+    130: ("\x04", {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "prepare"),
+    [(code, *each) for code, cases in CODES.items() for each in cases],
+)
+def test_each_failure_has_its_code_one_line_and_no_change(
+    top, tmp_path, code, arguments, prepare
+):
+    before = subjects(top), run(top, "status", "--porcelain")
+    variables = {}
+    if prepare == "no git":
+        variables = {"PATH": str(tmp_path)}
+    elif prepare is not None:
+        prepare(top)
+    if arguments == ("--yes",) and code == 66:
+        run(top, "config", "--unset", "user.email")
+        variables = {"GIT_CONFIG_GLOBAL": os.devnull, "EMAIL": ""}
+    _, said = command(top, *arguments, code=code, **variables)
+    assert "Traceback" not in said
+    if code:
+        assert (subjects(top), run(top, "status", "--porcelain")) == before
+        assert said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("code", IN_TERMINAL)
+def test_each_end_in_a_terminal_has_its_code(top, code):
+    typed, variables = IN_TERMINAL[code]
+    shown, found = in_terminal(top, typed, **variables)
+    assert (found, subjects(top)) == (code, ["begin"]), shown
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_it_with_its_code(top, tmp_path, number, code):
+    hooked(f"touch {tmp_path}/began; sleep 60")(top)
+    with subprocess.Popen(
+        [*COMMAND, "--yes"],
+        cwd=top,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not (tmp_path / "began").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    assert subjects(top) == ["begin"]
+
+
+def test_the_guide_has_each_code():
+    guide = Path(__file__).parents[2] / "docs" / "git-diffscribe.md"
+    codes = re.findall(r"^\| (\d+) \|", guide.read_text(), re.M)
+    assert {*map(int, codes)} == {*CODES, *IN_TERMINAL, 143}
+
+
+@pytest.mark.parametrize(
+    ("variables", "escapes"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_is_for_who_wants_it(top, variables, escapes):
+    environment = {"NO_COLOR": "", **variables}
+    shown, _ = in_terminal(top, "", "--dry-run", **environment)
+    assert ("\x1b[3" in shown or "\x1b[1m" in shown) == escapes
+    assert variables["TERM"] != "dumb" or "\x1b" not in shown

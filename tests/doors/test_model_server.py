@@ -139,7 +139,7 @@ def test_starters_share_one_server_and_may_be_killed(tiny_gguf, runtime):
 
 @pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_is_told(tmp_path, runtime):
-    with pytest.raises(SourceError, match="no such file"):
+    with pytest.raises(SourceError, match="there is no file"):
         running_server(ServedModel(tmp_path / "none.gguf"))
     (tmp_path / "odd.gguf").write_bytes(b"GGUF of nothing")
     with pytest.raises(ToolError, match="did not come up"):

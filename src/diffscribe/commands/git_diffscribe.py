@@ -18,7 +18,7 @@ from diffscribe.commands.completion import SHELLS, completion_script
 from diffscribe.commits.grammar import format_message
 from diffscribe.commits.proposals import trailer_of
 from diffscribe.commits.units import units_of
-from diffscribe.core.cli import Command, Group
+from diffscribe.core.cli import Command, Group, clock, is_coloured
 from diffscribe.core.errors import DiffscribeError, HookError, SourceError
 from diffscribe.core.files import whole_file, write_json
 from diffscribe.core.records import Change, Record, Verdict
@@ -148,10 +148,12 @@ def commit_command(
     Only PATHS take part if there are any; '--' goes before one that is named as a verb.
     """
     checkout = open_checkout(Path.cwd())
+    # Who has no name is told before a model takes its time.
+    name = "" if dry_run or as_json else signature(checkout)
     terms = Terms(
         is_set(checkout, "commit.gpgSign"),
         accept_hook_changes,
-        (f"Signed-off-by: {signature(checkout)}",) if signoff else (),
+        (f"Signed-off-by: {name}",) if signoff else (),
     )
     wishes = Wishes(**wanted, terms=terms)
     _note(settle_message(checkout))
@@ -160,7 +162,7 @@ def commit_command(
         tree = snapshot(work, head, wishes.paths, wishes.staged)
         change = read_change(work, head, tree)
         if not change.files:
-            raise SourceError(f"{checkout.top}: nothing to commit")
+            raise SourceError(f"{checkout.top}: {_nothing(wishes)}")
         kept = _kept(checkout, change) if go_on else None
         proposal = (
             _new(checkout, change, wishes)
@@ -180,6 +182,14 @@ def commit_command(
         draft = _agreed(checkout, proposal, proposed, asks=not (yes or dry_run))
         if draft is not None and not dry_run:
             _commit(work, head, tree, draft, proposed, wishes)
+
+
+def _nothing(wishes: Wishes) -> str:
+    """Return why there is nothing to commit."""
+    if wishes.staged:
+        return "nothing is staged; 'git add' files, or leave --staged out"
+    named = " in what you named" if wishes.paths else ""
+    return f"nothing to commit; no file differs from HEAD{named}"
 
 
 def _agreed(
@@ -244,16 +254,11 @@ def _new(checkout: Checkout, change: Change, wishes: Wishes) -> Proposal:
 
 
 def _propose(change: Change, settings: Settings, as_one: bool = False) -> Proposal:
-    # It imports numpy, which would double the time of --help and undo.
-    from diffscribe.propose.planner import propose
+    with clock("wording the commits") as tell:
+        # It imports numpy, which would double the time of --help and undo.
+        from diffscribe.propose.planner import propose
 
-    return propose(change, settings, (lambda _: None) if as_one else _tell, as_one)
-
-
-def _tell(header: str) -> None:
-    """Show a header as soon as it is known, as a model may take seconds for each."""
-    if sys.stderr.isatty():
-        click.secho(f"  {safe_text(header)}", err=True, dim=True)
+        return propose(change, settings, lambda each: tell(safe_text(each)), as_one)
 
 
 def _settings(checkout: Checkout, change: Change, intent: str) -> Settings:
@@ -263,8 +268,8 @@ def _settings(checkout: Checkout, change: Change, intent: str) -> Settings:
 
 
 def _show(draft: Draft, change: Change, generated: tuple[int, ...] = ()) -> None:
-    columns, is_coloured = shutil.get_terminal_size().columns, sys.stdout.isatty()
-    click.echo(show_draft(draft, change, columns, is_coloured, generated))
+    columns, colour = shutil.get_terminal_size().columns, is_coloured(sys.stdout)
+    click.echo(show_draft(draft, change, columns, colour, generated))
 
 
 def _decide(checkout: Checkout, draft: Draft, change: Change) -> Draft | None:
@@ -278,7 +283,8 @@ def _decide(checkout: Checkout, draft: Draft, change: Change) -> Draft | None:
             raise SourceError(
                 "no terminal to ask on; give --yes to make these commits, or --dry-run"
             )
-        answer = click.prompt("apply / edit / quit", default="quit").strip().lower()
+        answer = click.prompt("apply / edit / quit", default="quit", err=True)
+        answer = answer.strip().lower()
         if answer in ("a", "apply"):
             return draft
         if answer in ("q", "quit"):
@@ -391,6 +397,8 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
     checkout = open_checkout(Path.cwd())
     head = head_of(checkout)
     start = branch_point(checkout, head, base)
+    if applies:
+        signature(checkout)
     wishes = Wishes(
         intent=intent,
         allow_secrets=True,
@@ -402,6 +410,10 @@ def rewrite_command(base: str, applies: bool, yes: bool, intent: str) -> None:
                 f"{checkout.top}: the working tree differs from HEAD; commit it first"
             )
         change = read_change(work, start, head.tree)
+        if not change.files:
+            raise SourceError(
+                f"{checkout.top}: the commits after '{base}' change nothing together"
+            )
         proposal = _new(checkout, change, wishes)
         proposed = Proposed("rewrite", change, proposal.draft, proposal.made_by)
         draft = _agreed(checkout, proposal, proposed, asks=applies and not yes)
@@ -434,7 +446,7 @@ def undo_command() -> None:
 @click.option("--intent", default="", help="What the change is for, in your words.")
 @click.option(
     "--into",
-    type=click.Path(path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Write it above what stands in FILE, unless that is a message already.",
 )
 def message_command(intent: str, into: Path | None) -> None:

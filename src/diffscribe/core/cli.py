@@ -11,9 +11,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+CLOCK_S = 0.5
+"""What takes less shows no time."""
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a run."""
@@ -85,7 +87,7 @@ class Command(click.Command):
                 "pip install 'diffscribe[train]'",
                 ToolError.exit_code,
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):
             _fail(
                 ctx,
                 "interrupted; nothing was half-written, run the same command again "
@@ -169,6 +171,47 @@ def _wake(readable: int, thread: int) -> None:
                 for _ in range(3):
                     time.sleep(0.2)
                     signal.pthread_kill(thread, signal.SIGURG)
+
+
+def is_coloured(stream: IO[str]) -> bool:
+    """Tell whether a stream is a terminal, and a person wants colours on it."""
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def _is_terminal(stream: IO[str]) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextlib.contextmanager
+def clock(words: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal for how many seconds a block runs; give what prints a line.
+
+    The lines stand above the time, which goes with the block. Where stderr is no
+    terminal, none of it is shown.
+    """
+    if not _is_terminal(sys.stderr):
+        yield lambda _: None
+        return
+    started, ended, alone = time.monotonic(), threading.Event(), threading.Lock()
+
+    def show(text: str) -> None:
+        with alone:
+            text = click.style(text, dim=True) if is_coloured(sys.stderr) else text
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    def tick() -> None:
+        while not ended.wait(CLOCK_S):
+            show(f"  {words}, {time.monotonic() - started:.0f} s")
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield lambda line: show(f"  {line}\n")
+    finally:
+        ended.set()
+        thread.join()
+        show("")
 
 
 class Group(Command, click.Group):

@@ -15,7 +15,8 @@ traceback and exits with 1.
     ├── HookError     77  a hook refused a commit, or changed its files
     └── ParamsError   78  params.yaml or a profile does not fit
 
-Ctrl-C exits with 130, SIGTERM with 143, wrong command-line arguments with 2.
+Ctrl-C exits with 130, as Ctrl-D at a question does, SIGTERM with 143, wrong
+command-line arguments with 2.
 """
 
 

@@ -152,10 +152,12 @@ def open_checkout(folder: Path) -> Checkout:
                 check=False,
             )
         if answer.returncode:
-            raise SourceError(
-                f"{folder}: no working tree of git: {one_line(answer.stderr)}; go to "
-                "one, or type 'git init'"
-            )
+            reason = one_line(answer.stderr)
+            if reason.startswith("fatal: not a git repository"):
+                reason = "it is in no repository; go to one, or type 'git init'"
+            elif reason.startswith("fatal: this operation must be run in a work tree"):
+                reason = "it has no files to commit; go to a working tree"
+            raise SourceError(f"{folder}: {reason}")
         return os.fsdecode(answer.stdout).removesuffix("\n")
 
     top, git_dir = Path(ask("--show-toplevel")), Path(ask("--absolute-git-dir"))
@@ -202,9 +204,14 @@ def branch_point(checkout: Checkout, head: Head, base: str) -> Head:
     name = base.removesuffix("..")
     commit = _ask(checkout, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if commit is None or head.commit is None:
-        raise SourceError(f"{checkout.top}: '{name}' names no commit")
+        raise SourceError(
+            f"{checkout.top}: '{name}' names no commit; name a branch, tag or commit"
+        )
     if _ask(checkout, "merge-base", "--is-ancestor", commit, head.commit) is None:
-        raise SourceError(f"{checkout.top}: '{name}' is no ancestor of HEAD")
+        raise SourceError(
+            f"{checkout.top}: HEAD does not come after '{name}'; 'git merge-base HEAD "
+            f"{name}' names where they part"
+        )
     arguments = ("rev-list", "--merges", "--count", f"{commit}..{head.commit}")
     if commit == head.commit or int(_git(checkout, *arguments)):
         raise SourceError(
@@ -491,7 +498,12 @@ def signature(checkout: Checkout) -> str:
     Raises:
         SourceError: if git knows none.
     """
-    named = os.fsdecode(_git(checkout, "var", "GIT_COMMITTER_IDENT"))
+    named = _ask(checkout, "var", "GIT_COMMITTER_IDENT")
+    if named is None:
+        raise SourceError(
+            "git does not know who you are; type 'git config --global user.name NAME' "
+            "and 'git config --global user.email ADDRESS'"
+        )
     return named.rpartition(">")[0] + ">"
 
 

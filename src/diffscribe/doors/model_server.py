@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -154,7 +155,10 @@ def running_server(served: ServedModel) -> ModelServer:
     files = [model, *filter(None, [adapter])]
     for each in files:
         if not each.is_file():
-            raise SourceError(f"{each}: no such file; run 'diffscribe model install'")
+            raise SourceError(
+                f"there is no file {each}; mend 'git config diffscribe.model', or run "
+                "'diffscribe model install'"
+            )
     load_s = LOAD_S + sum(each.stat().st_size for each in files) / LOAD_BYTES_PER_S
     command = [
         *server_command(own_server(), model, adapter, served.context_tokens, slots=1),
@@ -179,7 +183,8 @@ def running_server(served: ServedModel) -> ModelServer:
             log = socket.with_suffix(".log")
             if has_started:
                 raise ToolError(
-                    f"llama-server did not come up; {log} ends:\n{_end(log)}"
+                    f"llama-server did not come up, and says '{_end(log)}'; {log} "
+                    "has the rest"
                 )
             has_started = True
             _start(command, lock, socket, log, load_s, served.idle_s)
@@ -242,9 +247,12 @@ def _start(
 
 def _end(log: Path) -> str:
     try:
-        return last_lines(log.read_bytes().decode("utf-8", "replace"))
+        said = last_lines(log.read_bytes().decode("utf-8", "replace")).splitlines()
     except FileNotFoundError:
-        return "(nothing)"
+        said = []
+    # What failed first is told first, and then what could not go on without it.
+    wrong = [line for line in said if re.search(r" E |error", line)]
+    return [*(wrong or said[-1:]), "nothing"][0].strip()
 
 
 def _identity(command: list[str], files: list[Path]) -> str:

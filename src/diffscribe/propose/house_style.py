@@ -1,6 +1,6 @@
 """How a repository wants its messages: what its own files and its history say.
 
-Files are read, never run: a configuration that is a program tells nothing.
+Files are read, never run: a configuration that is a program tells what it spells out.
 """
 
 import json
@@ -8,10 +8,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from diffscribe.commits.grammar import TYPES, parse_header
 from diffscribe.commits.plan import MessageStyle
+from diffscribe.core.errors import ParamsError
 from diffscribe.core.records import Plan, PlannedCommit, Record
 
 MAX_FILE_BYTES = 2**18
@@ -20,6 +21,8 @@ LEAST_SUBJECTS = 4
 """A history with fewer subjects tells no style."""
 LEAST_TYPES = 3
 """A template that names fewer types at the start of lines does not list them."""
+UNTOLD = (None, "", ())
+"""Values of which a file says nothing; what is False was said."""
 _NAME = re.compile(r"[\w./@+-]{1,40}")
 
 
@@ -47,14 +50,16 @@ def read_house_style(
         top: the folder of the working tree.
         subjects: recent ones, newest first.
         config: git's configuration, with names in lower case: `diffscribe.types` and
-            `diffscribe.scopes`, words with commas or blanks between them,
-            `diffscribe.message`, which is conventional or plain, and `commit.template`,
-            the name of a file.
+            `diffscribe.scopes`, words with commas or blanks between them, and
+            `diffscribe.message`, which is conventional or plain; `commit.template`.
+
+    Raises:
+        ParamsError: if one of the first two has another value.
     """
     found = _of_history(subjects)
-    template = config.get("commit.template", ".gitmessage")
-    for told in (*_of_tools(top), _of_template(top, template), _of_config(config)):
-        found |= {name: value for name, value in told.items() if value}
+    template = _of_template(top, config.get("commit.template") or ".gitmessage")
+    for told in (*_of_tools(top), template, _of_config(config)):
+        found |= {name: each for name, each in told.items() if each not in UNTOLD}
     types = tuple(each for each in found.get("types", TYPES) if each in TYPES)
     return HouseStyle.model_validate(found | {"types": types or TYPES})
 
@@ -87,19 +92,33 @@ def _of_config(config: Mapping[str, str]) -> dict[str, Any]:
         for name in ("types", "scopes")
     }
     message = config.get("diffscribe.message", "")
-    return words | {"message": message if message in ("conventional", "plain") else ""}
+    if message not in ("", *get_args(MessageStyle)):
+        raise ParamsError(
+            f"diffscribe.message: '{message}' is neither conventional nor plain"
+        )
+    unknown = [each for each in words["types"] if each not in TYPES]
+    if unknown:
+        raise ParamsError(
+            f"diffscribe.types: '{unknown[0]}' is none of {', '.join(TYPES)}"
+        )
+    return words | {"message": message}
 
 
 def _of_tools(top: Path) -> Iterator[dict[str, Any]]:
     """Yield what commitizen and commitlint are told, the latter last."""
-    for name in (".czrc", ".cz.json", "cz.json"):
-        yield _of_commitizen(_json(_text(top / name)))
+    package = _json(_text(top / "package.json"))
+    yield _of_commitizen(_at(package, "config", "commitizen"))
+    yield _of_commitizen(_json(_text(top / ".czrc")))
     for name in ("pyproject.toml", ".cz.toml", "cz.toml"):
         yield _of_commitizen(_at(_toml(_text(top / name)), "tool", "commitizen"))
-    yield _of_commitlint(_at(_json(_text(top / "package.json")), "commitlint"))
-    for name in (".commitlintrc", ".commitlintrc.json", ".commitlintrc.yaml"):
-        yield _of_commitlint(_yaml(_text(top / name)))
-    yield _of_commitlint(_yaml(_text(top / ".commitlintrc.yml")))
+    for name in (".cz.json", "cz.json", ".cz.yaml", "cz.yaml"):
+        yield _of_commitizen(_at(_yaml(_text(top / name)), "commitizen"))
+    yield _of_commitlint(_at(package, "commitlint"))
+    for suffix in ("", ".json", ".yaml", ".yml"):
+        yield _of_commitlint(_yaml(_text(top / f".commitlintrc{suffix}")))
+    for name in (".commitlintrc", "commitlint.config"):
+        for suffix in ("js", "cjs", "mjs", "ts", "cts", "mts"):
+            yield _of_commitlint(_program(_text(top / f"{name}.{suffix}")))
 
 
 def _of_commitizen(config: Any) -> dict[str, Any]:
@@ -110,34 +129,80 @@ def _of_commitizen(config: Any) -> dict[str, Any]:
         if _at(question, "name") in ("change_type", "prefix", "type"):
             choices = _at(question, "choices")
             types = choices if isinstance(choices, list) else types
+    kind = str(_at(config, "name") or _at(config, "path"))
     return {
         "types": _names(types),
         "scopes": _names(_at(config, "scopes")),
         "max_header_chars": _limit(_at(config, "maxHeaderWidth")),
+        "message": "conventional" if "conventional" in kind else None,
     }
 
 
 def _of_commitlint(config: Any) -> dict[str, Any]:
-    def rule(name: str) -> Any:
+    def rule(name: str, when: str = "always") -> Any:
         found = _at(config, "rules", name)
         is_on = isinstance(found, list) and len(found) == 3 and found[0] in (1, 2)
-        return found[2] if is_on and found[1] == "always" else None
+        return found[2] if is_on and found[1] == when else None
 
+    types = _names(rule("type-enum"))
+    is_conventional = "conventional" in str(_at(config, "extends"))
     cases = rule("subject-case")
-    named = cases if isinstance(cases, list) else [cases]
+    lower = rule("subject-case", "never") or is_conventional or cases == "lower-case"
     return {
-        "types": _names(rule("type-enum")),
+        "types": types,
         "scopes": _names(rule("scope-enum")),
         "max_header_chars": _limit(rule("header-max-length")),
-        "is_capitalised": named == ["sentence-case"],
+        "message": "conventional" if types or is_conventional else None,
+        "is_capitalised": cases in ("sentence-case", ["sentence-case"])
+        or (False if lower else None),
     }
 
 
+_STRING = r"""(?:'[^'\n]*'|"[^"\n]*")"""
+_COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*(?:.*?\*/|.*)", re.DOTALL)
+_VALUE = rf"\[[^\[\]]*\]|{_STRING}|\d+"
+_RULE = re.compile(
+    rf"(?P<name>[a-z-]+)['\"]?\s*:\s*\[\s*(?P<level>[012])\s*,\s*"
+    rf"['\"](?P<when>\w+)['\"]\s*,\s*(?P<value>{_VALUE})\s*,?\s*\]"
+)
+_EXTENDS = re.compile(rf"\bextends['\"]?\s*:\s*({_VALUE})")
+
+
+def _program(text: str) -> dict[str, Any]:
+    """Return what a program spells out of commitlint's configuration.
+
+    What it computes or imports stays unknown.
+    """
+    text = _COMMENT.sub(lambda found: found[1] or "", text)
+    extends = _EXTENDS.search(text)
+    return {
+        "extends": extends and _literal(extends[1]),
+        "rules": {
+            each["name"]: [int(each["level"]), each["when"], _literal(each["value"])]
+            for each in _RULE.finditer(text)
+        },
+    }
+
+
+def _literal(text: str) -> Any:
+    if text.isdecimal():
+        return int(text)
+    found = [each[1:-1] for each in re.findall(_STRING, text)]
+    return found if text.startswith("[") else found[0]
+
+
 def _of_template(top: Path, name: str) -> dict[str, Any]:
-    """Return the types that lines of a template for messages begin with."""
+    """Return the types that a template lists in one line, or that begin its lines."""
     text = _text(top / Path(name).expanduser())
-    lines = re.findall(r"^#?[ \t]*(?:[-*][ \t]*)?`?(\w+)", text, re.M)
-    types = tuple(dict.fromkeys(each for each in lines if each in TYPES))
+    lists = [
+        [each for each in re.findall(r"\w+", line) if each in TYPES]
+        for line in re.findall(r"\w+(?:[ `]*[|,/][ `]*\w+)+", text)
+    ]
+    begun = re.findall(r"^#?[ \t]*(?:[-*][ \t]*)?`?(\w+)", text, re.M)
+    found = max(lists, key=len, default=[])
+    if len(found) < LEAST_TYPES:
+        found = [each for each in begun if each in TYPES]
+    types = tuple(dict.fromkeys(found))
     return {"types": types if len(types) >= LEAST_TYPES else ()}
 
 
