@@ -158,14 +158,14 @@ def _of_commitlint(config: Any) -> dict[str, Any]:
     }
 
 
-_STRING = r"""(?:'[^'\n]*'|"[^"\n]*")"""
+_STRING = r"""(?:'[^'\n]{0,200}'|"[^"\n]{0,200}")"""
 _COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*(?:.*?\*/|.*)", re.DOTALL)
-_VALUE = rf"\[[^\[\]]*\]|{_STRING}|\d+"
+_VALUE = rf"\[[^\[\]]{{0,2000}}\]|{_STRING}|\d{{1,6}}"
 _RULE = re.compile(
-    rf"(?P<name>[a-z-]+)['\"]?\s*:\s*\[\s*(?P<level>[012])\s*,\s*"
-    rf"['\"](?P<when>\w+)['\"]\s*,\s*(?P<value>{_VALUE})\s*,?\s*\]"
+    rf"(?P<name>[a-z-]{{1,40}})['\"]?\s{{0,40}}:\s{{0,40}}\[\s{{0,40}}(?P<level>[012])\s{{0,40}},\s{{0,40}}"
+    rf"['\"](?P<when>\w{{1,40}})['\"]\s{{0,40}},\s{{0,40}}(?P<value>{_VALUE})\s{{0,40}},?\s{{0,40}}\]"
 )
-_EXTENDS = re.compile(rf"\bextends['\"]?\s*:\s*({_VALUE})")
+_EXTENDS = re.compile(rf"\bextends['\"]?\s{{0,40}}:\s{{0,40}}({_VALUE})")
 
 
 def _program(text: str) -> dict[str, Any]:
@@ -191,12 +191,15 @@ def _literal(text: str) -> Any:
     return found if text.startswith("[") else found[0]
 
 
+_LIST = re.compile(r"\w{1,40}(?:[ `]{0,9}[|,/][ `]{0,9}\w{1,40}){1,40}")
+
+
 def _of_template(top: Path, name: str) -> dict[str, Any]:
     """Return the types that a template lists in one line, or that begin its lines."""
     text = _text(top / Path(name).expanduser())
     lists = [
         [each for each in re.findall(r"\w+", line) if each in TYPES]
-        for line in re.findall(r"\w+(?:[ `]*[|,/][ `]*\w+)+", text)
+        for line in _LIST.findall(text)
     ]
     begun = re.findall(r"^#?[ \t]*(?:[-*][ \t]*)?`?(\w+)", text, re.M)
     found = max(lists, key=len, default=[])

@@ -156,9 +156,19 @@ def read_tools(given: Any) -> tuple[ToolSpec, ...]:
 
 
 FENCE = re.compile(r"\s*```[\w-]*\n(.*?)```\s*", re.S)
-_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.S)
-_RESPONSE = re.compile(r"<tool_response>(.*?)</tool_response>", re.S)
-_TOOLS = re.compile(r"<tools>(.*?)</tools>", re.S)
+
+
+def blocks_in(text: str, tag: str) -> tuple[list[str], str]:
+    """Return what stands between each two tags, and the text without it."""
+    opening, closing = f"<{tag}>", f"</{tag}>"
+    found, kept, at = [], [], 0
+    while (start := text.find(opening, at)) >= 0:
+        if (end := text.find(closing, start)) < 0:
+            break
+        kept.append(text[at:start])
+        found.append(text[start + len(opening) : end])
+        at = end + len(closing)
+    return found, "".join([*kept, text[at:]])
 
 
 def calls_in(value: Any, first: int = 1) -> tuple[ToolCall, ...]:
@@ -211,9 +221,10 @@ def _json_or_literal(text: str) -> Any:
 
 def split_text(text: str, first: int = 1) -> tuple[str, tuple[ToolCall, ...]]:
     """Return what a model said besides its calls, and the calls it wrote as text."""
-    if blocks := _CALL.findall(text):
+    blocks, others = blocks_in(text, "tool_call")
+    if blocks:
         values = [_json_or_literal(block) for block in blocks]
-        return _CALL.sub("", text).strip(), calls_in(values, first)
+        return others.strip(), calls_in(values, first)
     fenced = FENCE.fullmatch(text)
     inner = (fenced[1] if fenced else text).strip()
     if inner.startswith(("{", "[")):
@@ -513,10 +524,10 @@ def read_conversations(
             if role is None:
                 raise UnreadableRowError(CollectReason.UNKNOWN_ROLE)
             text = message_text(each.get("value"))
-            if role == "system" and (listed := _TOOLS.search(text)):
-                tools = tools or _hermes_tools(listed[1])
+            if role == "system" and (listed := blocks_in(text, "tools")[0]):
+                tools = tools or _hermes_tools(listed[0])
             elif role == "tool":
-                for response in _RESPONSE.findall(text) or [text]:
+                for response in blocks_in(text, "tool_response")[0] or [text]:
                     turns.add("tool", *_hermes_result(response.strip()))
             else:
                 turns.add(role, text, each)
