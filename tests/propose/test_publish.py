@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 from tests.propose.working_trees import run
+from tests.support.waiting import wait_until
 
 from diffscribe.core.errors import HookError, SourceError, StorageError
 from diffscribe.core.records import Plan, PlannedCommit
@@ -419,10 +420,8 @@ def test_a_kill_at_any_moment_leaves_all_as_before_or_done(top):
             process.stdout.readline()
             time.sleep(draw.random() * 0.35)
             process.send_signal(signal.SIGKILL)
-        time.sleep(0.05)  # Children that git started end by themselves.
         checkout = open_checkout(top)
-        with aside(checkout):
-            pass
+        wait_until(lambda top=checkout: can_begin(top))
         assert not (top / ".git/index.lock").exists()
         run(top, "fsck", "--strict", "--no-dangling")
         if len(subjects(top)) == 1:
@@ -449,6 +448,16 @@ def count(event, arguments):
 sys.addaudithook(count)
 git_diffscribe(sys.argv[3:])
 """
+
+
+def can_begin(checkout):
+    """Begin a run; children that a killed one started may hold its lock for a while."""
+    try:
+        with aside(checkout):
+            return True
+    except StorageError as error:
+        assert "another run works on it" in str(error)
+        return False
 
 
 @pytest.mark.slow

@@ -56,7 +56,8 @@ class Command(click.Command):
     def __init__(self, *args: Any, **attributes: Any) -> None:
         # Git takes `git diffscribe --help` for the man page, and passes -h on.
         names = {"help_option_names": ["-h", "--help"]}
-        super().__init__(*args, **attributes | {"context_settings": names})
+        attributes["context_settings"] = names | attributes.get("context_settings", {})
+        super().__init__(*args, **attributes)
         self.params.append(
             click.Option(
                 ["-v", "--verbose"],

@@ -149,7 +149,8 @@ def has_encoder(folder: Path) -> bool:
     """Tell whether a model folder holds an encoder and a decoder, such as T5's."""
     config = folder / "config.json"
     with damage_explained(config):
-        return bool(json.loads(config.read_bytes()).get("is_encoder_decoder"))
+        values = json.loads(config.read_bytes())
+    return isinstance(values, dict) and bool(values.get("is_encoder_decoder"))
 
 
 def load_encoder_tokenizer(base: Path) -> Any:
