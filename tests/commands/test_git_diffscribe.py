@@ -219,6 +219,26 @@ echo nonsense >>"$1"
     assert "feat: try again" in subjects(top)
 
 
+def test_a_type_that_the_house_has_not_is_a_part_of_the_subject(top):
+    run(top, "config", "diffscribe.types", "docs, fix")
+    hooked("exit 1")(top)
+    editor = "sed -i '0,/^commit .*/s//commit feat: try again/'"
+    shown, code = in_terminal(top, "e\na\n", GIT_EDITOR=editor)
+    assert code == 77, shown
+    kept = json.loads((top / ".git/diffscribe/plan.json").read_text())
+    first = kept["draft"]["plan"]["commits"][0]
+    assert (first["type"], first["subject"]) == ("", "feat: try again")
+
+
+def test_a_plan_without_a_model_loads_nothing_that_asks_one(top):
+    line = [sys.executable, "-X", "importtime", *COMMAND[1:], "--dry-run"]
+    ended = subprocess.run(line, cwd=top, capture_output=True, text=True, check=True)
+    loaded = {each.rpartition("|")[2].strip() for each in ended.stderr.splitlines()}
+    assert "diffscribe.baseline.model" in loaded
+    slow = {"diffscribe.core.params", "http.client", "openai", "pygit2", "rapidfuzz"}
+    assert loaded & slow == set()
+
+
 def test_quit_changes_nothing(top):
     shown, code = in_terminal(top, "q\n")
     assert code == 0

@@ -55,7 +55,7 @@ from diffscribe.propose.feedback import (
     settle_message,
     undone_feedback,
 )
-from diffscribe.propose.house_style import read_house_style
+from diffscribe.propose.house_style import HouseStyle, read_house_style
 from diffscribe.propose.private_files import private_files, without_files
 from diffscribe.propose.settings import Settings, read_settings
 from diffscribe.propose.show import draft_json, show_draft
@@ -262,9 +262,12 @@ def _propose(change: Change, settings: Settings, as_one: bool = False) -> Propos
 
 
 def _settings(checkout: Checkout, change: Change, intent: str) -> Settings:
+    return read_settings(read_config(checkout), _house(checkout, change), intent)
+
+
+def _house(checkout: Checkout, change: Change) -> HouseStyle:
     config = read_config(checkout)
-    house = read_house_style(checkout.top, change.recent_subjects, config)
-    return read_settings(config, house, intent)
+    return read_house_style(checkout.top, change.recent_subjects, config)
 
 
 def _show(draft: Draft, change: Change, generated: tuple[int, ...] = ()) -> None:
@@ -299,6 +302,7 @@ def _edit(checkout: Checkout, draft: Draft, change: Change) -> Draft:
     file = checkout.home / TODO
     text = print_todo(draft, change)
     secret = draft.left_out.keys() & private_files(change)
+    types = _house(checkout, change).types
     while True:
         file.write_bytes(encode(text))
         open_editor(checkout, file)
@@ -306,7 +310,7 @@ def _edit(checkout: Checkout, draft: Draft, change: Change) -> Draft:
         if not edited.strip():
             return draft
         try:
-            return read_todo(edited, change, secret=secret)
+            return read_todo(edited, change, types, secret)
         except TodoError as error:
             for problem in error.problems:
                 click.echo(f"line {problem.line}: {problem.words}", err=True)

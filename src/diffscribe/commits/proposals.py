@@ -8,12 +8,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from diffscribe.commits.diff import FilePatch, Hunk, patches_by_path
 from diffscribe.commits.grammar import format_message, split_message
 from diffscribe.commits.path_rules import languages_of
 from diffscribe.core.errors import RecordError
-from diffscribe.core.params import SourceParams
 from diffscribe.core.records import (
     Change,
     Feedback,
@@ -22,6 +22,9 @@ from diffscribe.core.records import (
     Plan,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from diffscribe.core.params import SourceParams
 
 KEY = "Diffscribe"
 
@@ -57,7 +60,9 @@ class FeedbackReason(StrEnum):
     """Its plan does not fit its files, or it has no commit."""
 
 
-def corrected_change(entry: Feedback, source: SourceParams) -> Change | FeedbackReason:
+def corrected_change(
+    entry: Feedback, source: "SourceParams"
+) -> Change | FeedbackReason:
     """Return the change that a person committed, with their plan as its commits."""
     reasons = {
         Verdict.TAKEN: FeedbackReason.OWN_PROPOSAL,
