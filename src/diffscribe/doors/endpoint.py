@@ -13,6 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ from diffscribe.doors.failure import (
 )
 from diffscribe.doors.limiter import Limiter
 from diffscribe.doors.reply import Answer, Question, most_tokens, read_reply
-from diffscribe.secrets.redact import Problem, map_strings, redact_texts
+from diffscribe.secrets.redact import Problem, map_strings, redact_within
 
 logger = logging.getLogger(__name__)
 
@@ -112,18 +113,10 @@ def prepare(question: Question, host: str) -> Outgoing:
             f"{question.about} is marked private and may not be sent to {host}{model}; "
             "name an endpoint on this machine, or leave the source out"
         )
-    texts: list[str] = []
-
-    def collect(text: str) -> str:
-        texts.append(text)
-        return text
-
-    _with_texts(question, collect)
-    redacted = redact_texts(texts)
+    sent, redacted = redact_within(partial(_with_texts, question))
     if redacted.problem:
         raise WithheldError(redacted.problem, host)
-    new = iter(redacted.texts)
-    return Outgoing(_with_texts(question, lambda _: next(new)), host, redacted.replaced)
+    return Outgoing(sent, host, redacted.replaced)
 
 
 def _with_texts(question: Question, change: Callable[[str], str]) -> Question:

@@ -8,6 +8,7 @@ last scan still finds something, every text is emptied.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, StrEnum
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import re2
@@ -26,6 +27,7 @@ from diffscribe.secrets.rules import (
 )
 
 C = TypeVar("C", bound=Record)
+T = TypeVar("T")
 
 MAX_SECRET_BYTES = 100_000
 """A row with more of distinct secrets is a dump, not a change to learn from."""
@@ -141,16 +143,27 @@ def redact_json(value: Any) -> tuple[Any, Problem | None]:
 
     Why it cannot be kept even so is told beside it.
     """
+    new, redacted = redact_within(partial(map_strings, value))
+    return new, redacted.problem
+
+
+def redact_within(
+    with_texts: Callable[[Callable[[str], str]], T],
+) -> tuple[T, RedactedTexts]:
+    """Return something with its texts redacted, and what was found in them.
+
+    `with_texts` returns it with every text changed by a function, in one order.
+    """
     texts: list[str] = []
 
     def collect(text: str) -> str:
         texts.append(text)
         return text
 
-    map_strings(value, collect)
+    with_texts(collect)
     redacted = redact_texts(texts)
     new = iter(redacted.texts)
-    return map_strings(value, lambda _: next(new)), redacted.problem
+    return with_texts(lambda _: next(new)), redacted
 
 
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:
