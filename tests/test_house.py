@@ -24,7 +24,7 @@ ALLOWED = {
     "doors": {"core", "secrets", "commits", "memory"},
     "asking": {"core", "commits", "secrets", "doors"},
     **dict.fromkeys(STAGES, SHARED),
-    "logs": SHARED,
+    "logs": SHARED | {"memory"},
     **dict.fromkeys(PIPELINES, SHARED | {"logs", "base", "train", "merge_quantize"}),
     "success_memory": SHARED | {"logs", "base", "train", "merge_quantize", "memory"},
     "review": SHARED | {"label", "eval", "logs"},

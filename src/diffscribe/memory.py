@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_LINE_BYTES = 64 * 2**20
-"""Readers refuse longer lines."""
+"""Far above any answer of a model; readers refuse longer lines."""
 
 Kind = Literal["scaffold", "repair", "polish", "spec", "style", "style_unify", "review"]
 

@@ -1,7 +1,7 @@
 """Stage eval: compare student, base and controls on held-out pairs."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -15,6 +15,7 @@ from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.doors.sandbox import run_script_on, sandbox_problem
 from diffscribe.logs.evaluation import (
+    ask_log_cases,
     evaluate_log,
     find_ggufs,
     log_headline,
@@ -29,9 +30,9 @@ from diffscribe.success_memory.evaluate import (
 from diffscribe.success_memory.evaluate import (
     JUDGED,
     Run,
-    ask_model,
     input_answers,
     nearest_answers,
+    question_of_pair,
     repair_verdict,
     score_answer,
     selected,
@@ -85,7 +86,8 @@ def main(
         for name, path in ggufs.items():
             model = Gguf(path, values.merge_quantize.num_ctx, section.threads)
             most = values.render.max_answer_tokens
-            answers += ask_model(name, model, cases, most, seed, progress)
+            ask = partial(question_of_pair, max_tokens=most, seed=seed)
+            answers += ask_log_cases(name, model, cases, ask, progress)
         answers += input_answers(cases)
         answers += nearest_answers(cases, training)
         of_id = {case.id: case for case in cases}

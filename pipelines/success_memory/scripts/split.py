@@ -9,8 +9,8 @@ from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.log_params import SuccessMemoryParams, load_log_params
 from diffscribe.core.records import SPLITS
 from diffscribe.core.tracking import report
-from diffscribe.logs.leaks import find_log_leaks, refuse_log_leaks
-from diffscribe.logs.split import rows_of_splits, split_rows
+from diffscribe.logs.leaks import split_without_leaks
+from diffscribe.logs.split import rows_of_splits
 from diffscribe.success_memory.records import Episode
 from diffscribe.success_memory.split import row_of, shared_files
 
@@ -29,15 +29,13 @@ def main(curated: Path, splits: Path, details: Path, params: Path) -> None:
         "validation": section.validation_fraction,
         "test": section.test_fraction,
     }
-    placed = split_rows(list(map(row_of, episodes)), fractions, values.seed)
+    rows = list(map(row_of, episodes))
+    placed = split_without_leaks(rows, fractions, values.seed)
     clustered = [
         each.model_copy(update={"cluster": placed.cluster_of[each.id]})
         for each in episodes
     ]
     found = rows_of_splits(placed, clustered)
-    refuse_log_leaks(
-        find_log_leaks({name: [*map(row_of, rows)] for name, rows in found.items()})
-    )
     with whole_folder(splits) as folder:
         for name in SPLITS:
             write_jsonl(folder / f"{name}.jsonl", found[name])

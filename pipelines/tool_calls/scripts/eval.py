@@ -1,5 +1,6 @@
 """Stage eval: compare student, base and controls on held-out calls."""
 
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -11,6 +12,7 @@ from diffscribe.core.files import read_jsonl, whole_folder
 from diffscribe.core.log_params import ToolCallsParams, load_log_params
 from diffscribe.core.tracking import report, tracked_run
 from diffscribe.logs.evaluation import (
+    ask_log_cases,
     evaluate_log,
     find_ggufs,
     log_headline,
@@ -21,9 +23,9 @@ from diffscribe.logs.evaluation import (
 from diffscribe.review.log_page import ShownCase, write_log_page
 from diffscribe.tool_calls.evaluate import (
     JUDGED_CALLS,
-    ask_with_tools,
     cases_of,
     control_answers,
+    question_with_tools,
     score_calls,
 )
 from diffscribe.tool_calls.records import ToolSample
@@ -49,7 +51,8 @@ def main(sft: Path, models: Path, reports: Path, metrics: Path, params: Path) ->
         for name, path in find_ggufs(models).items():
             model = Gguf(path, section.context_tokens, section.threads)
             most = section.max_answer_tokens
-            answers += ask_with_tools(name, model, cases, most, seed, progress)
+            ask = partial(question_with_tools, max_tokens=most, seed=seed)
+            answers += ask_log_cases(name, model, cases, ask, progress)
         answers += control_answers(cases, training)
         of_id = {case.id: case for case in cases}
         scores = [score_calls(of_id[each.sample_id], each, section) for each in answers]

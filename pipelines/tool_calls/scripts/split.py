@@ -9,8 +9,8 @@ from diffscribe.core.files import read_jsonl, whole_folder, write_jsonl
 from diffscribe.core.log_params import ToolCallsParams, load_log_params
 from diffscribe.core.records import SPLITS
 from diffscribe.core.tracking import report
-from diffscribe.logs.leaks import find_log_leaks, refuse_log_leaks
-from diffscribe.logs.split import rows_of_splits, split_rows
+from diffscribe.logs.leaks import split_without_leaks
+from diffscribe.logs.split import rows_of_splits
 from diffscribe.tool_calls.records import Interaction, SplitInteraction
 from diffscribe.tool_calls.render import log_row
 
@@ -28,16 +28,13 @@ def main(curated: Path, splits: Path, details: Path, params: Path) -> None:
         "validation": values.split.validation_fraction,
         "test": values.split.test_fraction,
     }
-    placed = split_rows(list(map(log_row, rows)), fractions, values.seed)
+    placed = split_without_leaks(list(map(log_row, rows)), fractions, values.seed)
     found = rows_of_splits(
         placed,
         [
             SplitInteraction(**dict(each), cluster=placed.cluster_of[each.id])
             for each in rows
         ],
-    )
-    refuse_log_leaks(
-        find_log_leaks({name: [*map(log_row, own)] for name, own in found.items()})
     )
     with whole_folder(splits) as folder:
         for name in SPLITS:

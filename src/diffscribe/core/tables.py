@@ -1,9 +1,11 @@
 """Tables of figures, for terminals of any width and for Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from tabulate import tabulate
 
+from diffscribe.core.compare import Comparison, Measure
 from diffscribe.core.intervals import Estimate
 
 NOTHING = "-"
@@ -58,6 +60,41 @@ def in_width(rows: Sequence[Row], columns: int) -> list[list[Row]]:
     return [
         [{key: row[key] for key in (first, *names)} for row in rows] for names in parts
     ]
+
+
+def verdict_line(system: str, other: str, found: Mapping[str, Comparison]) -> str:
+    """Return one line on how a system compares to another, by names of measures."""
+    named: dict[str, list[str]] = {"better": [], "worse": [], "not shown": []}
+    for name, each in found.items():
+        named[each.verdict].append(name)
+    words = "; ".join(
+        f"{verdict}: {', '.join(names)}" for verdict, names in named.items() if names
+    )
+    return f"- {system} against {other}: {words}."
+
+
+class Scored(Protocol):
+    """A system with the means of its measures."""
+
+    @property
+    def system(self) -> str:
+        """Name the column."""
+
+    @property
+    def scores(self) -> Mapping[str, Estimate]:
+        """Return the means by the names of the measures."""
+
+
+def measures_table(measures: Mapping[str, Measure], results: Sequence[Scored]) -> str:
+    """Return a Markdown table of every measure, in percent of its highest value."""
+    rows = []
+    for name, of in measures.items():
+        values = {
+            each.system: percent(each.scores[name].value, of.high) for each in results
+        }
+        row = {"measure": f"`{name}`", "better": of.better, **values}
+        rows.append({**row, "what it is": of.meaning})
+    return grid(rows)
 
 
 def percent(value: float | None, high: float = 1.0) -> str:

@@ -5,9 +5,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from diffscribe.core.compare import Measure
 from diffscribe.core.files import write_json, write_jsonl
-from diffscribe.core.tables import Row, cell, grid, number, percent, terminal_grid
+from diffscribe.core.tables import (
+    Row,
+    cell,
+    grid,
+    measures_table,
+    number,
+    percent,
+    terminal_grid,
+    verdict_line,
+)
 from diffscribe.core.tracking import TrackedRun
 from diffscribe.eval.metrics import Difference, Evaluated, Evaluation, SystemResult
 from diffscribe.eval.scores import HEADLINE, MEASURES, SEEDS
@@ -81,11 +89,11 @@ def markdown(evaluation: Evaluation) -> str:
             "Means over the samples that a measure applies to, in percent; `lower` "
             "where less is better. An answer that failed has the worst value. "
             "docs/eval.md says how each can mislead.",
-            _measures(MEASURES, evaluation.systems),
+            measures_table(MEASURES, evaluation.systems),
             "## The seeds' own numbers",
             "Of git-smart-commit (the first four, of which three leave failed answers "
             "out) and of joco, as they define them; only to compare with theirs.",
-            _measures(SEEDS, evaluation.systems),
+            measures_table(SEEDS, evaluation.systems),
             "## By the number of commits",
             _slices("commits", main.by_commits),
             "## By the size of the diff, in characters",
@@ -123,24 +131,16 @@ def _family(system: str, differences: Sequence[Difference]) -> str:
     ]
     return "\n\n".join(
         [
-            "\n".join(map(_verdicts, differences)),
+            "\n".join(
+                verdict_line(each.system, each.other, each.comparisons)
+                for each in differences
+            ),
             f"{system} minus each other, paired by sample, in points. `Better` "
             "and `worse` are said only where p is below 0.05 after Holm's correction "
             f"over all {compared} comparisons of this table:",
             grid(rows),
         ]
     )
-
-
-def _verdicts(difference: Difference) -> str:
-    """Return one line on one other system."""
-    named: dict[str, list[str]] = {"better": [], "worse": [], "not shown": []}
-    for name, each in difference.comparisons.items():
-        named[each.verdict].append(name)
-    words = "; ".join(
-        f"{verdict}: {', '.join(names)}" for verdict, names in named.items() if names
-    )
-    return f"- {difference.system} against {difference.other}: {words}."
 
 
 def _overflows(result: SystemResult) -> str:
@@ -220,17 +220,6 @@ def headline_rows(results: Iterable[SystemResult]) -> list[Row]:
         }
         for result in results
     ]
-
-
-def _measures(measures: Mapping[str, Measure], results: Sequence[SystemResult]) -> str:
-    rows = []
-    for name, of in measures.items():
-        values = {
-            each.system: percent(each.scores[name].value, of.high) for each in results
-        }
-        row = {"measure": f"`{name}`", "better": of.better, **values}
-        rows.append({**row, "what it is": of.meaning})
-    return grid(rows)
 
 
 def _slices(by: str, slices: Mapping[str, Mapping[str, float | None]]) -> str:

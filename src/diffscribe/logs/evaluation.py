@@ -4,17 +4,28 @@ A pipeline scores answers; here the scores become means with intervals, differen
 the first system by paired tests, a table and a report.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from diffscribe.asking.connect import Gguf, connected
 from diffscribe.core.compare import Comparison, Measure, compare_systems, mean_of
 from diffscribe.core.errors import SourceError
 from diffscribe.core.files import write_json, write_jsonl
 from diffscribe.core.intervals import Estimate
 from diffscribe.core.records import Record, Score
-from diffscribe.core.tables import Row, cell, grid, percent, terminal_grid
+from diffscribe.core.tables import (
+    Row,
+    cell,
+    grid,
+    measures_table,
+    terminal_grid,
+    verdict_line,
+)
 from diffscribe.core.tracking import TrackedRun
+from diffscribe.doors.failure import AnswerError
+from diffscribe.doors.reply import CUT, Question
+from diffscribe.logs.split import letter_shingles
 
 
 class LogAnswer(Record):
@@ -76,6 +87,79 @@ def find_ggufs(folder: Path) -> dict[str, Path]:
     return {**students, "base": bases[0]}
 
 
+Watch = Callable[[Iterable[LogAnswer], str, int], Iterable[LogAnswer]]
+"""Passes answers on and shows progress; it gets the system and their number."""
+
+
+class LogCase(Protocol):
+    """A case of a log, of whatever pipeline."""
+
+    @property
+    def id(self) -> str:
+        """Tell it apart from others."""
+
+
+K = TypeVar("K", bound=LogCase)
+
+
+def ask_log_cases(
+    system: str,
+    model: Gguf,
+    cases: Sequence[K],
+    question_of: Callable[[K, str], Question],
+    watch: Watch,
+) -> list[LogAnswer]:
+    """Return a model's answer to each case; one without an answer says why.
+
+    `question_of` gets the model's name in the ledger.
+    """
+    with connected(model) as asker:
+
+        async def answer(case: K) -> LogAnswer:
+            found = LogAnswer(sample_id=case.id, system=system, model=asker.model)
+            try:
+                said = await asker.ask(question_of(case, asker.model))
+            except AnswerError as error:
+                return found.model_copy(update={"error": str(error)})
+            tokens = said.usage.completion_tokens
+            is_cut = said.finish_reason == CUT
+            return found.model_copy(
+                update={
+                    "text": said.text,
+                    "error": f"cut off after {tokens} tokens" if is_cut else None,
+                    "latency_s": said.latency_s,
+                    "prompt_tokens": said.usage.prompt_tokens,
+                    "completion_tokens": tokens,
+                }
+            )
+
+        return list(watch(asker.in_order(answer, cases), system, len(cases)))
+
+
+class NearestQuestion(Generic[K]):
+    """Finds what was asked most alike, for the control that learns by heart."""
+
+    def __init__(self, known: Iterable[K], asked: Callable[[K], str]) -> None:
+        self._known = [(_shingles(asked(each)), each) for each in known]
+
+    def of(self, question: str) -> K | None:
+        """Return the known one most alike, of equally alike the greatest id."""
+        own = _shingles(question)
+        best = max(
+            (
+                (len(own & theirs) / max(1, len(own | theirs)), each.id, each)
+                for theirs, each in self._known
+            ),
+            key=lambda found: found[:2],
+            default=None,
+        )
+        return best[2] if best else None
+
+
+def _shingles(text: str) -> frozenset[int]:
+    return frozenset(letter_shingles(text).tolist())
+
+
 def evaluate_log(scores: Iterable[Score], judged: Judged) -> LogEvaluation:
     """Return what scores are worth; those of the first system come first.
 
@@ -134,7 +218,7 @@ def log_markdown(title: str, evaluation: LogEvaluation, judged: Judged) -> str:
             "that failed has the worst value.",
             "## Differences",
             "\n".join(
-                _verdicts(first.system, other, found)
+                verdict_line(first.system, other, found)
                 for other, found in evaluation.comparisons.items()
             ),
             f"{first.system} minus each other, paired by case, in points. `Better` and "
@@ -151,7 +235,7 @@ def log_markdown(title: str, evaluation: LogEvaluation, judged: Judged) -> str:
                 ]
             ),
             "## Every measure",
-            grid(_measure_rows(evaluation, judged.measures)) + "\n",
+            measures_table(judged.measures, evaluation.systems) + "\n",
         )
     )
 
@@ -193,27 +277,3 @@ def _headline_rows(evaluation: LogEvaluation, judged: Judged) -> list[Row]:
         }
         for result in evaluation.systems
     ]
-
-
-def _measure_rows(
-    evaluation: LogEvaluation, measures: Mapping[str, Measure]
-) -> list[Row]:
-    rows = []
-    for name, measure in measures.items():
-        values = {
-            each.system: percent(each.scores[name].value, measure.high)
-            for each in evaluation.systems
-        }
-        row = {"measure": f"`{name}`", "better": measure.better, **values}
-        rows.append({**row, "what it is": measure.meaning})
-    return rows
-
-
-def _verdicts(first: str, other: str, found: Mapping[str, Comparison]) -> str:
-    named: dict[str, list[str]] = {"better": [], "worse": [], "not shown": []}
-    for name, each in found.items():
-        named[each.verdict].append(name)
-    words = "; ".join(
-        f"{verdict}: {', '.join(names)}" for verdict, names in named.items() if names
-    )
-    return f"- {first} against {other}: {words}."

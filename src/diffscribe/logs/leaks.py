@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from diffscribe.core.errors import LeakError
-from diffscribe.logs.split import LogRow
+from diffscribe.logs.split import LogRow, Placed, rows_of_splits, split_rows
 
 SIMILARITY = 0.75
 """Jaccard index of the groups of letters from which two texts ask the same."""
@@ -88,6 +88,22 @@ def refuse_log_leaks(leaks: Sequence[LogLeak]) -> None:
         f"split: rows of different splits share what they must not: {counts}: {named}; "
         "run the stages from collect on again, and report it if it stays"
     )
+
+
+def split_without_leaks(
+    rows: Sequence[LogRow], fractions: Mapping[str, float], seed: int
+) -> Placed:
+    """Return the split of each row, as `split_rows` does, and that nothing leaks.
+
+    Raises:
+        SourceError: if there are too few to give each split one.
+        LeakError: if splits share what they must not, a cluster among it.
+    """
+    placed = split_rows(rows, fractions, seed)
+    whole = [row._replace(session=placed.cluster_of[row.id]) for row in rows]
+    for told in (rows, whole):
+        refuse_log_leaks(find_log_leaks(rows_of_splits(placed, told)))
+    return placed
 
 
 def _letters(text: str) -> str:

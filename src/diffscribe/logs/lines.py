@@ -11,11 +11,10 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from diffscribe.core.errors import InputError, RecordError
 from diffscribe.core.files import json_problem
+from diffscribe.memory import MAX_LINE_BYTES
 
 logger = logging.getLogger(__name__)
 
-MAX_LINE_BYTES = 64 * 2**20
-"""Far above any answer of a model; what is longer is no log of lines."""
 BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MAY_HOLD_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")

@@ -1,19 +1,16 @@
 """Ask systems for the held-out pairs and judge what they say. Nothing is run here."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import yaml
 
-from diffscribe.asking.connect import Gguf, connected
 from diffscribe.core.compare import Measure
 from diffscribe.core.draw import rank
 from diffscribe.core.records import Score
-from diffscribe.doors.failure import AnswerError
-from diffscribe.doors.reply import CUT, Question
-from diffscribe.logs.evaluation import Judged, LogAnswer
-from diffscribe.logs.split import letter_shingles
+from diffscribe.doors.reply import Question
+from diffscribe.logs.evaluation import Judged, LogAnswer, NearestQuestion
 from diffscribe.success_memory.pairs import PROBLEMS
 from diffscribe.success_memory.records import SCRIPT_TASKS, PairSample
 from diffscribe.success_memory.scripts import (
@@ -73,47 +70,20 @@ def selected(samples: Sequence[PairSample], most: int, seed: int) -> list[PairSa
     return [sample for sample in samples if sample.id in kept]
 
 
-def ask_model(
-    system: str,
-    model: Gguf,
-    cases: Sequence[PairSample],
-    max_tokens: int,
-    seed: int,
-    watch: Callable[[Iterable[LogAnswer], str, int], Iterable[LogAnswer]],
-) -> list[LogAnswer]:
-    """Return a model's answer to each case; one without an answer says why."""
-    with connected(model) as asker:
-
-        async def answer(case: PairSample) -> LogAnswer:
-            question = Question(
-                model=asker.model,
-                messages=case.prompt,
-                schema=None,
-                max_tokens=max_tokens,
-                temperature=0.0,
-                seed=seed,
-                about="success_memory",
-                private=False,
-            )
-            found = LogAnswer(sample_id=case.id, system=system, model=asker.model)
-            try:
-                said = await asker.ask(question)
-            except AnswerError as error:
-                return found.model_copy(update={"error": str(error)})
-            is_cut = said.finish_reason == CUT
-            tokens = said.usage.completion_tokens
-            return found.model_copy(
-                update={
-                    "text": said.text,
-                    "error": f"cut off after {tokens} tokens" if is_cut else None,
-                    "latency_s": said.latency_s,
-                    "prompt_tokens": said.usage.prompt_tokens,
-                    "completion_tokens": tokens,
-                }
-            )
-
-        answers = asker.in_order(answer, cases)
-        return list(watch(answers, system, len(cases)))
+def question_of_pair(
+    case: PairSample, model: str, max_tokens: int, seed: int
+) -> Question:
+    """Return what a model is asked in a case."""
+    return Question(
+        model=model,
+        messages=case.prompt,
+        schema=None,
+        max_tokens=max_tokens,
+        temperature=0.0,
+        seed=seed,
+        about="success_memory",
+        private=False,
+    )
 
 
 def input_answers(cases: Sequence[PairSample]) -> list[LogAnswer]:
@@ -130,16 +100,13 @@ def nearest_answers(
 
     A student that does no better has learned by heart.
     """
-    shingles = list(map(_letters, training))
+    nearest = {
+        task: NearestQuestion([each for each in training if each.task == task], _asked)
+        for task in {case.task for case in cases}
+    }
     answers = []
     for case in cases:
-        own = _letters(case)
-        alike = [
-            (len(own & theirs) / max(1, len(own | theirs)), each.id, each)
-            for theirs, each in zip(shingles, training, strict=True)
-            if each.task == case.task
-        ]
-        best = max(alike, key=lambda found: found[:2])[2] if alike else None
+        best = nearest[case.task].of(_asked(case))
         text = best.completion[0].content if best else ""
         answers.append(LogAnswer(sample_id=case.id, system=NEAREST, text=text))
     return answers
@@ -147,10 +114,6 @@ def nearest_answers(
 
 def _asked(sample: PairSample) -> str:
     return sample.prompt[-1].content
-
-
-def _letters(sample: PairSample) -> frozenset[int]:
-    return frozenset(letter_shingles(_asked(sample)).tolist())
 
 
 Run = Callable[[str, Sequence[str]], Mapping[str, str] | None]

@@ -2,19 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from diffscribe.asking.connect import Gguf, connected
 from diffscribe.core.compare import Measure
 from diffscribe.core.draw import rank
 from diffscribe.core.errors import RecordError
 from diffscribe.core.log_params import ToolEvalParams
 from diffscribe.core.records import Score, ToolCall, ToolSpec
-from diffscribe.doors.failure import AnswerError
-from diffscribe.doors.reply import CUT, Question, read_tool_answer
-from diffscribe.logs.evaluation import Judged, LogAnswer
-from diffscribe.logs.split import letter_shingles
+from diffscribe.doors.reply import Question, read_tool_answer
+from diffscribe.logs.evaluation import Judged, LogAnswer, NearestQuestion
 from diffscribe.tool_calls.chats import UnreadableRowError, split_text
 from diffscribe.tool_calls.curate import fits_schema
 from diffscribe.tool_calls.match import (
@@ -73,47 +70,21 @@ def cases_of(samples: Sequence[ToolSample], most: int, seed: int) -> list[ToolSa
     return sorted(drawn, key=lambda each: each.id)
 
 
-def ask_with_tools(
-    system: str,
-    model: Gguf,
-    cases: Sequence[ToolSample],
-    max_tokens: int,
-    seed: int,
-    watch: Callable[[Iterable[LogAnswer], str, int], Iterable[LogAnswer]],
-) -> list[LogAnswer]:
-    """Return a model's answer to each case; one without an answer says why."""
-    with connected(model) as asker:
-
-        async def answer(case: ToolSample) -> LogAnswer:
-            question = Question(
-                model=asker.model,
-                messages=case.turns,
-                schema=None,
-                max_tokens=max_tokens,
-                temperature=0.0,
-                seed=seed,
-                about="tool_calls",
-                private=False,
-                tools=case.tools,
-            )
-            found = LogAnswer(sample_id=case.id, system=system, model=asker.model)
-            try:
-                said = await asker.ask(question)
-            except AnswerError as error:
-                return found.model_copy(update={"error": str(error)})
-            tokens = said.usage.completion_tokens
-            is_cut = said.finish_reason == CUT
-            return found.model_copy(
-                update={
-                    "text": said.text,
-                    "error": f"cut off after {tokens} tokens" if is_cut else None,
-                    "latency_s": said.latency_s,
-                    "prompt_tokens": said.usage.prompt_tokens,
-                    "completion_tokens": tokens,
-                }
-            )
-
-        return list(watch(asker.in_order(answer, cases), system, len(cases)))
+def question_with_tools(
+    case: ToolSample, model: str, max_tokens: int, seed: int
+) -> Question:
+    """Return what a model is asked in a case."""
+    return Question(
+        model=model,
+        messages=case.turns,
+        schema=None,
+        max_tokens=max_tokens,
+        temperature=0.0,
+        seed=seed,
+        about="tool_calls",
+        private=False,
+        tools=case.tools,
+    )
 
 
 def control_answers(
@@ -127,11 +98,11 @@ def control_answers(
     called = [each.target.tool_calls for each in training if each.target.tool_calls]
     counts = Counter(map(calls_digest, called))
     common = max(called, key=lambda each: counts[calls_digest(each)], default=())
-    letters = [(_letters(each), each) for each in training]
+    nearest = NearestQuestion(training, _asked)
     answers = []
     for case in cases:
         first = tuple(ToolCall(name=tool.name, arguments={}) for tool in case.tools[:1])
-        near = _nearest(_letters(case), letters)
+        near = nearest.of(_asked(case))
         answers += [
             _control(case, "control-common", common),
             _control(case, "control-nearest", near.target.tool_calls if near else ()),
@@ -147,20 +118,9 @@ def _control(case: ToolSample, system: str, calls: Sequence[ToolCall]) -> LogAns
     return LogAnswer(sample_id=case.id, system=system, text=text)
 
 
-def _letters(sample: ToolSample) -> frozenset[int]:
+def _asked(sample: ToolSample) -> str:
     asked = [turn.content for turn in sample.turns if turn.role == "user"]
-    return frozenset(letter_shingles(asked[-1] if asked else "").tolist())
-
-
-def _nearest(
-    own: frozenset[int], others: Sequence[tuple[frozenset[int], ToolSample]]
-) -> ToolSample | None:
-    alike = (
-        (len(own & theirs) / max(1, len(own | theirs)), each.id, each)
-        for theirs, each in others
-    )
-    best = max(alike, key=lambda found: found[:2], default=None)
-    return best[2] if best else None
+    return asked[-1] if asked else ""
 
 
 def called_by(answer: LogAnswer) -> CalledTools:
